@@ -1,0 +1,48 @@
+# Two commands do everything from a fresh clone: `make demo` and `make test`.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV  := .venv
+BIN   := $(VENV)/bin
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo:  ## the simulated line: page, API and reject pulses (first time about 1 min and 0.7 GB, then seconds)
+	@scripts/set-up runtime "the simulated line (Ctrl-C ends it)"
+	@$(BIN)/lineward demo
+
+test:  ## everything that CI checks (first time about 4 min and 6 GB for PyTorch, then about 10 min of tests)
+	@scripts/set-up dev "all checks and tests (about 10 min on 2 cores)"
+	@scripts/system-packages
+	@$(MAKE) --no-print-directory check
+	@$(BIN)/python -m pytest -m "not soak"
+
+check:  ## style, types and import rules (about 1 min)
+	@scripts/set-up dev "ruff, mypy and the import rules"
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+soak:  ## the long tests (about an hour)
+	@scripts/set-up dev "the long tests (about an hour)"
+	@scripts/system-packages
+	@$(BIN)/python -m pytest -m soak --timeout 7200
+
+zoo:  ## train the demo's model on rendered parts (about 5 min on 2 cores)
+	@scripts/set-up dev "training of the demo model (about 5 min on 2 cores)"
+	@$(BIN)/python -m training.zoo --out models/zoo/parts
+
+proto:  ## generate the API's stubs from proto/
+	@scripts/set-up dev "generation of the API stubs"
+	@$(BIN)/python -m inspection.api.generate
+
+bench:  ## the benchmarks whose figures docs/benchmarks.md keeps (about 5 min)
+	@scripts/set-up dev "the benchmarks (about 5 min)"
+	@$(BIN)/lineward bench pipeline
+	@$(BIN)/lineward bench ejector
+
+clean:  ## remove the virtual environment and every cache
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+.PHONY: help demo test check soak zoo proto bench clean

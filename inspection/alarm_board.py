@@ -1,0 +1,59 @@
+"""The alarms that stand now: raised and cleared by name, from any thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from inspection.alarms import ALARMS
+from inspection.control import ActiveAlarm
+
+
+class AlarmBoard:
+    """What is wrong at this moment. Owned by the station; texts and remedies live in the catalogues."""
+
+    def __init__(self) -> None:
+        self._active: dict[str, ActiveAlarm] = {}
+        self._expires_host_ns: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self.blocking = False
+        """True while an alarm stands that forbids to pass parts; read by the hot threads without the lock."""
+        self.raised = 0
+
+    def raise_alarm(self, name: str, *, for_s: float | None = None, **values: object) -> bool:
+        """Raise an alarm, until it is cleared or for `for_s` seconds; True when it did not stand before."""
+        with self._lock:
+            is_new = name not in self._active
+            since_wall_ns = time.time_ns() if is_new else self._active[name].since_wall_ns
+            self._active[name] = ActiveAlarm(name, since_wall_ns, {key: str(value) for key, value in values.items()})
+            if for_s is not None:
+                self._expires_host_ns[name] = time.monotonic_ns() + round(for_s * 1e9)
+            self.raised += is_new
+            self._settle()
+            return is_new
+
+    def clear(self, name: str) -> bool:
+        """Clear an alarm; True when it stood."""
+        with self._lock:
+            self._expires_host_ns.pop(name, None)
+            stood = self._active.pop(name, None) is not None
+            self._settle()
+            return stood
+
+    def expire(self) -> None:
+        """Clear the alarms whose time is over."""
+        now_host_ns = time.monotonic_ns()
+        with self._lock:
+            over = [name for name, end in self._expires_host_ns.items() if end <= now_host_ns]
+        for name in over:
+            self.clear(name)
+
+    def active(self) -> tuple[ActiveAlarm, ...]:
+        """Return what stands now, the gravest first, then the oldest."""
+        with self._lock:
+            return tuple(
+                sorted(self._active.values(), key=lambda alarm: (not ALARMS[alarm.name].blocks, alarm.since_wall_ns))
+            )
+
+    def _settle(self) -> None:
+        self.blocking = any(ALARMS[name].blocks for name in self._active)

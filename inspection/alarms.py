@@ -1,0 +1,59 @@
+"""The alarm table: every name that the station may raise, how grave it is, and the values that its text takes.
+
+Code raises names; wording and remedy live in the catalogues (`inspection/texts/*.toml`), one a language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from types import MappingProxyType
+
+
+class Severity(IntEnum):
+    """How grave an alarm is; a higher number is graver."""
+
+    INFO = 1  # good to know, nothing to do now
+    WARNING = 2  # parts are lost or a protection is missing: somebody should look soon
+    ERROR = 3  # somebody must act now
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One row of the table.
+
+    blocks: True when nothing may pass while it stands, which puts the station in ERROR.
+    values: the names of the values that its text may use, in braces.
+    """
+
+    name: str
+    severity: Severity
+    blocks: bool
+    values: tuple[str, ...] = ()
+
+
+_ROWS = (
+    Alarm("CAMERA_LOST", Severity.ERROR, blocks=True, values=("detail",)),
+    Alarm("CAMERA_OPTIONS", Severity.ERROR, blocks=True, values=("detail",)),
+    Alarm("EJECTOR_LOST", Severity.ERROR, blocks=True, values=("port", "detail")),
+    Alarm("MODEL_FAILED", Severity.ERROR, blocks=True, values=("detail",)),
+    Alarm("INFERENCE_STALLED", Severity.ERROR, blocks=True, values=("detail",)),
+    Alarm("RECORDS_TROUBLE", Severity.ERROR, blocks=True, values=("detail",)),
+    Alarm("STATION_FAILED", Severity.ERROR, blocks=True, values=("detail",)),
+    # These two tell of one part that is already past the ejector: blocking the next parts would not bring it back.
+    Alarm("EJECTOR_PULSE_FAILED", Severity.ERROR, blocks=False, values=("part",)),
+    Alarm("WRONG_PULSE", Severity.ERROR, blocks=False, values=("part",)),
+    Alarm("LATE_VERDICTS", Severity.WARNING, blocks=False, values=("count",)),
+    Alarm("NO_IMAGE", Severity.WARNING, blocks=False, values=("part",)),
+    Alarm("DISK_LOW", Severity.WARNING, blocks=False, values=("free_mb", "limit_mb")),
+    Alarm("NO_HEARTBEAT_WIRED", Severity.INFO, blocks=False),
+)
+
+ALARMS: Mapping[str, Alarm] = MappingProxyType({row.name: row for row in _ROWS})
+"""The table by name."""
+
+
+def severity_of(name: str) -> Severity:
+    """Return how grave an alarm is; a name of a newer station that this table lacks counts as a warning."""
+    return ALARMS[name].severity if name in ALARMS else Severity.WARNING

@@ -1,0 +1,77 @@
+"""`lineward demo`: the simulated line, with its page, its API and its reject pulses on a real serial port."""
+
+from __future__ import annotations
+
+import json
+import signal
+import tempfile
+import threading
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from inspection.simulation.account import Account
+
+
+def demo(
+    parts: Annotated[int | None, typer.Option(min=1, help="End after this many parts; endless when left out.")] = None,
+    rate_hz: Annotated[float, typer.Option("--rate", min=0.1, max=200, help="Parts a second.")] = 8.0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Another seed, other parts.")] = 10_000,
+    defect_rate: Annotated[float, typer.Option(min=0, max=1, help="Share of parts with a defect.")] = 0.15,
+    lost_frame_rate: Annotated[float, typer.Option(min=0, max=1, help="Share of frames that get lost.")] = 0.01,
+    folder: Annotated[Path | None, typer.Option("--dir", help="Keep the records here; a temporary folder else.")] = None,
+    page: Annotated[bool, typer.Option(help="Serve the operator page.")] = True,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the page; 0: any free one.")] = 8080,
+    api_port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the API; 0: any free one.")] = 50051,
+    language: Annotated[str, typer.Option(help="Language of the page: en or ko.")] = "en",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
+) -> None:
+    """Run the simulated line; exit 1 when a promise of the design was broken."""
+    from inspection.cli.status_view import StatusView
+    from inspection.simulation.demo_line import DemoLine, demo_config
+
+    over = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: over.set())
+    view = StatusView(as_json=False, quiet=as_json)
+    with ExitStack() as stack:
+        place = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lineward-demo-")))
+        make_config = partial(
+            demo_config,
+            place,
+            parts=parts,
+            rate_hz=rate_hz,
+            seed=seed,
+            defect_rate=defect_rate,
+            lost_frame_rate=lost_frame_rate,
+            page=page,
+            page_port=port,
+            api_port=api_port,
+            language=language,
+        )
+        with DemoLine(make_config) as line:
+            view.opened(line.service)
+            with view:
+                line.wait(over, view.show)
+            account = line.account()
+    _report(account, as_json)
+    raise typer.Exit(1 if account.promises_broken else 0)
+
+
+def _report(account: Account, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(account.as_json()))
+        return
+    print(
+        f"{account.triggers} triggers, {account.records} records: {account.passed} passed, {account.rejected} rejected; "
+        f"{account.pulses} pulses at the far end of the serial line, {account.wrong_pulses} wrong"
+    )
+    print(f"against the truth: {account.escaped} escaped, {account.overkill} good parts rejected (overkill)")
+    for promise in account.promises_broken:
+        print(f"PROMISE BROKEN: {promise}")
+    if not account.promises_broken:
+        print("every promise was kept")

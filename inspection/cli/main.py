@@ -1,0 +1,103 @@
+"""The `lineward` command: each command is loaded only when it is asked for."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from importlib import import_module
+from importlib.metadata import entry_points, version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+_OWN = {
+    "demo": "inspection.cli.demo:demo",
+    "run": "inspection.cli.run:run",
+    "config": "inspection.cli.config:app",
+    "records": "inspection.cli.records:app",
+    "cameras": "inspection.cli.cameras:app",
+    "bench": "inspection.cli.bench:app",
+    "doctor": "inspection.cli.doctor:doctor",
+}
+_ORDER = ("demo", "run", "train", "evaluate", "dataset", "model", "records", "config", "cameras", "bench", "doctor")
+
+
+def _references() -> dict[str, str]:
+    """Return each command's `module:attribute`: our own, and those that other folders plug in."""
+    plugged = {entry.name: entry.value for entry in entry_points(group="lineward.commands")}
+    return {**plugged, **_OWN}
+
+
+class LazyGroup(TyperGroup):
+    """Imports a command's module when the command is run or its help is listed, not before."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names in the order of a part's life."""
+        del ctx
+        known = _references()
+        return [name for name in _ORDER if name in known] + sorted(set(known) - set(_ORDER))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import and return one command; None for an unknown name."""
+        del ctx
+        reference = _references().get(cmd_name)
+        if reference is None:
+            return None
+        module, _, attribute = reference.partition(":")
+        command = getattr(import_module(module), attribute)
+        if isinstance(command, typer.Typer):
+            group = typer.main.get_group(command)
+            group.name = cmd_name
+            return group
+        single = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+        single.command(cmd_name)(command)
+        return typer.main.get_command(single)
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Inline visual inspection: camera to verdict to reject pulse, with a guarantee.",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lineward {version('lineward')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    del show_version
+
+
+def main() -> None:
+    """Run the command line; what a person can mend is one message and an exit code, never a traceback."""
+    try:
+        app()
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
+            raise
+        place = f" {error.filename}" if error.filename else ""
+        _fail(f"{error.strerror}:{place}; free some space or choose a place that can be written", 1)
+    except Exception as error:
+        exit_code = getattr(error, "exit_code", None)
+        if not isinstance(exit_code, int):
+            raise
+        _fail(str(error), exit_code)
+
+
+def _fail(message: str, exit_code: int) -> None:
+    print(f"lineward: {message}", file=sys.stderr)
+    sys.exit(exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""`lineward run`: one station from its configuration file, until it is told to end."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The station's TOML file.")],
+    start: Annotated[bool, typer.Option(help="Start the line at once, or wait for Start on the page or the API.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each status as one JSON object a line.")] = False,
+) -> None:
+    """Run a station until Ctrl-C, SIGTERM, or the end of a finite source."""
+    from inspection.cli.status_view import StatusView
+    from inspection.config import load_config
+    from inspection.config.promises import unkept_promises
+    from inspection.service import Service
+
+    config = load_config(file)
+    over = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: over.set())
+    view = StatusView(as_json=as_json)
+    for sentence in unkept_promises(config):
+        view.note(sentence)
+    with Service(config) as service:
+        view.opened(service)
+        if start:
+            service.station.start_line()
+        with view:
+            while not over.wait(0.5) and not service.station.finished:
+                view.show(service.station.status())
+        service.station.stop_line()
+        view.show(service.station.status())

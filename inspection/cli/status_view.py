@@ -1,0 +1,84 @@
+"""The status of a running station in a terminal: one table that is drawn again, or one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from inspection.control import State, StationStatus
+from inspection.service import Service
+from inspection.texts import Catalogue
+
+_COLOURS = {State.CONTINUOUS_EXECUTION: "bold green", State.ERROR: "bold red"}
+
+
+class StatusView:
+    """Shows statuses on stdout, or nothing when `quiet`; notes go to stderr, so that `--json` stays one object a line."""
+
+    def __init__(self, *, as_json: bool, quiet: bool = False) -> None:
+        self._as_json = as_json
+        self._quiet = quiet
+        self._console = Console()
+        self._notes = Console(stderr=True)
+        self._texts = Catalogue("en")
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        if not self._as_json and not self._quiet and self._console.is_terminal:
+            self._live = Live(console=self._console, refresh_per_second=4)
+            self._live.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._live is not None:
+            self._live.__exit__(kind, error, at)
+            self._live = None
+
+    def note(self, sentence: str) -> None:
+        """Print one remark."""
+        self._notes.print(f"[yellow]note:[/] {sentence}", highlight=False)
+
+    def opened(self, service: Service) -> None:
+        """Say where the page and the API are."""
+        if service.page_url:
+            self._notes.print(f"page  {service.page_url}", highlight=False)
+        if service.api_address:
+            self._notes.print(f"API   {service.api_address} (gRPC, lineward.inspection.v1)", highlight=False)
+
+    def show(self, status: StationStatus) -> None:
+        """Show one status."""
+        if self._as_json:
+            print(json.dumps(_plain(status)), flush=True)
+        elif self._live is not None:
+            self._live.update(self.table(status))
+        elif status.state is State.READY and not self._quiet:
+            self._console.print(self.table(status))
+
+    def table(self, status: StationStatus) -> Table:
+        """Return a status as a table of two columns."""
+        table = Table(box=None, show_header=False, pad_edge=False)
+        colour = _COLOURS.get(status.state, "bold yellow")
+        table.add_row("state", f"[{colour}]{self._texts.state(status.state)}[/]")
+        for alarm in status.alarms:
+            text, remedy = self._texts.alarm(alarm.name, alarm.values)
+            table.add_row("", f"[red]{text}[/] {remedy}")
+        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(status.rejected_by_reason.items()))
+        rejected = sum(status.rejected_by_reason.values())
+        table.add_row("parts", f"{status.records} of {status.triggers} triggered, {status.parts_per_minute:.0f} a minute")
+        table.add_row("passed", str(status.passed))
+        table.add_row("rejected", f"{rejected}" + (f" ({reasons})" if reasons else ""))
+        table.add_row("faults", f"{status.late} late, {status.wrong_pulses} wrong pulses")
+        table.add_row("verdict after", f"{status.latency_p50_ms:.1f} ms median, {status.latency_p99_ms:.1f} ms p99")
+        return table
+
+
+def _plain(status: StationStatus) -> dict[str, object]:
+    plain = asdict(status)
+    plain["alarms"] = [alarm.name for alarm in status.alarms]
+    return plain

@@ -1,0 +1,104 @@
+"""The one port through which commands reach the line, and what the line tells about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from inspection.part import Decision, PartResult
+
+
+class State(StrEnum):
+    """The station's state, named after OPC 40100-1."""
+
+    PREOPERATIONAL = "PREOPERATIONAL"  # starting: loading and warming the model, opening the devices
+    READY = "READY"  # everything is warm, the line is stopped
+    CONTINUOUS_EXECUTION = "CONTINUOUS_EXECUTION"  # every part that triggers is inspected
+    ERROR = "ERROR"  # something is broken: nothing passes until it is mended
+    HALTED = "HALTED"  # shut down
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveAlarm:
+    """One alarm that stands now: a name from the alarm table, and the values its text needs."""
+
+    name: str
+    since_wall_ns: int
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StationStatus:
+    """One consistent look at the station. Counters are of the present run and come from durable records only."""
+
+    station: str
+    state: State
+    run: str
+    alarms: tuple[ActiveAlarm, ...]
+    triggers: int
+    records: int
+    passed: int
+    rejected_by_reason: Mapping[str, int]
+    late: int
+    wrong_pulses: int
+    parts_per_minute: float
+    latency_p50_ms: float
+    latency_p99_ms: float
+    model: str
+    bundle_digest: str
+    threshold: float
+    provider: str
+    camera: str
+    ejector: str
+    ejector_connected: bool
+    heartbeat_running: bool
+    uptime_s: float
+    counters: Mapping[str, int]  # lost_frames, preview_drops, reconnects, … : nothing is silent
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The newest frame with its verdict, small enough to look at; previews may be dropped, records may not."""
+
+    sequence: int
+    part: int
+    jpeg: bytes
+    width: int
+    height: int
+    result: PartResult
+
+
+class LineControl(Protocol):
+    """What the API may ask of the station; implemented by `inspection.station.Station`, safe from any thread."""
+
+    def status(self) -> StationStatus:
+        """Return one consistent status."""
+
+    def start_line(self) -> None:
+        """READY → CONTINUOUS_EXECUTION. No-op when it runs. Raises StateError from any other state."""
+
+    def stop_line(self) -> None:
+        """Stop triggering, finish the parts in flight, → READY. No-op when stopped. Bounded."""
+
+    def inspect(self, pixels: object, timeout_s: float) -> Decision:
+        """Judge one uint8 image (H×W or H×W×3 RGB) with the station's model, apart from the line.
+
+        Raises StateError when the model is not ready, BusyError when it cannot be answered within `timeout_s`.
+        """
+
+    def wait_preview(self, after_sequence: int, timeout_s: float) -> Preview | None:
+        """Wait for a preview newer than `after_sequence`; None when none came in time."""
+
+
+class StateError(Exception):
+    """A command that the present state does not allow; the text names the state and the next step."""
+
+    exit_code = 1
+
+
+class BusyError(Exception):
+    """The line keeps the model busy; the text says for how long to wait."""
+
+    exit_code = 1

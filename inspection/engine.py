@@ -1,0 +1,106 @@
+"""The model at work: one queue, several workers, and the judge that turns scores into decisions."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from camera.frame import Pixels
+from inspection.config import StationConfig
+from inspection.control import BusyError
+from inspection.part import Decision
+from inspection.pipeline.batch_queue import BatchQueue, Job
+from inspection.pipeline.decide import Judge, not_decidable
+from inspection.pipeline.prepare import Slots
+from inspection.pipeline.times import ExecutionTimes
+from inspection.pipeline.worker import Worker
+from models.benchmark import measure_batch_times
+from models.bundle import Bundle, load_bundle
+from models.session import Session, open_session
+from models.references import resolve_bundle
+
+
+class Engine:
+    """Loads, checks and warms the bundle, then scores jobs until closed. Owned by the station.
+
+    Every worker has a single-threaded session of its own; loading runs the golden vectors on each of them.
+    """
+
+    _MEASURED_SIZES = (1, 2, 4, 8, 16, 32, 64)
+    _STALL_S = 2.0
+
+    def __init__(self, config: StationConfig, on_failure: Callable[[str], None]) -> None:
+        inference = config.inference
+        self.bundle: Bundle = load_bundle(resolve_bundle(config.model.bundle))
+        card = self.bundle.card
+        self.judge = Judge(
+            classes=tuple(card.classes),
+            good_index=card.classes.index(card.good_class),
+            threshold=card.threshold.value if config.model.threshold is None else config.model.threshold,
+        )
+        sessions = [open_session(self.bundle, intra_op_threads=1) for _ in range(inference.workers)]
+        self.provider: str = sessions[0].provider
+        self.times = self._measured(sessions, inference.max_batch)
+        self.queue = BatchQueue(inference.queue_capacity, self.times, inference.workers)
+        region = config.region.region() if config.region else None
+        size = (card.input.height, card.input.width, card.input.channels)
+        self.workers = [
+            Worker(f"infer-{i}", self.queue, session, Slots(inference.max_batch, *size, region), on_failure)
+            for i, session in enumerate(sessions)
+        ]
+        for worker in self.workers:
+            worker.start()
+
+    def _measured(self, sessions: list[Session], max_batch: int) -> ExecutionTimes:
+        sizes = [size for size in self._MEASURED_SIZES if size <= max_batch]
+        for session in sessions[1:]:
+            session.warm(sizes)
+        return ExecutionTimes(measure_batch_times(sessions[0], sizes, repeats=5), max_batch)
+
+    def submit(self, job: Job) -> bool:
+        """Queue one image; False when the queue is full."""
+        return self.queue.put(job)
+
+    def inspect(self, pixels: Pixels, timeout_s: float) -> Decision:
+        """Judge one image apart from the line: only when no part waits, so that a part loses one execution at most.
+
+        Raises BusyError when parts wait, or when no answer came within `timeout_s`.
+        """
+        if len(self.queue):
+            raise BusyError(f"{len(self.queue)} parts of the line wait for the model; try again in a moment")
+        answered = threading.Event()
+        answer: list[Decision | str] = []
+
+        def done(job: Job, raw: object) -> None:
+            answer.append(job.failure if raw is None else self.judge.decide(raw))  # type: ignore[arg-type]
+            answered.set()
+
+        deadline_host_ns = time.monotonic_ns() + round(timeout_s * 1e9)
+        if not self.submit(Job(pixels, deadline_host_ns, done)) or not answered.wait(timeout_s):
+            raise BusyError(f"no answer within {timeout_s:.3g} s; allow more time, or try when the line is slower")
+        if isinstance(answer[0], str):
+            raise BusyError(f"the image was not judged: {answer[0]}")
+        return answer[0]
+
+    def stalled(self) -> str:
+        """Return which worker hangs or has ended, '' when all work."""
+        now_host_ns = time.monotonic_ns()
+        for number, worker in enumerate(self.workers):
+            busy_host_ns = worker.busy_since_host_ns
+            if busy_host_ns and (now_host_ns - busy_host_ns) * 1e-9 > self._STALL_S:
+                return f"worker {number} has been busy with one batch for more than {self._STALL_S:.0f} s"
+            if not worker.running:
+                return f"worker {number} has ended"
+        return ""
+
+    def close(self) -> None:
+        """Stop the workers; jobs that still wait are given back unscored. Bounded."""
+        for worker in self.workers:
+            worker.stop(timeout_s=2.0)
+        self.queue.drain()
+
+
+def unscored(job: Job) -> Decision:
+    """Return the decision about a job that came back without scores."""
+    return not_decidable(job.failure_reason)

@@ -1,0 +1,144 @@
+"""The camera's two threads: triggers give birth to parts, frames find them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from camera.errors import CameraError
+from camera.frame import Frame, Trigger
+from camera.interface import Camera
+from inspection.pipeline.tracker import PartInFlight, PartTracker
+
+
+class Line:
+    """Drives one camera for the station: opens it, follows its triggers and frames, opens it again when it was lost.
+
+    Owned by the station. A part's number is the trigger's number of the device plus an offset that grows with each
+    reopening, so that no number comes twice. `on_matched` gets each part together with its frame.
+    """
+
+    _WAIT_S = 0.1
+    _RETRY_S = (0.2, 0.5, 1.0, 2.0)
+
+    def __init__(
+        self,
+        camera: Camera,
+        tracker: PartTracker,
+        on_matched: Callable[[PartInFlight, Frame], None],
+        on_lost: Callable[[str], None],
+        on_recovered: Callable[[], None],
+        on_failure: Callable[[str], None],
+    ) -> None:
+        self.camera = camera
+        self.reopened = 0
+        self._tracker = tracker
+        self._on_matched = on_matched
+        self._on_lost = on_lost
+        self._on_recovered = on_recovered
+        self._on_failure = on_failure
+        self._offset = 0
+        self._highest = 0
+        self._last_frame: Frame | None = None
+        self._stopping = threading.Event()
+        self._lost = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Start acquisition and the threads that follow it."""
+        self._stopping.clear()
+        self._lost.clear()
+        self.camera.start()
+        loops = [("grab", self._grab_loop)]
+        if self.camera.reports_triggers:
+            loops.append(("trigger", self._trigger_loop))
+        self._threads = [threading.Thread(target=loop, name=name, daemon=True) for name, loop in loops]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """Stop acquisition and both threads; bounded. Parts in flight go on."""
+        self._stopping.set()
+        self.camera.stop()
+        for thread in self._threads:
+            thread.join(timeout_s)
+        self._threads = []
+
+    @property
+    def exhausted(self) -> bool:
+        """True once a finite source has given everything."""
+        return self.camera.exhausted
+
+    def _grab_loop(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                try:
+                    frame = self.camera.grab(None, self._WAIT_S)
+                except CameraError as error:
+                    self._recover(error)
+                    continue
+                if frame is not None:
+                    self._take(frame)
+        except Exception as error:  # noqa: BLE001 - the thread's edge: the station is told and stops passing parts
+            self._on_failure(f"{type(error).__name__}: {error}")
+
+    def _trigger_loop(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                try:
+                    trigger = self.camera.wait_trigger(self._WAIT_S)
+                except CameraError:
+                    self._lost.wait(self._WAIT_S)  # the grabbing thread opens the camera again
+                    continue
+                if trigger is not None:
+                    self._born(trigger)
+        except Exception as error:  # noqa: BLE001 - the thread's edge: the station is told and stops passing parts
+            self._on_failure(f"{type(error).__name__}: {error}")
+
+    def _born(self, trigger: Trigger) -> None:
+        number = trigger.number + self._offset
+        self._highest = max(self._highest, number)
+        early = self._tracker.on_trigger(replace(trigger, number=number), self.camera.truth(trigger.number))
+        if early is not None:
+            self._on_matched(*early)
+
+    def _take(self, frame: Frame) -> None:
+        number = frame.counter + self._offset
+        if not self.camera.reports_triggers:
+            self._infer_triggers(frame)
+        if frame.lost_before:
+            self._tracker.on_frames_lost(number - frame.lost_before, number - 1)
+        part = self._tracker.on_frame(number, frame)
+        if part is not None:
+            self._on_matched(part, frame)
+        self._last_frame = frame
+
+    def _infer_triggers(self, frame: Frame) -> None:
+        """Take the counter for the trigger: one part per count, lost frames spread evenly since the last frame."""
+        count = frame.lost_before + 1
+        since_host_ns = frame.received_host_ns if self._last_frame is None else self._last_frame.received_host_ns
+        step_ns = (frame.received_host_ns - since_host_ns) // count
+        for place in range(1, count + 1):
+            self._born(Trigger(frame.counter - count + place, since_host_ns + place * step_ns))
+
+    def _recover(self, error: CameraError) -> None:
+        """Close and open the camera until it works again or the line is stopped."""
+        self._lost.set()
+        self._on_lost(str(error))
+        self.camera.close()
+        attempt = 0
+        while not self._stopping.wait(self._RETRY_S[min(attempt, len(self._RETRY_S) - 1)]):
+            attempt += 1
+            try:
+                self.camera.open()
+                self._offset = self._highest
+                self.camera.start()
+            except CameraError:
+                self.camera.close()
+                continue
+            self.reopened += 1
+            self._last_frame = None
+            self._lost.clear()
+            self._on_recovered()
+            return

@@ -1,0 +1,91 @@
+"""The station's memory: the record store with its writer and reader, the in-flight journal, and who hears of records."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+from inspection.api.feed import RecordFeed
+from inspection.config import StationConfig
+from inspection.engine import Engine
+from inspection.part import PartResult
+from inspection.pipeline.tracker import PartInFlight
+from inspection.records.journal import Journal, recover
+from inspection.records.reader import RecordReader
+from inspection.records.record import Run, StoredRecord
+from inspection.records.store import RecordStore
+from inspection.records.writer import RecordWriter
+
+
+class Memory:
+    """Opens the store, recovers what a crash left open, and begins a run. Owned by the station."""
+
+    def __init__(
+        self,
+        config: StationConfig,
+        config_hash: str,
+        engine: Engine,
+        on_durable: Callable[[list[StoredRecord]], None],
+        on_trouble: Callable[[str], None],
+    ) -> None:
+        """Raises RecordsError when the folder cannot be used. `on_trouble('')` says that the trouble is over."""
+        folder = config.records.dir
+        store = RecordStore(folder)
+        try:
+            self._journal = Journal(folder)
+            self.recovered = recover(store, self._journal)
+        except BaseException:
+            store.close()
+            raise
+        self._writer = RecordWriter(store, config.records)
+        self.reader = RecordReader(folder)
+        self.feed = RecordFeed(self.reader)
+        self._listeners: list[Callable[[list[StoredRecord]], None]] = [on_durable]
+        self._writer.on_durable(self._publish)
+        self._writer.on_trouble(on_trouble)
+        self._writer.on_recovered(lambda: on_trouble(""))
+        started_wall_ns = time.time_ns()
+        moment = datetime.fromtimestamp(started_wall_ns * 1e-9, UTC)
+        self.run = moment.strftime("%Y%m%dT%H%M%S.%fZ")
+        self._writer.begin_run(
+            Run(
+                run=self.run,
+                station=config.station.name,
+                model=engine.bundle.card.name,
+                bundle_digest=engine.bundle.digest,
+                config_hash=config_hash,
+                started_wall_ns=started_wall_ns,
+                started_host_ns=time.monotonic_ns(),
+            )
+        )
+        self._lock = threading.Lock()
+
+    def subscribe(self, listener: Callable[[list[StoredRecord]], None]) -> None:
+        """Call back with each group of records once it is durable, on the store's thread."""
+        self._listeners.append(listener)
+
+    def _publish(self, records: list[StoredRecord]) -> None:
+        for listener in self._listeners:
+            listener(records)
+        self.feed.notify()
+
+    def born(self, part: PartInFlight) -> None:
+        """Note a part before anything is decided about it, so that a crash cannot lose it. Raises JournalError."""
+        self._journal.born(self.run, part.number, part.stages.trigger_host_ns, part.due_host_ns, part.deadline_host_ns)
+
+    def submit(self, result: PartResult) -> bool:
+        """Hand a finished part to the recorder; False when its queue is full."""
+        return self._writer.submit(result)
+
+    def counters(self) -> Mapping[str, int]:
+        """Return what the recorder counted."""
+        return self._writer.counters()
+
+    def close(self) -> None:
+        """Store what waits and release everything; the journal is emptied only when every part has its record."""
+        if self._writer.close(timeout_s=10.0):
+            self._journal.clear()
+        self._journal.close()
+        self.reader.close()

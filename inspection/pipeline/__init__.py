@@ -1,0 +1,1 @@
+"""The hot path between frame and verdict: batch, prepare, infer, decide."""

@@ -1,0 +1,49 @@
+"""How long a batch of each size takes: measured at start, followed while the line runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class ExecutionTimes:
+    """Expected seconds from taking a batch to its scores, per batch size 1…max_size.
+
+    Starts from the medians measured before the station is Ready and follows what the workers observe: upwards at
+    once by half the difference, downwards slowly, so that one lucky run never promises too much. Written by the
+    workers without a lock: each update is one assignment, and a lost one costs nothing.
+    """
+
+    _RISE = 0.5
+    _FALL = 0.02
+
+    def __init__(self, measured_s: Mapping[int, float], max_size: int) -> None:
+        if 1 not in measured_s:
+            raise ValueError(f"no time for batch size 1 among {sorted(measured_s)}: measure size 1 first")
+        self.max_size = max_size
+        self._expected_s = [0.0] + [self._interpolate(measured_s, size) for size in range(1, max_size + 1)]
+
+    @staticmethod
+    def _interpolate(measured_s: Mapping[int, float], size: int) -> float:
+        """Take the measured time, or scale the nearest smaller measured size linearly (never too optimistic)."""
+        nearest = max(known for known in measured_s if known <= size)
+        return measured_s[nearest] * (size / nearest)
+
+    def expected_s(self, size: int) -> float:
+        """Return the expected seconds for a batch of `size` (1…max_size)."""
+        return self._expected_s[size]
+
+    def observe(self, size: int, seconds: float) -> None:
+        """Follow one measured execution."""
+        known = self._expected_s[size]
+        self._expected_s[size] = known + (seconds - known) * (self._RISE if seconds > known else self._FALL)
+
+    def largest_within(self, slack_s: float, available: int) -> int:
+        """Return the largest size ≤ available whose execution fits into `slack_s`; 0 when not even one part fits."""
+        for size in range(min(available, self.max_size), 0, -1):
+            if self._expected_s[size] <= slack_s:
+                return size
+        return 0
+
+    def table_ms(self) -> dict[int, float]:
+        """Return the present expectations in milliseconds, for status pages and benchmarks."""
+        return {size: round(self._expected_s[size] * 1e3, 3) for size in range(1, self.max_size + 1)}

@@ -1,0 +1,294 @@
+"""The station: every part of the line wired together, its state, and the commands that it takes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from camera.backends import make_camera
+from camera.frame import Frame
+from inspection.alarm_board import AlarmBoard
+from inspection.config import StationConfig, config_digest
+from inspection.control import Preview, State, StateError, StationStatus
+from inspection.ejector.interface import EjectorHealth
+from inspection.ejector.options import make_ejector
+from inspection.engine import Engine, unscored
+from inspection.errors import ConfigError
+from inspection.line import Line
+from inspection.memory import Memory
+from inspection.part import Decision, EjectorAction, PartResult, Reason
+from inspection.pipeline.batch_queue import Job
+from inspection.pipeline.decide import not_decidable
+from inspection.pipeline.tracker import PartInFlight, PartTracker
+from inspection.preview import PreviewSlot
+from inspection.records.record import StoredRecord
+from inspection.run_counters import RunCounters
+from inspection.simulation.scene import SyntheticScene
+
+
+class Station:
+    """One station, from the photo-eye to the record; implements LineControl, safe from any thread.
+
+    `open` brings everything up in the order in which it is needed and leaves the line stopped (READY); `close` takes
+    it down in reverse and is idempotent. The state is computed, never stored: what the operator wants and what is
+    broken decide it, so that it cannot disagree with the facts.
+    """
+
+    _TICK_S = 0.05
+    _TRANSIENT_S = 15.0
+    _LATE_IN_A_ROW = 3
+
+    def __init__(self, config: StationConfig) -> None:
+        self.config = config
+        self.digest = config_digest(config)
+        self.alarms = AlarmBoard()
+        self.counters = RunCounters()
+        self.previews = PreviewSlot()
+        self._is_open = False
+        self._closed = threading.Event()
+        self._wants_to_run = False
+        self._commands = threading.Lock()
+        self._opened_host_ns = time.monotonic_ns()
+        self._shown: dict[int, PartResult] = {}
+
+    # ------------------------------------------------------------------ life
+
+    def open(self) -> None:
+        """Bring everything up: records, model, ejector, camera. Raises the error of whatever cannot come up."""
+        config = self.config
+        self.ejector = make_ejector(config.ejector)
+        try:
+            geometry = config.geometry.geometry(config.ejector.lead_ms)
+        except ValueError as error:
+            raise ConfigError(f"geometry: {error}") from None
+        self.engine = Engine(config, lambda text: self._raise("MODEL_FAILED", detail=text))
+        try:
+            self.memory = Memory(config, self.digest, self.engine, self._on_durable, self._on_records_trouble)
+            self.tracker = PartTracker(
+                self.memory.run, geometry, self.ejector, self._may_pass, self._on_born, self._on_finished
+            )
+            self.ejector.open(self.tracker.on_actuation, self._on_ejector_health)
+            scene = SyntheticScene(config.simulation.seed, config.simulation.defect_rate)
+            camera = make_camera(config.camera.backend, config.camera.name, config.camera.options, scene=scene)
+            camera.open()
+        except BaseException:
+            self.close()
+            raise
+        self.line = Line(
+            camera,
+            self.tracker,
+            self._on_matched,
+            on_lost=lambda text: self._raise("CAMERA_LOST", detail=text),
+            on_recovered=lambda: self._clear("CAMERA_LOST"),
+            on_failure=lambda text: self._raise("STATION_FAILED", detail=text),
+        )
+        self.counters.reset(self.memory.run)
+        if config.ejector.heartbeat_channel is None:
+            self._raise("NO_HEARTBEAT_WIRED")
+        self._is_open = True
+        self._supervisor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
+        self._supervisor.start()
+
+    def close(self) -> None:
+        """Stop the line, let the parts in flight end, release everything. Idempotent and bounded."""
+        if self._closed.is_set():
+            return
+        if self._is_open:
+            self.stop_line()
+        self._closed.set()
+        if self._is_open:
+            self._supervisor.join(2.0)
+            self.line.camera.close()
+        for part in ("ejector", "engine", "memory"):
+            if hasattr(self, part):
+                getattr(self, part).close()
+
+    # -------------------------------------------------------------- commands
+
+    @property
+    def is_open(self) -> bool:
+        """True from a successful `open` to `close`."""
+        return self._is_open and not self._closed.is_set()
+
+    @property
+    def state(self) -> State:
+        """What the station does now."""
+        if self._closed.is_set():
+            return State.HALTED
+        if not self._is_open:
+            return State.PREOPERATIONAL
+        if self.alarms.blocking:
+            return State.ERROR
+        return State.CONTINUOUS_EXECUTION if self._wants_to_run else State.READY
+
+    def start_line(self) -> None:
+        """Inspect every part that triggers from now on. Raises StateError unless READY or running."""
+        with self._commands:
+            if self._wants_to_run:
+                return
+            if self.state is not State.READY:
+                raise StateError(f"the line cannot start in state {self.state}; {self._next_step()}")
+            self.line.start()
+            self._wants_to_run = True
+
+    def stop_line(self) -> None:
+        """Stop triggering and let the parts in flight end. Bounded by the travel time and a few seconds."""
+        with self._commands:
+            if not self._wants_to_run:
+                return
+            self.line.stop()
+            self.tracker.wait_empty(self.config.geometry.travel_s + 5.0)
+            self._wants_to_run = False
+
+    def _next_step(self) -> str:
+        alarms = self.alarms.active()
+        return f"first mend {alarms[0].name}" if alarms else "wait until it is READY"
+
+    def inspect(self, pixels: Any, timeout_s: float) -> Decision:
+        """Judge one image apart from the line. Raises StateError or BusyError."""
+        if self.state not in (State.READY, State.CONTINUOUS_EXECUTION):
+            raise StateError(f"the model is not at hand in state {self.state}; {self._next_step()}")
+        return self.engine.inspect(pixels, timeout_s)
+
+    def wait_preview(self, after_sequence: int, timeout_s: float) -> Preview | None:
+        """Wait for a preview newer than `after_sequence`; None when none came in time."""
+        return self.previews.wait(after_sequence, timeout_s)
+
+    @property
+    def finished(self) -> bool:
+        """True once a finite source is exhausted and every part of it is recorded."""
+        return self.line.exhausted and not self.tracker.in_flight and self.counters.records >= self.triggers
+
+    @property
+    def triggers(self) -> int:
+        """How many parts have triggered in this run."""
+        return self.tracker.counters.triggers
+
+    # ------------------------------------------------- the way of one part
+
+    def _may_pass(self) -> bool:
+        return not self.alarms.blocking and not self._closed.is_set()
+
+    def _on_born(self, part: PartInFlight) -> None:
+        self.memory.born(part)
+
+    def _on_matched(self, part: PartInFlight, frame: Frame) -> None:
+        job = Job(frame.pixels, part.deadline_host_ns, self._on_scored, token=part)
+        if not self.engine.submit(job):
+            self.tracker.decided(part, not_decidable(Reason.LATE))
+
+    def _on_scored(self, job: Job, raw: Any) -> None:
+        part: PartInFlight = job.token
+        part.stages.batch_host_ns = job.batch_host_ns
+        part.stages.scored_host_ns = time.monotonic_ns()
+        self.tracker.decided(part, unscored(job) if raw is None else self.engine.judge.decide(raw))
+
+    def _on_finished(self, result: PartResult) -> None:
+        if result.pixels is not None:
+            self._shown[result.part % 4] = result
+        if not self.memory.submit(result):
+            self._raise("RECORDS_TROUBLE", detail="the recorder's queue is full")
+
+    def _on_durable(self, records: list[StoredRecord]) -> None:
+        self.counters.add(records)
+        newest = self._shown.get(records[-1].part % 4)
+        if newest is not None and newest.part == records[-1].part:
+            self.previews.offer(newest)
+        for record in records:
+            if record.reason == Reason.NO_IMAGE:
+                self._raise("NO_IMAGE", for_s=self._TRANSIENT_S, part=record.part)
+            if record.ejector_action == EjectorAction.FAILED:
+                self._raise("EJECTOR_PULSE_FAILED", for_s=self._TRANSIENT_S, part=record.part)
+            elif record.ejector_action == EjectorAction.FIRED_LATE:
+                self._raise("WRONG_PULSE", for_s=self._TRANSIENT_S, part=record.part)
+        if self.counters.late_in_a_row >= self._LATE_IN_A_ROW:
+            self._raise("LATE_VERDICTS", for_s=self._TRANSIENT_S, count=self.counters.late_in_a_row)
+
+    # ------------------------------------------------------ faults and life
+
+    def _raise(self, name: str, *, for_s: float | None = None, **values: object) -> None:
+        self.alarms.raise_alarm(name, for_s=for_s, **values)
+
+    def _clear(self, name: str) -> None:
+        self.alarms.clear(name)
+
+    def _on_ejector_health(self, health: EjectorHealth) -> None:
+        if health.connected:
+            self._clear("EJECTOR_LOST")
+        else:
+            self._raise("EJECTOR_LOST", port=health.port, detail=health.detail)
+
+    def _on_records_trouble(self, text: str) -> None:
+        if text:
+            self._raise("RECORDS_TROUBLE", detail=text)
+        else:
+            self._clear("RECORDS_TROUBLE")
+
+    def _supervise(self) -> None:
+        """Tell the ejector that the station lives, as long as it really does."""
+        while not self._closed.wait(self._TICK_S):
+            stalled = self.engine.stalled()
+            if stalled:
+                self._raise("INFERENCE_STALLED", detail=stalled)
+            else:
+                self._clear("INFERENCE_STALLED")
+            self.alarms.expire()
+            if self.state is State.CONTINUOUS_EXECUTION:
+                self.ejector.alive()
+
+    # ---------------------------------------------------------------- status
+
+    def status(self) -> StationStatus:
+        """Return one consistent status."""
+        counters, health = self.counters, self.ejector.health()
+        median_ms, p99_ms = counters.latency_ms()
+        return StationStatus(
+            station=self.config.station.name,
+            state=self.state,
+            run=counters.run,
+            alarms=self.alarms.active(),
+            triggers=self.triggers,
+            records=counters.records,
+            passed=counters.passed,
+            rejected_by_reason=dict(counters.rejected_by_reason),
+            late=counters.late(),
+            wrong_pulses=counters.wrong_pulses,
+            parts_per_minute=counters.parts_per_minute(),
+            latency_p50_ms=median_ms,
+            latency_p99_ms=p99_ms,
+            model=self.engine.bundle.card.name,
+            bundle_digest=self.engine.bundle.digest,
+            threshold=self.engine.judge.threshold,
+            provider=self.engine.provider,
+            camera=f"{self.config.camera.name} ({self.config.camera.backend})",
+            ejector=f"{health.driver} {health.port}",
+            ejector_connected=health.connected,
+            heartbeat_running=health.heartbeat_running,
+            uptime_s=round((time.monotonic_ns() - self._opened_host_ns) * 1e-9, 1),
+            counters=self._everything_counted(health),
+        )
+
+    def _everything_counted(self, health: EjectorHealth) -> Mapping[str, int]:
+        seen, queue = self.tracker.counters, self.engine.queue
+        return {
+            "in_flight": self.tracker.in_flight,
+            "frames": seen.frames,
+            "lost_frames": seen.lost_frames,
+            "late_frames": seen.late_frames,
+            "spurious_frames": seen.spurious_frames,
+            "doubled_triggers": seen.doubled_triggers,
+            "system_rejects": seen.system_rejects,
+            "queue_peak": queue.peak,
+            "queue_refused": queue.refused,
+            "no_time_left": queue.hopeless,
+            "batches": sum(worker.batches for worker in self.engine.workers),
+            "camera_reopened": self.line.reopened,
+            "ejector_pulses": health.pulses,
+            "ejector_reconnects": health.reconnects,
+            "failed_pulses": self.counters.failed_pulses,
+            "previews_dropped": self.previews.dropped,
+            "alarms_raised": self.alarms.raised,
+            **self.memory.counters(),
+        }

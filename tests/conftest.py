@@ -1,0 +1,34 @@
+"""Fixtures that several suites share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The development photographs, beside the repository; never part of it."""
+    folder = REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        message = f"no development photographs at {folder}: tests on real images are not run"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_weights() -> Path:
+    """The ImageNet MobileNetV2 state dict beside the repository."""
+    file = REPOSITORY.parent / "shared" / "weights" / "mobilenet_v2_tv_dequant_bn_fp16.pt"
+    if not file.is_file():
+        message = f"no pretrained weights at {file}: tests that start from them are not run"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    return file

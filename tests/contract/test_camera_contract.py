@@ -1,0 +1,276 @@
+"""What every camera backend keeps: one suite, one row per backend."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from camera import Camera, CameraError, Frame, Pixels, Trigger, make_camera
+
+PARTS = 12
+LONG_S = 120.0  # a wait that the tests expect to be cut short
+BOUND_S = 30.0  # a wait that ends in the first place; reached only by a fault
+
+
+class NumberedParts:
+    """A scene whose pictures tell which part they show: a grey level per part."""
+
+    def render(self, part: int) -> Pixels:
+        return np.full((48, 64, 3), level(part), np.uint8)
+
+    def truth(self, part: int) -> str:
+        return "good" if part % 3 else "scratch"
+
+
+def level(part: int) -> int:
+    return 15 * ((part - 1) % 16) + 7
+
+
+@dataclass(frozen=True)
+class Backend:
+    """How the suite makes one backend: with all of its parts soon, or with the next part far away."""
+
+    name: str
+    backend: str
+    options: Mapping[str, object]
+    slow: Mapping[str, object] | None  # None: by handshake, it never makes the grabbing thread wait
+    mono: bool = False
+
+    def camera(self, **changes: object) -> Camera:
+        return make_camera(self.backend, "top", {**self.options, **changes}, scene=NumberedParts())
+
+    def slow_camera(self) -> Camera:
+        return make_camera(self.backend, "top", {**self.options, **(self.slow or {})}, scene=NumberedParts())
+
+
+def write_folder(folder: Path) -> Path:
+    folder.mkdir()
+    for part in range(1, PARTS + 1):
+        assert cv2.imwrite(str(folder / f"part_{part}.png"), np.full((48, 64), level(part), np.uint8))
+    return folder
+
+
+def write_video(file: Path) -> Path:
+    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"mp4v"), 200.0, (64, 48))
+    assert writer.isOpened()
+    for part in range(1, PARTS + 1):
+        writer.write(np.full((48, 64, 3), level(part), np.uint8))
+    writer.release()
+    return file
+
+
+NAMES = ("simulated", "simulated-handshake", "folder", "folder-handshake", "folder-preloaded", "video")
+
+
+@pytest.fixture(params=NAMES)
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
+    belt = {"parts": PARTS, "pitch_mm": 5.0, "jitter_mm": 1.0, "speed_mm_s": 1000.0, "readout_ms": 0.5}
+    far = {"pitch_mm": 10_000.0, "speed_mm_s": 1.0}
+    match request.param:
+        case "simulated":
+            return Backend(request.param, "simulated", belt, far)
+        case "simulated-handshake":
+            return Backend(request.param, "simulated", {**belt, "paced": False}, None)
+        case "video":
+            return Backend(request.param, "replay", {"path": write_video(tmp_path / "v.mp4")}, {"rate_hz": 1e-4})
+    options: dict[str, object] = {"path": write_folder(tmp_path / "images"), "rate_hz": 200.0}
+    if request.param == "folder-handshake":
+        return Backend(request.param, "replay", {**options, "rate_hz": 0}, None, mono=True)
+    preload = request.param == "folder-preloaded"
+    return Backend(request.param, "replay", {**options, "preload": preload}, {"rate_hz": 1e-4}, mono=True)
+
+
+def grab_all(camera: Camera) -> list[Frame]:
+    frames = []
+    while not camera.exhausted:
+        frame = camera.grab(None, BOUND_S)
+        if frame is not None:
+            frames.append(frame)
+    return frames
+
+
+def open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def in_thread(call: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    return thread
+
+
+def joined(thread: threading.Thread) -> bool:
+    thread.join(BOUND_S)
+    return not thread.is_alive()
+
+
+def test_calls_outside_the_life_cycle_are_refused_or_silent(backend: Backend) -> None:
+    """A closed camera refuses to start or grab, an open one that is not started gives nothing."""
+    camera = backend.camera()
+    for call in (camera.start, lambda: camera.grab(None, 0.0), lambda: camera.wait_trigger(0.0)):
+        with pytest.raises(CameraError, match="not open"):
+            call()
+    with camera:
+        assert camera.grab(None, 0.0) is None
+        assert camera.wait_trigger(0.0) is None
+
+
+def test_open_start_stop_and_close_are_idempotent(backend: Backend) -> None:
+    """Each life-cycle call may be repeated; close may follow any state, and the camera opens again after it."""
+    camera = backend.camera()
+    camera.close()
+    for _ in range(2):
+        camera.open()
+        camera.open()
+        camera.start()
+        camera.start()
+        frame = camera.grab(None, BOUND_S)
+        assert frame is not None
+        assert frame.counter == 1
+        camera.stop()
+        camera.stop()
+        assert camera.grab(None, 0.0) is None
+        camera.close()
+        camera.close()
+
+
+def test_frames_show_their_own_part_with_all_fields(backend: Backend) -> None:
+    """All parts arrive in order; counter, clocks, format, shape and content belong to the same part."""
+    with backend.camera() as camera:
+        camera.start()
+        frames = grab_all(camera)
+    assert [frame.counter for frame in frames] == list(range(1, PARTS + 1))
+    for frame in frames:
+        assert frame.camera == "top"
+        assert frame.lost_before == 0
+        assert frame.pixel_format == ("Mono8" if backend.mono else "RGB8")
+        assert frame.pixels.shape == ((48, 64) if backend.mono else (48, 64, 3))
+        assert frame.pixels.dtype == np.uint8
+        assert frame.pixels.flags.writeable
+        assert abs(float(frame.pixels.mean()) - level(frame.counter)) < 5
+    assert all(a.received_host_ns < b.received_host_ns for a, b in pairwise(frames))
+    device_ns = [frame.device_ns for frame in frames if frame.device_ns is not None]
+    assert len(device_ns) == PARTS
+    assert device_ns == sorted(set(device_ns))
+
+
+def test_a_given_buffer_holds_the_pixels(backend: Backend) -> None:
+    """The frame's pixels are a view of the buffer; one that is too small is refused and the frame is not lost."""
+    buffer = np.zeros(48 * 64 * 3 + 11, np.uint8)
+    with backend.camera() as camera:
+        camera.start()
+        with pytest.raises(ValueError, match="buffer"):
+            camera.grab(buffer[:100], BOUND_S)
+        with pytest.raises(ValueError, match="buffer"):
+            camera.grab(buffer.reshape(1, -1), BOUND_S)
+        frame = camera.grab(buffer, BOUND_S)
+        assert frame is not None
+        assert frame.counter == 1
+        assert np.shares_memory(frame.pixels, buffer)
+        assert abs(int(buffer[0]) - level(1)) < 5
+
+
+def test_each_frame_had_its_trigger(backend: Backend) -> None:
+    """From two threads: every part is triggered once, in order, and never later than its frame; both threads end."""
+    triggers: list[Trigger] = []
+    with backend.camera() as camera:
+
+        def listen() -> None:
+            while not camera.exhausted:
+                trigger = camera.wait_trigger(BOUND_S)
+                if trigger is not None:
+                    triggers.append(trigger)
+
+        camera.start()
+        listener = in_thread(listen)
+        frames = grab_all(camera)
+        assert joined(listener)
+        assert camera.exhausted
+        assert camera.grab(None, LONG_S) is None
+    assert [trigger.number for trigger in triggers] == list(range(1, PARTS + 1))
+    assert all(a.host_ns < b.host_ns for a, b in pairwise(triggers))
+    crossed = {trigger.number: trigger.host_ns for trigger in triggers}
+    assert len(frames) == PARTS
+    assert all(crossed[frame.counter] <= frame.received_host_ns for frame in frames)
+
+
+def test_a_wait_that_runs_out_gives_nothing(backend: Backend) -> None:
+    """A grab or a wait for a trigger whose time is up returns None and is no fault."""
+    if backend.slow is None:
+        pytest.skip("a belt by handshake never makes the grabbing thread wait")
+    with backend.slow_camera() as camera:
+        camera.start()
+        while camera.grab(None, 0.01) is not None or camera.wait_trigger(0.01) is not None:
+            pass
+        assert camera.grab(None, 0.01) is None
+        assert camera.wait_trigger(0.0) is None
+        assert not camera.exhausted
+
+
+@pytest.mark.parametrize("ending", ["stop", "close"])
+def test_stop_and_close_end_both_waits(backend: Backend, ending: str) -> None:
+    """While one thread waits for a frame and one for a trigger, stop or close makes both return nothing in time."""
+    camera = backend.slow_camera()
+    camera.open()
+    camera.start()
+    seen: list[object] = []
+    entering = threading.Barrier(3)
+
+    def wait(call: Callable[[], object]) -> None:
+        entering.wait(BOUND_S)
+        try:
+            while (given := call()) is not None:
+                seen.append(given)
+        except CameraError:  # close() may win the race before the call was entered
+            assert ending == "close"
+
+    waits = [in_thread(lambda: wait(lambda: camera.wait_trigger(LONG_S)))]
+    waits.append(in_thread(lambda: wait(lambda: camera.grab(None, LONG_S))))
+    entering.wait(BOUND_S)
+    getattr(camera, ending)()
+    assert all(joined(thread) for thread in waits)
+    camera.close()
+    if backend.slow is not None:
+        assert len(seen) <= 2  # a replay's first picture is due at once
+
+
+def test_a_restart_goes_on_counting(backend: Backend) -> None:
+    """After stop and start the numbers go on; no frame comes twice and no gap is hidden."""
+    frames: list[Frame] = []
+    with backend.camera() as camera:
+        while not camera.exhausted:
+            camera.start()
+            for _ in range(3):
+                frame = camera.grab(None, BOUND_S)
+                if frame is not None:
+                    frames.append(frame)
+            camera.stop()
+    counters = [frame.counter for frame in frames]
+    assert counters == sorted(set(counters))
+    assert [frame.lost_before for frame in frames] == [
+        b - a - 1 for a, b in zip([0, *counters], counters, strict=False)
+    ]
+    assert counters[-1] == PARTS
+
+
+def test_nothing_is_left_behind(backend: Backend) -> None:
+    """A driver has no thread of its own, and close gives back every file handle."""
+
+    def once() -> None:
+        with backend.camera() as camera:
+            camera.start()
+            assert camera.grab(None, BOUND_S) is not None
+
+    once()  # libraries may keep a thread pool or a handle of their own from the first use on
+    threads, handles = threading.active_count(), open_files()
+    for _ in range(3):
+        once()
+    assert threading.active_count() == threads
+    assert open_files() == handles

@@ -1,0 +1,239 @@
+"""The tracker: whatever happens in whatever order, a part ends in exactly one result, and only a release passes."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from camera.frame import Frame, Trigger
+from inspection.ejector.interface import Ejector, EjectorHealth
+from inspection.part import Actuation, Decision, EjectorAction, Evaluation, PartResult, Reason, Verdict
+from inspection.pipeline.decide import not_decidable
+from inspection.pipeline.tracker import Geometry, PartTracker
+
+OK = Decision(Evaluation.OK, Verdict.PASS, Reason.NONE, 0.1, 0.5)
+BAD = Decision(Evaluation.NOT_OK, Verdict.REJECT, Reason.MODEL, 0.9, 0.5, "scratch")
+
+
+class ManualEjector(Ejector):
+    """An ejector whose clock the test owns: it keeps the rules (a PASS releases, silence rejects) and reports on demand."""
+
+    def __init__(self) -> None:
+        self.armed: dict[int, Verdict | None] = {}
+
+    def open(self, on_actuation: Callable[[Actuation], None], on_health: Callable[[EjectorHealth], None]) -> None:
+        self.report = on_actuation
+
+    def expect(self, part: int, due_host_ns: int, deadline_host_ns: int) -> None:
+        self.armed[part] = None
+
+    def decide(self, part: int, verdict: Verdict) -> None:
+        if self.armed.get(part, Verdict.PASS) is None:
+            self.armed[part] = verdict
+
+    def due(self, part: int, action: EjectorAction | None = None) -> None:
+        verdict = self.armed.pop(part)
+        usual = EjectorAction.RELEASED if verdict is Verdict.PASS else EjectorAction.FIRED
+        self.report(Actuation(part, action or usual, verdict is None, None, None))
+
+    def alive(self) -> None: ...
+
+    def health(self) -> EjectorHealth:
+        return EjectorHealth(True, "", "manual", "", 0, 0, False, False)
+
+    def close(self) -> None: ...
+
+
+class Bench:
+    def __init__(self, may_pass: bool = True) -> None:
+        self.ejector = ManualEjector()
+        self.results: list[PartResult] = []
+        self.born: list[int] = []
+        self.may_pass = may_pass
+        self.tracker = PartTracker(
+            "run-1",
+            Geometry(travel_ns=10**9, lead_ns=10**7),
+            self.ejector,
+            lambda: self.may_pass,
+            lambda part: self.born.append(part.number),
+            self.results.append,
+        )
+        self.ejector.open(self.tracker.on_actuation, lambda health: None)
+
+    def trigger(self, number: int) -> None:
+        self.tracker.on_trigger(Trigger(number, time.monotonic_ns()))
+
+    def frame(self, number: int) -> Frame:
+        return Frame("top", number, None, time.monotonic_ns(), 0, "Mono8", np.zeros((4, 4), np.uint8))
+
+    def result(self) -> tuple[Verdict, Reason, EjectorAction]:
+        assert len(self.results) == 1
+        decision = self.results[0].decision
+        return decision.verdict, decision.reason, self.results[0].actuation.action
+
+
+def test_a_good_part_is_released_and_passes() -> None:
+    """Trigger, frame, OK, release: PASS, without a reason."""
+    bench = Bench()
+    bench.trigger(1)
+    part = bench.tracker.on_frame(1, bench.frame(1))
+    assert part is not None
+    bench.tracker.decided(part, OK)
+    bench.ejector.due(1)
+    assert bench.result() == (Verdict.PASS, Reason.NONE, EjectorAction.RELEASED)
+    assert bench.born == [1]
+    assert bench.tracker.in_flight == 0
+
+
+def test_silence_rejects_as_late() -> None:
+    """A frame without a verdict by the deadline is LATE."""
+    bench = Bench()
+    bench.trigger(1)
+    bench.tracker.on_frame(1, bench.frame(1))
+    bench.ejector.due(1)
+    assert bench.result() == (Verdict.REJECT, Reason.LATE, EjectorAction.FIRED)
+
+
+def test_silence_without_a_frame_is_no_image() -> None:
+    """A trigger whose frame never came is NO_IMAGE, without anybody saying so."""
+    bench = Bench()
+    bench.trigger(1)
+    bench.ejector.due(1)
+    assert bench.result() == (Verdict.REJECT, Reason.NO_IMAGE, EjectorAction.FIRED)
+
+
+def test_a_pass_after_the_deadline_is_recorded_as_late() -> None:
+    """The ejector fired by default although the model said OK: the part was rejected, and the record says so."""
+    bench = Bench()
+    bench.trigger(1)
+    part = bench.tracker.on_frame(1, bench.frame(1))
+    assert part is not None
+    bench.ejector.armed[1] = None
+    decide, bench.ejector.decide = bench.ejector.decide, lambda part, verdict: None  # type: ignore[method-assign]
+    bench.tracker.decided(part, OK)
+    bench.ejector.decide = decide  # type: ignore[method-assign]
+    bench.ejector.due(1)
+    assert bench.result() == (Verdict.REJECT, Reason.LATE, EjectorAction.FIRED)
+    assert bench.results[0].decision.score == OK.score
+
+
+def test_nothing_passes_while_the_station_is_in_error() -> None:
+    """An OK in state ERROR becomes REJECT(SYSTEM); the score stays readable."""
+    bench = Bench(may_pass=False)
+    bench.trigger(1)
+    part = bench.tracker.on_frame(1, bench.frame(1))
+    assert part is not None
+    bench.tracker.decided(part, OK)
+    bench.ejector.due(1)
+    assert bench.result() == (Verdict.REJECT, Reason.SYSTEM, EjectorAction.FIRED)
+    assert bench.results[0].decision.score == OK.score
+
+
+def test_a_pass_that_was_not_released_is_no_pass() -> None:
+    """The ejector died between PASS and release: nobody knows, so the record does not say PASS."""
+    bench = Bench()
+    bench.trigger(1)
+    part = bench.tracker.on_frame(1, bench.frame(1))
+    assert part is not None
+    bench.tracker.decided(part, OK)
+    bench.ejector.due(1, EjectorAction.FAILED)
+    assert bench.result() == (Verdict.REJECT, Reason.SYSTEM, EjectorAction.FAILED)
+
+
+def test_a_lost_frame_costs_its_own_part_only() -> None:
+    """Frame 2 is lost: part 2 is NO_IMAGE at once, and frame 3 finds part 3."""
+    bench = Bench()
+    for number in (1, 2, 3):
+        bench.trigger(number)
+    bench.tracker.on_frames_lost(2, 2)
+    part = bench.tracker.on_frame(3, bench.frame(3))
+    assert part is not None
+    assert part.number == 3
+    assert bench.ejector.armed[2] is Verdict.REJECT
+    bench.ejector.due(2)
+    assert bench.result()[1] is Reason.NO_IMAGE
+
+
+def test_a_frame_that_overtakes_its_trigger_finds_its_part() -> None:
+    """The two threads of a camera may swap: the frame waits for its trigger."""
+    bench = Bench()
+    assert bench.tracker.on_frame(1, bench.frame(1)) is None
+    matched = bench.tracker.on_trigger(Trigger(1, time.monotonic_ns()))
+    assert matched is not None
+    assert matched[0].frame is matched[1]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_doubled_or_old_trigger_makes_no_second_part(number: int) -> None:
+    """A number that was there already is counted, not tracked."""
+    bench = Bench()
+    bench.trigger(1)
+    bench.trigger(2)
+    bench.trigger(number)
+    assert bench.tracker.counters.doubled_triggers == 1
+    assert bench.tracker.in_flight == 2
+
+
+def test_a_second_frame_or_decision_changes_nothing() -> None:
+    """The first decision stands, and a doubled frame is counted."""
+    bench = Bench()
+    bench.trigger(1)
+    part = bench.tracker.on_frame(1, bench.frame(1))
+    assert part is not None
+    assert bench.tracker.on_frame(1, bench.frame(1)) is None
+    bench.tracker.decided(part, BAD)
+    bench.tracker.decided(part, OK)
+    bench.ejector.due(1)
+    assert bench.result() == (Verdict.REJECT, Reason.MODEL, EjectorAction.FIRED)
+    assert bench.tracker.counters.spurious_frames == 1
+
+
+def test_a_report_about_an_unknown_part_is_counted() -> None:
+    """A report without a part makes no record, but is not silent either."""
+    bench = Bench()
+    bench.tracker.on_actuation(Actuation(7, EjectorAction.FIRED, True, None, None))
+    assert bench.results == []
+    assert bench.tracker.counters.unknown_actuations == 1
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(1, 12), st.randoms(use_true_random=False))
+def test_any_order_of_events_ends_each_part_exactly_once(count: int, chooser: random.Random) -> None:
+    """Triggers come in order; frames, losses, verdicts and due times interleave at will: one result a part, and a
+    PASS only where a PASS was decided and released."""
+    bench = Bench()
+    events: list[tuple[float, str, int]] = []
+    for number in range(1, count + 1):
+        born = float(number)
+        events.append((born, "trigger", number))
+        kind = chooser.choice(["ok", "bad", "lost", "silent", "unscored"])
+        events.append((born + chooser.uniform(-0.5, 4), "lost" if kind == "lost" else "frame", number))
+        if kind in ("ok", "bad", "unscored"):
+            events.append((born + chooser.uniform(0, 6), kind, number))
+        events.append((born + 5.0, "due", number))
+    passed_in_time = set()
+    for _, event, number in sorted(events):
+        part = bench.tracker._parts.get(number)
+        if event == "trigger":
+            bench.trigger(number)
+        elif event == "frame":
+            bench.tracker.on_frame(number, bench.frame(number))
+        elif event == "lost":
+            bench.tracker.on_frames_lost(number, number)
+        elif event == "due":
+            bench.ejector.due(number)
+        elif part is not None:
+            if event == "ok" and part.decision is None:
+                passed_in_time.add(number)
+            decision = {"ok": OK, "bad": BAD, "unscored": not_decidable(Reason.SYSTEM)}[event]
+            bench.tracker.decided(part, decision)
+    assert sorted(result.part for result in bench.results) == list(range(1, count + 1))
+    passed = {result.part for result in bench.results if result.decision.verdict is Verdict.PASS}
+    assert passed == passed_in_time
+    assert bench.tracker.wait_empty(0.0)
