@@ -16,7 +16,8 @@ class Line:
     """Drives one camera for the station: opens it, follows its triggers and frames, opens it again when it was lost.
 
     Owned by the station. A part's number is the trigger's number of the device plus an offset that grows with each
-    reopening, so that no number comes twice. `on_matched` gets each part together with its frame.
+    reopening, so that no number comes twice. `on_matched` gets each part together with its frame. A source that waits for the
+    host is asked for the next frame only when `wait_for_room` says that the queue has room; a real camera never waits.
     """
 
     _WAIT_S = 0.1
@@ -27,6 +28,7 @@ class Line:
         camera: Camera,
         tracker: PartTracker,
         on_matched: Callable[[PartInFlight, Frame], None],
+        wait_for_room: Callable[[float], bool],
         on_lost: Callable[[str], None],
         on_recovered: Callable[[], None],
         on_failure: Callable[[str], None],
@@ -35,6 +37,7 @@ class Line:
         self.reopened = 0
         self._tracker = tracker
         self._on_matched = on_matched
+        self._wait_for_room = wait_for_room
         self._on_lost = on_lost
         self._on_recovered = on_recovered
         self._on_failure = on_failure
@@ -73,6 +76,8 @@ class Line:
     def _grab_loop(self) -> None:
         try:
             while not self._stopping.is_set():
+                if self.camera.waits_for_host and not self._wait_for_room(self._WAIT_S):
+                    continue
                 try:
                     frame = self.camera.grab(None, self._WAIT_S)
                 except CameraError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -43,6 +42,7 @@ class Memory:
         self.reader = RecordReader(folder)
         self.feed = RecordFeed(self.reader)
         self._listeners: list[Callable[[list[StoredRecord]], None]] = [on_durable]
+        self._writer.on_durable(self._journal.recorded)
         self._writer.on_durable(self._publish)
         self._writer.on_trouble(on_trouble)
         self._writer.on_recovered(lambda: on_trouble(""))
@@ -60,7 +60,6 @@ class Memory:
                 started_host_ns=time.monotonic_ns(),
             )
         )
-        self._lock = threading.Lock()
 
     def subscribe(self, listener: Callable[[list[StoredRecord]], None]) -> None:
         """Call back with each group of records once it is durable, on the store's thread."""
@@ -81,11 +80,10 @@ class Memory:
 
     def counters(self) -> Mapping[str, int]:
         """Return what the recorder counted."""
-        return self._writer.counters()
+        return {**self._writer.counters(), "records_recovered": self.recovered}
 
     def close(self) -> None:
-        """Store what waits and release everything; the journal is emptied only when every part has its record."""
-        if self._writer.close(timeout_s=10.0):
-            self._journal.clear()
+        """Store what waits and release everything; parts without a record stay in the journal for the next start."""
+        self._writer.close(timeout_s=10.0)
         self._journal.close()
         self.reader.close()

@@ -23,6 +23,7 @@ from inspection.pipeline.batch_queue import Job
 from inspection.pipeline.decide import not_decidable
 from inspection.pipeline.tracker import PartInFlight, PartTracker
 from inspection.preview import PreviewSlot
+from inspection.records.errors import JournalError
 from inspection.records.record import StoredRecord
 from inspection.run_counters import RunCounters
 from inspection.simulation.scene import SyntheticScene
@@ -60,7 +61,7 @@ class Station:
         config = self.config
         self.ejector = make_ejector(config.ejector)
         try:
-            geometry = config.geometry.geometry(config.ejector.lead_ms)
+            geometry = config.geometry.geometry(self.ejector.lead_ns)
         except ValueError as error:
             raise ConfigError(f"geometry: {error}") from None
         self.engine = Engine(config, lambda text: self._raise("MODEL_FAILED", detail=text))
@@ -80,6 +81,7 @@ class Station:
             camera,
             self.tracker,
             self._on_matched,
+            self.engine.queue.wait_for_room,
             on_lost=lambda text: self._raise("CAMERA_LOST", detail=text),
             on_recovered=lambda: self._clear("CAMERA_LOST"),
             on_failure=lambda text: self._raise("STATION_FAILED", detail=text),
@@ -172,7 +174,10 @@ class Station:
         return not self.alarms.blocking and not self._closed.is_set()
 
     def _on_born(self, part: PartInFlight) -> None:
-        self.memory.born(part)
+        try:
+            self.memory.born(part)
+        except JournalError as error:
+            self._raise("RECORDS_TROUBLE", for_s=self._TRANSIENT_S, detail=error)
 
     def _on_matched(self, part: PartInFlight, frame: Frame) -> None:
         job = Job(frame.pixels, part.deadline_host_ns, self._on_scored, token=part)

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from inspection.control import State, StationStatus
 from inspection.service import Service
-from inspection.texts import Catalogue
+from inspection.texts.catalogue import load_catalogue
 
 _COLOURS = {State.CONTINUOUS_EXECUTION: "bold green", State.ERROR: "bold red"}
 
@@ -26,7 +26,7 @@ class StatusView:
         self._quiet = quiet
         self._console = Console()
         self._notes = Console(stderr=True)
-        self._texts = Catalogue("en")
+        self._texts = load_catalogue("en")
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
@@ -64,7 +64,7 @@ class StatusView:
         """Return a status as a table of two columns."""
         table = Table(box=None, show_header=False, pad_edge=False)
         colour = _COLOURS.get(status.state, "bold yellow")
-        table.add_row("state", f"[{colour}]{self._texts.state(status.state)}[/]")
+        table.add_row("state", f"[{colour}]{self._texts.text(f"state.{status.state}")}[/]")
         for alarm in status.alarms:
             text, remedy = self._texts.alarm(alarm.name, alarm.values)
             table.add_row("", f"[red]{text}[/] {remedy}")

@@ -7,4 +7,4 @@ from inspection.config.sections import StationConfig
 
 def unkept_promises(config: StationConfig) -> list[str]:
     """Return one sentence for each promise that this wiring cannot keep, with what would keep it."""
-    return config.ejector.unkept_promises()
+    return list(config.ejector.broken_promises())

@@ -88,9 +88,9 @@ class GeometrySection(Section):
         assert self.belt_speed_mm_s is not None
         return self.camera_to_ejector_mm / self.belt_speed_mm_s
 
-    def geometry(self, ejector_lead_ms: float) -> Geometry:
+    def geometry(self, ejector_lead_ns: int) -> Geometry:
         """Return travel and lead in nanoseconds. Raises ValueError when no time is left to decide."""
-        lead_ms = ejector_lead_ms + self.margin_ms
+        lead_ms = ejector_lead_ns * 1e-6 + self.margin_ms
         if self.travel_s * 1e3 <= lead_ms:
             raise ValueError(
                 f"a part is at the ejector after {self.travel_s * 1e3:.0f} ms, but the ejector needs its verdict "

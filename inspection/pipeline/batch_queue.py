@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,6 +47,8 @@ class BatchQueue:
         self.refused = 0
         self.hopeless = 0
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._room = threading.Condition()
+        self._waiting_for_room = False
 
     def __len__(self) -> int:
         return self._jobs.qsize()
@@ -93,7 +96,19 @@ class BatchQueue:
         taken_host_ns = time.monotonic_ns()
         for job in batch:
             job.batch_host_ns = taken_host_ns
+        if self._waiting_for_room:
+            with self._room:
+                self._room.notify_all()
         return batch
+
+    def wait_for_room(self, timeout_s: float) -> bool:
+        """Wait until every worker's next batch is no longer waiting; for a source that may be held up, and no other."""
+        shallow = self.workers * self.times.max_size
+        with self._room:
+            self._waiting_for_room = True
+            has_room = self._room.wait_for(lambda: self._jobs.qsize() < shallow, timeout_s)
+            self._waiting_for_room = False
+        return has_room
 
     def _give_up(self, job: Job) -> None:
         self.hopeless += 1

@@ -53,7 +53,7 @@ def settle(triggers: int, published: int, records: Sequence[StoredRecord], far_e
     clients. records: all records of the run, read back from the store.
     """
     rejected = [record for record in records if record.verdict == Verdict.REJECT]
-    unmatched, missing, outside = _match(rejected, far_end)
+    unmatched, missing, late = _match(rejected, far_end)
     known = [record for record in records if record.truth]
     account = Account(
         triggers=triggers,
@@ -65,42 +65,39 @@ def settle(triggers: int, published: int, records: Sequence[StoredRecord], far_e
         escaped=sum(record.truth != GOOD and record.verdict == Verdict.PASS for record in known),
         overkill=sum(record.truth == GOOD and record.verdict == Verdict.REJECT for record in known),
         pulses=len(far_end.reject_on_host_ns),
-        wrong_pulses=unmatched + len(missing) + len(outside),
+        wrong_pulses=unmatched + len(missing) + len(late),
     )
-    account.promises_broken = _broken(account, published, records, unmatched, missing, outside)
+    account.promises_broken = _broken(account, published, records, unmatched, missing)
     return account
 
 
-def _match(
-    rejected: Sequence[StoredRecord], far_end: FarEnd
-) -> tuple[int, list[StoredRecord], list[StoredRecord]]:
+def _match(rejected: Sequence[StoredRecord], far_end: FarEnd) -> tuple[int, list[StoredRecord], list[StoredRecord]]:
     """Pair pulses and rejected parts in the order of time.
 
-    Returns the pulses that belong to no rejected part, the rejected parts without a pulse, and those whose pulse fell
-    outside their window.
+    Returns how many pulses belong to no rejected part, the rejected parts without a pulse, and those whose pulse fell
+    outside their window. A pulse that the station itself reports as late is looked for where it says that it fired.
     """
-    planned = sorted(((record.due_host_ns - far_end.lead_ns, record) for record in rejected), key=lambda pair: pair[0])
+    expected = sorted(((_fired_host_ns(record, far_end), record) for record in rejected), key=lambda pair: pair[0])
     pulses = sorted(far_end.reject_on_host_ns)
     missing, outside = [], []
-    reach_ns = max(far_end.window_ns, _half_gap(planned, far_end.window_ns))
     at = unmatched = 0
-    for moment_ns, record in planned:
-        while at < len(pulses) and pulses[at] < moment_ns - reach_ns:
+    for moment_ns, record in expected:
+        while at < len(pulses) and pulses[at] < moment_ns - far_end.window_ns:
             unmatched += 1
             at += 1
-        if at == len(pulses) or pulses[at] > moment_ns + reach_ns:
+        if at == len(pulses) or pulses[at] > moment_ns + far_end.window_ns:
             missing.append(record)
             continue
-        if abs(pulses[at] - moment_ns) > far_end.window_ns:
+        if record.ejector_action == EjectorAction.FIRED_LATE:
             outside.append(record)
         at += 1
     return unmatched + len(pulses) - at, missing, outside
 
 
-def _half_gap(planned: Sequence[tuple[int, StoredRecord]], default_ns: int) -> int:
-    """Return half the smallest distance between two planned pulses: as far as a late pulse can be told apart."""
-    gaps = [after[0] - before[0] for before, after in zip(planned, planned[1:], strict=False)]
-    return min(gaps) // 2 if gaps else default_ns
+def _fired_host_ns(record: StoredRecord, far_end: FarEnd) -> int:
+    if record.ejector_action == EjectorAction.FIRED_LATE and record.written_host_ns is not None:
+        return record.written_host_ns
+    return record.due_host_ns - far_end.lead_ns
 
 
 def _broken(
@@ -109,7 +106,6 @@ def _broken(
     records: Sequence[StoredRecord],
     unmatched: int,
     missing: Sequence[StoredRecord],
-    outside: Sequence[StoredRecord],
 ) -> list[str]:
     """Name each promise of the design that this run broke, with the figures."""
     broken = []
@@ -120,10 +116,9 @@ def _broken(
     unknown = [r.part for r in records if r.verdict == Verdict.PASS and (r.score is None or not _in_time(r))]
     if unknown:
         broken.append(f"2 the default is reject: parts {unknown} passed without a verdict in time")
-    silent = [r.part for r in outside if r.ejector_action == EjectorAction.FIRED]
-    silent += [r.part for r in missing if r.ejector_action in (EjectorAction.FIRED, EjectorAction.FIRED_LATE)]
+    silent = [r.part for r in missing if r.ejector_action in (EjectorAction.FIRED, EjectorAction.FIRED_LATE)]
     if unmatched or silent:
-        broken.append(f"3 the right part: {unmatched} pulses of no rejected part, uncounted faults at parts {silent}")
+        broken.append(f"3 the right part: {unmatched} pulses of no rejected part, no pulse in time for parts {silent}")
     if published != account.records:
         broken.append(f"5 what was counted stays counted: {published} shown, {account.records} stored")
     return broken

@@ -113,18 +113,30 @@ class DemoLine:
     def account(self) -> Account:
         """Close the station, look at its records and pulses with fresh eyes, and settle the account."""
         station, options = self.service.station, self.config.ejector
-        triggers, run = station.triggers, station.memory.run
+        triggers, run, finished = station.triggers, station.memory.run, station.finished
+        expected = self.config.camera.options.get("parts") if finished else None
         self.service.close()
-        pulses = self.board.pulses()
         far_end = FarEnd(
-            reject_on_host_ns=[pulse.on_host_ns for pulse in pulses if pulse.channel == REJECT_CHANNEL],
-            lead_ns=round(options.lead_ms * 1e6),
+            reject_on_host_ns=[pulse.on_host_ns for pulse in self.board.pulses(REJECT_CHANNEL)],
+            lead_ns=station.ejector.lead_ns,
             window_ns=round(options.window_ms * 1e6),
         )
         folder = self.config.records.dir
-        reader = RecordReader(folder)
-        account = settle(triggers, self._published, reader.list(run=run, limit=None), far_end)
-        report = verify(folder)
-        if not report.ok:
-            account.promises_broken.append(f"5 what was counted stays counted: {report.problems[:3]}")
+        records = RecordReader(folder).find(run=run, limit=2**31, newest_first=False)
+        account = settle(triggers if expected is None else expected, self._published, records, far_end)
+        account.promises_broken += self._silence_is_safe() + self._chain_holds(folder)
         return account
+
+    def _silence_is_safe(self) -> list[str]:
+        """The far end after the station has gone: every channel off, and the heartbeat has beaten before."""
+        broken = []
+        on = [channel for channel in (REJECT_CHANNEL, HEARTBEAT_CHANNEL) if self.board.level(channel)]
+        if on:
+            broken.append(f"4 silence is safe: channels {on} are still on after the end")
+        if not any(edge.on for edge in self.board.edges(HEARTBEAT_CHANNEL)):
+            broken.append("4 silence is safe: the heartbeat never beat")
+        return broken
+
+    def _chain_holds(self, folder: Path) -> list[str]:
+        report = verify(folder)
+        return [] if report.ok else [f"5 what was counted stays counted: {[problem.text for problem in report.problems[:3]]}"]

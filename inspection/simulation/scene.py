@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from camera.frame import Pixels
-from datasets.synthetic import PartRenderer, kind_of
+from datasets.synthetic import PartRenderer
 
 
 class SyntheticScene:
     """The parts on the simulated belt; part n looks the same whenever and however often it is asked for."""
 
     def __init__(self, seed: int, defect_rate: float, width: int = 640, height: int = 480) -> None:
-        self._seed = seed
         self._defect_rate = defect_rate
         self._renderer = PartRenderer(seed, width, height)
 
@@ -20,4 +19,4 @@ class SyntheticScene:
 
     def truth(self, part: int) -> str:
         """Tell what a part really is: `good`, or its kind of defect."""
-        return kind_of(part, self._defect_rate, self._seed)
+        return self._renderer.kind_of(part, self._defect_rate)

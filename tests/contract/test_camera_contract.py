@@ -203,8 +203,11 @@ def test_each_frame_had_its_trigger(backend: Backend) -> None:
 
 def test_a_wait_that_runs_out_gives_nothing(backend: Backend) -> None:
     """A grab or a wait for a trigger whose time is up returns None and is no fault."""
-    if backend.slow is None:
-        pytest.skip("a belt by handshake never makes the grabbing thread wait")
+    if backend.slow is None:  # by handshake no part comes before the grabbing thread asks for it
+        with backend.camera() as camera:
+            camera.start()
+            assert camera.wait_trigger(0.01) is None
+        return
     with backend.slow_camera() as camera:
         camera.start()
         while camera.grab(None, 0.01) is not None or camera.wait_trigger(0.01) is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -71,7 +72,7 @@ def test_a_trigger_bears_the_time_of_the_crossing() -> None:
         read_host_ns = time.monotonic_ns()
         triggers = [camera.wait_trigger(BOUND_S) for _ in range(5)]
     times_ns = [trigger.host_ns for trigger in triggers if trigger is not None]
-    assert [b - a for a, b in zip(times_ns, times_ns[1:], strict=False)] == [2_000_000] * 4
+    assert [b - a for a, b in pairwise(times_ns)] == [2_000_000] * 4
     assert times_ns[-1] <= read_host_ns
 
 
@@ -100,12 +101,15 @@ def test_a_picture_is_painted_once() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"speed_mm_s": 0, "pitch_mm": "wide", "sped": 1}, ["3 problem", "speed_mm_s = 0", "pitch_mm = 'wide'", "sped: unknown"]),
+        (
+            {"speed_mm_s": 0, "pitch_mm": "wide", "sped": 1},
+            ["3 problem", "speed_mm_s = 0", "pitch_mm = 'wide'", "sped: unknown"],
+        ),
         ({"jitter_mm": 50.0, "pitch_mm": 100.0}, ["jitter_mm = 50", "45"]),
         ({"lost_frame_rate": 1.5}, ["lost_frame_rate = 1.5"]),
         ({"parts": 0}, ["parts = 0"]),
     ],
-)  # fmt: skip
+)
 def test_bad_options_are_told_all_together(options: dict[str, object], words: list[str]) -> None:
     """Every problem of the options is in one error: the key, its value and the limit."""
     with pytest.raises(CameraOptionsError) as caught:

@@ -1,0 +1,145 @@
+"""The table of camera backends: one row each, imported only when asked for."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+
+from pydantic import BaseModel, ValidationError
+
+from camera.errors import CameraOptionsError
+from camera.interface import Camera
+from camera.scene import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One row: where the driver lives and what it needs. Its module holds `Options` and the class `camera_class`."""
+
+    name: str
+    module: str
+    camera_class: str
+    summary: str
+    library: str  # the importable module that the driver stands on
+    extra: str = ""  # the extra of this package that installs it; empty when it always comes along
+    needs_scene: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """What `cameras list` shows of one backend."""
+
+    backend: str
+    summary: str
+    installed: bool
+    hint: str  # how to get the missing library; empty when it is there
+
+
+BACKENDS: dict[str, Backend] = {
+    row.name: row
+    for row in (
+        Backend(
+            name="simulated",
+            module="camera.simulated",
+            camera_class="SimulatedCamera",
+            summary="parts on a simulated belt with a photo-eye, and faults at stated rates",
+            library="numpy",
+            needs_scene=True,
+        ),
+        Backend(
+            name="replay",
+            module="camera.replay",
+            camera_class="ReplayCamera",
+            summary="a folder of images or a video file, at its own timing or a given rate",
+            library="cv2",
+        ),
+    )
+}
+
+
+def make_camera(backend: str, name: str, options: Mapping[str, object], *, scene: Scene | None = None) -> Camera:
+    """Make the camera that a configuration describes, not yet open.
+
+    scene: what a simulated camera looks at; the other backends need none and leave it alone.
+    Raises CameraOptionsError with all problems of `options` together.
+    """
+    row = _row(backend)
+    module = _load(row)
+    checked = _checked(module.Options, row, name, options)
+    camera_class = getattr(module, row.camera_class)
+    if not row.needs_scene:
+        camera: Camera = camera_class(name, checked)
+    elif scene is not None:
+        camera = camera_class(name, checked, scene)
+    else:
+        raise CameraOptionsError(
+            f"camera '{name}': backend '{backend}' was given no scene; it shows the parts of one; pass scene=…"
+        )
+    return camera
+
+
+def options_model(backend: str) -> type[BaseModel]:
+    """Return the pydantic model of a backend's options. Raises CameraOptionsError for an unknown backend."""
+    model: type[BaseModel] = _load(_row(backend)).Options
+    return model
+
+
+def discover() -> list[Discovered]:
+    """List the backends and whether what they stand on is installed; imports none of it."""
+    return [_discovered(row) for row in BACKENDS.values()]
+
+
+def _discovered(row: Backend) -> Discovered:
+    installed = importlib.util.find_spec(row.library) is not None
+    return Discovered(row.name, row.summary, installed, "" if installed else _hint(row))
+
+
+def _row(backend: str) -> Backend:
+    try:
+        return BACKENDS[backend]
+    except KeyError:
+        known = ", ".join(sorted(BACKENDS))
+        raise CameraOptionsError(
+            f"camera backend '{backend}' is unknown; known are {known}; set backend to one of them"
+        ) from None
+
+
+def _load(row: Backend) -> ModuleType:
+    try:
+        return importlib.import_module(row.module)
+    except ModuleNotFoundError as error:
+        raise CameraOptionsError(
+            f"camera backend '{row.name}' cannot be loaded: module '{error.name}' is not installed; {_hint(row)}"
+        ) from error
+
+
+def _hint(row: Backend) -> str:
+    package = f"lineward[{row.extra}]" if row.extra else "lineward"
+    return f"install it with: pip install '{package}'"
+
+
+def _checked(model: type[BaseModel], row: Backend, name: str, options: Mapping[str, object]) -> BaseModel:
+    try:
+        return model.model_validate(dict(options))
+    except ValidationError as error:
+        known = ", ".join(sorted(model.model_fields))
+        problems = [_problem(found["loc"], found["msg"], found["type"], found["input"]) for found in error.errors()]
+        lines = "\n  ".join(problems)
+        raise CameraOptionsError(
+            f"camera '{name}': {len(problems)} problem(s) in the options of backend '{row.name}':\n  {lines}\n"
+            f"Known options: {known}."
+        ) from None
+
+
+def _problem(location: tuple[int | str, ...], message: str, kind: str, value: object) -> str:
+    key = ".".join(str(step) for step in location)
+    if kind == "extra_forbidden":
+        return f"{key}: unknown key; remove it or mend its spelling"
+    if kind == "missing":
+        return f"{key}: is missing; give it a value"
+    if not key:
+        return message.removeprefix("Value error, ")
+    return f"{key} = {value!r}: {message[0].lower()}{message[1:]}"

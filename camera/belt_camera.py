@@ -1,0 +1,135 @@
+"""What the cameras without hardware share: a belt gives the times, the driver gives a picture for each part."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from typing import ClassVar
+
+import numpy as np
+
+from camera.belt import Belt
+from camera.frame import Frame, Pixels, Trigger
+from camera.interface import Camera
+
+
+class BeltCamera(Camera):
+    """A camera whose parts come from a `Belt`; a driver fills in `_prepare`, `_picture` and `_release`.
+
+    Frames and triggers carry the part's number. Pictures are made in the grabbing thread ahead of the crossing, so
+    a frame is late only where making it takes longer than the belt leaves. `exhausted` becomes True when all frames
+    were taken and (if anybody called `wait_trigger`) all triggers, too: each thread ends when its call gave None
+    and `exhausted` is True.
+    """
+
+    reports_triggers: ClassVar[bool] = True
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._belt: Belt | None = None
+        self._ready: tuple[int, Pixels | None] | None = None
+        self._last_counter = 0
+        self.lost_frames = 0
+
+    @property
+    def exhausted(self) -> bool:
+        """True once a finite belt has given everything; it stays true after stop and close."""
+        return self._belt is not None and self._belt.finished
+
+    @property
+    def waits_for_host(self) -> bool:
+        """True where the belt moves by handshake."""
+        return self._belt is not None and not self._belt.paced
+
+    def _open(self) -> None:
+        self._belt = self._prepare()
+        self._last_counter = 0
+        self.lost_frames = 0
+
+    def _start(self) -> None:
+        self._opened_belt().run()
+
+    def _stop(self) -> None:
+        self._opened_belt().halt()
+
+    def _close(self) -> None:
+        self._ready = None
+        self._release()
+
+    def _wait_trigger(self, timeout_s: float) -> Trigger | None:
+        return self._opened_belt().next_trigger(_until_host_ns(timeout_s))
+
+    def _grab(self, into: Pixels | None, timeout_s: float) -> Frame | None:
+        belt, until_host_ns = self._opened_belt(), _until_host_ns(timeout_s)
+        while not belt.frames_done:
+            part = belt.next_frame
+            picture = self._picture_ahead(part)
+            if picture is not None and into is not None:
+                self._check_room(into, picture)
+            if not belt.take_frame(part, self._delay_ns(part), until_host_ns):
+                return None
+            if picture is not None:
+                return self._frame(part, picture, into)
+            self.lost_frames += 1
+        belt.await_end(until_host_ns)
+        return None
+
+    def _frame(self, part: int, picture: Pixels, into: Pixels | None) -> Frame:
+        received_host_ns = time.monotonic_ns()
+        if into is not None:
+            pixels = into[: picture.size].reshape(picture.shape)
+            np.copyto(pixels, picture)
+        else:
+            pixels = picture if picture.flags.writeable else picture.copy()
+        lost_before, self._last_counter = part - self._last_counter - 1, part
+        return Frame(
+            camera=self.name,
+            counter=part,
+            device_ns=self._device_ns(part),
+            received_host_ns=received_host_ns,
+            lost_before=lost_before,
+            pixel_format="Mono8" if pixels.ndim == 2 else "RGB8",
+            pixels=pixels,
+        )
+
+    def _picture_ahead(self, part: int) -> Pixels | None:
+        ready = self._ready
+        if ready is None or ready[0] != part:
+            ready = self._ready = (part, self._picture(part))
+        return ready[1]
+
+    def _check_room(self, into: Pixels, picture: Pixels) -> None:
+        if into.ndim != 1 or into.size < picture.size or into.dtype != np.uint8 or not into.flags.c_contiguous:
+            raise ValueError(
+                f"camera '{self.name}': the buffer is {into.dtype} of shape {into.shape}, the frame needs "
+                f"{picture.size} bytes (shape {picture.shape}); pass a flat, contiguous uint8 buffer that large"
+            )
+
+    def _opened_belt(self) -> Belt:
+        assert self._belt is not None  # the life cycle puts open() before
+        return self._belt
+
+    def _delay_ns(self, part: int) -> int:
+        """Time from the crossing of `part` to its last pixel."""
+        del part
+        return 0
+
+    @abstractmethod
+    def _prepare(self) -> Belt:
+        """Claim what the pictures come from, and lay out the belt. Raises CameraOpenError."""
+
+    @abstractmethod
+    def _picture(self, part: int) -> Pixels | None:
+        """Give the picture of `part` (a read-only array is copied before it is handed out), None for a lost frame."""
+
+    @abstractmethod
+    def _device_ns(self, part: int) -> int:
+        """Time stamp of the exposure of `part` on the device's own clock."""
+
+    @abstractmethod
+    def _release(self) -> None:
+        """Let go of what `_prepare` claimed; a picture may be in the making in another thread."""
+
+
+def _until_host_ns(timeout_s: float) -> int:
+    return time.monotonic_ns() + round(timeout_s * 1e9)

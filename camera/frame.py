@@ -1,0 +1,40 @@
+"""A frame: the pixels of one exposure, and everything that identifies it to the end of the pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One complete image of a camera; an incomplete buffer never becomes one.
+
+    camera: the configured camera name.
+    counter: the device's own count of exposures; on a triggered camera it equals the trigger number.
+    device_ns: time stamp of the device's clock, None where the device has none.
+    received_host_ns: `time.monotonic_ns()` when the last pixel arrived.
+    lost_before: exposures between the previous frame and this one that never arrived.
+    pixel_format: GenICam PFNC name (`Mono8`, `RGB8`, `BGR8`).
+    pixels: uint8, (height, width) for mono formats and (height, width, 3) for colour.
+    """
+
+    camera: str
+    counter: int
+    device_ns: int | None
+    received_host_ns: int
+    lost_before: int
+    pixel_format: str
+    pixels: Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """One part at the photo-eye: its number (counted from 1) and when the beam was broken, on the host clock."""
+
+    number: int
+    host_ns: int

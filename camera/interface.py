@@ -1,0 +1,117 @@
+"""The interface that every camera driver fills in: a passive object without thread or policy."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import ClassVar, Self
+
+from camera.errors import CameraError
+from camera.frame import Frame, Pixels, Trigger
+
+
+class Camera(ABC):
+    """One camera, owned by one grabbing thread.
+
+    Life cycle: `open → start → grab … → stop → (start …) → close`; `close` is idempotent and may follow any state.
+    Callers use the public methods, which check the life cycle once for all drivers; a driver fills in the methods
+    with a leading underscore. `grab` and `wait_trigger` may be called from two different threads at once; `stop`
+    and `close` make both return within their time-out.
+    """
+
+    reports_triggers: ClassVar[bool] = False
+    """True where the device tells the host of each trigger apart from its frame, so that a part whose frame is
+    lost is known at once; False where a trigger is known only by the counter of the frame (or by its gap)."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._is_open = False
+        self._is_started = False
+
+    def open(self) -> None:
+        """Claim the device; afterwards it is configured and silent. Raises CameraOpenError."""
+        if not self._is_open:
+            self._open()
+            self._is_open = True
+
+    def start(self) -> None:
+        """Begin acquisition; afterwards each trigger makes a frame. Counters go on where they were."""
+        self._require_open("start")
+        if not self._is_started:
+            self._start()
+            self._is_started = True
+
+    def grab(self, into: Pixels | None, timeout_s: float) -> Frame | None:
+        """Wait for the next complete frame; None when none came in time, when stopped, or at the end of a replay.
+
+        into: a flat uint8 buffer that the frame's pixels become a view of, or None to let the driver allocate.
+        Raises CameraLostError when the device has gone, ValueError when `into` is too small for the frame.
+        """
+        self._require_open("grab")
+        return self._grab(into, timeout_s) if self._is_started else None
+
+    def wait_trigger(self, timeout_s: float) -> Trigger | None:
+        """Wait for the next trigger; None when none came in time or when stopped. Waiting is never a fault."""
+        self._require_open("wait_trigger")
+        if not self.reports_triggers:
+            raise CameraError(f"camera '{self.name}': this backend does not report triggers; use its frame counter")
+        return self._wait_trigger(timeout_s) if self._is_started else None
+
+    @property
+    def exhausted(self) -> bool:
+        """True once a finite source (a replay that does not loop, a belt with N parts) has given everything."""
+        return False
+
+    @property
+    def waits_for_host(self) -> bool:
+        """True for a source without a clock of its own: the next part comes when `grab` is called, not before."""
+        return False
+
+    def truth(self, trigger_number: int) -> str:
+        """Return what the source knows about a part (its label), '' where it knows nothing, as any real camera."""
+        del trigger_number
+        return ""
+
+    def stop(self) -> None:
+        """End acquisition; afterwards `grab` returns None. Idempotent."""
+        if self._is_started:
+            self._is_started = False
+            self._stop()
+
+    def close(self) -> None:
+        """Release the device. Idempotent, never raises for a device that is already gone."""
+        if self._is_open:
+            try:
+                self.stop()
+            finally:
+                self._is_open = False
+                self._close()
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _require_open(self, call: str) -> None:
+        if not self._is_open:
+            raise CameraError(f"camera '{self.name}': {call}() on a camera that is not open; call open() first")
+
+    @abstractmethod
+    def _open(self) -> None: ...
+
+    @abstractmethod
+    def _start(self) -> None: ...
+
+    @abstractmethod
+    def _grab(self, into: Pixels | None, timeout_s: float) -> Frame | None: ...
+
+    def _wait_trigger(self, timeout_s: float) -> Trigger | None:
+        raise NotImplementedError
+
+    @abstractmethod
+    def _stop(self) -> None: ...
+
+    @abstractmethod
+    def _close(self) -> None: ...

@@ -1,0 +1,140 @@
+"""The replay camera: recorded pictures as if they came from a triggered camera now."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from array import array
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from camera.belt import Belt
+from camera.belt_camera import BeltCamera
+from camera.errors import CameraOpenError, CameraOptionsError
+from camera.frame import Pixels
+from camera.imagefile import ImageFileError
+from camera.recording import Preloaded, Recording, open_recording
+
+MAX_PROBLEMS = 1_000
+
+_log = logging.getLogger(__name__)
+
+
+class Options(BaseModel):
+    """What is replayed, and how fast."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: Path = Field(description="a folder of images, a .txt list of image files, or a video file")
+    rate_hz: float | None = Field(
+        default=None, ge=0, le=10_000, description="pictures per second; 0: as fast as taken; left out: as recorded"
+    )
+    loop: bool = Field(default=False, description="begin again after the last picture")
+    recursive: bool = Field(default=False, description="images of the folders below, too")
+    truth_from_folder: bool = Field(default=False, description="the name of an image's folder is its true class")
+    preload: bool = Field(default=False, description="decode everything before the start")
+    preload_limit_mb: int = Field(default=1_000, ge=1, le=1_000_000, description="memory that preload may take")
+
+
+class ReplayCamera(BeltCamera):
+    """A recording as a camera; owned by one grabbing thread, which also decodes.
+
+    The trigger of a part is the moment at which its picture is due. A picture that cannot be decoded is a trigger
+    without a frame: the counter shows the gap and `problems` says why. The device clock is the recording's time.
+    """
+
+    def __init__(self, name: str, options: Options) -> None:
+        super().__init__(name)
+        self._options = options
+        self._reading = threading.Lock()  # held while decoding, so that close() does not pull the file away
+        self._recording: Recording | None = None  # kept after close(), for its truth
+        self._readable = False
+        self._times_ns: Sequence[int] = ()
+        self._lap_ns = 0
+        self.problems: dict[str, str] = {}
+        """Pictures that could not be shown, by name, and why; at most `MAX_PROBLEMS`."""
+
+    def truth(self, trigger_number: int) -> str:
+        """Return the folder name of the picture of a part where `truth_from_folder` is set, else ''."""
+        recording = self._recording
+        if not self._options.truth_from_folder or recording is None:
+            return ""
+        return recording.path((trigger_number - 1) % recording.count).parent.name
+
+    def _prepare(self) -> Belt:
+        options = self._options
+        path = options.path.expanduser()
+        self.problems = {}
+        recording = open_recording(path, recursive=options.recursive, use_timestamps=options.rate_hz is None)
+        try:
+            if options.preload:
+                recording = Preloaded(recording, options.preload_limit_mb)
+            self._lay_out(recording)
+            self._recording, self._readable = recording, True
+            self._require_a_picture(recording)
+        except BaseException:
+            self._readable = False
+            recording.close()
+            raise
+        parts = None if options.loop else len(self._times_ns)
+        return Belt(self._device_ns, parts=parts, paced=options.rate_hz != 0)
+
+    def _lay_out(self, recording: Recording) -> None:
+        rate_hz, count = self._options.rate_hz, recording.count
+        if count == 0:
+            raise CameraOpenError(
+                f"camera '{self.name}': {self._options.path} holds no image (.jpg .png .bmp .tif); set path to one "
+                "that does, or recursive = true for the folders below"
+            )
+        if rate_hz is not None:
+            step_ns = 1e9 / rate_hz if rate_hz else 1.0  # at rate 0 only the order counts
+            self._times_ns = array("q", (round(index * step_ns) for index in range(count)))
+        elif recording.times_ns is not None:
+            self._times_ns = recording.times_ns
+        else:
+            raise CameraOptionsError(
+                f"camera '{self.name}': {self._options.path} has no timing of its own; set rate_hz, or add a "
+                "timestamps.csv with the columns file and t_s"
+            )
+        last_step_ns = self._times_ns[-1] - self._times_ns[-2] if count > 1 else round(1e9 / (rate_hz or 1.0))
+        self._lap_ns = self._times_ns[-1] + last_step_ns
+
+    def _require_a_picture(self, recording: Recording) -> None:
+        for index in range(recording.count):
+            if self._read(index) is not None:
+                return
+        first = next(iter(self.problems.values()))
+        raise CameraOpenError(
+            f"camera '{self.name}': none of the {recording.count} pictures of {self._options.path} can be read; "
+            f"the first: {first}"
+        )
+
+    def _picture(self, part: int) -> Pixels | None:
+        return self._read((part - 1) % len(self._times_ns))
+
+    def _read(self, index: int) -> Pixels | None:
+        with self._reading:
+            if self._recording is None or not self._readable:
+                return None
+            try:
+                return self._recording.read(index)
+            except (ImageFileError, CameraOpenError) as error:  # the latter: a video file that went away meanwhile
+                self._note(str(self._recording.path(index)), str(error))
+                return None
+
+    def _note(self, name: str, text: str) -> None:
+        if name not in self.problems and len(self.problems) < MAX_PROBLEMS:
+            self.problems[name] = text
+            _log.warning("camera '%s': a part without a frame: %s", self.name, text)
+
+    def _device_ns(self, part: int) -> int:
+        lap, index = divmod(part - 1, len(self._times_ns))
+        return lap * self._lap_ns + self._times_ns[index]
+
+    def _release(self) -> None:
+        with self._reading:
+            self._readable = False
+            if self._recording is not None:
+                self._recording.close()

@@ -1,0 +1,77 @@
+"""The simulated camera: parts on a moving belt, a photo-eye, and the faults of real cameras at stated rates."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from camera.belt import Belt, Spacing, chance
+from camera.belt_camera import BeltCamera
+from camera.frame import Pixels
+from camera.scene import Scene
+
+
+class Options(BaseModel):
+    """How the belt runs and what goes wrong; what lies on it is the scene's business."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    speed_mm_s: float = Field(default=500.0, gt=0, le=20_000, description="belt speed")
+    pitch_mm: float = Field(default=100.0, gt=0, le=10_000, description="distance from part to part")
+    jitter_mm: float = Field(default=5.0, ge=0, le=4_500, description="a part lies up to this far off its place")
+    seed: int = Field(default=0, ge=0, lt=2**63, description="seed of jitter and faults")
+    parts: int | None = Field(default=None, ge=1, le=10**9, description="parts on the belt; endless when left out")
+    paced: bool = Field(default=True, description="false: the next part comes when the frame before was taken")
+    exposure_us: float = Field(default=500.0, ge=0, le=1_000_000, description="crossing to end of exposure, if paced")
+    readout_ms: float = Field(default=5.0, ge=0, le=10_000, description="end of exposure to the last pixel, if paced")
+    lost_frame_rate: float = Field(default=0.0, ge=0, le=1, description="share of parts whose frame never arrives")
+    late_frame_rate: float = Field(default=0.0, ge=0, le=1, description="share of parts whose frame arrives late")
+    late_frame_ms: float = Field(default=100.0, ge=0, le=60_000, description="how late a late frame is")
+
+    @model_validator(mode="after")
+    def _keep_the_order(self) -> Self:
+        if self.jitter_mm > 0.45 * self.pitch_mm:
+            raise ValueError(
+                f"jitter_mm = {self.jitter_mm:g} lets parts overtake each other; at most 0.45 × pitch_mm "
+                f"= {0.45 * self.pitch_mm:g}; lower jitter_mm or raise pitch_mm"
+            )
+        return self
+
+
+class SimulatedCamera(BeltCamera):
+    """A camera over a simulated belt that shows the parts of a `Scene`; owned by one grabbing thread.
+
+    A lost frame is a trigger without a frame: the counter shows the gap. A late frame holds up those behind it, as
+    on a real link. The device clock is the belt's time (it stands while the belt stands).
+    """
+
+    def __init__(self, name: str, options: Options, scene: Scene) -> None:
+        super().__init__(name)
+        self._options = options
+        self._scene = scene
+        self._spacing = Spacing(options.pitch_mm, options.speed_mm_s, options.jitter_mm, options.seed)
+
+    def truth(self, trigger_number: int) -> str:
+        """Tell what the part really is, whether its frame arrived or not."""
+        return self._scene.truth(trigger_number)
+
+    def _prepare(self) -> Belt:
+        return Belt(self._spacing.crossing_ns, parts=self._options.parts, paced=self._options.paced)
+
+    def _picture(self, part: int) -> Pixels | None:
+        lost = chance(self._options.seed, "lost", part) < self._options.lost_frame_rate
+        return None if lost else self._scene.render(part)
+
+    def _delay_ns(self, part: int) -> int:
+        options = self._options
+        delay_ns = round(options.exposure_us * 1e3 + options.readout_ms * 1e6) if options.paced else 0
+        if chance(options.seed, "late", part) < options.late_frame_rate:
+            delay_ns += round(options.late_frame_ms * 1e6)
+        return delay_ns
+
+    def _device_ns(self, part: int) -> int:
+        return self._spacing.crossing_ns(part)
+
+    def _release(self) -> None:
+        """Nothing is held: the scene belongs to whoever passed it in."""

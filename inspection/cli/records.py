@@ -1,0 +1,151 @@
+"""`lineward records`: list, show and verify what a station has stored."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from inspection.part import Reason, Verdict
+from inspection.records.reader import RecordReader
+from inspection.records.record import StoredRecord
+from inspection.records.verify import VerifyReport, verify
+
+app = typer.Typer(help="List, show and verify stored records.", no_args_is_help=True)
+
+Dir = Annotated[Path, typer.Option("--dir", help="The station's data folder (records.dir of its configuration).")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
+_DEFAULT_DIR = Path("lineward-data")
+_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
+
+
+@app.command("list")
+def list_records(
+    directory: Dir = _DEFAULT_DIR,
+    run: Annotated[str | None, typer.Option(help="Only this start of the line.")] = None,
+    verdict: Annotated[Verdict | None, typer.Option(case_sensitive=False)] = None,
+    reason: Annotated[Reason | None, typer.Option(case_sensitive=False)] = None,
+    since: Annotated[datetime | None, typer.Option(formats=_TIMES, help="UTC unless it names its offset.")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=_TIMES, help="UTC, exclusive.")] = None,
+    part: Annotated[int | None, typer.Option(min=0, help="Only this trigger number.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000)] = 20,
+    oldest_first: Annotated[bool, typer.Option("--oldest-first")] = False,
+    as_json: Json = False,
+) -> None:
+    """List records, the newest first."""
+    reader = RecordReader(directory)
+    try:
+        records = reader.find(
+            run=run,
+            verdict=verdict,
+            reason=reason,
+            since_wall_ns=_wall_ns(since),
+            until_wall_ns=_wall_ns(until),
+            part=part,
+            limit=limit,
+            newest_first=not oldest_first,
+        )
+    finally:
+        reader.close()
+    if as_json:
+        _print_json({"records": [_as_dict(record, directory) for record in records]})
+    else:
+        Console().print(_table(records))
+
+
+@app.command("show")
+def show_record(
+    sequence: Annotated[int, typer.Argument(help="The record's number.")],
+    directory: Dir = _DEFAULT_DIR,
+    as_json: Json = False,
+) -> None:
+    """Show everything about one record, and where its image is."""
+    reader = RecordReader(directory)
+    try:
+        fields = _as_dict(reader.get(sequence), directory)
+    finally:
+        reader.close()
+    if as_json:
+        _print_json(fields)
+        return
+    table = Table(title=f"record {sequence}", show_header=False)
+    for name, value in fields.items():
+        table.add_row(name, "" if value is None else str(value))
+    Console().print(table)
+
+
+@app.command("verify")
+def verify_records(directory: Dir = _DEFAULT_DIR, as_json: Json = False) -> None:
+    """Check every record against the hash chain, and every image against its record; exit 1 when one is wrong."""
+    columns = (TextColumn("records"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=as_json) as progress:
+        task = progress.add_task("records", total=None)
+        report = verify(directory, lambda done, total: progress.update(task, completed=done, total=total))
+    if as_json:
+        _print_json({"dir": str(directory), "ok": report.ok, **dataclasses.asdict(report)})
+    else:
+        _print_report(report, directory)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def _print_report(report: VerifyReport, directory: Path) -> None:
+    console = Console(highlight=False)
+    console.print(
+        f"{directory}: {report.records} records (head {report.head}), {report.images} images, "
+        f"{report.images_removed} images removed by the disk budget",
+        markup=False,
+    )
+    for problem in report.problems:
+        console.print(f"  {problem.text}", markup=False)
+    if report.problem_count > len(report.problems):
+        console.print(f"  … and {report.problem_count - len(report.problems)} more")
+    console.print("[green]intact[/]" if report.ok else f"[red]{report.problem_count} problems[/]")
+
+
+def _table(records: list[StoredRecord]) -> Table:
+    table = Table()
+    for heading in ("record", "run", "part", "time (UTC)", "verdict", "reason", "score", "defect", "ejector", "image"):
+        table.add_column(heading, justify="right" if heading in ("record", "part", "score") else "left")
+    for record in records:
+        table.add_row(
+            str(record.sequence),
+            record.run,
+            str(record.part),
+            _utc(record.trigger_wall_ns),
+            f"[{'green' if record.verdict is Verdict.PASS else 'red'}]{record.verdict}[/]",
+            record.reason,
+            "" if record.score is None else f"{record.score:.4f}",
+            record.defect_class,
+            record.ejector_action,
+            "removed" if record.image_removed else "yes" if record.has_image else "",
+        )
+    return table
+
+
+def _as_dict(record: StoredRecord, directory: Path) -> dict[str, Any]:
+    fields = dataclasses.asdict(record)
+    fields["time_utc"] = _utc(record.trigger_wall_ns)
+    fields["image_path"] = str((directory / record.image_file).absolute()) if record.has_image else None
+    return fields
+
+
+def _utc(wall_ns: int) -> str:
+    return datetime.fromtimestamp(wall_ns / 1e9, UTC).isoformat(sep=" ", timespec="milliseconds").removesuffix("+00:00")
+
+
+def _wall_ns(moment: datetime | None) -> int | None:
+    if moment is None:
+        return None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1e9)
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False))

@@ -1,0 +1,1 @@
+"""Durable, hash-chained records of every part, and the images worth keeping."""

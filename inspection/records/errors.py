@@ -1,0 +1,39 @@
+"""What can go wrong with the records.
+
+RecordsError                anything below
+├── RecordStoreError        the folder holds no record store of ours, or another station holds it: mend the path
+├── RecordLostError         the store ends before its own head, or a row cannot be read: run `records verify`
+├── RecordMissingError      there is no record of that number
+├── RecordRunError          a run was begun twice with different particulars, or a part names no run
+└── JournalError            the in-flight journal cannot be written, or was not recovered first
+"""
+
+from __future__ import annotations
+
+
+class RecordsError(Exception):
+    """Base of all record errors; `exit_code` is what a command line ends with."""
+
+    exit_code = 1
+
+
+class RecordStoreError(RecordsError):
+    """The path is not a record store that this version can use now."""
+
+    exit_code = 2
+
+
+class RecordLostError(RecordsError):
+    """Records that were durable are gone or cannot be read."""
+
+
+class RecordMissingError(RecordsError):
+    """The store has no record of that number."""
+
+
+class RecordRunError(RecordsError):
+    """A run's particulars do not fit what is stored."""
+
+
+class JournalError(RecordsError):
+    """The in-flight journal cannot do its work."""

@@ -1,0 +1,250 @@
+"""What a record is: the columns that are hashed, how a part becomes one, and what a reader gets back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Any
+
+from inspection.part import EjectorAction, Evaluation, PartResult, Reason, Verdict
+
+
+class ImageState(StrEnum):
+    """What became of a part's image when its record was written."""
+
+    KEPT = "KEPT"  # in a file that was durable before the record was
+    NOT_SAMPLED = "NOT_SAMPLED"  # a passed part outside the sample
+    NO_IMAGE = "NO_IMAGE"  # there never was one
+    GIVEN_UP = "GIVEN_UP"  # it should have been kept, but disk or time did not allow it
+
+
+RESULT_COLUMNS: tuple[tuple[str, str], ...] = (
+    ("part", "INTEGER NOT NULL"),
+    ("verdict", "TEXT NOT NULL"),
+    ("evaluation", "TEXT NOT NULL"),
+    ("reason", "TEXT NOT NULL"),
+    ("score", "REAL"),
+    ("threshold", "REAL"),
+    ("defect_class", "TEXT NOT NULL"),
+    ("raw_scores", "TEXT NOT NULL"),
+    ("ejector_action", "TEXT NOT NULL"),
+    ("by_default", "INTEGER NOT NULL"),
+    ("written_host_ns", "INTEGER"),
+    ("lateness_us", "INTEGER"),
+    ("trigger_host_ns", "INTEGER NOT NULL"),
+    ("frame_host_ns", "INTEGER NOT NULL"),
+    ("batch_host_ns", "INTEGER NOT NULL"),
+    ("scored_host_ns", "INTEGER NOT NULL"),
+    ("decided_host_ns", "INTEGER NOT NULL"),
+    ("due_host_ns", "INTEGER NOT NULL"),
+    ("deadline_host_ns", "INTEGER NOT NULL"),
+    ("trigger_wall_ns", "INTEGER NOT NULL"),
+    ("latency_us", "INTEGER"),
+    ("frame_counter", "INTEGER"),
+    ("device_ns", "INTEGER"),
+    ("lost_before", "INTEGER NOT NULL"),
+    ("pixel_format", "TEXT NOT NULL"),
+    ("truth", "TEXT NOT NULL"),
+    ("extra", "TEXT NOT NULL"),
+)
+IMAGE_COLUMNS: tuple[tuple[str, str], ...] = (
+    ("image_state", "TEXT NOT NULL"),
+    ("image_file", "TEXT NOT NULL"),
+    ("image_sha256", "TEXT NOT NULL"),
+    ("image_bytes", "INTEGER NOT NULL"),
+)
+CONTENT_COLUMNS = RESULT_COLUMNS + IMAGE_COLUMNS
+CONTENT_NAMES = tuple(name for name, _ in CONTENT_COLUMNS)
+
+CONTENT_TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".tiff": "image/tiff"}
+Cell = str | int | float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One start of the line, and what every record of it shares.
+
+    The pair (`started_wall_ns`, `started_host_ns`) is taken once, at one moment: from it each trigger's wall time is
+    derived, so that a clock that is set during the run does not reorder its parts.
+    """
+
+    run: str
+    station: str
+    model: str
+    bundle_digest: str
+    config_hash: str
+    started_wall_ns: int
+    started_host_ns: int
+
+    def wall_ns(self, host_ns: int) -> int:
+        """Return the wall time (UTC nanoseconds since 1970) of a moment on the host's monotonic clock."""
+        return self.started_wall_ns + host_ns - self.started_host_ns
+
+
+@dataclass(frozen=True, slots=True)
+class KeptImage:
+    """A row's last four columns: the state, the file relative to the store ('' when none), its sha256 and size."""
+
+    state: ImageState
+    file: str = ""
+    sha256: str = ""
+    size_bytes: int = 0
+
+    def values(self) -> tuple[Cell, ...]:
+        """Return the four cells in the order of `IMAGE_COLUMNS`."""
+        return (self.state.value, self.file, self.sha256, self.size_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """One durable record, as the API and the page see it; immutable, safe in any thread.
+
+    `image_removed` is the one thing that may change later: the disk budget took the file, the record stays.
+    """
+
+    sequence: int
+    run: str
+    station: str
+    model: str
+    bundle_digest: str
+    config_hash: str
+    part: int
+    verdict: Verdict
+    evaluation: Evaluation
+    reason: Reason
+    score: float | None
+    threshold: float | None
+    defect_class: str
+    raw_scores: tuple[float, ...]
+    ejector_action: EjectorAction
+    by_default: bool
+    written_host_ns: int | None
+    lateness_us: int | None
+    trigger_host_ns: int
+    frame_host_ns: int
+    batch_host_ns: int
+    scored_host_ns: int
+    decided_host_ns: int
+    due_host_ns: int
+    deadline_host_ns: int
+    trigger_wall_ns: int
+    latency_us: int | None
+    frame_counter: int | None
+    device_ns: int | None
+    lost_before: int
+    pixel_format: str
+    truth: str
+    extra: Mapping[str, Any]
+    image_state: ImageState
+    image_file: str
+    image_sha256: str
+    image_bytes: int
+    record_hash: str
+    image_removed: bool = False
+
+    @property
+    def has_image(self) -> bool:
+        """Return whether the image was kept and the disk budget has not taken it since."""
+        return self.image_state is ImageState.KEPT and not self.image_removed
+
+
+def result_values(result: PartResult, run: Run) -> tuple[Cell, ...]:
+    """Return the cells of `RESULT_COLUMNS` for one part, in exactly the types and values that SQLite gives back.
+
+    Latency is verdict minus trigger in µs, None without a verdict. NaN becomes None (SQLite has none), numbers beyond
+    64 bits become None, text that is not UTF-8 is escaped: nothing about a part can make its record impossible.
+    """
+    decision, actuation, stages = result.decision, result.actuation, result.stages
+    decided = stages.decided_host_ns
+    return (
+        result.part,
+        decision.verdict.value,
+        decision.evaluation.value,
+        decision.reason.value,
+        _real(decision.score),
+        _real(decision.threshold),
+        _text(decision.defect_class),
+        _encode([float(score) for score in decision.raw_scores]),
+        actuation.action.value,
+        int(actuation.by_default),
+        actuation.written_host_ns,
+        actuation.lateness_us,
+        stages.trigger_host_ns,
+        stages.frame_host_ns,
+        stages.batch_host_ns,
+        stages.scored_host_ns,
+        decided,
+        result.due_host_ns,
+        result.deadline_host_ns,
+        run.wall_ns(stages.trigger_host_ns),
+        (decided - stages.trigger_host_ns) // 1000 if decided else None,
+        _integer(result.frame_counter),
+        _integer(result.device_ns),
+        result.lost_before,
+        _text(result.pixel_format),
+        _text(result.truth),
+        _encode(result.extra) if result.extra else "{}",
+    )
+
+
+def stored_record(
+    sequence: int, run: Run, content: Sequence[Any], record_hash: bytes, *, image_removed: bool = False
+) -> StoredRecord:
+    """Return the record of one row; `content` is in the order of `CONTENT_COLUMNS`. Raises ValueError on bad cells."""
+    (part, verdict, evaluation, reason, score, threshold, defect_class, raw_scores, action, by_default, *rest) = content
+    scores = () if raw_scores == "[]" else tuple(json.loads(raw_scores))
+    *numbers, extra, state, image_file, image_sha256, image_bytes = rest
+    cells: tuple[Any, ...] = (
+        sequence,
+        run.run,
+        run.station,
+        run.model,
+        run.bundle_digest,
+        run.config_hash,
+        part,
+        Verdict(verdict),
+        Evaluation(evaluation),
+        Reason(reason),
+        score,
+        threshold,
+        defect_class,
+        scores,
+        EjectorAction(action),
+        bool(by_default),
+        *numbers,
+        {} if extra == "{}" else json.loads(extra),
+        ImageState(state),
+        image_file,
+        image_sha256,
+        image_bytes,
+        record_hash.hex(),
+        image_removed,
+    )
+    return StoredRecord(*cells)
+
+
+def image_path(run: str, part: int, suffix: str) -> str:
+    """Return where a part's image goes, relative to the store: at most 1,000 files a folder."""
+    folder = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in run)
+    return str(PurePosixPath("images", folder, f"{part // 1000:06d}", f"{part:09d}{suffix}"))
+
+
+_encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
+
+
+def _real(value: float | None) -> float | None:
+    if value is None:
+        return None
+    number = float(value) + 0.0  # -0.0 becomes 0.0: SQLite stores it so
+    return None if number != number else number
+
+
+def _integer(value: int | None) -> int | None:
+    return int(value) if value is not None and -(2**63) <= value < 2**63 else None
+
+
+def _text(value: str) -> str:
+    return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode("utf-8")

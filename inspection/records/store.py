@@ -1,0 +1,211 @@
+"""The record store's writing side: one folder, one process, one thread at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from inspection.part import PartResult
+from inspection.records.chain import ChainHead, HeadFile, read_head, record_hash, run_hash
+from inspection.records.errors import RecordLostError, RecordRunError, RecordStoreError
+from inspection.records.record import Cell, ImageState, KeptImage, Run, StoredRecord, result_values, stored_record
+from inspection.records.schema import DATABASE_FILE, INSERT_RECORD, RUN_COLUMNS, open_for_writing
+
+LOCK_FILE = "records.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class BegunRun:
+    """A run that the store knows: its row number and its hash, which every record of it covers."""
+
+    run_id: int
+    run: Run
+    digest: str
+
+
+@dataclass(slots=True)
+class Row:
+    """One part on its way into the store; owned by whichever thread holds it."""
+
+    run: BegunRun
+    part: int
+    values: tuple[Cell, ...]
+    image: KeptImage
+
+
+def make_row(result: PartResult, run: BegunRun, image: KeptImage | None = None) -> Row:
+    """Return the row of one part, without its pixels."""
+    return Row(run, result.part, result_values(result, run.run), image or KeptImage(ImageState.NO_IMAGE))
+
+
+class RecordStore:
+    """An open record store. Owned by the `RecordWriter`; before that by the start-up code that recovers the journal.
+
+    Not safe for two threads at once: the owner sees to that. Each call is one transaction that is durable on return.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Open or make the store in `directory`. Raises RecordStoreError (unusable, newer, foreign, held by another
+        process) and RecordLostError (it ends before its own head: durable records are missing).
+        """
+        self.directory = directory
+        self.head_failures = 0
+        with contextlib.ExitStack() as undo:
+            self._lock_fd = _lock(directory)
+            undo.callback(os.close, self._lock_fd)
+            remembered = read_head(directory)
+            if remembered is not None and remembered.sequence and not (directory / DATABASE_FILE).exists():
+                raise RecordLostError(_lost(directory, 0, remembered.sequence))
+            self.connection = open_for_writing(directory)
+            undo.callback(self.connection.close)
+            self._head = self._stored_head()
+            if remembered is not None and remembered.sequence > self._head.sequence:
+                raise RecordLostError(_lost(directory, self._head.sequence, remembered.sequence))
+            self._head_file = HeadFile(directory)
+            self._write_head()
+            undo.pop_all()
+        sync_directory(directory)
+
+    @property
+    def head(self) -> ChainHead:
+        """Return the newest durable record's number and hash."""
+        return self._head
+
+    def begin_run(self, run: Run) -> BegunRun:
+        """Store a run's particulars, durably. Safe to repeat with the same; RecordRunError with different ones.
+
+        Raises sqlite3.Error when the disk refuses.
+        """
+        known = self.find_run(run.run)
+        if known is not None:
+            if known.run != run:
+                raise RecordRunError(
+                    f"run {run.run!r}: is stored already with other particulars — each start of the line has a name of "
+                    "its own — give the new run a new name"
+                )
+            return known
+        digest = run_hash(run)
+        cells = (run.run, run.station, run.model, run.bundle_digest, run.config_hash)
+        self.connection.execute(
+            f"INSERT INTO runs ({RUN_COLUMNS}, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (*cells, run.started_wall_ns, run.started_host_ns, digest),
+        )
+        found = self.find_run(run.run)
+        assert found is not None
+        return found
+
+    def find_run(self, run: str) -> BegunRun | None:
+        """Return a stored run by its name."""
+        row = self.connection.execute(f"SELECT run_id, hash, {RUN_COLUMNS} FROM runs WHERE run = ?", (run,)).fetchone()
+        return None if row is None else BegunRun(row[0], Run(*row[2:]), row[1].hex())
+
+    def has_record(self, run: str, part: int) -> bool:
+        """Return whether the part has its record."""
+        query = "SELECT 1 FROM records JOIN runs USING (run_id) WHERE run = ? AND part = ?"
+        return self.connection.execute(query, (run, part)).fetchone() is not None
+
+    def append(self, rows: Sequence[Row]) -> list[StoredRecord]:
+        """Append rows as one transaction and return their records, in order, once they are durable.
+
+        A part that has its record already is left out: a part has exactly one. Raises sqlite3.Error when the disk
+        refuses; then nothing was stored and the same rows may be tried again.
+        """
+        try:
+            return self._append(rows)
+        except sqlite3.IntegrityError:
+            return self._append(self._first_of_each(rows))
+
+    def _append(self, rows: Sequence[Row]) -> list[StoredRecord]:
+        sequence, previous = self._head.sequence, self._head.hash
+        cells, records = [], []
+        for row in rows:
+            sequence += 1
+            content = row.values + row.image.values()
+            previous = record_hash(previous, sequence, row.run.digest, content)
+            cells.append((sequence, row.run.run_id, *content, previous))
+            records.append(stored_record(sequence, row.run.run, content, previous))
+        with self.transaction():
+            self.connection.executemany(INSERT_RECORD, cells)
+        self._head = ChainHead(sequence, previous)
+        self._write_head()
+        return records
+
+    def _first_of_each(self, rows: Sequence[Row]) -> list[Row]:
+        fresh = {(row.run.run_id, row.part): row for row in reversed(rows)}
+        known = {key for key, row in fresh.items() if self.has_record(row.run.run.run, row.part)}
+        return [row for row in rows if fresh[(key := (row.run.run_id, row.part))] is row and key not in known]
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make what is done inside one durable transaction, or nothing."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.connection.execute("COMMIT")
+        except BaseException:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        """Close the database and let go of the folder; safe to repeat."""
+        if self._lock_fd < 0:
+            return
+        self.connection.close()
+        self._head_file.close()
+        os.close(self._lock_fd)
+        self._lock_fd = -1
+
+    def _stored_head(self) -> ChainHead:
+        row = self.connection.execute("SELECT sequence, hash FROM records ORDER BY sequence DESC LIMIT 1").fetchone()
+        return ChainHead() if row is None else ChainHead(row[0], row[1])
+
+    def _write_head(self) -> None:
+        try:
+            self._head_file.write(self._head)
+        except OSError:
+            self.head_failures += 1  # the record is durable; the head may lag, and the next commit writes it again
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the entries of a folder durable. Raises OSError."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(directory: Path) -> int:
+    try:
+        is_new = not directory.exists()
+        directory.mkdir(parents=True, exist_ok=True)
+        if is_new:
+            sync_directory(directory.parent)
+        descriptor = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise RecordStoreError(
+            f"{directory}: cannot be used for records: {error.strerror} — a folder that this user may write to is "
+            "needed — mend its rights, or name another one"
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise RecordStoreError(
+            f"{directory}: another station writes its records here — one process a folder is allowed — stop the other "
+            "one, or name another folder"
+        ) from error
+    return descriptor
+
+
+def _lost(directory: Path, stored: int, remembered: int) -> str:
+    return (
+        f"{directory}: the records end at {stored}, but {remembered} were durable — none may go missing — restore the "
+        "folder from a copy, or move it away and start a new one"
+    )

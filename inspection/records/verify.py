@@ -1,0 +1,172 @@
+"""Checking a store: every record against the chain, the chain against its head, every image against its record."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from inspection.records.chain import GENESIS, ChainHead, read_head, record_hash, run_hash
+from inspection.records.errors import RecordStoreError
+from inspection.records.record import CONTENT_NAMES, ImageState, Run
+from inspection.records.schema import DATABASE_FILE, RUN_COLUMNS, open_for_reading
+
+_ROWS_AT_ONCE = 500
+_PROBLEMS_NAMED = 1000
+_IMAGE_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong; `sequence` is the record it is about, None when it is about a run or the store."""
+
+    sequence: int | None
+    text: str
+
+
+@dataclass(slots=True)
+class VerifyReport:
+    """What a check found; the first 1,000 problems are named, all are counted."""
+
+    records: int = 0
+    images: int = 0
+    images_removed: int = 0
+    head: int = 0
+    problem_count: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Return whether nothing is wrong."""
+        return not self.problem_count
+
+    def add(self, sequence: int | None, text: str) -> None:
+        """Note a problem."""
+        self.problem_count += 1
+        if len(self.problems) < _PROBLEMS_NAMED:
+            self.problems.append(Problem(sequence, text))
+
+
+def verify(directory: Path, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
+    """Check a whole store, beside a running station or after it, and report every fault by name.
+
+    `progress` gets (records checked, records in all). Raises RecordStoreError when the folder is no store of ours.
+    """
+    head = read_head(directory)  # first: the store may move on while it is read, and must never be behind its head
+    connection = open_for_reading(directory)
+    try:
+        check = _Check(directory, connection)
+        check.walk(progress)
+        check.compare_head(head)
+    except sqlite3.Error as error:
+        raise RecordStoreError(
+            f"{directory / DATABASE_FILE}: is damaged: {error} — an intact SQLite file is needed — restore the folder "
+            "from a copy"
+        ) from error
+    finally:
+        connection.close()
+    return check.report
+
+
+class _Check:
+    """One walk along the chain; lives for one call of `verify`."""
+
+    def __init__(self, directory: Path, connection: sqlite3.Connection) -> None:
+        self.report = VerifyReport()
+        self._directory, self._connection = directory, connection
+        self._sequence = 0
+        self._previous: tuple[bytes, ...] = (GENESIS,)  # stored and computed hash of the last row; () after a gap
+        self._runs = self._check_runs()
+
+    def walk(self, progress: Callable[[int, int], None] | None) -> None:
+        (total,) = self._connection.execute("SELECT count(*) FROM records").fetchone()
+        for row in self._rows():
+            self._check_row(*row)
+            self.report.records += 1
+            if progress is not None and self.report.records % _ROWS_AT_ONCE == 0:
+                progress(self.report.records, max(total, self.report.records))
+
+    def compare_head(self, head: ChainHead | None) -> None:
+        if head is None:
+            self.report.add(None, "records.head is missing: whether the newest records were removed cannot be told")
+            return
+        self.report.head = head.sequence
+        if head.sequence > self._sequence:
+            self.report.add(
+                head.sequence,
+                f"records {self._sequence + 1} to {head.sequence} are missing: the head says that they were durable",
+            )
+        elif head.sequence:
+            query = "SELECT hash FROM records WHERE sequence = ?"
+            stored = self._connection.execute(query, (head.sequence,)).fetchone()
+            if stored is not None and stored[0] != head.hash:
+                self.report.add(head.sequence, f"record {head.sequence} is not the one that the head remembers")
+
+    def _check_runs(self) -> dict[int, str]:
+        digests = {}
+        for run_id, stored, *cells in self._connection.execute(f"SELECT run_id, hash, {RUN_COLUMNS} FROM runs"):
+            if run_hash(Run(*cells)) != stored:
+                self.report.add(None, f"run {cells[0]!r}: its particulars were changed")
+            digests[run_id] = stored.hex() if isinstance(stored, bytes) else repr(stored)
+        return digests
+
+    def _rows(self) -> Iterator[Sequence[Any]]:
+        """Walk in short reads: a long one would keep a running station from trimming its write-ahead log."""
+        query = (
+            f"SELECT sequence, run_id, hash, {', '.join(CONTENT_NAMES)}, "
+            "EXISTS (SELECT 1 FROM removed_images WHERE removed_images.sequence = records.sequence) "
+            "FROM records WHERE sequence > ? ORDER BY sequence LIMIT ?"
+        )
+        at = -(2**63)
+        while rows := self._connection.execute(query, (at, _ROWS_AT_ONCE)).fetchall():
+            yield from rows
+            at = rows[-1][0]
+
+    def _check_row(self, sequence: int, run_id: int, stored: Any, *rest: Any) -> None:
+        *content, is_removed = rest
+        if sequence < 1:
+            self.report.add(sequence, f"record {sequence} was inserted: numbers begin with 1")
+            return
+        if sequence > self._sequence + 1:
+            self.report.add(self._sequence + 1, f"records {self._sequence + 1} to {sequence - 1} are missing")
+            self._previous = ()
+        computed = self._check_link(sequence, run_id, stored, content)
+        self._previous = (stored, computed) if isinstance(stored, bytes) else (computed,)
+        self._sequence = sequence
+        state, name, digest, _ = content[-4:]
+        if state == ImageState.KEPT:
+            self._check_image(sequence, name, digest, bool(is_removed))
+
+    def _check_link(self, sequence: int, run_id: int, stored: Any, content: Sequence[Any]) -> bytes:
+        run_digest = self._runs.get(run_id)
+        if run_digest is None:
+            self.report.add(sequence, f"record {sequence} belongs to a run that the store does not know")
+            return b""
+        hashes = [record_hash(previous, sequence, run_digest, content) for previous in self._previous]
+        if hashes and stored not in hashes:
+            self.report.add(sequence, f"record {sequence} was changed, or does not follow the record before it")
+        return hashes[0] if hashes else b""
+
+    def _check_image(self, sequence: int, name: str, digest: str, is_removed: bool) -> None:
+        if is_removed:
+            self.report.images_removed += 1
+            return
+        self.report.images += 1
+        try:
+            if _sha256(self._directory / name) != digest:
+                self.report.add(sequence, f"record {sequence}: its image {name} was changed")
+        except (OSError, TypeError, ValueError):
+            query = "SELECT 1 FROM removed_images WHERE sequence = ?"  # it may have been removed since the row was read
+            if self._connection.execute(query, (sequence,)).fetchone() is None:
+                self.report.add(sequence, f"record {sequence}: its image {name} is missing")
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_IMAGE_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,105 @@
+"""The configuration: one file, every problem in one text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from inspection.config import config_digest, load_config, parse_config
+from inspection.config.example import EXAMPLE
+from inspection.errors import ConfigError
+
+MINIMAL = """
+[camera]
+backend = "simulated"
+[geometry]
+travel_time_s = 1.0
+[ejector]
+driver = "simulated"
+"""
+
+
+def test_the_example_is_a_station() -> None:
+    """What `config example` prints can be run as it is."""
+    config = parse_config(EXAMPLE, "example")
+    assert config.geometry.travel_s == 1.0
+    assert config.camera.options == {"speed_mm_s": 300.0, "pitch_mm": 60.0}
+
+
+def test_every_problem_is_listed_together() -> None:
+    """Unknown keys with a suggestion, wrong types, values out of bounds and missing tables come in one error."""
+    text = """
+    [station]
+    nmae = "x"
+    [camera]
+    backend = "simulated"
+    speed = 3
+    pitch_mm = -1
+    [inference]
+    max_batch = "many"
+    [geometry]
+    camera_to_ejector_mm = 10
+    """
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text, "line.toml")
+    message = str(caught.value)
+    assert message.startswith("line.toml: 6 problems:")
+    for fragment in (
+        "station.nmae: unknown key; did you mean 'name'?",
+        "camera.speed: unknown key",
+        "camera.pitch_mm: Input should be greater than 0, not -1",
+        "inference.max_batch: ",
+        "not 'many'",
+        "geometry: give camera_to_ejector_mm and belt_speed_mm_s, or travel_time_s",
+        "ejector: missing",
+    ):
+        assert fragment in message
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "fragment"),
+    [
+        ('backend = "gige"', "camera backend 'gige' is unknown; known are replay, simulated"),
+        ("backend = 3", "camera.backend: "),
+        ("", "camera.backend: missing"),
+    ],
+)
+def test_a_camera_that_does_not_exist_is_named(change: str, fragment: str) -> None:
+    """The backend is checked by name, and its options by its own model."""
+    with pytest.raises(ConfigError) as caught:
+        parse_config(MINIMAL.replace('backend = "simulated"', change), "line.toml")
+    assert fragment in str(caught.value)
+
+
+def test_a_camera_that_is_no_table_is_one_problem() -> None:
+    """`camera = 5` is told like every other wrong type."""
+    with pytest.raises(ConfigError, match="camera: "):
+        parse_config('camera = 5\n[geometry]\ntravel_time_s=1\n[ejector]\ndriver="simulated"', "line.toml")
+
+
+def test_text_that_is_not_toml_is_refused(tmp_path: Path) -> None:
+    """The line of the mistake is named; a missing file and a binary one are, too."""
+    with pytest.raises(ConfigError, match="not TOML"):
+        parse_config("[camera", "line.toml")
+    with pytest.raises(ConfigError, match="no such file"):
+        load_config(tmp_path / "absent.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="cannot be read as text"):
+        load_config(tmp_path / "binary.toml")
+
+
+def test_the_digest_covers_values_and_not_their_order() -> None:
+    """The same station has the same digest, another threshold another one."""
+    swapped = '[ejector]\ndriver = "simulated"\n[geometry]\ntravel_time_s = 1\n[camera]\nbackend = "simulated"\n'
+    assert config_digest(parse_config(MINIMAL, "a")) == config_digest(parse_config(swapped, "b"))
+    other = MINIMAL + "[model]\nthreshold = 0.25\n"
+    assert config_digest(parse_config(MINIMAL, "a")) != config_digest(parse_config(other, "b"))
+
+
+def test_a_geometry_without_time_to_decide_is_refused() -> None:
+    """An ejector closer than its own lead time can never get a verdict in time."""
+    config = parse_config(MINIMAL.replace("1.0", "0.02"), "a")
+    with pytest.raises(ValueError, match="move the ejector away"):
+        config.geometry.geometry(ejector_lead_ns=20_000_000)

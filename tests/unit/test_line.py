@@ -1,0 +1,175 @@
+"""The line: a camera's triggers and frames become parts, whatever the camera does."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+import numpy as np
+
+from camera.errors import CameraLostError, CameraOpenError
+from camera.frame import Frame, Pixels, Trigger
+from camera.interface import Camera
+from inspection.line import Line
+from inspection.pipeline.tracker import PartInFlight
+
+PIXELS = np.zeros((4, 4), np.uint8)
+
+
+class ScriptedCamera(Camera):
+    """A camera at the other end of a script: frames, triggers and losses come when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__("scripted")
+        self.frames: queue.Queue[Frame | Exception] = queue.Queue()
+        self.refuse_opening = 0
+        self.openings = 0
+
+    def deliver(self, counter: int, lost_before: int = 0, host_ns: int = 0) -> None:
+        self.frames.put(Frame(self.name, counter, None, host_ns or time.monotonic_ns(), lost_before, "Mono8", PIXELS))
+
+    def _open(self) -> None:
+        self.openings += 1
+        if self.refuse_opening:
+            self.refuse_opening -= 1
+            raise CameraOpenError("still gone")
+
+    def _start(self) -> None: ...
+
+    def _grab(self, into: Pixels | None, timeout_s: float) -> Frame | None:
+        try:
+            item = self.frames.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+    def _stop(self) -> None: ...
+
+    def _close(self) -> None: ...
+
+
+class TriggeringCamera(ScriptedCamera):
+    reports_triggers: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.triggers: queue.Queue[Trigger] = queue.Queue()
+
+    def _wait_trigger(self, timeout_s: float) -> Trigger | None:
+        try:
+            return self.triggers.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+
+
+class Log:
+    """Takes the tracker's place at the line's outer edge and notes what it is told."""
+
+    def __init__(self) -> None:
+        self.events: queue.Queue[tuple[str, object]] = queue.Queue()
+        self.born: dict[int, Trigger] = {}
+
+    def on_trigger(self, trigger: Trigger, truth: str = "") -> None:
+        self.born[trigger.number] = trigger
+        self.events.put(("trigger", trigger.number))
+
+    def on_frame(self, number: int, frame: Frame) -> PartInFlight | None:
+        self.events.put(("frame", number))
+        return None
+
+    def on_frames_lost(self, first: int, last: int) -> None:
+        self.events.put(("lost", (first, last)))
+
+    def next(self) -> tuple[str, object]:
+        return self.events.get(timeout=10)
+
+
+def _line(camera: Camera, log: Log, told: Callable[[str], None] = lambda text: None) -> Line:
+    camera.open()
+    return Line(
+        camera,
+        log,  # type: ignore[arg-type]
+        lambda part, frame: None,
+        lambda timeout_s: True,
+        on_lost=lambda text: told(f"lost: {text}"),
+        on_recovered=lambda: told("recovered"),
+        on_failure=lambda text: told(f"failed: {text}"),
+    )
+
+
+def test_a_counter_gap_makes_parts_without_image() -> None:
+    """A camera that tells of no triggers: a gap of two in its counter is two more parts, spread over the time between."""
+    camera, log = ScriptedCamera(), Log()
+    line = _line(camera, log)
+    line.start()
+    camera.deliver(1, host_ns=1_000)
+    assert [log.next(), log.next()] == [("trigger", 1), ("frame", 1)]
+    camera.deliver(4, lost_before=2, host_ns=4_000)
+    assert [log.next() for _ in range(3)] == [("trigger", 2), ("trigger", 3), ("trigger", 4)]
+    assert [log.next(), log.next()] == [("lost", (2, 3)), ("frame", 4)]
+    assert [log.born[number].host_ns for number in (2, 3, 4)] == [2_000, 3_000, 4_000]
+    line.stop()
+    camera.close()
+
+
+def test_triggers_and_frames_come_from_two_threads() -> None:
+    """A camera that reports triggers: a part is born by its trigger, whether or not its frame follows."""
+    camera, log = TriggeringCamera(), Log()
+    line = _line(camera, log)
+    line.start()
+    camera.triggers.put(Trigger(1, 10))
+    camera.triggers.put(Trigger(2, 20))
+    assert [log.next(), log.next()] == [("trigger", 1), ("trigger", 2)]
+    camera.deliver(2, lost_before=1)
+    assert [log.next(), log.next()] == [("lost", (1, 1)), ("frame", 2)]
+    line.stop()
+    camera.close()
+
+
+def test_a_lost_camera_is_opened_again_and_no_number_comes_twice() -> None:
+    """The device counts from 1 again after its power cycle; the station's part numbers go on."""
+    camera, log = ScriptedCamera(), Log()
+    told: queue.Queue[str] = queue.Queue()
+    line = _line(camera, log, told.put)
+    line.start()
+    camera.deliver(1)
+    assert [log.next(), log.next()] == [("trigger", 1), ("frame", 1)]
+    camera.refuse_opening = 1
+    camera.frames.put(CameraLostError("cable pulled"))
+    assert told.get(timeout=10) == "lost: cable pulled"
+    assert told.get(timeout=10) == "recovered"
+    assert line.reopened == 1
+    assert camera.openings == 3
+    camera.deliver(1)
+    assert [log.next(), log.next()] == [("trigger", 2), ("frame", 2)]
+    line.stop()
+    camera.close()
+
+
+def test_a_failure_of_a_thread_is_told() -> None:
+    """Whatever a driver raises that it must not raise reaches the station instead of dying in a thread."""
+    camera, log = ScriptedCamera(), Log()
+    told: queue.Queue[str] = queue.Queue()
+    line = _line(camera, log, told.put)
+    line.start()
+    camera.frames.put(RuntimeError("driver bug"))
+    assert told.get(timeout=10) == "failed: RuntimeError: driver bug"
+    line.stop()
+    camera.close()
+
+
+def test_stop_ends_both_threads() -> None:
+    """After stop no thread of the line is left."""
+    camera, log = TriggeringCamera(), Log()
+    line = _line(camera, log)
+    before = threading.active_count()
+    line.start()
+    assert threading.active_count() == before + 2
+    line.stop()
+    assert threading.active_count() == before
+    camera.close()
