@@ -109,7 +109,9 @@ def _providers() -> Iterator[Finding]:
             try:
                 open_session(bundle, providers=(provider,))
             except Exception as error:  # noqa: BLE001 - whatever a provider does not do is what we want to know
-                yield Finding(provider, "note", f"listed, but does not work: {str(error)[:120]}", "use another provider")
+                yield Finding(
+                    provider, "note", f"listed, but does not work: {str(error)[:120]}", "use another provider"
+                )
             else:
                 taken_ms = (time.monotonic_ns() - started_ns) / 1e6
                 yield Finding(provider, "ok", f"loads zoo:{name} and gives its golden scores ({taken_ms:.0f} ms)")
@@ -138,7 +140,9 @@ def _disk(folder: Path) -> Iterator[Finding]:
     writable = os.access(place, os.W_OK)
     level = "problem" if free_gb < 0.5 or not writable else "note" if free_gb < _MIN_FREE_GB else "ok"
     found = f"{free_gb:.1f} GB free at {place}" + ("" if writable else ", which cannot be written")
-    yield Finding("disk", level, found, "" if level == "ok" else f"keep {_MIN_FREE_GB:.0f} GB free for records and images")
+    yield Finding(
+        "disk", level, found, "" if level == "ok" else f"keep {_MIN_FREE_GB:.0f} GB free for records and images"
+    )
 
 
 def _clock() -> Iterator[Finding]:

@@ -17,8 +17,8 @@ from inspection.pipeline.times import ExecutionTimes
 from inspection.pipeline.worker import Worker
 from models.benchmark import measure_batch_times
 from models.bundle import Bundle, load_bundle
-from models.session import Session, open_session
 from models.references import resolve_bundle
+from models.session import Session, open_session
 
 
 class Engine:

@@ -1,8 +1,8 @@
 """What can go wrong with the station as a whole.
 
-    StationError            anything below
-    ├── ConfigError         the configuration file: every problem in one text
-    └── StationStartError   the station cannot come up: a device, a port, the model, the disk
+StationError            anything below
+├── ConfigError         the configuration file: every problem in one text
+└── StationStartError   the station cannot come up: a device, a port, the model, the disk
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ class Line:
     """Drives one camera for the station: opens it, follows its triggers and frames, opens it again when it was lost.
 
     Owned by the station. A part's number is the trigger's number of the device plus an offset that grows with each
-    reopening, so that no number comes twice. `on_matched` gets each part together with its frame. A source that waits for the
-    host is asked for the next frame only when `wait_for_room` says that the queue has room; a real camera never waits.
+    reopening, so that no number comes twice. `on_matched` gets each part with its frame. A source that waits for the
+    host is asked for a frame only when `wait_for_room` says that the queue has room; a real camera never waits.
     """
 
     _WAIT_S = 0.1

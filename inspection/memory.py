@@ -1,4 +1,4 @@
-"""The station's memory: the record store with its writer and reader, the in-flight journal, and who hears of records."""
+"""The station's memory: record store, writer and reader, the in-flight journal, and who hears of new records."""
 
 from __future__ import annotations
 

@@ -59,7 +59,11 @@ class Service:
         command = [sys.executable, "-m", "inspection.page", "--api", self.api_address]
         command += ["--port", str(page.port), "--language", page.language]
         self._page = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
         assert self._page.stdout is not None
         assert self._page.stderr is not None

@@ -21,7 +21,9 @@ def _group() -> None:
 
 
 @app.command("list")
-def list_cameras(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False) -> None:
+def list_cameras(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+) -> None:
     """List the backends, and whether what they stand on is installed."""
     found = discover()
     if as_json:

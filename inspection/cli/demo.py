@@ -23,7 +23,9 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Another seed, other parts.")] = 10_000,
     defect_rate: Annotated[float, typer.Option(min=0, max=1, help="Share of parts with a defect.")] = 0.15,
     lost_frame_rate: Annotated[float, typer.Option(min=0, max=1, help="Share of frames that get lost.")] = 0.01,
-    folder: Annotated[Path | None, typer.Option("--dir", help="Keep the records here; a temporary folder else.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--dir", help="Keep the records here; a temporary folder else.")
+    ] = None,
     page: Annotated[bool, typer.Option(help="Serve the operator page.")] = True,
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the page; 0: any free one.")] = 8080,
     api_port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the API; 0: any free one.")] = 50051,
@@ -67,7 +69,7 @@ def _report(account: Account, as_json: bool) -> None:
         print(json.dumps(account.as_json()))
         return
     print(
-        f"{account.triggers} triggers, {account.records} records: {account.passed} passed, {account.rejected} rejected; "
+        f"{account.triggers} triggers, {account.records} records: {account.passed} passed, {account.rejected} rejected\n"
         f"{account.pulses} pulses at the far end of the serial line, {account.wrong_pulses} wrong"
     )
     print(f"against the truth: {account.escaped} escaped, {account.overkill} good parts rejected (overkill)")

@@ -12,7 +12,9 @@ import typer
 
 def run(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The station's TOML file.")],
-    start: Annotated[bool, typer.Option(help="Start the line at once, or wait for Start on the page or the API.")] = True,
+    start: Annotated[
+        bool, typer.Option(help="Start the line at once, or wait for Start on the page or the API.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print each status as one JSON object a line.")] = False,
 ) -> None:
     """Run a station until Ctrl-C, SIGTERM, or the end of a finite source."""

@@ -19,7 +19,7 @@ _COLOURS = {State.CONTINUOUS_EXECUTION: "bold green", State.ERROR: "bold red"}
 
 
 class StatusView:
-    """Shows statuses on stdout, or nothing when `quiet`; notes go to stderr, so that `--json` stays one object a line."""
+    """Shows statuses on stdout, or none when `quiet`; notes go to stderr, so that `--json` stays one object a line."""
 
     def __init__(self, *, as_json: bool, quiet: bool = False) -> None:
         self._as_json = as_json
@@ -64,13 +64,15 @@ class StatusView:
         """Return a status as a table of two columns."""
         table = Table(box=None, show_header=False, pad_edge=False)
         colour = _COLOURS.get(status.state, "bold yellow")
-        table.add_row("state", f"[{colour}]{self._texts.text(f"state.{status.state}")}[/]")
+        table.add_row("state", f"[{colour}]{self._texts.text(f'state.{status.state}')}[/]")
         for alarm in status.alarms:
             text, remedy = self._texts.alarm(alarm.name, alarm.values)
             table.add_row("", f"[red]{text}[/] {remedy}")
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(status.rejected_by_reason.items()))
         rejected = sum(status.rejected_by_reason.values())
-        table.add_row("parts", f"{status.records} of {status.triggers} triggered, {status.parts_per_minute:.0f} a minute")
+        table.add_row(
+            "parts", f"{status.records} of {status.triggers} triggered, {status.parts_per_minute:.0f} a minute"
+        )
         table.add_row("passed", str(status.passed))
         table.add_row("rejected", f"{rejected}" + (f" ({reasons})" if reasons else ""))
         table.add_row("faults", f"{status.late} late, {status.wrong_pulses} wrong pulses")

@@ -112,7 +112,9 @@ def _broken(
     numbers = Counter((record.run, record.part) for record in records)
     doubled = sorted(part for (_, part), count in numbers.items() if count > 1)
     if account.triggers != len(numbers) or doubled:
-        broken.append(f"1 one trigger, one verdict: {account.triggers} triggers, {len(numbers)} parts, doubled {doubled}")
+        broken.append(
+            f"1 one trigger, one verdict: {account.triggers} triggers, {len(numbers)} parts, doubled {doubled}"
+        )
     unknown = [r.part for r in records if r.verdict == Verdict.PASS and (r.score is None or not _in_time(r))]
     if unknown:
         broken.append(f"2 the default is reject: parts {unknown} passed without a verdict in time")

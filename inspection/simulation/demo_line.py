@@ -91,7 +91,7 @@ class DemoLine:
         except BaseException:
             self.board.close()
             raise
-        self.service.station.memory.feed.subscribe(self._count)
+        self.service.station.memory.subscribe(self._count)
         self.service.station.start_line()
         return self
 
@@ -139,4 +139,8 @@ class DemoLine:
 
     def _chain_holds(self, folder: Path) -> list[str]:
         report = verify(folder)
-        return [] if report.ok else [f"5 what was counted stays counted: {[problem.text for problem in report.problems[:3]]}"]
+        return (
+            []
+            if report.ok
+            else [f"5 what was counted stays counted: {[problem.text for problem in report.problems[:3]]}"]
+        )

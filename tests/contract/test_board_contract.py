@@ -153,9 +153,13 @@ def test_a_port_that_takes_no_bytes_is_lost(bare_line: tuple[int, str]) -> None:
     """A write that blocks ends after the write time-out as lost instead of holding the scheduler up for ever."""
     board = board_on(bare_line[1])
     board.open()
-    with pytest.raises(EjectorLostError, match="took no bytes for 50 ms"):
-        while True:  # until the line's buffer is full
+
+    def fill_the_line() -> None:
+        while True:
             board.switch(1, True)
+
+    with pytest.raises(EjectorLostError, match="took no bytes for 50 ms"):
+        fill_the_line()
     board.close()
 
 

@@ -60,7 +60,8 @@ def config(tmp_path: Path, bundle: Path, port: str, **changes: Any) -> StationCo
     """A station that replays the parts of `tmp_path/parts` and drives the relay board on `port`."""
     values: dict[str, Any] = {
         "camera": {
-            "backend": "replay", "path": str(tmp_path / "parts" / "parts.txt"), "truth_from_folder": True, "rate_hz": 40,
+            "backend": "replay", "path": str(tmp_path / "parts" / "parts.txt"), "truth_from_folder": True,
+            "rate_hz": 40,
         },
         "model": {"bundle": str(bundle)},
         "geometry": {"travel_time_s": 0.4},
@@ -111,8 +112,10 @@ def test_each_pulse_belongs_to_a_reject_and_each_reject_has_its_pulse(
     assert account.promises_broken == []
     assert (account.escaped, account.overkill) == (0, 0)
     assert account.records == 60
-    assert account.rejected == account.pulses == 20 + account.late - sum(
-        record.reason is Reason.LATE and record.truth == "bad" for record in records
+    assert (
+        account.rejected
+        == account.pulses
+        == 20 + account.late - sum(record.reason is Reason.LATE and record.truth == "bad" for record in records)
     )
     assert verify(station.config.records.dir).ok
     assert not board.level(1)
@@ -135,7 +138,7 @@ def test_a_frame_that_cannot_be_read_is_a_rejected_part(tmp_path: Path, bundle: 
 
 
 def test_parts_that_cannot_be_judged_in_time_are_rejected(tmp_path: Path, bundle: Path, board: SimulatedBoard) -> None:
-    """The verdict must be known 395 ms before the pulse, 5 ms after the trigger: what is not in time is LATE or rejected,
+    """The verdict must be known 395 ms before the pulse, 5 ms after the trigger: what is not in time is LATE,
     nothing passes unscored, and every pulse is at its part."""
     write_parts(tmp_path / "parts", 40)
     station = Station(config(tmp_path, bundle, board.port, geometry={"travel_time_s": 0.4, "margin_ms": 390}))

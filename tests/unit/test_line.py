@@ -103,7 +103,7 @@ def _line(camera: Camera, log: Log, told: Callable[[str], None] = lambda text: N
 
 
 def test_a_counter_gap_makes_parts_without_image() -> None:
-    """A camera that tells of no triggers: a gap of two in its counter is two more parts, spread over the time between."""
+    """A camera that tells of no triggers: a gap of two in its counter is two parts, spread over the time."""
     camera, log = ScriptedCamera(), Log()
     line = _line(camera, log)
     line.start()

@@ -106,10 +106,11 @@ def test_picture_stays_in_place(h: int, height: int) -> None:
     plain = cv2.resize(ramp, (height, min(h, height)), interpolation=cv2.INTER_AREA)
     if h < height:
         plain = cv2.resize(plain, (height, height), interpolation=cv2.INTER_LINEAR)
-    found = fit(ramp, height, height, 1)[:, :, 0]
+    down = fit(ramp, height, height, 1)[:, :, 0]
+    across = fit(np.ascontiguousarray(ramp.T), height, height, 1)[:, :, 0].T
     one_pixel = 255 / height
-    assert np.abs(found.astype(int) - plain).max() <= one_pixel + 1
-    np.testing.assert_array_equal(found.T, fit(np.ascontiguousarray(ramp.T), height, height, 1)[:, :, 0])
+    for found in (down, across):
+        assert np.abs(found.astype(int) - plain).max() <= one_pixel + 1
 
 
 def test_halvings_are_exact_area() -> None:

@@ -22,7 +22,7 @@ BAD = Decision(Evaluation.NOT_OK, Verdict.REJECT, Reason.MODEL, 0.9, 0.5, "scrat
 
 
 class ManualEjector(Ejector):
-    """An ejector whose clock the test owns: it keeps the rules (a PASS releases, silence rejects) and reports on demand."""
+    """An ejector whose clock the test owns: a PASS releases, silence rejects, reports come on demand."""
 
     def __init__(self) -> None:
         self.armed: dict[int, Verdict | None] = {}

@@ -65,7 +65,17 @@ def test_truth_is_held_against_the_verdicts() -> None:
         (3, 3, GOOD_RUN, _far_end(2, off=20 * MS), "3 "),
         (3, 2, GOOD_RUN, _far_end(2), "5 "),
     ],
-    ids=["lost", "doubled", "unscored", "late-pass", "no-pulse", "wrong-part", "other-part", "wrong-time", "shown-less"],
+    ids=[
+        "lost",
+        "doubled",
+        "unscored",
+        "late-pass",
+        "no-pulse",
+        "wrong-part",
+        "other-part",
+        "wrong-time",
+        "shown-less",
+    ],
 )
 def test_each_broken_promise_is_named(
     triggers: int, published: int, records: list[StoredRecord], far_end: FarEnd, promise: str
@@ -77,6 +87,10 @@ def test_each_broken_promise_is_named(
 
 def test_a_late_pulse_that_the_station_counted_is_a_fault_and_no_broken_promise() -> None:
     """FIRED_LATE is in the record: the pulse counts as wrong, and nothing was silent."""
-    records = [GOOD_RUN[0], replace(GOOD_RUN[1], ejector_action=EjectorAction.FIRED_LATE, written_host_ns=215 * MS), GOOD_RUN[2]]
+    records = [
+        GOOD_RUN[0],
+        replace(GOOD_RUN[1], ejector_action=EjectorAction.FIRED_LATE, written_host_ns=215 * MS),
+        GOOD_RUN[2],
+    ]
     account = settle(3, 3, records, _far_end(2, off=20 * MS))
     assert (account.wrong_pulses, account.promises_broken) == (1, [])
