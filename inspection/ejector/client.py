@@ -1,0 +1,262 @@
+"""The station's side of the ejector: it starts the ejector's process, watches over it and passes its reports on."""
+
+from __future__ import annotations
+
+import select
+import threading
+import time
+from collections.abc import Callable
+
+from inspection.ejector.boards import make_board
+from inspection.ejector.child import Child
+from inspection.ejector.errors import EjectorError, EjectorOpenError
+from inspection.ejector.interface import Ejector, EjectorHealth
+from inspection.ejector.loop import GOODBYE_LIMIT_NS
+from inspection.ejector.messages import Alive, Decide, Expect, Goodbye, Health
+from inspection.ejector.settings import Settings, nanoseconds
+from inspection.part import Actuation, EjectorAction, Verdict
+
+OPEN_TIMEOUT_S = 15.0
+HANG_S = 2.0
+RESTART_FIRST_S = 0.2
+RESTART_LONGEST_S = 2.0
+_LOOK_S = 0.25
+_CLOSE_S = GOODBYE_LIMIT_NS / 1e9 + 1.5
+
+
+class SerialEjector(Ejector):
+    """An ejector behind a serial port. `expect`, `decide` and `alive` are safe from any thread and never wait.
+
+    A thread of its own receives the reports, calls the owner back, and replaces a process that ended or hung: the
+    parts that were armed in it are reported FAILED, each once. It never passes a part by itself.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._child: Child | None = None
+        self._thread: threading.Thread | None = None
+        self._closing = threading.Event()
+        self._lock = threading.Lock()  # held for a non-blocking send at most
+        self._armed: dict[int, bool] = {}  # parts without a report, and whether the process was told of them
+        self._duplicates = self._unsent = self._restarts = 0
+        self._told_pulses = self._told_reconnects = self._past_pulses = self._past_reconnects = 0
+        self._heard_s = 0.0
+        self._restart_s = 0.0
+        self._restart_delay_s = RESTART_FIRST_S
+        self._health = self._unhealthy("the ejector is not open")
+        board = make_board(settings)
+        self._lead_ns = nanoseconds(settings.actuator_delay_ms) + round(board.command_s * 1e9)
+
+    @property
+    def lead_ns(self) -> int:
+        """How long before a part's due time its command is written: actuator delay plus time on the wire."""
+        return self._lead_ns
+
+    @property
+    def pid(self) -> int | None:
+        """The ejector process's id, None while there is none."""
+        child = self._child
+        return None if child is None else child.pid
+
+    def open(self, on_actuation: Callable[[Actuation], None], on_health: Callable[[EjectorHealth], None]) -> None:
+        """Start the process and wait until its port is open."""
+        if self._thread is not None:
+            raise EjectorError("the ejector is open already — it opens once — close it first")
+        child = Child(self._settings)
+        try:
+            first = child.first_health(OPEN_TIMEOUT_S)
+            if not first.connected:
+                raise EjectorOpenError(first.detail)
+        except EjectorError:
+            child.send(Goodbye())
+            child.wait(2.0)
+            child.hang_up()
+            raise
+        self._on_actuation, self._on_health = on_actuation, on_health
+        self._closing.clear()
+        self._armed.clear()
+        self._child, self._heard_s = child, time.monotonic()
+        self._health = self._healthy(first)
+        self._thread = threading.Thread(target=self._watch, name="ejector-reports", daemon=True)
+        self._thread.start()
+        on_health(self._health)
+
+    def expect(self, part: int, due_host_ns: int, deadline_host_ns: int) -> None:
+        """Arm the reject of a part; one that cannot be armed is reported FAILED."""
+        with self._lock:
+            if part in self._armed:
+                self._duplicates += 1
+                return
+            self._armed[part] = self._send(Expect(part, due_host_ns, deadline_host_ns))
+
+    def decide(self, part: int, verdict: Verdict) -> None:
+        """Pass the verdict on; one that cannot be passed on leaves the reject armed."""
+        with self._lock:
+            self._send(Decide(part, verdict))
+
+    def alive(self) -> None:
+        """Pass the sign of life on."""
+        with self._lock:
+            self._send(Alive())
+
+    def health(self) -> EjectorHealth:
+        """Return the last known health."""
+        return self._health
+
+    def close(self) -> None:
+        """Say goodbye, wait for the last rejects, report what was never heard of again as UNCONFIRMED."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        self._closing.set()
+        with self._lock:
+            self._send(Goodbye())
+        thread.join(_CLOSE_S)
+        child = self._child
+        if child is not None:
+            child.wait(0.5)  # its end ends the thread, too
+        thread.join(2.0)
+        with self._lock:
+            self._child = None
+            if child is not None:
+                child.hang_up()
+        self._health = self._unhealthy("the ejector is closed")
+
+    # -- the thread ----------------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        try:
+            while not self._ended():
+                self._look()
+            self._report_rest(EjectorAction.UNCONFIRMED)
+        except Exception as error:  # noqa: BLE001 — the edge of this thread: its owner is told, the heartbeat stops
+            self._drop_child()
+            self._tell(self._unhealthy(f"the ejector's receiver failed: {error!r} — restart the station"))
+
+    def _ended(self) -> bool:
+        """Return whether the process has said all that it will say, and none is to follow it."""
+        child = self._child
+        return self._closing.is_set() and (child is None or child.ended)
+
+    def _look(self) -> None:
+        """Wait for something to happen, and see to it."""
+        child = self._child
+        select.select([] if child is None else [child], [], [], _LOOK_S)
+        if child is not None:
+            self._take_reports(child)
+        self._fail_unsent()
+        if child is None:
+            self._restart_if_due()
+        elif child.ended and not self._closing.is_set():
+            self._replace(child, "ended by itself", wait_s=0.5)
+        elif time.monotonic() - self._heard_s > HANG_S:
+            self._replace(child, f"said nothing for {HANG_S:g} s and was ended", wait_s=0.0)
+
+    def _take_reports(self, child: Child) -> None:
+        for message in child.receive():
+            match message:
+                case Actuation():
+                    with self._lock:
+                        waiting = self._armed.pop(message.part, None) is not None
+                    if waiting:
+                        self._on_actuation(message)
+                case Health():
+                    self._heard_s = time.monotonic()
+                    self._tell(self._healthy(message))
+
+    def _replace(self, child: Child, what: str, wait_s: float) -> None:
+        """Fail what was armed in a process that is of no use any more, and have another one started."""
+        self._drop_child()
+        self._past_pulses += self._told_pulses
+        self._past_reconnects += self._told_reconnects
+        self._told_pulses = self._told_reconnects = 0
+        status = child.wait(wait_s)
+        self._report_rest(EjectorAction.FAILED)
+        self._tell(
+            self._unhealthy(
+                f"the ejector's process {what} (exit status {status}) — parts that were armed in it are FAILED — "
+                "it is started again by itself; take those parts off by hand"
+            )
+        )
+        self._restart_s = time.monotonic() + self._restart_delay_s
+        self._restart_delay_s = min(2 * self._restart_delay_s, RESTART_LONGEST_S)
+
+    def _restart_if_due(self) -> None:
+        if self._closing.is_set() or time.monotonic() < self._restart_s:
+            return
+        self._restarts += 1
+        self._heard_s = time.monotonic() + OPEN_TIMEOUT_S - HANG_S
+        self._child = Child(self._settings)
+
+    def _drop_child(self) -> None:
+        with self._lock:
+            child, self._child = self._child, None
+            if child is not None:
+                child.hang_up()
+
+    def _fail_unsent(self) -> None:
+        with self._lock:
+            unsent = [part for part, sent in self._armed.items() if not sent]
+            for part in unsent:
+                del self._armed[part]
+        self._report_all(unsent, EjectorAction.FAILED)
+
+    def _report_rest(self, action: EjectorAction) -> None:
+        with self._lock:
+            parts = list(self._armed)
+            self._armed.clear()
+        self._report_all(parts, action)
+
+    def _report_all(self, parts: list[int], action: EjectorAction) -> None:
+        for part in parts:
+            self._on_actuation(Actuation(part, action, True, None, None))
+
+    # -- from any thread -----------------------------------------------------------------------------------------
+
+    def _send(self, message: Expect | Decide | Alive | Goodbye) -> bool:
+        """Send to the process there is, under the lock."""
+        if self._child is not None and self._child.send(message):
+            return True
+        self._unsent += 1
+        return False
+
+    def _tell(self, health: EjectorHealth) -> None:
+        self._health = health
+        self._on_health(health)
+
+    def _healthy(self, told: Health) -> EjectorHealth:
+        if told.connected:
+            self._restart_delay_s = RESTART_FIRST_S
+        self._told_pulses, self._told_reconnects = told.pulses, told.reconnects
+        return EjectorHealth(
+            connected=told.connected,
+            port=self._settings.port,
+            driver=self._settings.driver,
+            detail=told.detail,
+            pulses=self._past_pulses + told.pulses,
+            reconnects=self._past_reconnects + told.reconnects,
+            heartbeat_running=told.heartbeat_running,
+            realtime=told.realtime,
+            counters={
+                "merges": told.merges,
+                "ignored_verdicts": told.ignored_verdicts,
+                "duplicate_parts": told.duplicate_parts + self._duplicates,
+                "refused_parts": told.refused_parts,
+                "lost_reports": told.lost_reports,
+                "unsent_messages": self._unsent,
+                "restarts": self._restarts,
+            },
+        )
+
+    def _unhealthy(self, detail: str) -> EjectorHealth:
+        return EjectorHealth(
+            connected=False,
+            port=self._settings.port,
+            driver=self._settings.driver,
+            detail=detail,
+            pulses=self._past_pulses + self._told_pulses,
+            reconnects=self._past_reconnects + self._told_reconnects,
+            heartbeat_running=False,
+            realtime=False,
+            counters={"unsent_messages": self._unsent, "restarts": self._restarts},
+        )

@@ -1,0 +1,112 @@
+"""The ejector as the station sees it, and the two layers below: a scheduler and a board driver.
+
+The station never fires anything itself. It tells the ejector of each part at its trigger (`expect`), which arms the
+reject; a PASS that arrives before the part's deadline releases the part; silence rejects it. So a station that hangs,
+dies or is late rejects, whatever happens to it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from inspection.part import Actuation, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class EjectorHealth:
+    """What the ejector knows about itself. `connected` is False while the port is gone; `detail` says why."""
+
+    connected: bool
+    port: str
+    driver: str
+    detail: str
+    pulses: int
+    reconnects: int
+    heartbeat_running: bool
+    realtime: bool  # the scheduler runs with real-time priority
+    counters: Mapping[str, int] = field(default_factory=dict)  # merges, ignored_verdicts, restarts, …
+
+
+class Ejector(ABC):
+    """Rejects parts at their due time unless told to let them pass.
+
+    `expect`, `decide` and `alive` are called from the station's hot threads, cost microseconds and never block;
+    reports arrive on one thread of the ejector's own, through the callback given to `open`.
+    """
+
+    @abstractmethod
+    def open(self, on_actuation: Callable[[Actuation], None], on_health: Callable[[EjectorHealth], None]) -> None:
+        """Start it and wait until the port is open. Raises EjectorOpenError with the next step."""
+
+    @abstractmethod
+    def expect(self, part: int, due_host_ns: int, deadline_host_ns: int) -> None:
+        """Arm the reject of a part: it fires at `due_host_ns` unless `decide(part, PASS)` arrives by the deadline."""
+
+    @abstractmethod
+    def decide(self, part: int, verdict: Verdict) -> None:
+        """Tell the verdict. A PASS after the deadline is ignored: the reject stands and is reported by_default."""
+
+    @abstractmethod
+    def alive(self) -> None:
+        """The station works: call at least every 100 ms while it may pass parts. Silence stops the heartbeat."""
+
+    @abstractmethod
+    def health(self) -> EjectorHealth:
+        """The last known health."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let armed rejects fire, go to the safe state, release the port. Idempotent, bounded to a few seconds."""
+
+
+class Board(ABC):
+    """A relay board on a serial port: one file per family. Owned by the scheduler's thread, holds no policy."""
+
+    @abstractmethod
+    def open(self) -> None:
+        """Open the port exclusively and switch every channel off. Raises EjectorOpenError."""
+
+    @abstractmethod
+    def switch(self, channel: int, on: bool) -> None:
+        """Switch one channel (counted from 1) with one write. Raises EjectorLostError when the port has gone."""
+
+    @abstractmethod
+    def receive(self) -> None:
+        """Take in what has arrived, without waiting.
+
+        Raises EjectorLostError when the port has gone, or a command was refused or not answered in time.
+        """
+
+    @abstractmethod
+    def fileno(self) -> int:
+        """The open port's descriptor, to wait on together with other things."""
+
+    @property
+    @abstractmethod
+    def command_s(self) -> float:
+        """How long one command takes on the wire until it acts, in seconds (10 bits a byte at the port's rate)."""
+
+    @property
+    def occupied_s(self) -> float:
+        """For how long one command keeps the line busy, its answer included, in seconds."""
+        return self.command_s
+
+    @property
+    def unconfirmed(self) -> int:
+        """How many commands the board has yet to answer; always 0 for a board that never answers."""
+        return 0
+
+    @property
+    @abstractmethod
+    def detail(self) -> str:
+        """What is worth knowing about the open port, in one line; empty where nothing is."""
+
+    @abstractmethod
+    def safe(self) -> None:
+        """Switch every channel off, as far as the port still allows. Never raises."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the port. Idempotent, never raises."""
