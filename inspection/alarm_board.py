@@ -26,7 +26,9 @@ class AlarmBoard:
             is_new = name not in self._active
             since_wall_ns = time.time_ns() if is_new else self._active[name].since_wall_ns
             self._active[name] = ActiveAlarm(name, since_wall_ns, {key: str(value) for key, value in values.items()})
-            if for_s is not None:
+            if for_s is None:
+                self._expires_host_ns.pop(name, None)
+            elif is_new or name in self._expires_host_ns:
                 self._expires_host_ns[name] = time.monotonic_ns() + round(for_s * 1e9)
             self.raised += is_new
             self._settle()

@@ -35,7 +35,6 @@ class Alarm:
 
 _ROWS = (
     Alarm("CAMERA_LOST", Severity.ERROR, blocks=True, values=("detail",)),
-    Alarm("CAMERA_OPTIONS", Severity.ERROR, blocks=True, values=("detail",)),
     Alarm("EJECTOR_LOST", Severity.ERROR, blocks=True, values=("port", "detail")),
     Alarm("MODEL_FAILED", Severity.ERROR, blocks=True, values=("detail",)),
     Alarm("INFERENCE_STALLED", Severity.ERROR, blocks=True, values=("detail",)),
@@ -46,7 +45,7 @@ _ROWS = (
     Alarm("WRONG_PULSE", Severity.ERROR, blocks=False, values=("part",)),
     Alarm("LATE_VERDICTS", Severity.WARNING, blocks=False, values=("count",)),
     Alarm("NO_IMAGE", Severity.WARNING, blocks=False, values=("part",)),
-    Alarm("DISK_LOW", Severity.WARNING, blocks=False, values=("free_mb", "limit_mb")),
+    Alarm("DISK_LOW", Severity.WARNING, blocks=False, values=("detail",)),
     Alarm("NO_HEARTBEAT_WIRED", Severity.INFO, blocks=False),
 )
 

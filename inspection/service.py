@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from types import TracebackType
 from typing import Self
 
 from inspection.api.server import ApiServer
 from inspection.config import StationConfig
-from inspection.errors import StationStartError
+from inspection.page_process import PageProcess
 from inspection.station import Station
 
 
@@ -21,15 +18,13 @@ class Service:
     can slow the line.
     """
 
-    _PAGE_START_S = 30.0
-
     def __init__(self, config: StationConfig) -> None:
         self.config = config
         self.station = Station(config)
         self.api_address = ""
         self.page_url = ""
         self._api: ApiServer | None = None
-        self._page: subprocess.Popen[str] | None = None
+        self._page: PageProcess | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -37,7 +32,9 @@ class Service:
             if self.config.api.enabled:
                 self._start_api()
             if self.config.page.enabled and self.config.api.enabled:
-                self._start_page()
+                page = self.config.page
+                self._page = PageProcess(self.api_address, page.port, page.language)
+                self.page_url = self._page.url
         except BaseException:
             self.close()
             raise
@@ -53,34 +50,10 @@ class Service:
         )
         self.api_address = self._api.start()
 
-    def _start_page(self) -> None:
-        """Start the page and wait until it says where it listens, or why it does not."""
-        page = self.config.page
-        command = [sys.executable, "-m", "inspection.page", "--api", self.api_address]
-        command += ["--port", str(page.port), "--language", page.language]
-        self._page = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )
-        assert self._page.stdout is not None
-        assert self._page.stderr is not None
-        first = self._page.stdout.readline().strip()
-        if not first.startswith("http"):
-            raise StationStartError(self._page.stderr.read().strip() or f"the page did not start: {first}")
-        self.page_url = first
-
     def close(self) -> None:
         """Take everything down. Idempotent and bounded."""
         if self._page is not None:
-            self._page.terminate()
-            try:
-                self._page.wait(5.0)
-            except subprocess.TimeoutExpired:
-                self._page.kill()
-                self._page.wait()
+            self._page.close()
             self._page = None
         if self.station.is_open:
             self.station.stop_line()

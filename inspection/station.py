@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from camera.backends import make_camera
@@ -27,6 +26,7 @@ from inspection.records.errors import JournalError
 from inspection.records.record import StoredRecord
 from inspection.run_counters import RunCounters
 from inspection.simulation.scene import SyntheticScene
+from inspection.status import station_status
 
 
 class Station:
@@ -51,8 +51,7 @@ class Station:
         self._closed = threading.Event()
         self._wants_to_run = False
         self._commands = threading.Lock()
-        self._opened_host_ns = time.monotonic_ns()
-        self._shown: dict[int, PartResult] = {}
+        self.opened_host_ns = time.monotonic_ns()
 
     # ------------------------------------------------------------------ life
 
@@ -191,16 +190,13 @@ class Station:
         self.tracker.decided(part, unscored(job) if raw is None else self.engine.judge.decide(raw))
 
     def _on_finished(self, result: PartResult) -> None:
-        if result.pixels is not None:
-            self._shown[result.part % 4] = result
+        self.previews.offer(result)
         if not self.memory.submit(result):
             self._raise("RECORDS_TROUBLE", detail="the recorder's queue is full")
 
     def _on_durable(self, records: list[StoredRecord]) -> None:
         self.counters.add(records)
-        newest = self._shown.get(records[-1].part % 4)
-        if newest is not None and newest.part == records[-1].part:
-            self.previews.offer(newest)
+        self.previews.durable(records)
         for record in records:
             if record.reason == Reason.NO_IMAGE:
                 self._raise("NO_IMAGE", for_s=self._TRANSIENT_S, part=record.part)
@@ -243,57 +239,6 @@ class Station:
             if self.state is State.CONTINUOUS_EXECUTION:
                 self.ejector.alive()
 
-    # ---------------------------------------------------------------- status
-
     def status(self) -> StationStatus:
         """Return one consistent status."""
-        counters, health = self.counters, self.ejector.health()
-        median_ms, p99_ms = counters.latency_ms()
-        return StationStatus(
-            station=self.config.station.name,
-            state=self.state,
-            run=counters.run,
-            alarms=self.alarms.active(),
-            triggers=self.triggers,
-            records=counters.records,
-            passed=counters.passed,
-            rejected_by_reason=dict(counters.rejected_by_reason),
-            late=counters.late(),
-            wrong_pulses=counters.wrong_pulses,
-            parts_per_minute=counters.parts_per_minute(),
-            latency_p50_ms=median_ms,
-            latency_p99_ms=p99_ms,
-            model=self.engine.bundle.card.name,
-            bundle_digest=self.engine.bundle.digest,
-            threshold=self.engine.judge.threshold,
-            provider=self.engine.provider,
-            camera=f"{self.config.camera.name} ({self.config.camera.backend})",
-            ejector=f"{health.driver} {health.port}",
-            ejector_connected=health.connected,
-            heartbeat_running=health.heartbeat_running,
-            uptime_s=round((time.monotonic_ns() - self._opened_host_ns) * 1e-9, 1),
-            counters=self._everything_counted(health),
-        )
-
-    def _everything_counted(self, health: EjectorHealth) -> Mapping[str, int]:
-        seen, queue = self.tracker.counters, self.engine.queue
-        return {
-            "in_flight": self.tracker.in_flight,
-            "frames": seen.frames,
-            "lost_frames": seen.lost_frames,
-            "late_frames": seen.late_frames,
-            "spurious_frames": seen.spurious_frames,
-            "doubled_triggers": seen.doubled_triggers,
-            "system_rejects": seen.system_rejects,
-            "queue_peak": queue.peak,
-            "queue_refused": queue.refused,
-            "no_time_left": queue.hopeless,
-            "batches": sum(worker.batches for worker in self.engine.workers),
-            "camera_reopened": self.line.reopened,
-            "ejector_pulses": health.pulses,
-            "ejector_reconnects": health.reconnects,
-            "failed_pulses": self.counters.failed_pulses,
-            "previews_dropped": self.previews.dropped,
-            "alarms_raised": self.alarms.raised,
-            **self.memory.counters(),
-        }
+        return station_status(self)

@@ -6,9 +6,9 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,13 @@ from inspection.records.record import StoredRecord
 from inspection.station import Station
 from models.bundle import load_bundle
 from models.references import resolve_bundle
+from models.resize import fit
+from models.score import defect_probability
 from models.session import open_session
 
 Say = Callable[[str], None]
 _FRAMES = 24
-_TRAVEL_S = 1.0
+_TRAVEL_S = 3.0
 _LOADS = (0.5, 0.8)
 
 
@@ -38,6 +40,7 @@ class Setting:
     max_batch: int
     width: int
     height: int
+    threshold: float = 1.0
 
 
 def run(setting: Setting, *, seconds: float, rounds: int, say: Say) -> dict[str, Any]:
@@ -48,7 +51,7 @@ def run(setting: Setting, *, seconds: float, rounds: int, say: Say) -> dict[str,
     `session.run` on a full batch in memory. Station: frames from a replay camera through records, schedule and ejector.
     """
     with tempfile.TemporaryDirectory(prefix="lineward-bench-") as folder:
-        frames = _render_frames(Path(folder) / "frames", setting)
+        frames, setting = render_frames(Path(folder) / "frames", setting)
         bare, station = [_bare_rate(setting, seconds)], []
         for number in range(rounds):
             station.append(_station_rate(setting, frames, Path(folder) / f"records-{number}", bare[-1] * seconds))
@@ -77,13 +80,19 @@ def run(setting: Setting, *, seconds: float, rounds: int, say: Say) -> dict[str,
         return result
 
 
-def _render_frames(folder: Path, setting: Setting) -> Path:
+def render_frames(folder: Path, setting: Setting) -> tuple[Path, Setting]:
+    """Write the frames, and set the threshold so that the worst of them (about 4 % of the parts) is rejected."""
     folder.mkdir()
+    bundle = load_bundle(resolve_bundle(setting.bundle))
+    session, card = open_session(bundle), bundle.card
     renderer = PartRenderer(20_000, setting.width, setting.height)
+    scores = []
     for number in range(_FRAMES):
         pixels = renderer.render(number).pixels
         cv2.imwrite(str(folder / f"{number:03d}.bmp"), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
-    return folder
+        image = fit(pixels, card.input.height, card.input.width, card.input.channels)
+        scores.append(float(defect_probability(session.run(image[None]), card.good_index)[0]))
+    return folder, replace(setting, threshold=max(scores))
 
 
 def _bare_rate(setting: Setting, seconds: float) -> float:
@@ -127,15 +136,18 @@ def _bare_latency_ms(setting: Setting, calls: int = 200) -> tuple[float, float]:
     return round(float(np.percentile(taken_ms, 50)), 3), round(float(np.percentile(taken_ms, 99)), 3)
 
 
-def _config(setting: Setting, frames: Path, records: Path, rate_hz: float) -> StationConfig:
+def station_config(
+    setting: Setting, frames: Path, records: Path, rate_hz: float, travel_s: float = _TRAVEL_S
+) -> StationConfig:
+    """Return a station that replays frames from memory; rate 0: as fast as they go."""
     return StationConfig.model_validate(
         {
             "camera": {
                 "backend": "replay", "path": str(frames), "rate_hz": rate_hz, "loop": True,
                 "preload": True, "preload_limit_mb": 2000,
             },
-            "model": {"bundle": setting.bundle},
-            "geometry": {"travel_time_s": _TRAVEL_S},
+            "model": {"bundle": setting.bundle, "threshold": setting.threshold},
+            "geometry": {"travel_time_s": travel_s},
             "inference": {"workers": setting.workers, "max_batch": setting.max_batch, "queue_capacity": 1000},
             "ejector": {"driver": "simulated", "pulse_ms": 5.0, "heartbeat_channel": 2},
             "records": {"dir": str(records)},
@@ -144,7 +156,8 @@ def _config(setting: Setting, frames: Path, records: Path, rate_hz: float) -> St
 
 
 @contextmanager
-def _running(config: StationConfig, on_records: Callable[[list[StoredRecord]], None]) -> Any:
+def running(config: StationConfig, on_records: Callable[[list[StoredRecord]], None]) -> Iterator[Station]:
+    """Open a station, start its line and close it in the end; `on_records` gets what becomes durable."""
     station = Station(config)
     station.open()
     try:
@@ -165,7 +178,7 @@ def _collect(config: StationConfig, count: int, limit_s: float) -> list[StoredRe
         if len(records) >= count:
             enough.set()
 
-    with _running(config, take):
+    with running(config, take):
         enough.wait(limit_s)
     return records
 
@@ -173,8 +186,8 @@ def _collect(config: StationConfig, count: int, limit_s: float) -> list[StoredRe
 def _station_rate(setting: Setting, frames: Path, records_dir: Path, parts: float) -> float:
     """Return parts a second through the whole station, from the first tenth of its parts to the last."""
     count = max(60, round(parts))
-    records = _collect(_config(setting, frames, records_dir, 0), count, limit_s=120.0)[:count]
-    moments = sorted(record.decided_host_ns for record in records)
+    records = _collect(station_config(setting, frames, records_dir, 0), count, limit_s=120.0)[:count]
+    moments = sorted(record.scored_host_ns for record in records if record.scored_host_ns)
     steady = moments[len(moments) // 10 :]
     return (len(steady) - 1) / ((steady[-1] - steady[0]) * 1e-9)
 
@@ -182,7 +195,7 @@ def _station_rate(setting: Setting, frames: Path, records_dir: Path, parts: floa
 def _latency(setting: Setting, frames: Path, records_dir: Path, rate_hz: float, seconds: float) -> dict[str, Any]:
     """Return trigger-to-verdict percentiles of parts that come at a given rate, in milliseconds."""
     count = max(100, round(rate_hz * seconds * 2))
-    records = _collect(_config(setting, frames, records_dir, rate_hz), count, limit_s=count / rate_hz + 60.0)
+    records = _collect(station_config(setting, frames, records_dir, rate_hz), count, limit_s=count / rate_hz + 60.0)
     return summary_ms(records) | {"parts_per_s": round(rate_hz, 1)}
 
 

@@ -56,6 +56,21 @@ def ejector(
     _print(run(pulses=pulses, bundle=bundle), as_json)
 
 
+@app.command()
+def memory(
+    parts: Annotated[int, typer.Option(min=1000, help="An hour of the demo's parts, as fast as they go.")] = 28_800,
+    bundle: Annotated[str, typer.Option(help="A bundle, or zoo:NAME.")] = "zoo:parts",
+    as_json: JsonOption = False,
+) -> None:
+    """Watch the resident memory of a whole station over an hour's worth of parts."""
+    from inspection.bench.memory import run
+    from inspection.bench.pipeline import Setting
+
+    notes = Console(stderr=True, highlight=False)
+    setting = Setting(bundle, min(4, os.cpu_count() or 1), max_batch=4, width=640, height=480)
+    _print(run(setting, parts=parts, say=notes.print), as_json)
+
+
 @contextmanager
 def _bundle(reference: str, notes: Console) -> Iterator[str]:
     """Give the bundle to measure with; `resnet18` is made with random weights where the training extra is installed."""

@@ -69,7 +69,8 @@ def _report(account: Account, as_json: bool) -> None:
         print(json.dumps(account.as_json()))
         return
     print(
-        f"{account.triggers} triggers, {account.records} records: {account.passed} passed, {account.rejected} rejected\n"
+        f"{account.triggers} triggers, {account.records} records: {account.passed} passed, {account.rejected} "
+        "rejected\n"
         f"{account.pulses} pulses at the far end of the serial line, {account.wrong_pulses} wrong"
     )
     print(f"against the truth: {account.escaped} escaped, {account.overkill} good parts rejected (overkill)")

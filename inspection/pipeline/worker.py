@@ -1,4 +1,4 @@
-"""One inference worker: a thread with a session of its own that takes a batch, prepares it and scores it."""
+"""One inference worker: a thread that takes a batch, prepares it and scores it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from models.session import Session
 
 
 class Worker:
-    """Prepare and infer in one thread: two of these, each single-threaded, beat one session with two threads.
+    """Prepare and infer in one thread: two of these, each call single-threaded, beat one call on two threads.
 
     Owned by the station. A frame that cannot be prepared costs its own part only; an error of the session is told to
     the owner (`on_failure`) and ends the worker, after every job of its batch was given back unscored.

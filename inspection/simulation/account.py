@@ -10,14 +10,15 @@ from inspection.part import EjectorAction, Verdict
 from inspection.records.record import StoredRecord
 
 GOOD = "good"
+_CLOCK_NS = 500_000  # a command that arrives before it was written is another one
 
 
 @dataclass(frozen=True, slots=True)
 class FarEnd:
     """What the far end of the serial line saw.
 
-    reject_on_host_ns: when each reject pulse began. lead_ns: how long before a part's due time its pulse is planned.
-    window_ns: how far from the planned moment a pulse may be.
+    reject_on_host_ns: when each reject command arrived. lead_ns: how long before a part's due time its command is
+    planned. window_ns: how far from the planned moment a command may arrive.
     """
 
     reject_on_host_ns: Sequence[int]
@@ -53,7 +54,8 @@ def settle(triggers: int, published: int, records: Sequence[StoredRecord], far_e
     clients. records: all records of the run, read back from the store.
     """
     rejected = [record for record in records if record.verdict == Verdict.REJECT]
-    unmatched, missing, late = _match(rejected, far_end)
+    fired = sorted((r for r in records if r.written_host_ns is not None), key=lambda r: r.written_host_ns or 0)
+    match = _match(fired, far_end)
     known = [record for record in records if record.truth]
     account = Account(
         triggers=triggers,
@@ -65,48 +67,43 @@ def settle(triggers: int, published: int, records: Sequence[StoredRecord], far_e
         escaped=sum(record.truth != GOOD and record.verdict == Verdict.PASS for record in known),
         overkill=sum(record.truth == GOOD and record.verdict == Verdict.REJECT for record in known),
         pulses=len(far_end.reject_on_host_ns),
-        wrong_pulses=unmatched + len(missing) + len(late),
+        wrong_pulses=match.strangers + len(match.missing) + len(match.outside),
     )
-    account.promises_broken = _broken(account, published, records, unmatched, missing)
+    account.promises_broken = _broken(account, published, records, match)
     return account
 
 
-def _match(rejected: Sequence[StoredRecord], far_end: FarEnd) -> tuple[int, list[StoredRecord], list[StoredRecord]]:
-    """Pair pulses and rejected parts in the order of time.
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """strangers: pulses of no part. missing: parts that were fired without a pulse. outside: at the wrong moment."""
 
-    Returns how many pulses belong to no rejected part, the rejected parts without a pulse, and those whose pulse fell
-    outside their window. A pulse that the station itself reports as late is looked for where it says that it fired.
-    """
-    expected = sorted(((_fired_host_ns(record, far_end), record) for record in rejected), key=lambda pair: pair[0])
+    strangers: int
+    missing: Sequence[StoredRecord]
+    outside: Sequence[StoredRecord]
+
+
+def _match(fired: Sequence[StoredRecord], far_end: FarEnd) -> _Match:
+    """Pair commands that were written with commands that arrived: a serial line keeps their order."""
     pulses = sorted(far_end.reject_on_host_ns)
-    missing, outside = [], []
-    at = unmatched = 0
-    for moment_ns, record in expected:
-        while at < len(pulses) and pulses[at] < moment_ns - far_end.window_ns:
-            unmatched += 1
+    pairs: list[tuple[StoredRecord, int]] = []
+    missing = []
+    at = 0
+    for place, record in enumerate(fired):
+        written_ns = record.written_host_ns or 0
+        while at < len(pulses) and pulses[at] < written_ns - _CLOCK_NS and len(pulses) - at > len(fired) - place:
             at += 1
-        if at == len(pulses) or pulses[at] > moment_ns + far_end.window_ns:
+        is_early = at < len(pulses) and pulses[at] < written_ns - _CLOCK_NS
+        is_next = place + 1 < len(fired) and at < len(pulses) and pulses[at] >= (fired[place + 1].written_host_ns or 0)
+        if at == len(pulses) or is_early or (is_next and len(pulses) - at < len(fired) - place):
             missing.append(record)
             continue
-        if record.ejector_action == EjectorAction.FIRED_LATE:
-            outside.append(record)
+        pairs.append((record, pulses[at]))
         at += 1
-    return unmatched + len(pulses) - at, missing, outside
+    outside = [r for r, pulse_ns in pairs if abs(pulse_ns - r.due_host_ns + far_end.lead_ns) > far_end.window_ns]
+    return _Match(len(pulses) - len(pairs), missing, outside)
 
 
-def _fired_host_ns(record: StoredRecord, far_end: FarEnd) -> int:
-    if record.ejector_action == EjectorAction.FIRED_LATE and record.written_host_ns is not None:
-        return record.written_host_ns
-    return record.due_host_ns - far_end.lead_ns
-
-
-def _broken(
-    account: Account,
-    published: int,
-    records: Sequence[StoredRecord],
-    unmatched: int,
-    missing: Sequence[StoredRecord],
-) -> list[str]:
+def _broken(account: Account, published: int, records: Sequence[StoredRecord], match: _Match) -> list[str]:
     """Name each promise of the design that this run broke, with the figures."""
     broken = []
     numbers = Counter((record.run, record.part) for record in records)
@@ -118,9 +115,11 @@ def _broken(
     unknown = [r.part for r in records if r.verdict == Verdict.PASS and (r.score is None or not _in_time(r))]
     if unknown:
         broken.append(f"2 the default is reject: parts {unknown} passed without a verdict in time")
-    silent = [r.part for r in missing if r.ejector_action in (EjectorAction.FIRED, EjectorAction.FIRED_LATE)]
-    if unmatched or silent:
-        broken.append(f"3 the right part: {unmatched} pulses of no rejected part, no pulse in time for parts {silent}")
+    silent = [r.part for r in match.missing]
+    silent += [r.part for r in match.outside if r.ejector_action != EjectorAction.FIRED_LATE]
+    silent += [r.part for r in records if (r.verdict == Verdict.PASS) != (r.ejector_action == EjectorAction.RELEASED)]
+    if match.strangers or silent:
+        broken.append(f"3 the right part: {match.strangers} pulses of no part, uncounted faults at parts {silent}")
     if published != account.records:
         broken.append(f"5 what was counted stays counted: {published} shown, {account.records} stored")
     return broken

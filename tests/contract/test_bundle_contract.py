@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from tiny_bundle import write_tiny_bundle
@@ -87,9 +85,3 @@ def test_card_survives_being_written_and_read(bundle: Bundle) -> None:
 def test_bundle_is_small_enough_to_ship(bundle: Bundle) -> None:
     """What comes with Lineward has a few MB at most."""
     assert sum(bundle.source.sizes.values()) <= 12 * 1024 * 1024
-
-
-def test_bundle_path_is_kept(bundle: Bundle) -> None:
-    """A bundle knows where it was read from."""
-    assert isinstance(bundle.path, Path)
-    assert bundle.path.exists()

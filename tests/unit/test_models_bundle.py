@@ -10,6 +10,7 @@ import shutil
 import signal
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -356,24 +357,25 @@ def test_empty_folder_becomes_the_bundle(tmp_path: Path) -> None:
     assert write_again(tmp_path / "out", overwrite=False).path == tmp_path / "out"
 
 
-@pytest.fixture
+@contextmanager
 def small_disk() -> Iterator[None]:
-    """Let no file of this process grow beyond 4 KiB: a real write that fails half-way."""
+    """Let no file of this process grow beyond 4 KiB meanwhile: a real write that fails half-way."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 @pytest.mark.parametrize("name", ["tiny", "tiny.zip"])
-def test_failed_write_leaves_what_was_there(tmp_path: Path, name: str, request: pytest.FixtureRequest) -> None:
+def test_failed_write_leaves_what_was_there(tmp_path: Path, name: str) -> None:
     """When the disk refuses in the middle, the old bundle is whole, nothing half-written remains, the text says why."""
     out = write_tiny_bundle(tmp_path / name)
     before = load_bundle(out).digest
-    request.getfixturevalue("small_disk")
-    with pytest.raises(BundleWriteError, match="cannot be written") as caught:
+    with small_disk(), pytest.raises(BundleWriteError, match="cannot be written") as caught:
         write_tiny_bundle(out, seed=1, overwrite=True)
     assert caught.value.exit_code == 1
     assert load_bundle(out).digest == before

@@ -100,7 +100,7 @@ def test_batch_that_does_not_fit_is_refused(session: Session, batch: NDArray[Any
 def test_graph_that_does_not_fit_the_card_is_refused(
     tmp_path: Path, keywords: dict[str, Any], size: int, part: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A graph with another input, output, size, type or a fixed batch is refused by name; the runtime prints nothing."""
+    """A graph with another input, output, size, type or a fixed batch is refused; the runtime prints nothing."""
     bundle = bundle_of(tmp_path / "wrong", tiny_model(WEIGHTS, size, size, 3, **keywords))
     with pytest.raises(GraphError, match=part):
         open_session(bundle)
@@ -226,7 +226,7 @@ def test_provider_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_provider_that_runs_no_node_is_refused(tmp_path: Path) -> None:
     """A provider that loads but runs nothing, so that the CPU does the work unasked, is a fall-back and refused."""
     bundle = load_bundle(write_tiny_bundle(tmp_path / "tiny"))
-    with pytest.raises(SessionError, match="AzureExecutionProvider was asked for and is not in use.*8 nodes on CPU"):
+    with pytest.raises(SessionError, match=r"AzureExecutionProvider was asked for and is not in use.*8 nodes on CPU"):
         open_session(bundle, providers=("AzureExecutionProvider", "CPUExecutionProvider"))
 
 

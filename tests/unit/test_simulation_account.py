@@ -23,7 +23,8 @@ def _record(part: int, *, passed: bool, truth: str = "good") -> StoredRecord:
         reason=Reason.NONE if passed else Reason.MODEL,
         score=0.1 if passed else 0.9, threshold=0.5, defect_class="", raw_scores=(),
         ejector_action=EjectorAction.RELEASED if passed else EjectorAction.FIRED, by_default=False,
-        written_host_ns=None, lateness_us=None, trigger_host_ns=due - 90 * MS, frame_host_ns=due - 80 * MS,
+        written_host_ns=None if passed else due - LEAD, lateness_us=None,
+        trigger_host_ns=due - 90 * MS, frame_host_ns=due - 80 * MS,
         batch_host_ns=due - 70 * MS, scored_host_ns=due - 60 * MS, decided_host_ns=due - 60 * MS, due_host_ns=due,
         deadline_host_ns=due - 10 * MS, trigger_wall_ns=0, latency_us=1, frame_counter=part, device_ns=None,
         lost_before=0, pixel_format="Mono8", truth=truth, extra={}, image_state=ImageState.NO_IMAGE, image_file="",
@@ -61,7 +62,8 @@ def test_truth_is_held_against_the_verdicts() -> None:
         (3, 3, [replace(GOOD_RUN[0], decided_host_ns=10**12), *GOOD_RUN[1:]], _far_end(2), "2 "),
         (3, 3, GOOD_RUN, _far_end(), "3 "),
         (3, 3, GOOD_RUN, _far_end(2, 3), "3 "),
-        (3, 3, GOOD_RUN, _far_end(3), "3 "),
+        (3, 3, [replace(r, ejector_action=EjectorAction.FIRED) for r in GOOD_RUN], _far_end(2), "3 "),
+        (3, 3, GOOD_RUN, _far_end(1), "3 "),
         (3, 3, GOOD_RUN, _far_end(2, off=20 * MS), "3 "),
         (3, 2, GOOD_RUN, _far_end(2), "5 "),
     ],
@@ -71,8 +73,9 @@ def test_truth_is_held_against_the_verdicts() -> None:
         "unscored",
         "late-pass",
         "no-pulse",
-        "wrong-part",
-        "other-part",
+        "one-more",
+        "passed-but-fired",
+        "early",
         "wrong-time",
         "shown-less",
     ],
@@ -89,7 +92,7 @@ def test_a_late_pulse_that_the_station_counted_is_a_fault_and_no_broken_promise(
     """FIRED_LATE is in the record: the pulse counts as wrong, and nothing was silent."""
     records = [
         GOOD_RUN[0],
-        replace(GOOD_RUN[1], ejector_action=EjectorAction.FIRED_LATE, written_host_ns=215 * MS),
+        replace(GOOD_RUN[1], ejector_action=EjectorAction.FIRED_LATE, written_host_ns=205 * MS),
         GOOD_RUN[2],
     ]
     account = settle(3, 3, records, _far_end(2, off=20 * MS))

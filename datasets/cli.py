@@ -1,0 +1,114 @@
+"""`lineward dataset`: check labelled images, find which of them show one piece, render synthetic ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from datasets.files import Progress
+
+app = typer.Typer(no_args_is_help=True, help="Check, group and render labelled images.")
+
+Folder = Annotated[Path, typer.Argument(help="Class folders, or the MVTec-AD layout.", metavar="DIR")]
+Good = Annotated[str | None, typer.Option(help="The class that passes; else found by its name.", metavar="NAME")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+@app.command()
+def check(
+    folder: Folder,
+    good: Good = None,
+    groups: Annotated[Path | None, typer.Option(help="CSV with file,group; else groups.csv in DIR.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the split that is looked at.", min=0)] = 0,
+    as_json: Json = False,
+) -> None:
+    """Count images, find copies and images of one piece, and say which pairs would straddle a split.
+
+    Exit code 0: usable (warnings may be printed); 1: something must be mended (equal content in two classes, no good
+    class known); 2: files cannot be read, all of them listed by name.
+    """
+    from rich.console import Console
+
+    from datasets.check import check_dataset
+    from datasets.reader import read_dataset
+    from datasets.tables import print_report
+
+    with _progress("reading") as advance:
+        dataset = read_dataset(folder, good=good, groups=groups, require_good=False, progress=advance)
+    with _progress("comparing") as advance:
+        report = check_dataset(dataset, seed=seed, progress=advance)
+    if as_json:
+        typer.echo(json.dumps(report.as_json(), ensure_ascii=False))
+    else:
+        print_report(report, Console())
+    if report.errors():
+        raise typer.Exit(1)
+
+
+@app.command()
+def groups(
+    folder: Folder,
+    out: Annotated[Path, typer.Option(help="CSV file to write; kept as DIR/groups.csv it is used by itself.")],
+    as_json: Json = False,
+) -> None:
+    """Find by itself which images show one piece, and write that as a groups file for splits to respect."""
+    from datasets.duplicates import find_duplicates
+    from datasets.errors import DatasetError
+    from datasets.groups import write_groups
+    from datasets.reader import read_dataset
+
+    if out.exists():
+        raise DatasetError(f"{out}: exists; a groups file is never overwritten; remove it or choose another --out")
+    with _progress("reading") as advance:
+        dataset = read_dataset(folder, require_good=False, progress=advance)
+    with _progress("comparing") as advance:
+        found = find_duplicates([sample.path for sample in dataset.samples], progress=advance)
+    write_groups(out, dataset.root, found.groups)
+    number = len(set(found.groups.values()))
+    summary = {"out": str(out), "images": len(found.groups), "groups": number, "near_pairs": len(found.near)}
+    if as_json:
+        typer.echo(json.dumps(summary, ensure_ascii=False))
+    else:
+        typer.echo(f"{out}: {len(found.groups)} images show {number} pieces")
+
+
+@app.command()
+def render(
+    out: Annotated[Path, typer.Option(help="New folder to write class folders into.")],
+    count: Annotated[int, typer.Option(help="Number of parts.", min=1, max=1_000_000)] = 500,
+    seed: Annotated[int, typer.Option(help="Same seed, same parts.", min=0)] = 0,
+    defect_rate: Annotated[float, typer.Option(help="Share of parts with a defect.", min=0, max=1)] = 0.5,
+    width: Annotated[int, typer.Option(help="Pixels.", min=64, max=8192)] = 640,
+    height: Annotated[int, typer.Option(help="Pixels.", min=64, max=8192)] = 480,
+    as_json: Json = False,
+) -> None:
+    """Render synthetic machined parts, good and with scratches, chips, stains or in a wrong position."""
+    from datasets.rendering import write_parts
+
+    with _progress("rendering") as advance:
+        number = write_parts(
+            out, count=count, seed=seed, defect_rate=defect_rate, width=width, height=height, progress=advance
+        )
+    if as_json:
+        typer.echo(json.dumps({"out": str(out), "seed": seed, "counts": number}, ensure_ascii=False))
+    else:
+        typer.echo(f"{out}: " + ", ".join(f"{value} {kind}" for kind, value in number.items()))
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Progress]:
+    """Show a progress bar on the standard error stream while the block runs; nothing where that is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,216 @@
+"""The card of a model bundle: everything about a model that is not in its graph, as one frozen document."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+SCHEMA_VERSION = 1
+RESIZE_METHOD: Literal["area-halving-1"] = "area-halving-1"
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+
+
+class Section(BaseModel):
+    """A part of the card: unknown keys are refused, nothing changes after it was read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class InputSpec(Section):
+    """The pixels that the graph takes: uint8, (N, height, width, channels)."""
+
+    height: int = Field(ge=1, le=8192, description="rows")
+    width: int = Field(ge=1, le=8192, description="columns")
+    channels: Literal[1, 3]
+    pixel_format: Literal["Mono8", "RGB8"]
+    resize: Literal["area-halving-1"] = Field(
+        default=RESIZE_METHOD, description="name and version of the function that made the pixels: models.resize.fit"
+    )
+
+    @model_validator(mode="after")
+    def _format_has_these_channels(self) -> InputSpec:
+        expected = {"Mono8": 1, "RGB8": 3}[self.pixel_format]
+        if self.channels != expected:
+            raise ValueError(f"{self.pixel_format} has {expected} channel(s), the card says {self.channels}")
+        return self
+
+
+class Estimate(Section):
+    """A measured figure with its confidence interval."""
+
+    value: Finite
+    low: Finite
+    high: Finite
+    confidence: float = Field(default=0.95, gt=0.0, lt=1.0)
+    method: str = Field(description="how the interval was made, for instance 'bootstrap 1000' or 'Hanley-McNeil'")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Estimate:
+        if not self.low <= self.value <= self.high:
+            raise ValueError(f"interval {self.low}..{self.high} does not hold the value {self.value}")
+        return self
+
+
+class Rate(Section):
+    """A share of counted cases with its confidence interval (Clopper-Pearson unless `method` says otherwise)."""
+
+    value: Share
+    low: Share
+    high: Share
+    numerator: Count
+    denominator: int = Field(ge=1)
+    confidence: float = Field(default=0.95, gt=0.0, lt=1.0)
+    method: str = "Clopper-Pearson"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Rate:
+        if self.numerator > self.denominator:
+            raise ValueError(f"{self.numerator} of {self.denominator} is no share")
+        if not math.isclose(self.value, self.numerator / self.denominator, abs_tol=1e-9):
+            raise ValueError(f"value {self.value} is not {self.numerator}/{self.denominator}")
+        if not self.low <= self.value <= self.high:
+            raise ValueError(f"interval {self.low}..{self.high} does not hold the value {self.value}")
+        return self
+
+
+class Threshold(Section):
+    """The proposed limit of the defect probability: at or above it a part is NOT_OK. The recipe decides."""
+
+    value: Share
+    target_escape: Share = Field(description="the escape rate that was asked for")
+    target_met: bool = Field(description="whether the upper end of the interval is at or below the target")
+    statement: str = Field(min_length=1, description="one sentence for people: what the sample can and cannot show")
+    validation_escape: Rate | None = Field(default=None, description="at this threshold, on the validation split")
+    validation_overkill: Rate | None = None
+
+
+class Metrics(Section):
+    """Figures on images that neither the fitting nor the threshold has seen; None where nothing could be counted."""
+
+    split: str = Field(default="test", min_length=1)
+    escape: Rate | None = Field(default=None, description="bad parts that would have passed")
+    overkill: Rate | None = Field(default=None, description="good parts that would have been rejected")
+    accuracy: Rate | None = Field(default=None, description="good against bad, at the threshold")
+    auroc: Estimate | None = None
+    average_precision: Estimate | None = None
+    per_class: dict[str, Rate] = Field(default_factory=dict, description="share of each class that was found")
+    confusion: tuple[tuple[Count, ...], ...] | None = Field(
+        default=None, description="rows: truth, columns: likeliest class, both in the order of `classes`"
+    )
+
+
+class DataOrigin(Section):
+    """The images that the model was made from."""
+
+    name: str = Field(min_length=1)
+    digest: Sha256 = Field(description="sha256 over paths, contents, labels and groups")
+    counts: dict[str, dict[str, Count]] = Field(description="split -> class -> images")
+    groups: Count | None = Field(default=None, description="number of groups that no split parts")
+    split_seed: int | None = None
+
+
+class CalibrationBin(Section):
+    """Images whose defect probability lies in [low, high): what was predicted, what was true."""
+
+    low: Share
+    high: Share
+    mean_probability: Share
+    defect_share: Share
+    count: int = Field(ge=1)
+
+
+class Calibration(Section):
+    """How far the defect probability can be read as a frequency."""
+
+    split: str = Field(min_length=1)
+    temperature: float = Field(gt=0.0, allow_inf_nan=False, description="divisor already applied inside the graph")
+    expected_calibration_error: Share
+    bins: tuple[CalibrationBin, ...]
+
+
+class Tolerance(Section):
+    """How far two executions of the same image may lie apart."""
+
+    score_abs: float = Field(gt=0.0, le=1.0, allow_inf_nan=False, description="largest |difference| of a raw score")
+
+
+class Latency(Section):
+    """What one call of the session took where the bundle was made; the station measures its own."""
+
+    provider: str = Field(min_length=1)
+    processor: str = Field(min_length=1)
+    intra_op_threads: int = Field(ge=1)
+    repeats: int = Field(ge=1)
+    median_s: dict[int, Annotated[float, Field(gt=0.0, allow_inf_nan=False)]] = Field(description="batch -> seconds")
+
+
+class Provenance(Section):
+    """Where the model comes from, enough to make it again."""
+
+    created_wall: AwareDatetime
+    tool: str = Field(min_length=1, description="program and version that wrote the bundle")
+    network: str = Field(min_length=1, description="architecture")
+    weights: str = Field(min_length=1, description="what the fitting started from, with its sha256 where it was a file")
+    seed: int
+    versions: dict[str, str] = Field(default_factory=dict, description="library -> version")
+    settings: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
+
+
+class CardDraft(Section):
+    """What the maker of a model knows; `models.bundle.write_bundle` adds the schema version and the files' hashes."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    task: Literal["classify"] = "classify"
+    classes: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field(min_length=2, max_length=1000)
+    good_class: str
+    input: InputSpec
+    threshold: Threshold
+    tolerance: Tolerance
+    data: DataOrigin
+    metrics: Metrics
+    provenance: Provenance
+    calibration: Calibration | None = None
+    latency: Latency | None = None
+
+    @model_validator(mode="after")
+    def _classes_fit(self) -> CardDraft:
+        if len(set(self.classes)) != len(self.classes):
+            raise ValueError(f"classes are named twice: {', '.join(self.classes)}")
+        if self.good_class not in self.classes:
+            raise ValueError(f"good_class '{self.good_class}' is not one of {', '.join(self.classes)}")
+        unknown = sorted(set(self.metrics.per_class) - set(self.classes))
+        if unknown:
+            raise ValueError(f"metrics.per_class names {', '.join(unknown)}, classes are {', '.join(self.classes)}")
+        rows = self.metrics.confusion
+        if rows is not None and [len(row) for row in rows] != [len(self.classes)] * len(self.classes):
+            raise ValueError(f"metrics.confusion must be {len(self.classes)}×{len(self.classes)}")
+        return self
+
+    @property
+    def good_index(self) -> int:
+        """Give the column of the good class in the scores."""
+        return self.classes.index(self.good_class)
+
+
+class Card(CardDraft):
+    """The card as it stands in a bundle: the draft, the schema version and the sha256 of every other file."""
+
+    schema_version: Literal[1]
+    files: dict[FileName, Sha256]
+
+    @model_validator(mode="after")
+    def _lists_what_a_bundle_needs(self) -> Card:
+        missing = sorted({"model.onnx", "golden.npz"} - set(self.files))
+        if missing:
+            raise ValueError(f"files must list {', '.join(missing)}")
+        own = sorted({"card.json", "card.sha256"} & set(self.files))
+        if own:
+            raise ValueError(f"files must not list {', '.join(own)}: the card cannot hold its own hash")
+        return self

@@ -1,0 +1,101 @@
+"""How a card and a list of checks look on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from models.bundle import Bundle
+from models.card import Card, Estimate, Rate
+from models.checks import Check
+
+Row = tuple[str, str]
+
+
+def card_view(bundle: Bundle) -> RenderableType:
+    """Lay out a card for people: one table of facts, one of figures."""
+    card = bundle.card
+    facts = Table(show_header=False, box=None, pad_edge=False)
+    facts.add_column(style="bold", no_wrap=True)
+    facts.add_column(overflow="fold")
+    for name, value in [("bundle", str(bundle.path)), ("digest", bundle.digest), *_facts(card)]:
+        facts.add_row(name, Text(value))
+    return Group(Text(f"{card.name}: {card.task}", style="bold"), facts, Text(), _figures(card))
+
+
+def checks_view(path: Path, checks: Sequence[Check]) -> RenderableType:
+    """Lay out checks, one a line with ✓ or ✗, and the sum of it."""
+    lines = [Text.assemble(("✓ ", "green") if check.passed else ("✗ ", "bold red"), check.detail) for check in checks]
+    failed = sum(not check.passed for check in checks)
+    verdict = f"{path}: {failed} check(s) failed" if failed else f"{path}: all {len(checks)} checks passed"
+    return Group(*lines, Text(verdict, style="bold red" if failed else "bold"))
+
+
+def _facts(card: Card) -> list[Row]:
+    size, threshold, origin = card.input, card.threshold, card.provenance
+    met = "met" if threshold.target_met else "not shown by the sample"
+    rows = [
+        ("classes", ", ".join(f"{name} (good)" if name == card.good_class else name for name in card.classes)),
+        ("input", f"{size.height}×{size.width}×{size.channels} {size.pixel_format}, resized by {size.resize}"),
+        ("threshold", f"defect probability ≥ {threshold.value:.6g} is NOT_OK"),
+        ("target", f"escape ≤ {threshold.target_escape:.3%}: {met}"),
+        ("", threshold.statement),
+        ("data", f"{card.data.name}, sha256 {card.data.digest}"),
+        ("images", "; ".join(f"{split}: {_counts(counts)}" for split, counts in card.data.counts.items())),
+        ("network", f"{origin.network}, from {origin.weights}, seed {origin.seed}"),
+        ("made", f"{origin.created_wall:%Y-%m-%d %H:%M} {origin.created_wall.tzname()} by {origin.tool}"),
+        ("tolerance", f"|Δ score| ≤ {card.tolerance.score_abs:g}"),
+    ]
+    if card.calibration is not None:
+        fit = card.calibration
+        rows.append(
+            (
+                "calibration",
+                f"temperature {fit.temperature:.3g}, error {fit.expected_calibration_error:.3g} ({fit.split})",
+            )
+        )
+    if card.latency is not None:
+        times = ", ".join(f"batch {size}: {seconds * 1e3:.2f} ms" for size, seconds in card.latency.median_s.items())
+        threads = card.latency.intra_op_threads
+        rows.append(("latency", f"{times} ({card.latency.provider}, {threads} thread(s), {card.latency.processor})"))
+    return rows
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
+
+
+def _figures(card: Card) -> RenderableType:
+    metrics = card.metrics
+    table = Table(title=f"Figures on the {metrics.split} split", title_justify="left")
+    for heading in ("figure", "value", "interval", "of"):
+        table.add_column(heading)
+    rates: list[tuple[str, Rate | None]] = [
+        ("escape", metrics.escape),
+        ("overkill", metrics.overkill),
+        ("accuracy", metrics.accuracy),
+        *((f"found: {name}", rate) for name, rate in metrics.per_class.items()),
+    ]
+    for name, rate in rates:
+        table.add_row(Text(name), *_rate_cells(rate))
+    for name, estimate in [("AUROC", metrics.auroc), ("average precision", metrics.average_precision)]:
+        table.add_row(name, *_estimate_cells(estimate))
+    return table
+
+
+def _rate_cells(rate: Rate | None) -> tuple[str, str, str]:
+    if rate is None:
+        return ("–", "–", "no images")
+    interval = f"{rate.low:.2%} – {rate.high:.2%} ({rate.confidence:.0%})"
+    return (f"{rate.value:.2%}", interval, f"{rate.numerator} of {rate.denominator}")
+
+
+def _estimate_cells(estimate: Estimate | None) -> tuple[str, str, str]:
+    if estimate is None:
+        return ("–", "–", "not computed")
+    interval = f"{estimate.low:.4f} – {estimate.high:.4f} ({estimate.confidence:.0%})"
+    return (f"{estimate.value:.4f}", interval, estimate.method)

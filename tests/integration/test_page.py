@@ -1,0 +1,349 @@
+"""The operators' page in a real browser, against a real API with real records."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from hand_line import HandLine
+from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwright
+
+from inspection.part import Reason
+
+pytestmark = pytest.mark.browser
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+LOOPBACK = ("127.0.0.1", "localhost")
+expect.set_options(timeout=30_000)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Start the system's Chromium, once."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = next((path for name in names if (path := shutil.which(name))), None)
+    if found is None:
+        message = f"no browser among {', '.join(names)}: the operators' page is not tested; install chromium"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=ARGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[HandLine]:
+    """A line that runs and is moved by hand."""
+    hand_line = HandLine(tmp_path / "records")
+    yield hand_line
+    hand_line.close()
+
+
+class PageProcess:
+    """`python -m inspection.page` as an operator's PC runs it."""
+
+    def __init__(self, folder: Path, api: str, port: int = 0) -> None:
+        command = [sys.executable, "-m", "inspection.page", "--api", api, "--port", str(port)]
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+        self.process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        said = self.process.stdout.readline()
+        found = re.search(r"http://127\.0\.0\.1:(\d+)", said)
+        assert found is not None, said
+        self.url, self.port = found.group(0), int(found.group(1))
+
+    def end(self) -> str:
+        """End it as a service manager does; return what it wrote to stderr."""
+        self.process.terminate()
+        return self.process.communicate(timeout=30)[1]
+
+
+@pytest.fixture
+def served(line: HandLine, tmp_path: Path) -> Iterator[PageProcess]:
+    """The page, showing `line`; run in an empty folder, where it must leave nothing."""
+    folder = tmp_path / "page"
+    folder.mkdir()
+    page = PageProcess(folder, line.serve())
+    yield page
+    errors = page.end()
+    assert "Traceback" not in errors, errors
+    assert not list(folder.iterdir())
+
+
+@pytest.fixture
+def shown(browser: Browser, served: PageProcess) -> Iterator[Page]:
+    """The page in a browser, with an eye on every request and every script error."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    asked: list[str] = []
+    broken: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("websocket", lambda socket: asked.append(socket.url))
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    page.goto(served.url)
+    yield page
+    context.close()
+    outside = [
+        url for url in asked if not url.startswith(("data:", "blob:")) and urlsplit(url).hostname not in LOOPBACK
+    ]
+    assert len(asked) > 5
+    assert not outside
+    assert not broken
+
+
+def pass_until(line: HandLine, page: Page, kind: str, shown: str, reason: Reason = Reason.MODEL) -> int:
+    """Pass parts of a kind until the script `shown`, given a part's number, holds for one; return its number.
+
+    A page begins with what happens from now on, and shows a verdict for two seconds only: on a slow machine the first
+    part may come before the page listens, or be old before the browser paints it.
+    """
+    for _ in range(20):
+        part = line.pass_part(kind, reason)
+        with contextlib.suppress(TimeoutError):
+            page.wait_for_function(shown, arg=part, timeout=5_000)
+            return part
+    raise AssertionError(f"none of 20 parts of kind {kind} was shown")
+
+
+HAS_CARD = "part => document.querySelector(`.lw-reject[data-part='${part}']`)"
+WAS_TOLD = "part => window.told.includes(`%s|Part ${part}|${part}`)"
+# A verdict is on show for two seconds only, so the browser itself writes down what it was shown.
+WRITE_DOWN = """() => {
+    const live = document.querySelector('.lw-live'), text = name => live.querySelector(name).textContent;
+    window.told = [];
+    new MutationObserver(() => window.told.push([
+        live.dataset.kind, text('.lw-verdict-word'), text('.lw-verdict-part'), live.querySelector('img').dataset.part,
+    ].join('|'))).observe(live, {subtree: true, attributes: true, childList: true, characterData: true});
+}"""
+
+
+def test_the_counters_follow_the_records(line: HandLine, shown: Page) -> None:
+    """What was inspected, passed and rejected, why and how often, is on show."""
+    expect(shown.locator(".lw-state-word")).to_have_text("RUNNING")
+    expect(shown.locator(".lw-verdict-word")).to_have_text("WAITING")
+    expect(shown.locator(".lw-no-contact")).to_be_hidden()
+    line.pass_part()
+    expect(shown.locator("[data-figure=inspected]")).to_have_text("1")
+    expect(shown.locator("[data-figure=passed]")).to_have_text("1")
+    line.pass_part("scratch")
+    expect(shown.locator("[data-figure=inspected]")).to_have_text("2")
+    expect(shown.locator("[data-figure=MODEL]")).to_have_text("1")
+    expect(shown.locator("[data-figure=reject_rate]")).to_have_text("50.0 %")
+
+
+def test_a_reject_appears_with_its_picture_and_opens_large(line: HandLine, shown: Page) -> None:
+    """A reject joins the row with its thumbnail and reason; a touch shows the stored image and the figures."""
+    part = pass_until(line, shown, "scratch", HAS_CARD)
+    card = shown.locator(f".lw-reject[data-part='{part}']")
+    expect(card).to_contain_text("Scratch")
+    shown.wait_for_function(f"part => ({HAS_CARD})(part)?.querySelector('img').naturalWidth === 240", arg=part)
+    card.click()
+    expect(shown.locator(".lw-large-reason")).to_have_text("Scratch")
+    expect(shown.locator(".lw-large-figures")).to_contain_text("97.0 %")
+    shown.wait_for_function("document.querySelector('.lw-large-body img')?.naturalWidth === 640")
+
+
+def test_each_verdict_is_shown_in_word_and_shape_with_its_own_picture(line: HandLine, shown: Page) -> None:
+    """A fresh OK and a fresh reject are seen as such, beside the picture of that very part; then they grow old."""
+    expect(shown.locator(".lw-state-word")).to_have_text("RUNNING")
+    shown.evaluate(WRITE_DOWN)
+    pass_until(line, shown, "good", WAS_TOLD % "ok|OK")
+    bad = pass_until(line, shown, "stain", WAS_TOLD % "reject|REJECT")
+    shown.wait_for_function("document.querySelector('.lw-picture img').naturalWidth === 640")
+    expect(shown.locator(".lw-verdict-word")).to_have_text("WAITING")
+    expect(shown.locator(".lw-verdict-part")).to_have_text(f"Last part: {bad}, REJECT")
+
+
+def test_a_reject_without_a_picture_says_so(line: HandLine, shown: Page) -> None:
+    """A part that the camera missed is counted and shown among the rejects, without an image."""
+    part = pass_until(line, shown, "chip", HAS_CARD, Reason.NO_IMAGE)
+    expect(shown.locator("[data-figure=NO_IMAGE]")).to_have_text(str(part))
+    card = shown.locator(f".lw-reject[data-part='{part}']")
+    expect(card).to_contain_text("No picture")
+    expect(card.locator("img")).to_have_count(0)
+
+
+def test_only_the_last_twelve_rejects_are_kept(line: HandLine, shown: Page) -> None:
+    """The row shows the newest rejects, newest first, and no more than twelve."""
+    pass_until(line, shown, "scratch", HAS_CARD)
+    parts = [line.pass_part("scratch") for _ in range(13)]
+    expect(shown.locator(".lw-reject").first).to_have_attribute("data-part", str(parts[-1]))
+    expect(shown.locator(".lw-reject")).to_have_count(12)
+    expect(shown.locator(".lw-reject").last).to_have_attribute("data-part", str(parts[1]))
+
+
+def test_stop_asks_once_more_and_start_does_not(line: HandLine, shown: Page) -> None:
+    """One touch never stops the line; the second, elsewhere, does; one touch starts it again."""
+    stop, start = shown.locator(".lw-state .lw-stop"), shown.locator(".lw-state .lw-start")
+    expect(stop).to_be_enabled()
+    expect(start).to_be_disabled()
+    for button in (stop, start):
+        box = button.bounding_box()
+        assert box is not None
+        assert min(box["width"], box["height"]) >= 56
+    stop.click()
+    expect(shown.locator(".lw-question")).to_contain_text("Stop the inspection?")
+    assert line.running
+    shown.locator(".lw-question .lw-plain").click()
+    expect(shown.locator(".lw-question")).to_be_hidden()
+    assert line.running
+
+    stop.click()
+    shown.locator(".lw-stop-yes").click()
+    expect(shown.locator(".lw-state-word")).to_have_text("STOPPED")
+    assert not line.running
+    expect(stop).to_be_disabled()
+    start.click()
+    expect(shown.locator(".lw-state-word")).to_have_text("RUNNING")
+    assert line.running
+
+
+def test_an_alarm_shows_its_text_and_its_remedy(line: HandLine, shown: Page) -> None:
+    """A lost ejector turns the page to ERROR, with what happened, what to do, and the light; and back."""
+    expect(shown.locator(".lw-state-word")).to_have_text("RUNNING")
+    line.alarms.raise_alarm("NO_IMAGE", part=7)
+    expect(shown.locator(".lw-state .lw-message")).to_have_attribute("data-severity", "warning")
+    line.alarms.raise_alarm("CAMERA_LOST", detail="<b>cable</b> pulled")
+    expect(shown.locator(".lw-state-word")).to_have_text("ERROR")
+    expect(shown.locator(".lw-state .lw-message-text")).to_contain_text("No contact with the camera. <b>cable</b>")
+    expect(shown.locator(".lw-state .lw-message-remedy")).to_contain_text("Check the camera's cable")
+    expect(shown.locator("[data-light=camera]")).to_contain_text("lost")
+    shown.locator(".lw-more").click()
+    expect(shown.locator(".lw-message-list .lw-message")).to_have_count(2)
+    shown.locator(".lw-all-messages .lw-plain").click()
+    line.alarms.clear("CAMERA_LOST")
+    line.alarms.clear("NO_IMAGE")
+    expect(shown.locator(".lw-state-word")).to_have_text("RUNNING")
+    expect(shown.locator("[data-light=camera]")).to_contain_text("connected")
+
+
+def test_the_language_is_switched_on_the_page_and_remembered(line: HandLine, shown: Page) -> None:
+    """Touching 한국어 turns every text to Korean, for this browser, also after loading the page again."""
+    expect(shown.locator(".lw-state-word")).to_have_text("RUNNING")
+    shown.get_by_text("한국어").click()
+    expect(shown.locator(".lw-state-word")).to_have_text("검사 중")
+    shown.reload()
+    expect(shown.locator(".lw-state-word")).to_have_text("검사 중")
+    expect(shown.locator(".lw-state .lw-stop")).to_have_text(re.compile("정지"))
+    shown.get_by_text("English").click()
+    expect(shown.locator(".lw-state-word")).to_have_text("RUNNING")
+
+
+def test_a_station_that_is_gone_is_no_contact_until_it_is_back(
+    line: HandLine, served: PageProcess, shown: Page
+) -> None:
+    """Nothing old stays on show when the station goes, and the page recovers by itself, missing no reject."""
+    pass_until(line, shown, "chip", HAS_CARD)
+    line.vanish()
+    sheet = shown.locator(".lw-no-contact")
+    expect(sheet).to_be_visible()
+    expect(sheet).to_contain_text("NO CONTACT")
+    expect(sheet).to_contain_text("does not answer")
+    expect(shown.locator("[data-light=ejector]")).to_contain_text("unknown")
+    covered = shown.evaluate(
+        "() => ['.lw-state-word', '.lw-verdict-word', '[data-figure=passed]'].every(name => {"
+        " const box = document.querySelector(name).getBoundingClientRect();"
+        " return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2).closest('.lw-no-contact') })"
+    )
+    assert covered
+    missed = line.pass_part("stain")
+    line.serve(line.address)
+    expect(sheet).to_be_hidden()
+    expect(shown.locator(".lw-state-word")).to_have_text("RUNNING")
+    expect(shown.locator(f".lw-reject[data-part='{missed}']")).to_be_visible()
+
+
+def test_a_page_whose_program_died_says_so_and_recovers(line: HandLine, browser: Browser, tmp_path: Path) -> None:
+    """The browser itself covers what is old when the page's program is killed, and comes back with the program."""
+    first = PageProcess(tmp_path, line.serve())
+    page = browser.new_page()
+    try:
+        page.goto(first.url)
+        expect(page.locator(".lw-state-word")).to_have_text("RUNNING")
+        first.process.kill()
+        first.process.communicate(timeout=30)
+        expect(page.locator(".lw-no-contact")).to_be_visible()
+        expect(page.locator(".lw-no-contact")).to_contain_text("lost its own program")
+        second = PageProcess(tmp_path, line.address, first.port)
+        try:
+            expect(page.locator(".lw-no-contact")).to_be_hidden()
+            expect(page.locator(".lw-state-word")).to_have_text("RUNNING")
+        finally:
+            second.end()
+    finally:
+        page.close()
+
+
+ESSENTIALS = [
+    ".lw-state-word",
+    ".lw-state .lw-start",
+    ".lw-state .lw-stop",
+    ".lw-verdict-word",
+    ".lw-picture",
+    ".lw-figures",
+    ".lw-by-reason",
+    ".lw-faults",
+    ".lw-languages",
+]
+CUT_OFF = """names => names.filter(name => {
+    const element = document.querySelector(name), box = element.getBoundingClientRect();
+    return box.left < 0 || box.top < 0 || box.right > innerWidth + 1 || box.bottom > innerHeight + 1
+        || element.scrollHeight > element.clientHeight + 2 || element.scrollWidth > element.clientWidth + 2;
+})"""
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_essentials_fit_without_scrolling(
+    line: HandLine, served: PageProcess, browser: Browser, language: str
+) -> None:
+    """On each usual screen state, verdict, counters and buttons are wholly inside the window and nothing is cut off."""
+    line.alarms.raise_alarm("EJECTOR_LOST", port="/dev/ttyUSB0", detail="[Errno 5] Input/output error")
+    line.pass_part("scratch")
+    for width, height in ((1024, 768), (1280, 800), (1920, 1080)):
+        page = browser.new_page(viewport={"width": width, "height": height})
+        page.goto(f"{served.url}/language/{language}")
+        expect(page.locator(".lw-state")).to_have_attribute("data-kind", "error")
+        assert page.evaluate(CUT_OFF, ESSENTIALS) == [], f"{width}×{height}"
+        assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), f"{width}×{height}"
+        page.close()
+
+
+def test_a_foreign_host_name_is_refused(served: PageProcess, browser: Browser) -> None:
+    """A web site that points its own name at this PC gets nothing (DNS rebinding)."""
+    context = browser.new_context()
+    answer = context.request.get(served.url, headers={"Host": "evil.example"})
+    assert answer.status == 400
+    context.close()
+
+
+def test_a_dead_station_is_no_reason_not_to_serve(browser: Browser, tmp_path: Path) -> None:
+    """The page comes up before its station and says that there is no contact."""
+    process = PageProcess(tmp_path, "127.0.0.1:9")
+    page = browser.new_page()
+    try:
+        page.goto(process.url)
+        expect(page.locator(".lw-no-contact")).to_be_visible()
+    finally:
+        page.close()
+        process.end()

@@ -1,0 +1,111 @@
+"""`lineward dataset` as an engineer scripts it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+from typer.testing import CliRunner
+
+from datasets.cli import app
+from datasets.errors import DatasetError
+from datasets.synthetic import PartRenderer
+
+
+def run(*arguments: str | Path) -> tuple[int, str]:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.stdout
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Path:
+    """A folder of 40 rendered parts."""
+    code, _ = run(
+        "render", "--out", tmp_path / "parts", "--count", "40", "--seed", "3", "--width", "160", "--height", "120"
+    )
+    assert code == 0
+    return tmp_path / "parts"
+
+
+def test_render_writes_what_the_renderer_shows(parts: Path) -> None:
+    """Pictures lie in the folder of their kind, the truth beside them, and nothing half-written."""
+    lines = (parts / "truth.csv").read_text().splitlines()
+    assert lines[0] == "file,kind,x,y,width,height"
+    assert len(lines) == 41
+    renderer = PartRenderer(3, 160, 120)
+    for line in lines[1:]:
+        name, kind, *_ = line.split(",")
+        index = int(Path(name).stem)
+        stored = cv2.cvtColor(cv2.imread(str(parts / name)), cv2.COLOR_BGR2RGB)
+        assert kind == renderer.kind_of(index, 0.5)
+        assert (stored == renderer.render(index, kind).pixels).all()
+    assert [path.name for path in parts.parent.iterdir()] == ["parts"]
+
+
+def test_render_refuses_a_folder_with_something_in_it(parts: Path) -> None:
+    """What exists is not written over."""
+    with pytest.raises(DatasetError, match="not empty"):
+        run("render", "--out", parts, "--count", "1")
+
+
+def test_check_prints_one_json_object(parts: Path) -> None:
+    """--json gives counts, sizes and splits, and nothing else."""
+    code, text = run("check", parts, "--json")
+    report = json.loads(text)
+    assert code == 0
+    assert (report["images"], report["good"], report["errors"]) == (40, "good", [])
+    assert report["sizes"] == [[160, 120, 40]]
+    assert sum(sum(part.values()) for part in report["split_counts"].values()) == 40
+
+
+def test_check_reports_conflicts_with_exit_code_1(parts: Path) -> None:
+    """Equal content in two classes is an error; the pair is named."""
+    first = sorted((parts / "good").iterdir())[0]
+    shutil.copy(first, parts / "scratch" / "copy.png")
+    code, text = run("check", parts, "--json")
+    report = json.loads(text)
+    assert code == 1
+    assert report["conflicts"] == [[f"good/{first.name}", "scratch/copy.png"]]
+    code, text = run("check", parts)
+    assert code == 1
+    assert "error" in text
+
+
+def test_check_without_a_good_class(parts: Path) -> None:
+    """A set of defects alone is reported, with exit code 1 and how to go on; --good is taken."""
+    (parts / "good").rename(parts / "plain")
+    code, text = run("check", parts, "--json")
+    assert code == 1
+    assert "--good NAME" in json.loads(text)["errors"][0]
+    assert run("check", parts, "--good", "plain")[0] == 0
+
+
+def test_groups_found_mend_a_straddling_split(parts: Path) -> None:
+    """Copies straddle the split until the groups that were found are kept beside the images."""
+    good = sorted((parts / "good").iterdir())
+    for number, path in enumerate(good):
+        shutil.copy(path, parts / "good" / f"again-{number}.png")
+    code, text = run("check", parts, "--json")
+    assert code == 0
+    assert len(json.loads(text)["straddling"]) > 0
+    assert run("groups", parts, "--out", parts / "groups.csv")[0] == 0
+    report = json.loads(run("check", parts, "--json")[1])
+    assert report["straddling"] == []
+    assert (report["agreement"]["precision"], report["agreement"]["recall"]) == (1.0, 1.0)
+    with pytest.raises(DatasetError, match="never overwritten"):
+        run("groups", parts, "--out", parts / "groups.csv")
+
+
+def test_the_command_is_cheap_to_import() -> None:
+    """Importing the command line or the renderer loads no reader, no torch and no table library."""
+    code = "import sys, datasets.cli; assert not {'cv2', 'torch', 'pandas', 'datasets.reader'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    code = "import sys, datasets.synthetic; assert not {'torch', 'datasets.reader', 'typer'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

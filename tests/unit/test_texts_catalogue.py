@@ -1,0 +1,102 @@
+"""The catalogues: every language says everything, with the same values, and every alarm has text and remedy."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import inspection
+from inspection.alarms import ALARMS, Severity, severity_of
+from inspection.part import EjectorAction, Reason
+from inspection.texts import LANGUAGES, load_catalogue
+
+OTHERS = [language for language in LANGUAGES if language != "en"]
+SOURCES = Path(inspection.__file__).resolve().parent
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_each_language_has_the_same_keys(language: str) -> None:
+    """No text is missing in one language, none is left over."""
+    assert load_catalogue(language).texts.keys() == load_catalogue("en").texts.keys()
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_each_language_takes_the_same_values(language: str) -> None:
+    """A text names the same values in each language."""
+    english, other = load_catalogue("en"), load_catalogue(language)
+    assert {key: other.placeholders(key) for key in english.texts} == {
+        key: english.placeholders(key) for key in english.texts
+    }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_text_says_something(language: str) -> None:
+    """No text is empty or has blanks around it."""
+    assert [key for key, text in load_catalogue(language).texts.items() if not text or text != text.strip()] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", ALARMS)
+def test_each_alarm_has_text_and_remedy(language: str, name: str) -> None:
+    """An alarm tells what happened and what to do, and uses no value that it does not get."""
+    catalogue = load_catalogue(language)
+    for part in ("text", "remedy"):
+        assert catalogue.placeholders(f"alarm.{name}.{part}") <= set(ALARMS[name].values)
+    text, remedy = catalogue.alarm(name, {value: f"<{value}>" for value in ALARMS[name].values})
+    assert all(f"<{value}>" in text for value in ALARMS[name].values)
+    assert remedy
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_text_is_written_for_an_alarm_that_does_not_exist(language: str) -> None:
+    """The catalogue's alarms are those of the table."""
+    named = {key.split(".")[1] for key in load_catalogue(language).texts if key.startswith("alarm.")}
+    assert named == set(ALARMS)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_reason_and_action_has_words(language: str) -> None:
+    """Whatever a record may say, the page has words for it."""
+    texts = load_catalogue(language).texts
+    for reason in set(Reason) - {Reason.NONE}:
+        assert texts[f"reason.{reason}"]
+        assert texts[f"reason_detail.{reason}"]
+    assert all(texts[f"ejector_action.{action}"] for action in EjectorAction)
+
+
+def test_a_value_that_was_not_sent_is_a_question_mark() -> None:
+    """An alarm of a station that sends less than the table says is still shown."""
+    text, _ = load_catalogue("en").alarm("NO_IMAGE", {})
+    assert "part ?" in text
+
+
+def test_an_unknown_alarm_is_shown_by_its_name() -> None:
+    """A newer station's alarm is no reason for silence."""
+    text, remedy = load_catalogue("en").alarm("GEAR_BROKEN", {"part": "1"})
+    assert "GEAR_BROKEN" in text
+    assert remedy
+    assert severity_of("GEAR_BROKEN") is Severity.WARNING
+
+
+def test_a_language_without_catalogue_is_refused_by_name() -> None:
+    """The error names the language and those that exist."""
+    with pytest.raises(ValueError, match=r"'tlh'.*en, ko"):
+        load_catalogue("tlh")
+
+
+def test_whatever_the_station_raises_is_in_the_table_with_its_values() -> None:
+    """Each name that the code raises has a row, and is raised with exactly the row's values."""
+    raised = [
+        (call.args[0].value, {word.arg for word in call.keywords} - {"for_s"}, path.name)
+        for path in SOURCES.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr in ("_raise", "raise_alarm")
+        and call.args
+        and isinstance(call.args[0], ast.Constant)
+    ]
+    assert raised
+    assert [what for what in raised if what[0] not in ALARMS or what[1] != set(ALARMS[what[0]].values)] == []
