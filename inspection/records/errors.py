@@ -2,6 +2,7 @@
 
 RecordsError                anything below
 ├── RecordStoreError        the folder holds no record store of ours, or another station holds it: mend the path
+├── RecordDiskError         the disk is full: free space on it
 ├── RecordLostError         the store ends before its own head, or a row cannot be read: run `records verify`
 ├── RecordMissingError      there is no record of that number
 ├── RecordRunError          a run was begun twice with different particulars, or a part names no run
@@ -21,6 +22,10 @@ class RecordStoreError(RecordsError):
     """The path is not a record store that this version can use now."""
 
     exit_code = 2
+
+
+class RecordDiskError(RecordsError):
+    """The disk has no room for records."""
 
 
 class RecordLostError(RecordsError):

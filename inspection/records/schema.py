@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from inspection.records.errors import RecordStoreError
+from inspection.records.errors import RecordDiskError, RecordStoreError
 from inspection.records.record import CONTENT_COLUMNS, CONTENT_NAMES
 
 DATABASE_FILE = "records.sqlite"
@@ -65,21 +65,27 @@ def open_for_writing(directory: Path) -> sqlite3.Connection:
     """Open the database in a folder, or make it: WAL, `synchronous=FULL` (each commit survives power loss).
 
     The connection begins no transaction by itself and may be handed to one other thread.
-    Raises RecordStoreError for a file that is no record store, or one of a newer version.
+    A store that was left half made, by a full disk or a kill, is made again. Raises RecordStoreError for a file that
+    is no record store, or one of a newer version, and RecordDiskError when the disk is full.
     """
     path = directory / DATABASE_FILE
-    is_new = not path.exists() or path.stat().st_size == 0
     connection = _connect(path.absolute().as_uri() + "?mode=rwc", path)
     try:
-        if not is_new:
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables:
             check_schema(connection, path)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
-        if is_new:
+        if not tables:
             connection.executescript(_SCHEMA)
     except sqlite3.Error as error:
         connection.close()
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            raise RecordDiskError(
+                f"{path}: the disk is full, no record can be stored — about 10 MB are needed to begin — free some "
+                "space, or name another folder in records.dir"
+            ) from error
         raise RecordStoreError(_unusable(path, error)) from error
     except RecordStoreError:
         connection.close()

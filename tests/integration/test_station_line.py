@@ -6,15 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from station_runs import far_end, run_to_the_end, wait_until
 from tiny_bundle import write_tiny_bundle
 
 from inspection.config import StationConfig
@@ -22,9 +22,8 @@ from inspection.control import State, StateError
 from inspection.ejector.simulated import SimulatedBoard
 from inspection.part import EjectorAction, Reason, Verdict
 from inspection.records.reader import RecordReader
-from inspection.records.record import StoredRecord
 from inspection.records.verify import verify
-from inspection.simulation.account import FarEnd, settle
+from inspection.simulation.account import settle
 from inspection.station import Station
 
 BRIGHT, DARK = 230, 20
@@ -72,32 +71,6 @@ def config(tmp_path: Path, bundle: Path, port: str, **changes: Any) -> StationCo
     for name, section in changes.items():
         values[name] = {**values[name], **section}
     return StationConfig.model_validate(values)
-
-
-def wait_until(holds: Callable[[], bool], timeout_s: float = 20.0) -> None:
-    """Look at a condition until it holds; what it looks at changes in other processes."""
-    deadline = time.monotonic() + timeout_s
-    waiter = threading.Event()
-    while not holds():
-        assert time.monotonic() < deadline, "the condition did not come to hold"
-        waiter.wait(0.02)
-
-
-def run_to_the_end(station: Station) -> list[StoredRecord]:
-    """Run a finite source wholly and return the records of the run, read back from the store."""
-    station.open()
-    try:
-        station.start_line()
-        wait_until(lambda: station.finished, 60.0)
-        run = station.memory.run
-    finally:
-        station.close()
-    return RecordReader(station.config.records.dir).find(run=run, limit=10_000, newest_first=False)
-
-
-def far_end(station: Station, board: SimulatedBoard) -> FarEnd:
-    """What the board saw on the reject channel; how long the pty takes on a busy machine is not the station's doing."""
-    return FarEnd([pulse.on_host_ns for pulse in board.pulses(1)], station.ejector.lead_ns, window_ns=10**10)
 
 
 def test_each_pulse_belongs_to_a_reject_and_each_reject_has_its_pulse(

@@ -162,6 +162,15 @@ def test_a_finished_bundle_is_not_replaced_unasked(photos: Path, whole: tuple[Pa
     assert load_bundle(whole[0]).digest == before
 
 
+def test_what_is_no_bundle_is_left_alone(photos: Path, tmp_path: Path) -> None:
+    """A folder with other files at --out is refused before the training, even with --overwrite."""
+    (tmp_path / "notes.txt").write_text("mine")
+    refused = run(command(photos, tmp_path, "--overwrite"))
+    assert refused.returncode == 2
+    assert "is no bundle, it is left alone" in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
 def test_a_release_that_misses_parity_is_refused(whole: tuple[Path, dict[str, object]]) -> None:
     """Scores beyond the tolerance, one changed verdict or NaN refuse the release; agreement passes."""
     from models.session import open_session

@@ -1,0 +1,88 @@
+"""Models trained on real photographs, run on held-out ones through the whole station: replay camera to serial bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from station_runs import far_end, run_to_the_end
+
+from datasets.images import load_image
+from inspection.config import StationConfig
+from inspection.ejector.simulated import SimulatedBoard
+from inspection.part import EjectorAction, Reason, Verdict
+from inspection.records.verify import verify
+from inspection.simulation.account import settle
+from inspection.station import Station
+from models.bundle import load_bundle
+from models.resize import fit
+from models.score import defect_probability
+from models.session import open_session
+
+pytestmark = [pytest.mark.training, pytest.mark.realdata]
+
+
+@pytest.mark.parametrize("released", ["magnetic_tile_bundle", "cookies_bundle"])
+def test_held_out_images_end_as_the_pulses_that_their_scores_ask_for(
+    released: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """Every held-out image triggers once, gets the score that the bundle gives offline, and the board at the far end of
+    the serial line saw a pulse for exactly the images whose verdict is REJECT, in their order."""
+    trained: Any = request.getfixturevalue(released)
+    images = [path for path, _ in trained.held_out]
+    listing = tmp_path / "held-out.txt"
+    listing.write_text("\n".join(map(str, images)))
+    board = SimulatedBoard("lcus", channels=2)
+    try:
+        station = Station(_config(trained.bundle, listing, board.port, tmp_path / "records"))
+        records = run_to_the_end(station)
+        account = settle(len(images), len(records), records, far_end(station, board))
+    finally:
+        board.close()
+    assert account.promises_broken == []
+    assert account.pulses == sum(record.verdict is Verdict.REJECT for record in records) > 0
+    assert verify(station.config.records.dir).ok
+
+    expected = _offline_scores(trained.bundle, images)
+    good = station.engine.bundle.card.good_class
+    for record in sorted(records, key=lambda record: record.part):
+        fired = record.ejector_action in (EjectorAction.FIRED, EjectorAction.FIRED_LATE)
+        assert fired == (record.verdict is Verdict.REJECT)
+        if record.reason is Reason.LATE:
+            continue
+        assert record.score == pytest.approx(expected[record.part - 1], abs=1e-3)
+        assert record.threshold is not None
+        assert (record.verdict is Verdict.REJECT) == (record.score >= record.threshold)
+    labels = {number: label for number, (_, label) in enumerate(trained.held_out, 1)}
+    in_time = [record for record in records if record.reason is not Reason.LATE]
+    bad = [record.score for record in in_time if labels[record.part] != good]
+    fine = [record.score for record in in_time if labels[record.part] == good]
+    assert np.mean(bad) > np.mean(fine)
+
+
+def _config(bundle: Path, listing: Path, port: str, records: Path) -> StationConfig:
+    return StationConfig.model_validate(
+        {
+            "camera": {"backend": "replay", "path": str(listing), "rate_hz": 15},
+            "model": {"bundle": str(bundle)},
+            "geometry": {"travel_time_s": 2.0},
+            "ejector": {
+                "driver": "lcus", "port": port, "pulse_ms": 10, "window_ms": 30, "heartbeat_channel": 2,
+                "board": {"channels": 2},
+            },
+            "records": {"dir": str(records), "min_free_mb": 0},
+        }
+    )  # fmt: skip
+
+
+def _offline_scores(bundle_path: Path, images: list[Path]) -> list[float]:
+    """Score each image alone, without any part of the station."""
+    bundle = load_bundle(bundle_path)
+    session, size = open_session(bundle), bundle.card.input
+    scores = []
+    for image in images:
+        pixels = fit(load_image(image), size.height, size.width, size.channels)
+        scores.append(float(defect_probability(session.run(pixels[None]), bundle.card.good_index)[0]))
+    return scores
