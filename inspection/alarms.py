@@ -45,7 +45,8 @@ _ROWS = (
     Alarm("WRONG_PULSE", Severity.ERROR, blocks=False, values=("part",)),
     Alarm("LATE_VERDICTS", Severity.WARNING, blocks=False, values=("count",)),
     Alarm("NO_IMAGE", Severity.WARNING, blocks=False, values=("part",)),
-    Alarm("DISK_LOW", Severity.WARNING, blocks=False, values=("detail",)),
+    Alarm("IMAGES_GIVEN_UP", Severity.WARNING, blocks=False, values=("detail",)),
+    Alarm("DISK_LOW", Severity.WARNING, blocks=False, values=("free_mb", "limit_mb")),
     Alarm("NO_HEARTBEAT_WIRED", Severity.INFO, blocks=False),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -28,9 +29,10 @@ class Memory:
         engine: Engine,
         on_durable: Callable[[list[StoredRecord]], None],
         on_trouble: Callable[[str], None],
+        on_image_trouble: Callable[[str], None],
     ) -> None:
-        """Raises RecordsError when the folder cannot be used. `on_trouble('')` says that the trouble is over."""
-        folder = config.records.dir
+        """Raises RecordsError when the folder cannot be used. An empty text says that the trouble is over."""
+        self._folder = folder = config.records.dir
         store = RecordStore(folder)
         try:
             self._journal = Journal(folder)
@@ -46,6 +48,8 @@ class Memory:
         self._writer.on_durable(self._publish)
         self._writer.on_trouble(on_trouble)
         self._writer.on_recovered(lambda: on_trouble(""))
+        self._writer.on_image_trouble(on_image_trouble)
+        self._writer.on_image_recovered(lambda: on_image_trouble(""))
         started_wall_ns = time.time_ns()
         moment = datetime.fromtimestamp(started_wall_ns * 1e-9, UTC)
         self.run = moment.strftime("%Y%m%dT%H%M%S.%fZ")
@@ -77,6 +81,10 @@ class Memory:
     def submit(self, result: PartResult) -> bool:
         """Hand a finished part to the recorder; False when its queue is full."""
         return self._writer.submit(result)
+
+    def free_mb(self) -> int:
+        """Return the free space of the records' disk, in MB (10⁶ bytes)."""
+        return shutil.disk_usage(self._folder).free // 1_000_000
 
     def counters(self) -> Mapping[str, int]:
         """Return what the recorder counted."""

@@ -40,6 +40,7 @@ class Station:
     _TICK_S = 0.05
     _TRANSIENT_S = 15.0
     _LATE_IN_A_ROW = 3
+    _DISK_S = 10.0
 
     def __init__(self, config: StationConfig) -> None:
         self.config = config
@@ -50,6 +51,7 @@ class Station:
         self._is_open = False
         self._closed = threading.Event()
         self._wants_to_run = False
+        self._look_at_disk_host_ns = 0
         self._commands = threading.Lock()
         self.opened_host_ns = time.monotonic_ns()
 
@@ -65,7 +67,14 @@ class Station:
             raise ConfigError(f"geometry: {error}") from None
         self.engine = Engine(config, lambda text: self._raise("MODEL_FAILED", detail=text))
         try:
-            self.memory = Memory(config, self.digest, self.engine, self._on_durable, self._on_records_trouble)
+            self.memory = Memory(
+                config,
+                self.digest,
+                self.engine,
+                self._on_durable,
+                on_trouble=lambda text: self._tell("RECORDS_TROUBLE", text),
+                on_image_trouble=lambda text: self._tell("IMAGES_GIVEN_UP", text),
+            )
             self.tracker = PartTracker(
                 self.memory.run, geometry, self.ejector, self._may_pass, self._on_born, self._on_finished
             )
@@ -221,23 +230,38 @@ class Station:
         else:
             self._raise("EJECTOR_LOST", port=health.port, detail=health.detail)
 
-    def _on_records_trouble(self, text: str) -> None:
-        if text:
-            self._raise("RECORDS_TROUBLE", detail=text)
+    def _tell(self, name: str, detail: str) -> None:
+        """Raise an alarm with its detail, or clear it when there is none."""
+        if detail:
+            self._raise(name, detail=detail)
         else:
-            self._clear("RECORDS_TROUBLE")
+            self._clear(name)
 
     def _supervise(self) -> None:
         """Tell the ejector that the station lives, as long as it really does."""
-        while not self._closed.wait(self._TICK_S):
-            stalled = self.engine.stalled()
-            if stalled:
-                self._raise("INFERENCE_STALLED", detail=stalled)
-            else:
-                self._clear("INFERENCE_STALLED")
-            self.alarms.expire()
-            if self.state is State.CONTINUOUS_EXECUTION:
-                self.ejector.alive()
+        try:
+            while not self._closed.wait(self._TICK_S):
+                self._look_after_inference()
+                self._look_after_disk()
+                self.alarms.expire()
+                if self.state is State.CONTINUOUS_EXECUTION:
+                    self.ejector.alive()
+        except Exception as error:  # noqa: BLE001 - the thread's edge: the heartbeat ends, and nothing passes any more
+            self._raise("STATION_FAILED", detail=f"supervisor: {type(error).__name__}: {error}")
+
+    def _look_after_inference(self) -> None:
+        self._tell("INFERENCE_STALLED", self.engine.stalled())
+
+    def _look_after_disk(self) -> None:
+        now_host_ns = time.monotonic_ns()
+        if now_host_ns < self._look_at_disk_host_ns:
+            return
+        self._look_at_disk_host_ns = now_host_ns + round(self._DISK_S * 1e9)
+        free_mb, limit_mb = self.memory.free_mb(), self.config.records.min_free_mb
+        if free_mb < limit_mb:
+            self._raise("DISK_LOW", free_mb=free_mb, limit_mb=limit_mb)
+        else:
+            self._clear("DISK_LOW")
 
     def status(self) -> StationStatus:
         """Return one consistent status."""

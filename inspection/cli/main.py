@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from importlib import import_module
 from importlib.metadata import entry_points, version
@@ -80,6 +81,7 @@ def _root(
 
 def main() -> None:
     """Run the command line; what a person can mend is one message and an exit code, never a traceback."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its core prints what we say better
     try:
         app()
     except OSError as error:

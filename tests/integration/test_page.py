@@ -126,6 +126,7 @@ def pass_until(line: HandLine, page: Page, kind: str, shown: str, reason: Reason
     raise AssertionError(f"none of 20 parts of kind {kind} was shown")
 
 
+SEES_OK = "setInterval(() => { if (document.querySelector('.lw-live[data-kind=ok]')) window.wasOk = true }, 20)"
 HAS_CARD = "part => document.querySelector(`.lw-reject[data-part='${part}']`)"
 WAS_TOLD = "part => window.told.includes(`%s|Part ${part}|${part}`)"
 # A verdict is on show for two seconds only, so the browser itself writes down what it was shown.
@@ -173,6 +174,21 @@ def test_each_verdict_is_shown_in_word_and_shape_with_its_own_picture(line: Hand
     shown.wait_for_function("document.querySelector('.lw-picture img').naturalWidth === 640")
     expect(shown.locator(".lw-verdict-word")).to_have_text("WAITING")
     expect(shown.locator(".lw-verdict-part")).to_have_text(f"Last part: {bad}, REJECT")
+
+
+def test_a_verdict_from_before_the_page_is_never_fresh(line: HandLine, browser: Browser, tmp_path: Path) -> None:
+    """The station keeps its newest preview for ever; a page that starts later names it as the last part, not as OK."""
+    part = line.pass_part()
+    process = PageProcess(tmp_path, line.serve())
+    page = browser.new_page()
+    try:
+        page.add_init_script(SEES_OK)
+        page.goto(process.url)
+        expect(page.locator(".lw-verdict-part")).to_have_text(f"Last part: {part}, OK")
+        assert page.evaluate("window.wasOk") is None
+    finally:
+        page.close()
+        process.end()
 
 
 def test_a_reject_without_a_picture_says_so(line: HandLine, shown: Page) -> None:

@@ -53,6 +53,7 @@ class HandLine:
 
     def _on_durable(self, records: list[StoredRecord]) -> None:
         self._counters.add(records)
+        self._previews.durable(records)
         self._feed.notify()
 
     # --------------------------------------------------------------- the test's side
@@ -99,9 +100,9 @@ class HandLine:
             pixel_format="RGB8",
             pixels=self._renderer.render(self._parts, kind).pixels if has_image else None,
         )
+        self._previews.offer(result)
         assert self._writer.submit(result)
         assert self._writer.flush(_TIMEOUT_S)
-        self._previews.offer(result)
         return self._parts
 
     # --------------------------------------------------------------- LineControl

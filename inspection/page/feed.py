@@ -1,0 +1,162 @@
+"""What the page knows about the station: the newest status, previews and rejects, received over the API."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import grpc
+
+from inspection.api.pb import inspection_pb2 as pb
+from inspection.api.pb import inspection_pb2_grpc as rpc
+
+FRESH_S = 2.0
+"""What is older than this is never shown as present."""
+
+REJECTS_SHOWN = 12
+
+_STATUS_EVERY_S = 0.25
+_STATUS_TIMEOUT_S = 1.5
+_RETRY_S = 0.5
+_COMMAND_TIMEOUT_S = 15.0
+_PREVIEW_HZ = 5.0
+_MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+_UNKNOWN_HOST_NS = -(10**18)
+"""A moment so long ago that it is never fresh."""
+
+_CHANNEL_OPTIONS = (
+    ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
+    # The station is on the same PC: knock often, so that the page is back a moment after the station.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPreview:
+    """One preview, numbered by the page, and when it arrived; long ago for one whose age is unknown."""
+
+    number: int
+    received_host_ns: int
+    message: pb.WatchPreviewResponse
+
+
+class StationFeed:
+    """The page's one connection to the station; owned by the server, lives on its event loop, shared by all browsers.
+
+    Queues: `previews` keeps the newest 8 (a browser asks for a picture just after it was told its number), `rejects`
+    the newest 12; both drop the oldest. `missed_previews` is left to the station, which counts what it drops.
+    """
+
+    def __init__(self, api: str) -> None:
+        self.api = api
+        self.status: pb.GetStatusResponse | None = None
+        self.previews: deque[SeenPreview] = deque(maxlen=8)
+        self.rejects: deque[pb.Result] = deque(maxlen=REJECTS_SHOWN)
+        self.rejects_version = 0
+        self._status_host_ns = 0
+        self._preview_number = 0
+        self._resume_token = ""
+
+    async def run(self) -> None:
+        """Follow the station until cancelled; whatever breaks the connection, try again."""
+        async with grpc.aio.insecure_channel(self.api, options=_CHANNEL_OPTIONS) as channel:
+            self._station = rpc.StationServiceStub(channel)
+            self._results = rpc.ResultServiceStub(channel)
+            async with asyncio.TaskGroup() as tasks:
+                for follow in (self._follow_status, self._follow_previews, self._follow_results):
+                    tasks.create_task(self._again_and_again(follow))
+
+    # ------------------------------------------------------------- what is known
+
+    @property
+    def in_contact(self) -> bool:
+        """True while the newest status is fresh."""
+        return self.status is not None and _age_s(self._status_host_ns) < FRESH_S
+
+    @property
+    def preview(self) -> SeenPreview | None:
+        """The newest preview of the present contact, however old."""
+        return self.previews[-1] if self.previews else None
+
+    def find_preview(self, number: int) -> SeenPreview | None:
+        """Return one of the newest previews by its number."""
+        return next((seen for seen in self.previews if seen.number == number), None)
+
+    def find_reject(self, sequence: int) -> pb.Result | None:
+        """Return one of the newest rejects by its place in the station's records."""
+        return next((result for result in self.rejects if result.sequence == sequence), None)
+
+    # ------------------------------------------------------------------ commands
+
+    async def start_line(self) -> str | None:
+        """Start the line; the station's words when it refuses, "" when it does not answer, None when done."""
+        return await self._command(lambda: self._station.StartLine(pb.StartLineRequest(), timeout=_COMMAND_TIMEOUT_S))
+
+    async def stop_line(self) -> str | None:
+        """Stop the line; answers as `start_line`."""
+        return await self._command(lambda: self._station.StopLine(pb.StopLineRequest(), timeout=_COMMAND_TIMEOUT_S))
+
+    async def _command(self, call: Callable[[], Awaitable[object]]) -> str | None:
+        try:
+            await call()
+        except grpc.aio.AioRpcError as error:
+            return error.details() or "" if error.code() is grpc.StatusCode.FAILED_PRECONDITION else ""
+        return None
+
+    async def reject_image(self, sequence: int) -> tuple[bytes, str] | None:
+        """Return the stored image of a record and its content type; None when there is none to be had."""
+        try:
+            request = pb.GetResultImageRequest(sequence=sequence)
+            answer = await self._results.GetResultImage(request, timeout=_STATUS_TIMEOUT_S * 2)
+        except grpc.aio.AioRpcError:
+            return None
+        return answer.data, answer.content_type
+
+    # ----------------------------------------------------------------- following
+
+    async def _again_and_again(self, follow: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await follow()
+            except grpc.aio.AioRpcError as error:
+                if error.code() in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OUT_OF_RANGE):
+                    self._forget_results()  # another station's records: begin with what comes from now on
+            await asyncio.sleep(_RETRY_S)
+
+    async def _follow_status(self) -> None:
+        while True:
+            asked_host_ns = time.monotonic_ns()  # the age counts from the question: an answer may have waited long
+            self.status = await self._station.GetStatus(pb.GetStatusRequest(), timeout=_STATUS_TIMEOUT_S)
+            self._status_host_ns = asked_host_ns
+            await asyncio.sleep(_STATUS_EVERY_S)
+
+    async def _follow_previews(self) -> None:
+        self.previews.clear()
+        is_first = True  # the stream begins with the newest preview there is, and nobody can say how old that one is
+        async for message in self._station.WatchPreview(pb.WatchPreviewRequest(max_rate_hz=_PREVIEW_HZ)):
+            received_host_ns = _UNKNOWN_HOST_NS if is_first else time.monotonic_ns()
+            is_first = False
+            self._preview_number += 1
+            self.previews.append(SeenPreview(self._preview_number, received_host_ns, message))
+
+    async def _follow_results(self) -> None:
+        request = pb.WatchResultsRequest(resume_token=self._resume_token, only_new=not self._resume_token)
+        async for message in self._results.WatchResults(request):
+            if message.result.verdict == pb.VERDICT_REJECT:
+                self.rejects.appendleft(message.result)
+                self.rejects_version += 1
+            self._resume_token = message.resume_token
+
+    def _forget_results(self) -> None:
+        self._resume_token = ""
+        self.rejects.clear()
+        self.rejects_version += 1
+
+
+def _age_s(host_ns: int) -> float:
+    return (time.monotonic_ns() - host_ns) / 1e9

@@ -1,0 +1,106 @@
+"""The page's server from start to stop: its port, its one connection to the station, its browsers."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+from fastapi.responses import RedirectResponse
+from fastapi.staticfiles import StaticFiles
+from nicegui import ui
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+
+from inspection.page.errors import PageUsageError, PortTakenError
+from inspection.page.feed import StationFeed
+from inspection.page.pictures import Pictures
+from inspection.page.view import show_page
+from inspection.texts import LANGUAGES, load_catalogue
+
+LOOK = Path(__file__).resolve().parent / "look"
+LANGUAGE_COOKIE = "lineward_language"
+_QUASAR_LANGUAGES = {"en": "en-US", "ko": "ko-KR"}
+_YEAR_S = 365 * 24 * 3600
+
+
+async def serve(api: str, host: str, port: int, language: str) -> None:
+    """Serve the page until a signal ends it. Raises PageUsageError or PortTakenError before anything is started."""
+    if language not in LANGUAGES:
+        raise PageUsageError(f"--language {language} has no catalogue: choose one of {', '.join(LANGUAGES)}")
+    station_host, colon, station_port = api.rpartition(":")
+    if not (station_host and colon and station_port.isdecimal() and 0 < int(station_port) < 65536):
+        raise PageUsageError(f"--api {api} is no address: give the station's host:port, for example 127.0.0.1:50051")
+    listener = listen(host, port)
+    feed = StationFeed(api)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            make_app(feed, language),
+            loop="none",  # this loop: grpc and the page share it
+            log_level="warning",
+            timeout_graceful_shutdown=2,
+            server_header=False,
+        )
+    )
+    url = f"http://{host}:{listener.getsockname()[1]}"
+    print(load_catalogue(language).text("serving.address", url=url, api=api), flush=True)
+    async with asyncio.TaskGroup() as tasks:
+        following = tasks.create_task(feed.run())
+        await server.serve(sockets=[listener])
+        following.cancel()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the page's port. Raises PageUsageError for a host that is not this PC, PortTakenError for a taken port."""
+    if host not in ("127.0.0.1", "localhost"):
+        raise PageUsageError(
+            f"--host {host} would show the page, Start and Stop included, to the network, and the page has no login "
+            "yet; only 127.0.0.1 and localhost are allowed: open the page on this PC"
+        )
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(64)
+    except OSError as error:
+        listener.close()
+        raise PortTakenError(
+            f"the page cannot listen on port {port} of {host}: {error.strerror}. Another program (perhaps another "
+            f"page) holds it, or the number is reserved: end that program, or choose another number with --port"
+        ) from error
+    return listener
+
+
+def make_app(feed: StationFeed, language: str) -> FastAPI:
+    """Put the page, its pictures and its look together."""
+    app = FastAPI(title="Lineward", docs_url=None, redoc_url=None, openapi_url=None)
+    # A web site that the panel's browser visits must not reach the page under a name of its own (DNS rebinding).
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
+    app.include_router(Pictures(feed).router)
+    app.mount("/look", StaticFiles(directory=LOOK))
+
+    @app.get("/language/{code}")
+    async def choose_language(code: str) -> RedirectResponse:
+        answer = RedirectResponse("/", status_code=303)
+        if code in LANGUAGES:
+            answer.set_cookie(LANGUAGE_COOKIE, code, max_age=_YEAR_S, samesite="strict", httponly=True)
+        return answer
+
+    @ui.page("/")
+    def index(request: Request) -> None:
+        chosen = request.cookies.get(LANGUAGE_COOKIE, language)
+        show_page(feed, load_catalogue(chosen if chosen in LANGUAGES else language))
+
+    ui.run_with(
+        app,
+        title="Lineward",
+        favicon=LOOK / "favicon.svg",
+        dark=True,
+        tailwind=False,
+        binding_refresh_interval=None,
+        language=_QUASAR_LANGUAGES[language],  # type: ignore[arg-type]
+        show_welcome_message=False,
+    )
+    return app

@@ -1,0 +1,192 @@
+"""What the station's figures mean in an operator's words: pure functions from a status to what is shown."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from inspection.alarms import Severity, severity_of
+from inspection.api.pb import inspection_pb2 as pb
+from inspection.page.feed import FRESH_S, SeenPreview
+from inspection.texts import Catalogue
+
+_ICONS = {
+    "PREOPERATIONAL": "hourglass_top",
+    "READY": "pause_circle",
+    "CONTINUOUS_EXECUTION": "play_circle",
+    "ERROR": "report",
+    "HALTED": "power_settings_new",
+}
+_SEVERITY_ICONS = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.ERROR: "report"}
+ALWAYS_SHOWN_REASONS = ("MODEL", "NO_IMAGE", "LATE")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One alarm in words."""
+
+    severity: Severity
+    icon: str
+    text: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """The big state line: `kind` chooses colour and behaviour, icon and word say the same without colour."""
+
+    kind: str
+    icon: str
+    word: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """One connection: a shape, a colour and a word that all say the same. `kind` is good, bad or idle."""
+
+    kind: str
+    icon: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The big word beside the live image. `kind` is ok, reject or none."""
+
+    kind: str
+    icon: str
+    word: str
+    detail: str
+    part: str
+
+
+def state_name(status: pb.GetStatusResponse) -> str:
+    """Return the state's plain name, for example READY; a state that this page does not know counts as ERROR."""
+    name = pb.State.Name(status.state).removeprefix("STATE_") if status.state in pb.State.values() else ""
+    return name if name in _ICONS else "ERROR"
+
+
+def banner(status: pb.GetStatusResponse, texts: Catalogue) -> Banner:
+    """Say the station's state in one word and one sentence."""
+    name = state_name(status)
+    return Banner(name.lower(), _ICONS[name], texts.text(f"state.{name}"), texts.text(f"state_detail.{name}"))
+
+
+def messages(status: pb.GetStatusResponse, texts: Catalogue) -> list[Message]:
+    """Put the standing alarms in words, the gravest first, then the oldest."""
+    ordered = sorted(status.alarms, key=lambda alarm: (-severity_of(alarm.name), alarm.since_wall_ns))
+    found = []
+    for alarm in ordered:
+        severity = severity_of(alarm.name)
+        found.append(Message(severity, _SEVERITY_ICONS[severity], *texts.alarm(alarm.name, dict(alarm.values))))
+    return found
+
+
+def lights(status: pb.GetStatusResponse, texts: Catalogue) -> dict[str, Light]:
+    """Say what is connected: camera, ejector and heartbeat."""
+    standing = {alarm.name for alarm in status.alarms}
+    starting = state_name(status) == "PREOPERATIONAL"
+    if status.heartbeat_running:
+        heartbeat = _light("good", "beating", texts)
+    elif "NO_HEARTBEAT_WIRED" in standing:
+        heartbeat = _light("idle", "unwired", texts)
+    else:
+        running = state_name(status) in ("CONTINUOUS_EXECUTION", "ERROR")
+        heartbeat = _light("bad" if running else "idle", "still", texts)
+    return {
+        "camera": _connected(not starting and "CAMERA_LOST" not in standing, starting, texts),
+        "ejector": _connected(status.ejector_connected, starting, texts),
+        "heartbeat": heartbeat,
+    }
+
+
+def _connected(connected: bool, starting: bool, texts: Catalogue) -> Light:
+    if connected:
+        return _light("good", "ok", texts)
+    return _light("idle", "unknown", texts) if starting else _light("bad", "lost", texts)
+
+
+def _light(kind: str, word: str, texts: Catalogue) -> Light:
+    icon = {"good": "check_circle", "bad": "cancel", "idle": "radio_button_unchecked"}[kind]
+    return Light(kind, icon, texts.text(f"light.{word}"))
+
+
+def verdict(status: pb.GetStatusResponse, seen: SeenPreview | None, texts: Catalogue) -> Verdict:
+    """Say the newest verdict; one older than two seconds is only named as the last one.
+
+    An OK is shown in the states in which a part can have passed; beside an error it would say the opposite of it.
+    """
+    if seen is not None and _is_present(seen, state_name(status)):
+        part = texts.text("verdict.part", part=seen.message.part)
+        if seen.message.verdict == pb.VERDICT_PASS:
+            return Verdict("ok", "check_circle", texts.text("verdict.OK"), _score(seen.message, texts), part)
+        why = why_rejected(seen.message, texts)
+        return Verdict(
+            "reject", "dangerous", texts.text("verdict.REJECT"), f"{why} · {_score(seen.message, texts)}", part
+        )
+    word = {"CONTINUOUS_EXECUTION": "WAITING", "READY": "STOPPED"}.get(state_name(status), "NONE")
+    detail = texts.text(f"verdict.{word.lower()}_detail")
+    return Verdict("none", "radio_button_unchecked", texts.text(f"verdict.{word}"), detail, _last_part(seen, texts))
+
+
+def _is_present(seen: SeenPreview, state: str) -> bool:
+    if (time.monotonic_ns() - seen.received_host_ns) / 1e9 > FRESH_S:
+        return False
+    return seen.message.verdict != pb.VERDICT_PASS or state in ("CONTINUOUS_EXECUTION", "READY")
+
+
+def _last_part(seen: SeenPreview | None, texts: Catalogue) -> str:
+    if seen is None:
+        return texts.text("verdict.no_picture")
+    word = texts.text("verdict.OK" if seen.message.verdict == pb.VERDICT_PASS else "verdict.REJECT")
+    return texts.text("verdict.last_part", part=seen.message.part, verdict=word)
+
+
+def _score(message: pb.WatchPreviewResponse, texts: Catalogue) -> str:
+    return texts.text("verdict.score", percent=percent(message.score)) if message.HasField("score") else ""
+
+
+def why_rejected(record: pb.WatchPreviewResponse | pb.Result, texts: Catalogue) -> str:
+    """Say why a part was rejected: the defect's type where the model found one, else the reason."""
+    reason = reason_name(record.reason)
+    if reason == "MODEL" and record.defect_class:
+        return defect_name(record.defect_class, texts)
+    return texts.text(f"reason.{reason}")
+
+
+def reason_name(reason: int) -> str:
+    """Return a reason's plain name; one that this page does not know counts as SYSTEM."""
+    name = pb.Reason.Name(pb.Reason.ValueType(reason)).removeprefix("REASON_") if reason in pb.Reason.values() else ""
+    return name if name not in ("", "UNSPECIFIED", "NONE") else "SYSTEM"
+
+
+def defect_name(defect_class: str, texts: Catalogue) -> str:
+    """Return a defect's name in the language, or the training folder's own name where the catalogue has none."""
+    return texts.texts.get(f"defect.{defect_class}", defect_class.replace("_", " "))
+
+
+def reasons(status: pb.GetStatusResponse) -> list[tuple[str, int]]:
+    """Return the rejects by reason: the everyday reasons always, the others once they occur."""
+    counts = dict(status.rejected_by_reason)
+    rare = sorted(name for name, count in counts.items() if count and name not in ALWAYS_SHOWN_REASONS)
+    return [(name, counts.get(name, 0)) for name in (*ALWAYS_SHOWN_REASONS, *rare)]
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage with one decimal that never rounds a doubt away: 0.9999 is not 100."""
+    shown = f"{share * 100:.1f}"
+    if share < 1.0 and shown == "100.0":
+        return "> 99.9"
+    return "< 0.1" if share > 0.0 and shown == "0.0" else shown
+
+
+def number(count: int) -> str:
+    """Return a count with thin spaces between thousands, which every language reads alike."""
+    return f"{count:,}".replace(",", "\u202f")
+
+
+def clock(wall_ns: int) -> str:
+    """Return a wall time as hours, minutes and seconds of this PC's time zone."""
+    return datetime.fromtimestamp(wall_ns / 1e9, tz=UTC).astimezone().strftime("%H:%M:%S")
