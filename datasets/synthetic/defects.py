@@ -47,16 +47,16 @@ def paint_scratch(patch: Patch, rng: np.random.Generator) -> Points:
     path -= path.mean(0) - start
     path += rng.normal(0, 0.003, path.shape)
     path = path[_on_metal(path)]
-    if len(path) < 5:
+    if len(path) < 9:
         return paint_scratch(patch, rng)
-    width = max(1, round(patch.radius_px / 165 * rng.uniform(0.9, 2.4)))
-    strength = np.float32(rng.uniform(0.34, 0.62) / 255)
+    width = max(1, round(patch.radius_px / 165 * rng.uniform(1.8, 3.2)))
+    strength = np.float32(rng.uniform(0.5, 0.8) / 255)
     points = _pixels(patch, path)
     beside = points + np.array([-np.sin(heading), np.cos(heading)]) * width * 0.9
     window = _window(patch, points, 4 * width)
     patch.light[window] *= 1 - _lines(points, width, window) * strength
     patch.light[window] += _lines(beside, width, window) * (strength * np.float32(0.75))
-    return points
+    return np.concatenate([points - width, points + width, beside - width, beside + width])
 
 
 def paint_chip(patch: Patch, rng: np.random.Generator) -> Points:

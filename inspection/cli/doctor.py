@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 _MARKS = {"ok": "[green]✓[/]", "note": "[yellow]![/]", "problem": "[red]✗[/]"}
@@ -27,6 +28,6 @@ def doctor(
     else:
         table = Table("", "what", "found", "next step", box=None, pad_edge=False)
         for finding in findings:
-            table.add_row(_MARKS[finding.level], finding.what, finding.found, finding.next_step)
+            table.add_row(_MARKS[finding.level], *map(escape, (finding.what, finding.found, finding.next_step)))
         Console().print(table)
     raise typer.Exit(0 if sound else 1)

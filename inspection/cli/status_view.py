@@ -9,6 +9,7 @@ from typing import Self
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from inspection.control import State, StationStatus
@@ -42,7 +43,7 @@ class StatusView:
 
     def note(self, sentence: str) -> None:
         """Print one remark."""
-        self._notes.print(f"[yellow]note:[/] {sentence}", highlight=False)
+        self._notes.print(f"[yellow]note:[/] {escape(sentence)}", highlight=False)
 
     def opened(self, service: Service) -> None:
         """Say where the page and the API are."""
@@ -67,7 +68,7 @@ class StatusView:
         table.add_row("state", f"[{colour}]{self._texts.text(f'state.{status.state}')}[/]")
         for alarm in status.alarms:
             text, remedy = self._texts.alarm(alarm.name, alarm.values)
-            table.add_row("", f"[red]{text}[/] {remedy}")
+            table.add_row("", f"[red]{escape(text)}[/] {escape(remedy)}")
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(status.rejected_by_reason.items()))
         rejected = sum(status.rejected_by_reason.values())
         table.add_row(

@@ -64,7 +64,7 @@ def test_records_that_cannot_be_read_refuse_the_start(records: Records) -> None:
             raise OSError("disk gone")
 
     with pytest.raises(ApiError, match="disk gone"):
-        ApiServer(BenchLine(), BrokenFeed()).start()  # type: ignore[arg-type]
+        ApiServer(BenchLine(), BrokenFeed(), address="127.0.0.1:0").start()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("address", ["localhost:0", "[::1]:0"])

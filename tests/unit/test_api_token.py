@@ -49,7 +49,7 @@ def test_damaged_token_is_refused(records: Records, at: int, letter: str) -> Non
     """Any one letter changed makes the token invalid."""
     token = read_place(records.feed, 4).token()
     damaged = token[:at] + letter + token[at + 1 :]
-    if damaged[:-1] == token[:-1]:  # the last letter has bits that carry nothing
+    if damaged == token:
         return
     with pytest.raises(RefusedError) as refused:
         resume(records.feed, damaged)

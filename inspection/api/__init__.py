@@ -1,0 +1,1 @@
+"""The gRPC API: an edge around LineControl and the records."""

@@ -1,0 +1,115 @@
+"""How a service method ends: its answer, or a rich error (google.rpc.Status) that says what, why and what to do."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Never, TypeVar
+
+import grpc
+from google.protobuf import any_pb2
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
+from grpc_status import rpc_status
+
+from inspection.api.errors import DOMAIN, RefusedError
+from inspection.control import BusyError
+from inspection.records.errors import RecordsError
+
+_log = logging.getLogger(__name__)
+
+_RETRY_WHEN_BUSY_S = 0.5
+_RETRY_STORE_S = 1.0
+
+Context = grpc.aio.ServicerContext[Any, Any]
+_Service = TypeVar("_Service")
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
+
+
+def unary(
+    method: Callable[[_Service, _Request, Context], Awaitable[_Response]],
+) -> Callable[[_Service, _Request, Context], Awaitable[_Response]]:
+    """Make a method that raises domain errors into one that ends the call with a rich error."""
+
+    @functools.wraps(method)
+    async def answer(service: _Service, request: _Request, context: Context) -> _Response:
+        try:
+            return await method(service, request, context)
+        except Exception as error:  # noqa: BLE001 - the edge of one call: its client is told
+            failure = error
+        return await _abort(context, failure)
+
+    return answer
+
+
+def streaming(
+    method: Callable[[_Service, _Request, Context], AsyncIterator[_Response]],
+) -> Callable[[_Service, _Request, Context], AsyncIterator[_Response]]:
+    """Make a generator that raises domain errors into one that ends the stream with a rich error."""
+
+    @functools.wraps(method)
+    async def answer(service: _Service, request: _Request, context: Context) -> AsyncIterator[_Response]:
+        try:
+            async for response in method(service, request, context):
+                yield response
+            return
+        except Exception as error:  # noqa: BLE001 - the edge of one call: its client is told
+            failure = error
+        await _abort(context, failure)
+
+    return answer
+
+
+def to_refusal(error: Exception) -> RefusedError:
+    """Return what the client is told about an error; the details of an unexpected one go to the log only."""
+    match error:
+        case RefusedError():
+            return error
+        case BusyError():
+            return RefusedError(
+                grpc.StatusCode.RESOURCE_EXHAUSTED, "BUSY", str(error), retry_after_s=_RETRY_WHEN_BUSY_S
+            )
+        case RecordsError() | sqlite3.Error():
+            return RefusedError(
+                grpc.StatusCode.UNAVAILABLE,
+                "RECORDS",
+                f"the station's records cannot be read now: {error}",
+                retry_after_s=_RETRY_STORE_S,
+            )
+    _log.error("an API call failed unexpectedly", exc_info=error)
+    return RefusedError(
+        grpc.StatusCode.INTERNAL,
+        "INTERNAL",
+        f"the station failed on this call ({type(error).__name__}); its log says where — report it with that log",
+    )
+
+
+def to_status(refusal: RefusedError) -> grpc.Status:
+    """Return the wire form: code, text, ErrorInfo, and BadRequest or RetryInfo where they apply."""
+    code: int = refusal.code.value[0]
+    details: list[Message] = [
+        error_details_pb2.ErrorInfo(reason=refusal.reason, domain=DOMAIN, metadata=refusal.metadata)
+    ]
+    if refusal.field:
+        violation = error_details_pb2.BadRequest.FieldViolation(field=refusal.field, description=str(refusal))
+        details.append(error_details_pb2.BadRequest(field_violations=[violation]))
+    if refusal.retry_after_s is not None:
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromNanoseconds(round(refusal.retry_after_s * 1e9))
+        details.append(retry)
+    status = status_pb2.Status(code=code, message=str(refusal), details=[_packed(detail) for detail in details])
+    return rpc_status.to_status(status)
+
+
+async def _abort(context: Context, error: Exception) -> Never:
+    status = to_status(to_refusal(error))
+    await context.abort(status.code, status.details or "", status.trailing_metadata or ())
+
+
+def _packed(message: Message) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(message)
+    return packed

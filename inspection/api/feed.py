@@ -1,0 +1,63 @@
+"""Where the API's results come from: the durable records, and a way to wait for the next one."""
+
+from __future__ import annotations
+
+import threading
+from typing import Protocol
+
+from inspection.records.reader import RecordReader
+from inspection.records.record import StoredRecord
+
+
+class ResultFeed(Protocol):
+    """What the API may ask of the records; safe from any thread. Sequences count from 1 without gaps."""
+
+    def after(self, sequence: int, limit: int) -> list[StoredRecord]:
+        """Return the durable records after one, oldest first, at most `limit`."""
+
+    def last_sequence(self) -> int:
+        """Return the newest durable record's number, 0 when there is none."""
+
+    def image(self, sequence: int) -> tuple[bytes, str] | None:
+        """Return a record's image file and content type, None when none is kept. Raises RecordMissingError."""
+
+    def wait_beyond(self, sequence: int, timeout_s: float) -> bool:
+        """Wait until there is a durable record after `sequence`; False when none came in time."""
+
+
+class RecordFeed:
+    """A record reader that can be waited on. Owned by the station, which calls `notify` after each commit."""
+
+    def __init__(self, reader: RecordReader) -> None:
+        self._reader = reader
+        self._changed = threading.Condition()
+        self._commits = 0
+
+    def notify(self) -> None:
+        """Wake those who wait: records became durable. Called by the record writer's thread; costs microseconds."""
+        with self._changed:
+            self._commits += 1
+            self._changed.notify_all()
+
+    def after(self, sequence: int, limit: int) -> list[StoredRecord]:
+        """Return the durable records after one, oldest first, at most `limit`."""
+        return self._reader.after(sequence, limit)
+
+    def last_sequence(self) -> int:
+        """Return the newest durable record's number, 0 when there is none."""
+        return self._reader.last_sequence()
+
+    def image(self, sequence: int) -> tuple[bytes, str] | None:
+        """Return a record's image file and content type, None when none is kept. Raises RecordMissingError."""
+        return self._reader.image(sequence)
+
+    def wait_beyond(self, sequence: int, timeout_s: float) -> bool:
+        """Wait until there is a durable record after `sequence`; False when none came in time."""
+        with self._changed:
+            seen = self._commits
+        if self._reader.last_sequence() > sequence:
+            return True
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._commits != seen, timeout_s):
+                return False
+        return self._reader.last_sequence() > sequence

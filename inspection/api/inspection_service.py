@@ -1,0 +1,89 @@
+"""InspectionService: judge one image apart from the line."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from concurrent.futures import Executor, Future
+
+import grpc
+
+from inspection.api.answers import Context, unary
+from inspection.api.errors import RefusedError
+from inspection.api.images import request_pixels
+from inspection.api.messages import inspect_message
+from inspection.api.pb import inspection_pb2 as pb
+from inspection.api.pb import inspection_pb2_grpc as pb_grpc
+from inspection.api.station_service import in_state
+from inspection.control import BusyError, LineControl
+
+MAX_WAITING = 8
+DEFAULT_TIMEOUT_S = 10.0
+MAX_TIMEOUT_S = 30.0
+
+
+class Allowance:
+    """The time that one call has, from the moment it arrived; safe in any thread."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._deadline_host_ns = time.monotonic_ns() + round(timeout_s * 1e9)
+
+    def left_s(self) -> float:
+        """Return the seconds that are left. Raises RefusedError (DEADLINE_EXCEEDED, reason DEADLINE) when none are."""
+        left_s = (self._deadline_host_ns - time.monotonic_ns()) * 1e-9
+        if left_s <= 0:
+            raise RefusedError(
+                grpc.StatusCode.DEADLINE_EXCEEDED,
+                "DEADLINE",
+                f"the image was not judged within {self._timeout_s:.3g} s, the time that this call had — allow up to "
+                f"{MAX_TIMEOUT_S:g} s, or send a smaller image",
+            )
+        return left_s
+
+
+class InspectionService(pb_grpc.InspectionServiceServicer):
+    """Decodes and judges in `workers`, a few at a time, so that images from outside never pile up in memory.
+
+    Owned by the server; its method runs on the server's event loop. Overflow policy: beyond `MAX_WAITING` images at a
+    time the next is refused (BUSY). Each worker takes up an image no longer than its client waits for it.
+    """
+
+    def __init__(self, control: LineControl, workers: Executor) -> None:
+        self._control = control
+        self._workers = workers
+        self._lock = threading.Lock()
+        self._waiting = 0
+
+    @unary
+    async def Inspect(  # noqa: N802 - the name in the proto
+        self, request: pb.InspectRequest, context: Context
+    ) -> pb.InspectResponse:
+        """Judge one image with the station's model and threshold."""
+        remaining_s = context.time_remaining()
+        timeout_s = DEFAULT_TIMEOUT_S if remaining_s is None else min(remaining_s, MAX_TIMEOUT_S)
+        allowance = Allowance(timeout_s)
+        with self._lock:
+            if self._waiting >= MAX_WAITING:
+                raise BusyError(
+                    f"{self._waiting} images wait to be judged — {MAX_WAITING} may — send the next after an answer"
+                )
+            self._waiting += 1
+        work = self._workers.submit(self._judge, request, allowance)
+        work.add_done_callback(self._done)
+        return await asyncio.wrap_future(work)
+
+    def _judge(self, request: pb.InspectRequest, allowance: Allowance) -> pb.InspectResponse:
+        allowance.left_s()
+        pixels = request_pixels(request)
+        try:
+            decision = in_state(self._control, lambda: self._control.inspect(pixels, allowance.left_s()))
+        except BusyError:
+            allowance.left_s()  # an answer that came too late is DEADLINE_EXCEEDED, whatever kept it
+            raise
+        return inspect_message(decision, self._control.status().bundle_digest)
+
+    def _done(self, _: Future[pb.InspectResponse]) -> None:
+        with self._lock:
+            self._waiting -= 1
