@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import grpc
 import numpy as np
 from numpy.typing import NDArray
 
+from camera.encoded import check_size, decode_image
+from camera.image_size import BadImageError
 from inspection.api.errors import RefusedError
-from inspection.api.image_size import BadImageError, image_size
 from inspection.api.pb import inspection_pb2 as pb
 
 MAX_PIXELS = 32_000_000  # 96 MB as RGB8; two are decoded at a time at most
@@ -36,31 +35,13 @@ def request_pixels(request: pb.InspectRequest) -> Pixels:
 
 def _decode(data: bytes) -> Pixels:
     try:
-        _check_size("encoded", *image_size(data))
-        raw = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        if raw is None:
-            raise BadImageError(f"its {len(data)} bytes are damaged")
-        if raw.dtype not in (np.uint8, np.uint16):
-            raise BadImageError(f"its pixels are {raw.dtype}, not integers of 8 or 16 bits")
-    except (BadImageError, cv2.error) as error:
-        text = error.err if isinstance(error, cv2.error) else str(error)
+        return decode_image(data, min_side_px=MIN_SIDE_PX, max_pixels=MAX_PIXELS)
+    except BadImageError as error:
         raise _refused(
             "encoded",
-            f"the image cannot be decoded: {text} — a complete PNG, JPEG, BMP or TIFF file is needed — check how the "
+            f"the image cannot be used: {error} — a complete PNG, JPEG, BMP or TIFF file is needed — check how the "
             "file was read and sent",
         ) from error
-    return _to_rgb_or_mono(raw)
-
-
-def _to_rgb_or_mono(raw: NDArray[Any]) -> Pixels:
-    scaled = cv2.convertScaleAbs(raw, alpha=255 / 65535) if raw.dtype == np.uint16 else raw
-    pixels = np.asarray(scaled, dtype=np.uint8)
-    if pixels.ndim == 2:
-        return pixels
-    if pixels.shape[2] == 1:
-        return np.ascontiguousarray(pixels[:, :, 0])
-    code = cv2.COLOR_BGRA2RGB if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB
-    return np.asarray(cv2.cvtColor(pixels, code), dtype=np.uint8)
 
 
 def _from_raw(image: pb.RawImage) -> Pixels:
@@ -70,7 +51,10 @@ def _from_raw(image: pb.RawImage) -> Pixels:
             "raw.pixel_format",
             f"pixel format {image.pixel_format!r} is not known — {', '.join(RAW_CHANNELS)} are — convert the image",
         )
-    _check_size("raw", image.width, image.height)
+    try:
+        check_size(image.width, image.height, min_side_px=MIN_SIDE_PX, max_pixels=MAX_PIXELS)
+    except BadImageError as error:
+        raise _refused("raw", f"the image cannot be used: {error} — crop or downsize it") from error
     needed = image.width * image.height * channels
     if len(image.data) != needed:
         raise _refused(
@@ -81,15 +65,6 @@ def _from_raw(image: pb.RawImage) -> Pixels:
     shape = (image.height, image.width) if channels == 1 else (image.height, image.width, channels)
     pixels = np.frombuffer(image.data, np.uint8).reshape(shape)
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8) if image.pixel_format == "BGR8" else pixels
-
-
-def _check_size(field: str, width: int, height: int) -> None:
-    if width < MIN_SIDE_PX or height < MIN_SIDE_PX or width * height > MAX_PIXELS:
-        raise _refused(
-            field,
-            f"the image has {width}×{height} pixels — from {MIN_SIDE_PX}×{MIN_SIDE_PX} up to "
-            f"{MAX_PIXELS // 1_000_000} megapixels are allowed — crop or downsize it",
-        )
 
 
 def _refused(field: str, text: str) -> RefusedError:

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from camera.image_size import image_size
 from datasets.images import load_image
 from inspection.api.errors import RefusedError
-from inspection.api.image_size import image_size
 from inspection.api.images import MAX_PIXELS, request_pixels
 from inspection.api.pb import inspection_pb2 as pb
 
