@@ -1,0 +1,111 @@
+"""The commands `lineward train` and `lineward evaluate`; the training stack is imported only when one runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    data: Annotated[Path, typer.Option(help="Folder of labelled photos: class folders or the MVTec-AD layout.")],
+    out: Annotated[Path, typer.Option(help="The bundle to write: a folder, or a zip when it ends in .zip.")],
+    backbone: Annotated[
+        str,
+        typer.Option(
+            help="mobilenet_v2, mobilenet_v3_small, mobilenet_v3_large, resnet18, efficientnet_b0, or our compact."
+        ),
+    ] = "mobilenet_v2",
+    weights: Annotated[
+        str | None,
+        typer.Option(help="State dict FILE to start from, or 'download' for torchvision's; else from scratch."),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the images; default 8 with weights, 30 without.")
+    ] = None,
+    size: Annotated[str, typer.Option(help="Input of the model in pixels: SIDE or WIDTHxHEIGHT.")] = "224",
+    batch_size: Annotated[int, typer.Option(help="Images in a training step.")] = 16,
+    lr: Annotated[
+        float | None, typer.Option(help="Peak learning rate; default 1e-4 with weights, 1e-3 without.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the split and of everything random.")] = 0,
+    good: Annotated[str | None, typer.Option(help="The class that passes, where its name does not tell.")] = None,
+    groups: Annotated[
+        Path | None,
+        typer.Option(help="CSV with file,group: images of one piece stay together. Default DIR/groups.csv."),
+    ] = None,
+    escape_target: Annotated[float, typer.Option(help="Share of bad parts that may pass, e.g. 0.005.")] = 0.005,
+    find_groups: Annotated[
+        bool, typer.Option(help="Where no groups are stated, keep near duplicates together in the split.")
+    ] = True,
+    flips: Annotated[bool, typer.Option(help="Whether a mirrored part keeps its label.")] = True,
+    name: Annotated[str | None, typer.Option(help="Name in the card; default from --out.")] = None,
+    threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
+    restart: Annotated[bool, typer.Option("--restart", help="Forget an unfinished run instead of going on.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the bundle at --out.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+) -> None:
+    """Train a classifier from folders of photos and release it as a bundle; Ctrl-C keeps what was finished."""
+    from training.settings import make_settings, parse_size
+
+    height, width = parse_size(size)
+    settings = make_settings(
+        backbone=backbone,
+        weights=weights,
+        epochs=epochs if epochs is not None else 8 if weights else 30,
+        height=height,
+        width=width,
+        batch_size=batch_size,
+        lr=lr if lr is not None else 1e-4 if weights else 1e-3,
+        seed=seed,
+        find_groups=find_groups,
+        flips=flips,
+        threads=threads,
+        escape_target=escape_target,
+    )
+    try:
+        from training.command import run_training
+        from training.table import print_release, release_json
+    except ModuleNotFoundError as error:
+        from training.errors import MissingExtraError
+
+        raise MissingExtraError(
+            f"'{error.name}' is not installed — training needs the training stack, which a panel PC does not — "
+            "pip install 'lineward[train]'"
+        ) from error
+    released = run_training(
+        data, settings, out, name=name, good=good, groups=groups, restart=restart, overwrite=overwrite
+    )
+    if as_json:
+        typer.echo(json.dumps(release_json(released.bundle, released.parity)))
+    else:
+        print_release(released.bundle, released.parity)
+
+
+def evaluate(
+    bundle: Annotated[str, typer.Argument(help="The bundle: a folder, a zip, or zoo:NAME.")],
+    data: Annotated[Path, typer.Option(help="Folder of labelled photos with the classes of the bundle.")],
+    split: Annotated[str, typer.Option(help="all, or train, validation, test of the training images.")] = "all",
+    threshold: Annotated[float | None, typer.Option(help="Defect probability; default the card's.")] = None,
+    groups: Annotated[Path | None, typer.Option(help="CSV with file,group. Default DIR/groups.csv.")] = None,
+    threads: Annotated[int, typer.Option(min=1, max=256, help="CPU threads.")] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+) -> None:
+    """Measure a bundle on labelled photos with ONNX Runtime alone: escape, overkill, and which files were misjudged."""
+    from rich.console import Console
+
+    from training.evaluation import evaluate_bundle
+    from training.table import print_metrics
+
+    result = evaluate_bundle(bundle, data, groups=groups, split=split, threshold=threshold, threads=threads)
+    if as_json:
+        typer.echo(json.dumps(result.as_json()))
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    print_metrics(console, result.metrics, result.classes)
+    console.print(f"{result.images} images of {result.groups} groups, threshold {result.threshold:.4g}")
+    for what, names in (("bad, passed", result.missed), ("good, rejected", result.false_alarms)):
+        for file in names:
+            console.print(f"{what}: {file}", markup=False)

@@ -1,0 +1,71 @@
+"""What `lineward train` does: read the photos, make the run folder, load, train, release."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from training.errors import TrainingInterrupted
+from training.images import Source, open_source
+from training.material import load_material
+from training.network import Start, build_network, choose_start
+from training.release import Release
+from training.run import Target, train_model
+from training.runfolder import RunFolder
+from training.screen import Screen
+from training.settings import TrainSettings
+
+
+def run_training(
+    data: Path,
+    settings: TrainSettings,
+    out: Path,
+    *,
+    name: str | None = None,
+    good: str | None = None,
+    groups: Path | None = None,
+    restart: bool = False,
+    overwrite: bool = False,
+) -> Release:
+    """Train on a folder of labelled photos and write the bundle; raise DatasetError, ModelError or TrainingError."""
+    screen = Screen()
+    target = Target(out, name or _name_from(out), overwrite)
+    target.refuse_taken()
+    folder = RunFolder(out)
+    try:
+        start = choose_start(settings.backbone, settings.weights)
+        screen.say(f"{settings.backbone}, {start.told}")
+        source = open_source(data, good=good, groups=groups, find_groups=settings.find_groups, seed=settings.seed)
+        build_network(settings.backbone, len(source.dataset.classes), start)  # refuses weights that do not fit, early
+        _tell_source(source, screen)
+        folder.open(_identity(source, settings, start, target.name), restart=restart)
+        with screen.bar("loading images", len(source.dataset.samples)) as advance:
+            material = load_material(source, settings, folder, advance)
+    except KeyboardInterrupt:
+        raise TrainingInterrupted(
+            "interrupted before the first step — nothing was written — give the same command again"
+        ) from None
+    return train_model(material, settings, start, target, folder, screen)
+
+
+def _identity(source: Source, settings: TrainSettings, start: Start, name: str) -> dict[str, object]:
+    """Give all that must be the same for an unfinished run to go on."""
+    values = settings.model_dump(mode="json")
+    return {**values, "weights": start.told, "name": name, "images": source.digest, "good": source.dataset.good}
+
+
+def _tell_source(source: Source, screen: Screen) -> None:
+    dataset = source.dataset
+    kind = "grey" if source.channels == 1 else "colour"
+    screen.say(
+        f"{dataset.root.name}: {len(dataset.samples)} {kind} images of {source.group_count()} groups; "
+        f"'{dataset.good}' passes"
+    )
+    for part, counts in source.counts().items():
+        screen.say(f"  {part}: " + ", ".join(f"{label} {count}" for label, count in counts.items()))
+
+
+def _name_from(out: Path) -> str:
+    """Make a name that a card accepts from the bundle's file name."""
+    stem = out.name.removesuffix(".zip")
+    return re.sub(r"[^A-Za-z0-9._-]", "-", stem).lstrip("._-")[:64] or "model"

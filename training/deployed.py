@@ -1,0 +1,34 @@
+"""The network as it is released: raw uint8 pixels in, scores out, so that training and runtime cannot disagree."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+# The means and deviations of ImageNet's channels in 0..1, which torchvision's backbones were trained with.
+MEAN = (0.485, 0.456, 0.406)
+DEVIATION = (0.229, 0.224, 0.225)
+
+
+class Deployed(nn.Module):
+    """Normalisation, network and temperature in one graph; the fitting and the export use this same module."""
+
+    mean: Tensor
+    deviation: Tensor
+    temperature: Tensor
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1) * 255.0)
+        self.register_buffer("deviation", torch.tensor(DEVIATION).view(1, 3, 1, 1) * 255.0)
+        self.register_buffer("temperature", torch.ones(()))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Turn uint8 (n, h, w, 1 or 3) into logits (n, classes); grey is repeated to three channels."""
+        images = pixels.permute(0, 3, 1, 2).float()
+        # A subtraction of (1, 3, 1, 1) also repeats the one channel of a grey image.
+        normal = ((images - self.mean) / self.deviation).contiguous(memory_format=torch.channels_last)
+        return cast(Tensor, self.network(normal)) / self.temperature

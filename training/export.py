@@ -1,0 +1,37 @@
+"""From a fitted network to the bytes of an ONNX graph in which only the batch is free."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import onnx
+import torch
+
+from training.deployed import Deployed
+
+OPSET = 18
+
+
+def export_onnx(model: Deployed, height: int, width: int, channels: int) -> bytes:
+    """Export to one self-contained ONNX model: "pixels" uint8 (N, h, w, c) -> "scores" float32 (N, classes)."""
+    model.eval()
+    buffer = io.BytesIO()
+    # Two images: an example of one would let the tracer take the batch for a constant.
+    example = torch.zeros((2, height, width, channels), dtype=torch.uint8)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            model,
+            (example,),
+            buffer,  # type: ignore[arg-type]  # the annotation names paths only; a stream is documented and works
+            input_names=["pixels"],
+            output_names=["scores"],
+            dynamic_axes={"pixels": {0: "N"}, "scores": {0: "N"}},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    graph = onnx.load_model_from_string(buffer.getvalue())
+    graph.doc_string = ""
+    onnx.checker.check_model(graph, full_check=True)
+    return graph.SerializeToString()

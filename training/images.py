@@ -1,0 +1,100 @@
+"""The images of a run, labelled, grouped, split, and brought to the input size once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.duplicates import find_duplicates
+from datasets.reader import load_image, read_dataset
+from datasets.sample import Dataset, Sample
+from datasets.splits import Split, split_dataset
+from models.resize import fit
+from training.errors import TrainingDataError
+
+_AHEAD = 32
+_PROBED = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A checked data set with its split: a plain value. `digest` is that of the data set."""
+
+    dataset: Dataset
+    split: Split
+    digest: str
+    channels: int
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Count the images: split -> class -> images."""
+        parts = {"train": self.split.train, "validation": self.split.validation, "test": self.split.test}
+        return {name: dict(sorted(Counter(sample.label for sample in part).items())) for name, part in parts.items()}
+
+    def group_count(self) -> int:
+        """Count the groups that the split never parts."""
+        return len({sample.group for sample in self.dataset.samples})
+
+
+def open_grouped(data: Path, *, good: str | None, groups: Path | None, find_groups: bool) -> Dataset:
+    """Read a data set; where no file states groups and it is asked for, photos of the same piece become groups."""
+    dataset = read_dataset(data, good=good, groups=groups)
+    stated = any(sample.group != dataset.name_of(sample) for sample in dataset.samples)
+    if stated or groups is not None or not find_groups:
+        return dataset
+    found = find_duplicates([sample.path for sample in dataset.samples]).groups
+    return replace(dataset, samples=tuple(replace(sample, group=found[sample.path]) for sample in dataset.samples))
+
+
+def open_source(data: Path, *, good: str | None, groups: Path | None, find_groups: bool, seed: int) -> Source:
+    """Read and split a data set for training; raise DatasetError, or TrainingDataError when it cannot be trained on."""
+    dataset = open_grouped(data, good=good, groups=groups, find_groups=find_groups)
+    if len(dataset.classes) < 2:
+        raise TrainingDataError(
+            f"{data}: holds the one class '{dataset.classes[0]}' — a classifier needs a good class and at least one "
+            "defect class — add a folder with photos of defects"
+        )
+    split = split_dataset(dataset, seed=seed)
+    have = {sample.label for sample in split.train}
+    missing = [name for name in dataset.classes if name not in have]
+    if missing or not split.validation or not split.test:
+        raise TrainingDataError(
+            f"{data}: {', '.join(missing) or 'validation or test'} would get no image — every class needs at least "
+            "three groups (one each to train, validate and test with) — add photos, leave the class out, or say which "
+            "photos show one piece with --groups FILE (--no-find-groups takes every photo for a piece of its own)"
+        )
+    return Source(dataset, split, dataset.digest(), _channels(split.train))
+
+
+def _channels(samples: Sequence[Sample]) -> int:
+    """Give 1 where the probed training images are all grey (also when stored as RGB), else 3."""
+    step = max(1, len(samples) // _PROBED)
+    for sample in samples[::step]:
+        pixels = load_image(sample.path)
+        if pixels.ndim == 3 and (np.ptp(pixels, axis=2) > 0).any():
+            return 3
+    return 1
+
+
+def fill_pixels(samples: Sequence[Sample], out: NDArray[np.uint8], threads: int, advance: Callable[[], None]) -> None:
+    """Load and fit each sample into its row of `out`, uint8 (n, height, width, channels), a bounded number at once."""
+    _, height, width, channels = out.shape
+
+    def place(index: int) -> None:
+        fit(load_image(samples[index].path), height, width, channels, out=out[index])
+
+    with ThreadPoolExecutor(threads) as pool:
+        for start in range(0, len(samples), _AHEAD):
+            for _ in pool.map(place, range(start, min(start + _AHEAD, len(samples)))):
+                advance()
+
+
+def truths(samples: Sequence[Sample], classes: Sequence[str]) -> NDArray[np.intp]:
+    """Give the class index of each sample (n,)."""
+    place = {name: index for index, name in enumerate(classes)}
+    return np.array([place[sample.label] for sample in samples], dtype=np.intp)

@@ -1,0 +1,88 @@
+"""What a model is made from: pixels at the input size with their truth, in three parts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.sample import Sample
+from models.card import DataOrigin
+from training.images import Source, fill_pixels, truths
+from training.metrics import Scored
+from training.runfolder import RunFolder
+from training.settings import TrainSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Train, validation or test images: a plain value; pixels uint8 (n, h, w, c), truth (n,), groups (n,)."""
+
+    pixels: NDArray[np.uint8]
+    truth: NDArray[np.intp]
+    groups: tuple[str, ...]
+
+    def scored(self, raw: NDArray[np.float32], good_index: int) -> Scored:
+        """Join the truth with raw scores (n, classes)."""
+        return Scored(raw, self.truth, self.groups, good_index)
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Everything that is learned from: a plain value. `digest` names the images, `classes` begins with `good`."""
+
+    name: str
+    digest: str
+    classes: tuple[str, ...]
+    good: str
+    split_seed: int
+    train: Part
+    validation: Part
+    test: Part
+
+    @property
+    def good_index(self) -> int:
+        """Give the index of the class that passes."""
+        return self.classes.index(self.good)
+
+    @property
+    def channels(self) -> int:
+        """Give 1 for grey images, 3 for colour."""
+        return int(self.train.pixels.shape[3])
+
+    def origin(self) -> DataOrigin:
+        """Describe the images for the card."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        counts = {
+            name: {self.classes[index]: count for index, count in sorted(Counter(part.truth.tolist()).items())}
+            for name, part in parts.items()
+        }
+        groups = sum(len(set(part.groups)) for part in parts.values())
+        return DataOrigin(name=self.name, digest=self.digest, counts=counts, groups=groups, split_seed=self.split_seed)
+
+
+def load_material(source: Source, settings: TrainSettings, folder: RunFolder, advance: Callable[[], None]) -> Material:
+    """Load every image of a data set at the input size, into an array beside the bundle."""
+    dataset, split = source.dataset, source.split
+    everything = (*split.train, *split.validation, *split.test)
+    pixels = folder.pixels((len(everything), settings.height, settings.width, source.channels))
+    fill_pixels(everything, pixels, settings.threads, advance)
+    bounds = (0, len(split.train), len(split.train) + len(split.validation), len(everything))
+
+    def part(number: int, samples: tuple[Sample, ...]) -> Part:
+        rows = pixels[bounds[number] : bounds[number + 1]]
+        return Part(rows, truths(samples, dataset.classes), tuple(sample.group for sample in samples))
+
+    return Material(
+        name=dataset.root.name,
+        digest=source.digest,
+        classes=dataset.classes,
+        good=dataset.good,
+        split_seed=settings.seed,
+        train=part(0, split.train),
+        validation=part(1, split.validation),
+        test=part(2, split.test),
+    )

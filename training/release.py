@@ -1,0 +1,172 @@
+"""From a fitted model to a released bundle: threshold, export, parity gate, figures, latency, and only then a file."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.benchmark import measure_batch_times
+from models.bundle import Bundle, load_bundle, write_bundle
+from models.card import CardDraft, InputSpec, Latency, Metrics, Provenance, Tolerance
+from models.checks import Parity, check_batch_invariance, compare_scores
+from models.golden import Golden
+from models.session import CPU, Session, open_session
+from training.deployed import Deployed
+from training.errors import ReleaseRefusedError
+from training.export import export_onnx
+from training.fitting import fit_temperature, score_pixels
+from training.material import Material, Part
+from training.metrics import calibration, measure
+from training.runfolder import RunFolder
+from training.settings import TrainSettings
+from training.threshold import choose_threshold
+
+SCORE_TOLERANCE = 1e-3  # float32 kernels of different processors differ by 1e-6 to 1e-4 of a logit
+_GOLDEN_BYTES = 1_000_000
+_GOLDEN_COUNTS = (4, 8)
+_LATENCY_REPEATS = 20
+_BATCH = 8
+_LIBRARIES = ("lineward", "torch", "torchvision", "albumentations", "onnx", "onnxruntime", "numpy")
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A released bundle and how far torch and ONNX lay apart: a plain value."""
+
+    bundle: Bundle
+    parity: Parity
+
+
+def release(
+    model: Deployed,
+    material: Material,
+    settings: TrainSettings,
+    *,
+    out: Path,
+    name: str,
+    start: str,
+    folder: RunFolder,
+    overwrite: bool,
+) -> Release:
+    """Choose the threshold, export, check, measure and write the bundle; raise ReleaseRefusedError before writing.
+
+    The exported model runs as the station runs it, from a candidate bundle: its scores of the whole test split must
+    agree with torch's within the tolerance and change no verdict, and batches of 1, 2, 4 and 8 must give the same.
+    """
+    good = material.good_index
+    temperature = fit_temperature(score_pixels(model, material.validation.pixels, _BATCH), material.validation.truth)
+    model.temperature.fill_(temperature)
+    threshold = choose_threshold(
+        material.validation.scored(score_pixels(model, material.validation.pixels, _BATCH), good),
+        settings.escape_target,
+    )
+    reference = score_pixels(model, material.test.pixels, _BATCH)
+    rows = _golden_rows(material.test)
+    golden = Golden(inputs=np.array(material.test.pixels[rows]), scores=reference[rows])
+    graph = export_onnx(model, settings.height, settings.width, material.channels)
+    draft = CardDraft(
+        name=name,
+        classes=material.classes,
+        good_class=material.good,
+        input=InputSpec(
+            height=settings.height,
+            width=settings.width,
+            channels=1 if material.channels == 1 else 3,
+            pixel_format="Mono8" if material.channels == 1 else "RGB8",
+        ),
+        threshold=threshold,
+        tolerance=Tolerance(score_abs=SCORE_TOLERANCE),
+        data=material.origin(),
+        metrics=Metrics(),
+        provenance=_provenance(settings, start),
+    )
+    candidate = write_bundle(folder.candidate, model=graph, draft=draft, golden=golden, overwrite=True)
+    session = open_session(candidate)
+    scores = run_session(session, material.test.pixels)
+    parity = compare_scores(reference, scores, good_index=good, threshold=threshold.value)
+    refuse_unless_same(session, golden, parity)
+    scored = material.test.scored(scores, good)
+    complete = draft.model_copy(
+        update={
+            "metrics": measure(scored, threshold.value, material.classes, "test"),
+            "calibration": calibration(scored, temperature, "test"),
+            "latency": _latency(session),
+        }
+    )
+    write_bundle(out, model=graph, draft=complete, golden=golden, overwrite=overwrite)
+    return Release(load_bundle(out), parity)
+
+
+def run_session(session: Session, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Score uint8 (n, h, w, c) in batches: raw scores float32 (n, classes)."""
+    parts = [session.run(np.array(pixels[start : start + _BATCH])) for start in range(0, len(pixels), _BATCH)]
+    return np.concatenate(parts)
+
+
+def refuse_unless_same(session: Session, golden: Golden, parity: Parity) -> None:
+    """Raise ReleaseRefusedError unless the export gives the scores of the fitted model, in every batch size."""
+    limit = session.card.tolerance.score_abs
+    if not parity.within(limit):
+        raise ReleaseRefusedError(
+            f"the exported model is not the trained one: on {parity.images} test images the scores differ by up to "
+            f"{parity.max_abs:.3g} and {parity.flips} verdicts change — at most {limit:.3g} and 0 are allowed — "
+            "nothing was released; report this with the versions of torch and onnxruntime"
+        )
+    batches = check_batch_invariance(session, golden, limit)
+    if not batches.passed:
+        raise ReleaseRefusedError(
+            f"{batches.detail} — a verdict must not depend on who shares the batch — not released"
+        )
+
+
+def _golden_rows(test: Part) -> NDArray[np.intp]:
+    """Choose test images class by class in turn, as many as fit into about a megabyte."""
+    least, most = _GOLDEN_COUNTS
+    wanted = min(len(test.truth), max(least, min(most, _GOLDEN_BYTES // test.pixels[0].size)))
+    queues = [np.flatnonzero(test.truth == label).tolist() for label in sorted(set(test.truth.tolist()))]
+    chosen: list[int] = []
+    while len(chosen) < wanted:
+        for queue in queues:
+            if queue and len(chosen) < wanted:
+                chosen.append(queue.pop(0))
+    return np.array(sorted(chosen), dtype=np.intp)
+
+
+def _latency(session: Session) -> Latency:
+    return Latency(
+        provider=CPU,
+        processor=_processor(),
+        intra_op_threads=1,
+        repeats=_LATENCY_REPEATS,
+        median_s=measure_batch_times(session, repeats=_LATENCY_REPEATS),
+    )
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.is_file() else []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named and named[0] else platform.processor() or platform.machine() or "unknown"
+
+
+def _provenance(settings: TrainSettings, start: str) -> Provenance:
+    values = settings.model_dump(mode="json")
+    if isinstance(settings.weights, Path):
+        values["weights"] = settings.weights.name
+    return Provenance(
+        created_wall=datetime.now(UTC),
+        tool=f"lineward train {version('lineward')}",
+        network=settings.backbone,
+        weights=start,
+        seed=settings.seed,
+        versions={"python": ".".join(map(str, sys.version_info[:3])), **{lib: version(lib) for lib in _LIBRARIES}},
+        settings=values | {"deterministic_kernels": torch.are_deterministic_algorithms_enabled()},
+    )

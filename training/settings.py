@@ -1,0 +1,58 @@
+"""The settings of one training run: read once, bounded, frozen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from training.errors import SettingsError
+
+Backbone = Literal["mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "resnet18", "efficientnet_b0", "compact"]
+
+
+class TrainSettings(BaseModel):
+    """Everything that decides which weights a run ends with, beside the images."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    backbone: Backbone = "mobilenet_v2"
+    weights: Path | Literal["download"] | None = Field(
+        default=None, description="state dict file, 'download' for torchvision's own, None to start from scratch"
+    )
+    epochs: int = Field(default=8, ge=1, le=10_000)
+    height: int = Field(default=224, ge=32, le=2048)
+    width: int = Field(default=224, ge=32, le=2048)
+    batch_size: int = Field(default=16, ge=2, le=1024)
+    lr: float = Field(default=1e-4, gt=0, le=1, description="peak learning rate of AdamW; falls to 0 along a cosine")
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    find_groups: bool = Field(default=True, description="look for photos of the same piece where no file states them")
+    flips: bool = Field(default=True, description="mirrored parts are worth the same label")
+    threads: int = Field(default=2, ge=1, le=256)
+    escape_target: float = Field(default=0.005, gt=0, lt=1)
+
+
+def make_settings(**values: object) -> TrainSettings:
+    """Check the options of a command; raise SettingsError that lists all that are out of bounds."""
+    try:
+        return TrainSettings.model_validate({key: value for key, value in values.items() if value is not None})
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{_option(str(item['loc'][0]))} {item['input']}: {item['msg']}" for item in error.errors()
+        )
+        raise SettingsError(f"{problems} — see `lineward train --help` for what is allowed") from error
+
+
+def _option(field: str) -> str:
+    return "--size, " + field if field in ("height", "width") else "--" + field.replace("_", "-")
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Read an input size, 'SIDE' or 'WIDTHxHEIGHT' in pixels, as (height, width); raise SettingsError."""
+    parts = text.lower().replace("×", "x").split("x")
+    if len(parts) > 2 or not all(part.isascii() and part.isdigit() for part in parts):
+        raise SettingsError(
+            f"--size {text}: is no size — allowed are SIDE or WIDTHxHEIGHT — for instance 224 or 320x160"
+        )
+    return int(parts[-1]), int(parts[0])
