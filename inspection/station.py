@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Any
 
-from camera.backends import make_camera
+from camera.backends import BACKENDS, make_camera
 from camera.frame import Frame
 from inspection.alarm_board import AlarmBoard
 from inspection.config import StationConfig, config_digest
@@ -79,8 +79,7 @@ class Station:
                 self.memory.run, geometry, self.ejector, self._may_pass, self._on_born, self._on_finished
             )
             self.ejector.open(self.tracker.on_actuation, self._on_ejector_health)
-            scene = SyntheticScene(config.simulation.seed, config.simulation.defect_rate)
-            camera = make_camera(config.camera.backend, config.camera.name, config.camera.options, scene=scene)
+            camera = make_camera(config.camera.backend, config.camera.name, config.camera.options, scene=self._scene())
             camera.open()
         except BaseException:
             self.close()
@@ -100,6 +99,12 @@ class Station:
         self._is_open = True
         self._supervisor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
         self._supervisor.start()
+
+    def _scene(self) -> SyntheticScene | None:
+        """Return what lies on the belt, for a camera that has none of its own; its textures take 100 MB."""
+        if not BACKENDS[self.config.camera.backend].needs_scene:
+            return None
+        return SyntheticScene(self.config.simulation.seed, self.config.simulation.defect_rate)
 
     def close(self) -> None:
         """Stop the line, let the parts in flight end, release everything. Idempotent and bounded."""

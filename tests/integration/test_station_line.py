@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -146,6 +147,43 @@ def test_the_station_is_in_error_while_the_port_is_gone(tmp_path: Path, bundle: 
     finally:
         station.close()
     assert verify(station.config.records.dir).ok
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_nothing_passes_while_records_cannot_be_written(tmp_path: Path, bundle: Path, board: SimulatedBoard) -> None:
+    """The disk fills up in full run: ERROR, every part rejected; space again: everything is recorded and it goes on."""
+    write_parts(tmp_path / "parts", 30)
+    place = tmp_path / "records"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(place)], check=True)
+    try:
+        station = Station(config(tmp_path, bundle, board.port, camera={"loop": True}))
+        station.open()
+        try:
+            station.start_line()
+            wait_until(lambda: station.counters.records > 5)
+            with (place / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+                while filler.write(b"\0" * 4096):
+                    pass
+            wait_until(lambda: station.state is State.ERROR, 60.0)
+            decided = station.tracker.counters.system_rejects
+            wait_until(lambda: station.tracker.counters.system_rejects > decided + 10)
+            (place / "filler").unlink()
+            wait_until(lambda: station.state is State.CONTINUOUS_EXECUTION, 60.0)
+            passed = station.counters.passed
+            wait_until(lambda: station.counters.passed > passed + 5)
+            station.stop_line()
+            run = station.memory.run
+        finally:
+            station.close()
+        reader = RecordReader(place)
+        records = reader.find(run=run, limit=100_000, newest_first=False)
+        reader.close()
+        assert sorted(record.part for record in records) == list(range(1, station.triggers + 1))
+        assert {record.verdict for record in records if record.reason is Reason.SYSTEM} == {Verdict.REJECT}
+        assert verify(place).ok
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
 
 
 def test_commands_follow_the_state(tmp_path: Path, bundle: Path, board: SimulatedBoard) -> None:
