@@ -45,6 +45,9 @@ _ROWS = (
     Alarm("WRONG_PULSE", Severity.ERROR, blocks=False, values=("part",)),
     Alarm("LATE_VERDICTS", Severity.WARNING, blocks=False, values=("count",)),
     Alarm("NO_IMAGE", Severity.WARNING, blocks=False, values=("part",)),
+    Alarm("FRAME_UNUSABLE", Severity.ERROR, blocks=False, values=("part", "detail")),
+    Alarm("PARTS_TOO_CLOSE", Severity.WARNING, blocks=False, values=("gap_ms", "pulse_ms")),
+    Alarm("PAGE_RESTARTED", Severity.INFO, blocks=False),
     Alarm("IMAGES_GIVEN_UP", Severity.WARNING, blocks=False, values=("detail",)),
     Alarm("DISK_LOW", Severity.WARNING, blocks=False, values=("free_mb", "limit_mb")),
     Alarm("NO_HEARTBEAT_WIRED", Severity.INFO, blocks=False),
@@ -57,3 +60,8 @@ ALARMS: Mapping[str, Alarm] = MappingProxyType({row.name: row for row in _ROWS})
 def severity_of(name: str) -> Severity:
     """Return how grave an alarm is; a name of a newer station that this table lacks counts as a warning."""
     return ALARMS[name].severity if name in ALARMS else Severity.WARNING
+
+
+def blocks(name: str) -> bool:
+    """Return whether nothing may pass while an alarm stands; False for a name that this table lacks."""
+    return name in ALARMS and ALARMS[name].blocks

@@ -82,6 +82,10 @@ class Memory:
         """Hand a finished part to the recorder; False when its queue is full."""
         return self._writer.submit(result)
 
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until everything submitted is durable and published; False when it took longer."""
+        return self._writer.flush(timeout_s)
+
     def free_mb(self) -> int:
         """Return the free space of the records' disk, in MB (10⁶ bytes)."""
         return shutil.disk_usage(self._folder).free // 1_000_000

@@ -42,6 +42,16 @@ class PageProcess:
         said = self._said.read().decode().strip().removeprefix("error: ")
         raise StationStartError(said or f"the page said nothing for {self._START_S:.0f} s; see `lineward doctor`")
 
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        """True once the process has gone."""
+        return self._process.poll() is not None
+
     def _end(self) -> None:
         self._process.terminate()
         try:

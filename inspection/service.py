@@ -7,6 +7,7 @@ from typing import Self
 
 from inspection.api.server import ApiServer
 from inspection.config import StationConfig
+from inspection.errors import StationStartError
 from inspection.page_process import PageProcess
 from inspection.station import Station
 
@@ -32,9 +33,7 @@ class Service:
             if self.config.api.enabled:
                 self._start_api()
             if self.config.page.enabled and self.config.api.enabled:
-                page = self.config.page
-                self._page = PageProcess(self.api_address, page.port, page.language)
-                self.page_url = self._page.url
+                self._start_page(self.config.page.port)
         except BaseException:
             self.close()
             raise
@@ -49,6 +48,21 @@ class Service:
             self.station, self.station.memory.feed, address=api.address, max_message_mb=api.max_message_mb
         )
         self.api_address = self._api.start()
+
+    def _start_page(self, port: int) -> None:
+        self._page = PageProcess(self.api_address, port, self.config.page.language)
+        self.page_url = self._page.url
+
+    def tend(self) -> None:
+        """Start the page again, on the same port, when its process has ended; call it about once a second."""
+        if self._page is None or not self._page.ended:
+            return
+        self._page.close()
+        self.station.alarms.raise_alarm("PAGE_RESTARTED", for_s=60.0)
+        try:
+            self._start_page(int(self.page_url.rpartition(":")[2]))
+        except StationStartError:
+            return  # it is tried again the next time; the alarm stands as long as it does not work
 
     def close(self) -> None:
         """Take everything down. Idempotent and bounded."""

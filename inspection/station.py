@@ -52,6 +52,7 @@ class Station:
         self._closed = threading.Event()
         self._wants_to_run = False
         self._look_at_disk_host_ns = 0
+        self._last_due_host_ns = 0
         self._commands = threading.Lock()
         self.opened_host_ns = time.monotonic_ns()
 
@@ -155,6 +156,7 @@ class Station:
                 return
             self.line.stop()
             self.tracker.wait_empty(self.config.geometry.travel_s + 5.0)
+            self.memory.flush(5.0)
             self._wants_to_run = False
 
     def _next_step(self) -> str:
@@ -191,6 +193,11 @@ class Station:
             self.memory.born(part)
         except JournalError as error:
             self._raise("RECORDS_TROUBLE", for_s=self._TRANSIENT_S, detail=error)
+        gap_ms = (part.due_host_ns - self._last_due_host_ns) * 1e-6
+        self._last_due_host_ns = part.due_host_ns
+        if gap_ms < self.config.ejector.pulse_ms:
+            pulse_ms = f"{self.config.ejector.pulse_ms:g}"
+            self._raise("PARTS_TOO_CLOSE", for_s=self._TRANSIENT_S, gap_ms=f"{gap_ms:.0f}", pulse_ms=pulse_ms)
 
     def _on_matched(self, part: PartInFlight, frame: Frame) -> None:
         job = Job(frame.pixels, part.deadline_host_ns, self._on_scored, token=part)
@@ -201,12 +208,15 @@ class Station:
         part: PartInFlight = job.token
         part.stages.batch_host_ns = job.batch_host_ns
         part.stages.scored_host_ns = time.monotonic_ns()
+        if raw is None and job.failure_reason is Reason.SYSTEM:
+            part.note = job.failure
+            self._raise("FRAME_UNUSABLE", for_s=self._TRANSIENT_S, part=part.number, detail=job.failure)
         self.tracker.decided(part, unscored(job) if raw is None else self.engine.judge.decide(raw))
 
     def _on_finished(self, result: PartResult) -> None:
         self.previews.offer(result)
         if not self.memory.submit(result):
-            self._raise("RECORDS_TROUBLE", detail="the recorder's queue is full")
+            self._raise("RECORDS_TROUBLE", for_s=self._TRANSIENT_S, detail="the recorder's queue is full")
 
     def _on_durable(self, records: list[StoredRecord]) -> None:
         self.counters.add(records)

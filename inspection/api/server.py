@@ -150,8 +150,8 @@ class ApiServer:
             port = server.add_insecure_port(self._address)
         except RuntimeError as error:
             raise ApiError(
-                f"the API cannot listen on {self._address}: {error} — a free port is needed — stop the program that "
-                "uses it (another station?), or set api.address to another port; port 0 takes any free one"
+                f"the API cannot listen on {self._address}: the port is taken — a free port is needed — stop the "
+                "program that uses it (another station?), or set api.address to another port; port 0 takes any free one"
             ) from error
         self._bound = f"{host}:{port}"
         return server

@@ -11,6 +11,7 @@ import typer
 from inspection.config import config_digest, load_config
 from inspection.config.example import EXAMPLE
 from inspection.config.promises import unkept_promises
+from inspection.config.reality import missing_here
 from inspection.errors import ConfigError
 
 app = typer.Typer(help="Check a configuration file, or print an example.", no_args_is_help=True)
@@ -21,7 +22,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 
 @app.command()
 def check(file: FileArgument, as_json: JsonOption = False) -> None:
-    """List every problem of a file together, and the promises that its wiring cannot keep."""
+    """List every problem of a file together, what is not there on this machine, and the promises it cannot keep."""
     try:
         config = load_config(file)
     except ConfigError as error:
@@ -29,13 +30,19 @@ def check(file: FileArgument, as_json: JsonOption = False) -> None:
             raise
         print(json.dumps({"file": str(file), "ok": False, "error": str(error)}))
         raise typer.Exit(error.exit_code) from None
-    unkept = unkept_promises(config)
+    digest, unkept, missing = config_digest(config), unkept_promises(config), missing_here(config)
     if as_json:
-        print(json.dumps({"file": str(file), "ok": True, "digest": config_digest(config), "promises_not_kept": unkept}))
-        return
-    print(f"{file}: this is a station (digest {config_digest(config)[:12]})")
-    for sentence in unkept:
-        print(f"note: {sentence}")
+        found = {"digest": digest, "promises_not_kept": unkept, "missing_here": missing}
+        print(json.dumps({"file": str(file), "ok": not missing, **found}))
+    else:
+        print(f"{file}: this describes a station (digest {digest[:12]})")
+        for sentence in unkept:
+            print(f"note: {sentence}")
+        for sentence in missing:
+            print(f"not on this machine: {sentence}")
+        if not unkept:
+            print("every promise can be kept with this wiring")
+    raise typer.Exit(1 if missing else 0)
 
 
 @app.command()

@@ -72,6 +72,7 @@ def _report(account: Account, as_json: bool) -> None:
         f"{account.triggers} triggers, {account.records} records: {account.passed} passed, {account.rejected} "
         "rejected\n"
         f"{account.pulses} pulses at the far end of the serial line, {account.wrong_pulses} wrong"
+        + (" (each counted as a fault in its record)" if account.wrong_pulses and not account.promises_broken else "")
     )
     print(f"against the truth: {account.escaped} escaped, {account.overkill} good parts rejected (overkill)")
     for promise in account.promises_broken:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import sys
 from importlib import import_module
@@ -97,6 +98,8 @@ def main() -> None:
 
 
 def _fail(message: str, exit_code: int) -> None:
+    if "--json" in sys.argv:
+        print(json.dumps({"ok": False, "error": message}))
     print(f"lineward: {message}", file=sys.stderr)
     sys.exit(exit_code)
 

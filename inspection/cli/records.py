@@ -75,10 +75,9 @@ def show_record(
     if as_json:
         _print_json(fields)
         return
-    table = Table(title=f"record {sequence}", show_header=False)
+    width = max(map(len, fields))
     for name, value in fields.items():
-        table.add_row(name, "" if value is None else str(value))
-    Console().print(table)
+        print(f"{name:{width}}  {'' if value is None else value}")
 
 
 @app.command("verify")
@@ -112,12 +111,11 @@ def _print_report(report: VerifyReport, directory: Path) -> None:
 
 def _table(records: list[StoredRecord]) -> Table:
     table = Table()
-    for heading in ("record", "run", "part", "time (UTC)", "verdict", "reason", "score", "defect", "ejector", "image"):
-        table.add_column(heading, justify="right" if heading in ("record", "part", "score") else "left")
+    for heading in ("record", "part", "time (UTC)", "verdict", "reason", "score", "defect", "ejector", "image"):
+        table.add_column(heading, justify="right" if heading in ("record", "part", "score") else "left", no_wrap=True)
     for record in records:
         table.add_row(
             str(record.sequence),
-            record.run,
             str(record.part),
             _utc(record.trigger_wall_ns),
             f"[{'green' if record.verdict is Verdict.PASS else 'red'}]{record.verdict}[/]",

@@ -37,5 +37,6 @@ def run(
         with view:
             while not over.wait(0.5) and not service.station.finished:
                 view.show(service.station.status())
+                service.tend()
         service.station.stop_line()
         view.show(service.station.status())

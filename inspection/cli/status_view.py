@@ -29,6 +29,7 @@ class StatusView:
         self._notes = Console(stderr=True)
         self._texts = load_catalogue("en")
         self._live: Live | None = None
+        self._printed: tuple[State, tuple[str, ...]] | None = None
 
     def __enter__(self) -> Self:
         if not self._as_json and not self._quiet and self._console.is_terminal:
@@ -58,8 +59,14 @@ class StatusView:
             print(json.dumps(_plain(status)), flush=True)
         elif self._live is not None:
             self._live.update(self.table(status))
-        elif status.state is State.READY and not self._quiet:
+        elif not self._quiet and self._is_news(status):
             self._console.print(self.table(status))
+
+    def _is_news(self, status: StationStatus) -> bool:
+        """Tell whether the state or the alarms differ from what was printed last."""
+        seen = (status.state, tuple(alarm.name for alarm in status.alarms))
+        is_news, self._printed = seen != self._printed, seen
+        return is_news
 
     def table(self, status: StationStatus) -> Table:
         """Return a status as a table of two columns."""

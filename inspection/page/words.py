@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from inspection.alarms import Severity, severity_of
+from inspection.alarms import Severity, blocks, severity_of
 from inspection.api.pb import inspection_pb2 as pb
 from inspection.page.feed import FRESH_S, SeenPreview
 from inspection.texts import Catalogue
@@ -75,8 +75,10 @@ def banner(status: pb.GetStatusResponse, texts: Catalogue) -> Banner:
 
 
 def messages(status: pb.GetStatusResponse, texts: Catalogue) -> list[Message]:
-    """Put the standing alarms in words, the gravest first, then the oldest."""
-    ordered = sorted(status.alarms, key=lambda alarm: (-severity_of(alarm.name), alarm.since_wall_ns))
+    """Put the standing alarms in words: what stops the line first, then the gravest, then the oldest."""
+    ordered = sorted(
+        status.alarms, key=lambda alarm: (not blocks(alarm.name), -severity_of(alarm.name), alarm.since_wall_ns)
+    )
     found = []
     for alarm in ordered:
         severity = severity_of(alarm.name)

@@ -37,6 +37,7 @@ class PartInFlight:
     frame: Frame | None = None
     decision: Decision | None = None
     truth: str = ""
+    note: str = ""  # why it could not be judged, where that has a reason
     ended: bool = False
 
 
@@ -187,6 +188,7 @@ class PartTracker:
                 pixel_format="" if frame is None else frame.pixel_format,
                 pixels=None if frame is None else frame.pixels,
                 truth=part.truth,
+                extra={"failure": part.note} if part.note else {},
             )
         )
         with self._lock:

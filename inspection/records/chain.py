@@ -13,12 +13,14 @@ import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from inspection.records.record import Cell, Run
 
 GENESIS = bytes(32)
 HEAD_FILE = "records.head"
+LOST_HEAD_FILE = "records.head.lost"
 _SLOT_BYTES = 128
 _encode = json.JSONEncoder(separators=(",", ":"), default=repr).encode
 
@@ -75,13 +77,30 @@ class HeadFile:
 
 
 def read_head(directory: Path) -> ChainHead | None:
-    """Return the newest head that the side file remembers; None when there is no file."""
+    """Return the newest head that the side file remembers; None when there is no file, or nothing readable in it."""
     try:
         data = (directory / HEAD_FILE).read_bytes()
     except FileNotFoundError:
         return None
     heads = [_parse_slot(data[start : start + _SLOT_BYTES]) for start in (0, _SLOT_BYTES)]
-    return max((head for head in heads if head is not None), key=lambda head: head.sequence, default=ChainHead())
+    return max((head for head in heads if head is not None), key=lambda head: head.sequence, default=None)
+
+
+def note_lost_head(directory: Path, stored: int) -> None:
+    """Leave a lasting note that the head could not be read while the store held records, for `verify` to report."""
+    with (directory / LOST_HEAD_FILE).open("a", encoding="utf-8") as notes:
+        moment = datetime.now(UTC).isoformat(timespec="seconds")
+        notes.write(f"{moment}: records.head was missing or unreadable while the store ended at record {stored}\n")
+        notes.flush()
+        os.fsync(notes.fileno())
+
+
+def lost_heads(directory: Path) -> list[str]:
+    """Return the notes that `note_lost_head` left, oldest first."""
+    try:
+        return (directory / LOST_HEAD_FILE).read_text("utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
 
 
 def _parse_slot(slot: bytes) -> ChainHead | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inspection.part import PartResult
-from inspection.records.chain import ChainHead, HeadFile, read_head, record_hash, run_hash
+from inspection.records.chain import ChainHead, HeadFile, note_lost_head, read_head, record_hash, run_hash
 from inspection.records.errors import RecordLostError, RecordRunError, RecordStoreError
 from inspection.records.record import Cell, ImageState, KeptImage, Run, StoredRecord, result_values, stored_record
 from inspection.records.schema import DATABASE_FILE, INSERT_RECORD, RUN_COLUMNS, open_for_writing
@@ -66,6 +66,8 @@ class RecordStore:
             self._head = self._stored_head()
             if remembered is not None and remembered.sequence > self._head.sequence:
                 raise RecordLostError(_lost(directory, self._head.sequence, remembered.sequence))
+            if remembered is None and self._head.sequence:
+                note_lost_head(directory, self._head.sequence)
             self._head_file = HeadFile(directory)
             self._write_head()
             undo.pop_all()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from inspection.records.chain import GENESIS, ChainHead, read_head, record_hash, run_hash
+from inspection.records.chain import GENESIS, ChainHead, lost_heads, read_head, record_hash, run_hash
 from inspection.records.errors import RecordStoreError
 from inspection.records.record import CONTENT_NAMES, ImageState, Run
 from inspection.records.schema import DATABASE_FILE, RUN_COLUMNS, open_for_reading
@@ -61,6 +61,8 @@ def verify(directory: Path, progress: Callable[[int, int], None] | None = None) 
         check = _Check(directory, connection)
         check.walk(progress)
         check.compare_head(head)
+        for note in lost_heads(directory):
+            check.report.add(None, f"{note}: records after it may have been removed")
     except sqlite3.Error as error:
         raise RecordStoreError(
             f"{directory / DATABASE_FILE}: is damaged: {error} — an intact SQLite file is needed — restore the folder "
@@ -91,7 +93,9 @@ class _Check:
 
     def compare_head(self, head: ChainHead | None) -> None:
         if head is None:
-            self.report.add(None, "records.head is missing: whether the newest records were removed cannot be told")
+            self.report.add(
+                None, "records.head is missing or unreadable: whether the newest records were removed cannot be told"
+            )
             return
         self.report.head = head.sequence
         if head.sequence > self._sequence:

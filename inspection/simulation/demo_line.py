@@ -110,6 +110,7 @@ class DemoLine:
         station, began_host_ns = self.service.station, time.monotonic_ns()
         while not over.wait(0.5) and not station.finished:
             show(station.status())
+            self.service.tend()
         self._ran_s = (time.monotonic_ns() - began_host_ns) * 1e-9
         station.stop_line()
         show(station.status())

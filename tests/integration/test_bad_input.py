@@ -106,6 +106,27 @@ def test_a_configuration_with_wrong_types(tmp_path: Path) -> None:
     assert json.loads(as_json.stdout)["ok"] is False
 
 
+def test_a_configuration_that_names_what_is_not_there(tmp_path: Path, bundle: Path) -> None:
+    """`config check` finds before the start what `run` would refuse on this machine."""
+    file = station(tmp_path, tmp_path / "absent", driver="lcus", port='port = "/dev/ttyNOTHERE"', api="0.0.0.0:50051")
+    done = lineward("config", "check", file, "--json")
+    assert done.returncode == 1
+    found = json.loads(done.stdout)
+    assert found["ok"] is False
+    assert len(found["missing_here"]) == 3
+    sound = lineward("config", "check", station(tmp_path, bundle), "--json")
+    assert (sound.returncode, json.loads(sound.stdout)["missing_here"]) == (0, [])
+
+
+def test_a_failure_with_json_is_one_json_object(tmp_path: Path) -> None:
+    """A script that reads stdout gets the error as an object, and the exit code."""
+    done = lineward("records", "list", "--dir", tmp_path / "absent", "--json")
+    assert done.returncode == 2
+    failure = json.loads(done.stdout)
+    assert failure["ok"] is False
+    assert "absent" in failure["error"]
+
+
 def test_a_serial_port_that_does_not_exist(tmp_path: Path, bundle: Path) -> None:
     """The port is named, and what to look at."""
     file = station(tmp_path, bundle, driver="lcus", port='port = "/dev/ttyNOTHERE"')

@@ -210,6 +210,59 @@ def test_commands_follow_the_state(tmp_path: Path, bundle: Path, board: Simulate
         station.start_line()
 
 
+def test_after_a_stop_every_trigger_has_been_counted(tmp_path: Path, bundle: Path, board: SimulatedBoard) -> None:
+    """Stop returns when the last record is durable: the figures that are shown then are the final ones."""
+    write_parts(tmp_path / "parts", 10)
+    station = Station(config(tmp_path, bundle, board.port, camera={"loop": True}))
+    station.open()
+    try:
+        for _ in range(3):
+            before = station.counters.records
+            station.start_line()
+            wait_until(lambda before=before: station.counters.records > before + 3)
+            station.stop_line()
+            status = station.status()
+            assert status.records == status.triggers
+            assert status.parts_per_minute == 0.0
+    finally:
+        station.close()
+
+
+def test_a_region_that_does_not_fit_is_an_alarm_with_its_remedy(
+    tmp_path: Path, bundle: Path, board: SimulatedBoard
+) -> None:
+    """Every part is rejected, and the operator is told why; the reason is in the record, too."""
+    write_parts(tmp_path / "parts", 3)
+    values = config(tmp_path, bundle, board.port).model_dump(mode="json")
+    values["region"] = {"x": 600, "width": 640, "height": 480}
+    station = Station(StationConfig.model_validate(values))
+    station.open()
+    try:
+        station.start_line()
+        wait_until(lambda: station.finished)
+        alarm = next(alarm for alarm in station.alarms.active() if alarm.name == "FRAME_UNUSABLE")
+        assert "reaches out of a 64×48 frame" in alarm.values["detail"]
+    finally:
+        station.close()
+    reader = RecordReader(station.config.records.dir)
+    records = reader.find(limit=10)
+    reader.close()
+    assert {record.reason for record in records} <= {Reason.SYSTEM, Reason.LATE}
+    assert any("reaches out" in record.extra.get("failure", "") for record in records)
+
+
+def test_parts_closer_than_the_pulse_are_an_alarm(tmp_path: Path, bundle: Path, board: SimulatedBoard) -> None:
+    """A pulse that lasts into the next part may take a good neighbour along: somebody is told."""
+    write_parts(tmp_path / "parts", 4)
+    station = Station(config(tmp_path, bundle, board.port, ejector={"pulse_ms": 100}))
+    station.open()
+    try:
+        station.start_line()
+        wait_until(lambda: any(alarm.name == "PARTS_TOO_CLOSE" for alarm in station.alarms.active()))
+    finally:
+        station.close()
+
+
 def test_inspection_apart_from_the_line(tmp_path: Path, bundle: Path, board: SimulatedBoard) -> None:
     """One image in, verdict out: no part, no record, no pulse."""
     write_parts(tmp_path / "parts", 3)

@@ -1,0 +1,55 @@
+"""What a sound configuration names that is not there on this machine: found before the line is started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from inspection.api.address import check_address
+from inspection.config.sections import StationConfig
+from models.bundle import load_bundle
+from models.references import resolve_bundle
+
+
+def missing_here(config: StationConfig) -> list[str]:
+    """Return one sentence for each thing that `run` would refuse on this machine; nothing is opened for longer."""
+    checks: tuple[Callable[[StationConfig], None], ...] = (_address, _model, _recording, _port)
+    problems = []
+    for check in checks:
+        try:
+            check(config)
+        except Exception as error:
+            if not isinstance(getattr(error, "exit_code", None), int):
+                raise
+            problems.append(str(error))
+    return problems
+
+
+class _MissingError(Exception):
+    exit_code = 1
+
+
+def _address(config: StationConfig) -> None:
+    if config.api.enabled:
+        check_address(config.api.address)
+
+
+def _model(config: StationConfig) -> None:
+    load_bundle(resolve_bundle(config.model.bundle))
+
+
+def _recording(config: StationConfig) -> None:
+    path = config.camera.options.get("path")
+    if path is not None and not Path(str(path)).expanduser().exists():
+        raise _MissingError(
+            f"camera.path {path}: does not exist — a folder, a list or a video is needed — mend the path"
+        )
+
+
+def _port(config: StationConfig) -> None:
+    port = config.ejector.port
+    if port and not Path(port).exists():
+        raise _MissingError(
+            f"ejector.port {port}: does not exist — `lineward doctor` lists the ports that do — plug the board in, or "
+            "mend the path"
+        )
