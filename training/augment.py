@@ -21,18 +21,19 @@ import albumentations as A  # noqa: N812
 class Augmentation:
     """Random changes of uint8 (h, w, c); owned by the fitting, which seeds it for each epoch."""
 
-    def __init__(self, *, flips: bool) -> None:
+    def __init__(self, *, flips: bool, moves: bool) -> None:
         steps: list[Any] = [A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5)] if flips else []
-        steps += [
-            A.Affine(
-                scale=(0.95, 1.05),
-                translate_percent=(-0.03, 0.03),
-                rotate=(-4, 4),
-                border_mode=cv2.BORDER_REPLICATE,
-                p=0.7,
-            ),
-            A.RandomBrightnessContrast(brightness_limit=0.15, contrast_limit=0.15, p=0.7),
-        ]
+        if moves:
+            steps.append(
+                A.Affine(
+                    scale=(0.95, 1.05),
+                    translate_percent=(-0.03, 0.03),
+                    rotate=(-4, 4),
+                    border_mode=cv2.BORDER_REPLICATE,
+                    p=0.7,
+                )
+            )
+        steps.append(A.RandomBrightnessContrast(brightness_limit=0.15, contrast_limit=0.15, p=0.7))
         self._chain = A.Compose(steps, seed=0)
 
     def seed(self, seed: int) -> None:

@@ -41,6 +41,9 @@ def train(
         bool, typer.Option(help="Where no groups are stated, keep near duplicates together in the split.")
     ] = True,
     flips: Annotated[bool, typer.Option(help="Whether a mirrored part keeps its label.")] = True,
+    moves: Annotated[
+        bool, typer.Option(help="Whether a part that lies 3 % beside or 4° askew keeps its label.")
+    ] = True,
     name: Annotated[str | None, typer.Option(help="Name in the card; default from --out.")] = None,
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
     restart: Annotated[bool, typer.Option("--restart", help="Forget an unfinished run instead of going on.")] = False,
@@ -62,6 +65,7 @@ def train(
         seed=seed,
         find_groups=find_groups,
         flips=flips,
+        moves=moves,
         threads=threads,
         escape_target=escape_target,
     )

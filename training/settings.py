@@ -29,6 +29,7 @@ class TrainSettings(BaseModel):
     seed: int = Field(default=0, ge=0, lt=2**31)
     find_groups: bool = Field(default=True, description="look for photos of the same piece where no file states them")
     flips: bool = Field(default=True, description="mirrored parts are worth the same label")
+    moves: bool = Field(default=True, description="parts shifted by 3 %, turned by 4° or scaled by 5 % keep the label")
     threads: int = Field(default=2, ge=1, le=256)
     escape_target: float = Field(default=0.005, gt=0, lt=1)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import torch
 
 from datasets.synthetic import KINDS
+from models.errors import ModelError
 from training.deployed import Deployed
+from training.errors import TrainingError
 from training.fitting import Fitting, steps_per_epoch
 from training.network import Start, build_network
 from training.run import Target, train_model
@@ -20,9 +23,9 @@ from training.zoo_parts import TEST_SEEDS, TRAIN_SEEDS, VALIDATION_SEEDS, Pictur
 
 _CLOSE_UP_PX = 80
 CLOSE_UPS = TrainSettings(
-    backbone="compact", epochs=3, height=_CLOSE_UP_PX, width=_CLOSE_UP_PX, batch_size=64, lr=2e-3, flips=True
+    backbone="compact", epochs=8, height=_CLOSE_UP_PX, width=_CLOSE_UP_PX, batch_size=64, lr=2e-3, flips=True
 )
-WHOLE = TrainSettings(backbone="compact", epochs=4, height=240, width=320, batch_size=16, lr=5e-4, flips=False)
+WHOLE = TrainSettings(backbone="compact", epochs=6, height=240, width=320, batch_size=16, lr=5e-4, flips=False)
 
 
 def learn_close_ups(pictures: Pictures, screen: Screen) -> Start:
@@ -43,6 +46,15 @@ def learn_close_ups(pictures: Pictures, screen: Screen) -> Start:
 
 
 def main() -> None:
+    """Run from the command line; what a person can mend is one message, never a traceback."""
+    try:
+        make_zoo()
+    except (TrainingError, ModelError) as error:
+        print(f"training.zoo: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def make_zoo() -> None:
     """Render, train and write the bundle, replacing the one that is there."""
     parser = argparse.ArgumentParser(description="Train the demo's model on rendered parts.")
     parser.add_argument("--out", type=Path, required=True, help="the bundle's folder")
