@@ -15,7 +15,7 @@ def keep_freed_memory() -> None:
     """Tell glibc to reuse freed blocks of any size; elsewhere nothing is changed.
 
     Each step frees and asks again for activations of tens of megabytes. Fetching these from the kernel page by page
-    took about 40 % of a step of mobilenet_v2 at 224 pixels, 16 images, on 2 cores.
+    cost a third to a half of a step of mobilenet_v2 at 224 pixels, measured on a busy PC.
     """
     if not sys.platform.startswith("linux"):
         return
