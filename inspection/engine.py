@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
+import cv2
+
 from camera.frame import Pixels
 from inspection.config import StationConfig
 from inspection.control import BusyError
@@ -34,6 +36,7 @@ class Engine:
 
     def __init__(self, config: StationConfig, on_failure: Callable[[str], None]) -> None:
         inference = config.inference
+        cv2.setNumThreads(1)  # each worker prepares in its own thread; OpenCV's pool would only contend with them
         self.bundle: Bundle = load_bundle(resolve_bundle(config.model.bundle))
         card = self.bundle.card
         self.judge = Judge(

@@ -9,6 +9,7 @@ from dataclasses import replace
 from camera.errors import CameraError
 from camera.frame import Frame, Trigger
 from camera.interface import Camera
+from inspection.pipeline.frame_pool import FramePool
 from inspection.pipeline.tracker import PartInFlight, PartTracker
 
 
@@ -21,6 +22,7 @@ class Line:
     """
 
     _WAIT_S = 0.1
+    _POOL_FRAMES = 24
     _RETRY_S = (0.2, 0.5, 1.0, 2.0)
 
     def __init__(
@@ -44,6 +46,7 @@ class Line:
         self._offset = 0
         self._highest = 0
         self._last_frame: Frame | None = None
+        self._pool = FramePool(self._POOL_FRAMES)
         self._stopping = threading.Event()
         self._lost = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -79,7 +82,7 @@ class Line:
                 if self.camera.waits_for_host and not self._wait_for_room(self._WAIT_S):
                     continue
                 try:
-                    frame = self.camera.grab(None, self._WAIT_S)
+                    frame = self._grab()
                 except CameraError as error:
                     self._recover(error)
                     continue
@@ -87,6 +90,15 @@ class Line:
                     self._take(frame)
         except Exception as error:  # noqa: BLE001 - the thread's edge: the station is told and stops passing parts
             self._on_failure(f"{type(error).__name__}: {error}")
+
+    def _grab(self) -> Frame | None:
+        try:
+            frame = self.camera.grab(self._pool.free_buffer(), self._WAIT_S)
+        except ValueError:  # a frame larger than those before
+            frame = self.camera.grab(None, self._WAIT_S)
+        if frame is not None:
+            self._pool.learn(frame.pixels)
+        return frame
 
     def _trigger_loop(self) -> None:
         try:

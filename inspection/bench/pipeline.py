@@ -168,8 +168,8 @@ def running(config: StationConfig, on_records: Callable[[list[StoredRecord]], No
         station.close()
 
 
-def _collect(config: StationConfig, count: int, limit_s: float) -> list[StoredRecord]:
-    """Run a station until `count` records are durable (or the limit), and return them."""
+def _collect(config: StationConfig, count: int, limit_s: float) -> tuple[list[StoredRecord], int]:
+    """Run a station until `count` records are durable (or the limit); return all that it leaves, and that moment."""
     records: list[StoredRecord] = []
     enough = threading.Event()
 
@@ -180,22 +180,27 @@ def _collect(config: StationConfig, count: int, limit_s: float) -> list[StoredRe
 
     with running(config, take):
         enough.wait(limit_s)
-    return records
+        enough_host_ns = time.monotonic_ns()
+    return records, enough_host_ns
 
 
 def _station_rate(setting: Setting, frames: Path, records_dir: Path, parts: float) -> float:
-    """Return parts a second through the whole station, from the first tenth of its parts to the last."""
+    """Return parts a second through the whole station, without the first tenth and what the shutdown still scores.
+
+    Rejected parts are recorded when they have been at the ejector, seconds after they were scored: all records that
+    the run leaves are looked at, and counted by when they were scored.
+    """
     count = max(60, round(parts))
-    records = _collect(station_config(setting, frames, records_dir, 0), count, limit_s=120.0)[:count]
+    records, enough_host_ns = _collect(station_config(setting, frames, records_dir, 0), count, limit_s=120.0)
     moments = sorted(record.scored_host_ns for record in records if record.scored_host_ns)
-    steady = moments[len(moments) // 10 :]
+    steady = [moment for moment in moments[count // 10 :] if moment <= enough_host_ns]
     return (len(steady) - 1) / ((steady[-1] - steady[0]) * 1e-9)
 
 
 def _latency(setting: Setting, frames: Path, records_dir: Path, rate_hz: float, seconds: float) -> dict[str, Any]:
     """Return trigger-to-verdict percentiles of parts that come at a given rate, in milliseconds."""
     count = max(100, round(rate_hz * seconds * 2))
-    records = _collect(station_config(setting, frames, records_dir, rate_hz), count, limit_s=count / rate_hz + 60.0)
+    records, _ = _collect(station_config(setting, frames, records_dir, rate_hz), count, limit_s=count / rate_hz + 60.0)
     return summary_ms(records) | {"parts_per_s": round(rate_hz, 1)}
 
 
