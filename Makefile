@@ -7,12 +7,12 @@ BIN   := $(VENV)/bin
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo:  ## the simulated line: page, API and reject pulses (first time about 1 min and 0.7 GB, then seconds)
+demo:  ## the simulated line: page, API and reject pulses (first time about 1 min and 0.5 GB, then seconds)
 	@scripts/set-up runtime "the simulated line (Ctrl-C ends it)"
 	@$(BIN)/lineward demo
 
-test:  ## everything that CI checks (first time about 4 min and 6 GB for PyTorch, then about 10 min of tests)
-	@scripts/set-up dev "all checks and tests (about 10 min on 2 cores)"
+test:  ## everything that CI checks (about 7 min on 2 cores; the first time 3 min and 6 GB more, for PyTorch)
+	@scripts/set-up dev "all checks and tests (about 7 min on 2 cores)"
 	@scripts/system-packages
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest -m "not soak"
@@ -29,8 +29,8 @@ soak:  ## the long tests (about an hour)
 	@scripts/system-packages
 	@$(BIN)/python -m pytest -m soak --timeout 7200
 
-zoo:  ## train the demo's model on rendered parts (about 5 min on 2 cores)
-	@scripts/set-up dev "training of the demo model (about 5 min on 2 cores)"
+zoo:  ## train the demo's model on rendered parts (about 8 min on 2 cores)
+	@scripts/set-up dev "training of the demo model (about 8 min on 2 cores)"
 	@$(BIN)/python -m training.zoo --out models/zoo/parts
 
 proto:  ## generate the API's stubs from proto/
