@@ -44,6 +44,8 @@ class EjectorAction(StrEnum):
     FIRED_LATE = "FIRED_LATE"  # the pulse was written outside the part's window: a fault
     FAILED = "FAILED"  # the pulse could not be written (port gone): take the part off by hand
     UNCONFIRMED = "UNCONFIRMED"  # the station ended before the ejector could report
+    REMOVED = "REMOVED"  # the part was not there when its turn came: taken off the belt by hand
+    NOT_SEEN = "NOT_SEEN"  # the reject fired, but the sensor behind the ejector saw no part: jammed or missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Actuation:
     by_default: bool  # True when no verdict had arrived by the deadline
     written_host_ns: int | None
     lateness_us: int | None  # written − due
+    due_host_ns: int | None = None  # when the ejector held the part to be due; None where only the station knows
 
 
 @dataclass(slots=True)

@@ -106,6 +106,10 @@ class _EjectorActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ejector
     EJECTOR_ACTION_FIRED_LATE: _EjectorAction.ValueType  # 3
     EJECTOR_ACTION_FAILED: _EjectorAction.ValueType  # 4
     EJECTOR_ACTION_UNCONFIRMED: _EjectorAction.ValueType  # 5
+    EJECTOR_ACTION_REMOVED: _EjectorAction.ValueType  # 6
+    """The part was not there when its turn came: taken off the belt by hand."""
+    EJECTOR_ACTION_NOT_SEEN: _EjectorAction.ValueType  # 7
+    """The reject fired, but the sensor behind the ejector saw no part."""
 
 class EjectorAction(_EjectorAction, metaclass=_EjectorActionEnumTypeWrapper):
     """What the ejector did for a part."""
@@ -116,6 +120,10 @@ EJECTOR_ACTION_FIRED: EjectorAction.ValueType  # 2
 EJECTOR_ACTION_FIRED_LATE: EjectorAction.ValueType  # 3
 EJECTOR_ACTION_FAILED: EjectorAction.ValueType  # 4
 EJECTOR_ACTION_UNCONFIRMED: EjectorAction.ValueType  # 5
+EJECTOR_ACTION_REMOVED: EjectorAction.ValueType  # 6
+"""The part was not there when its turn came: taken off the belt by hand."""
+EJECTOR_ACTION_NOT_SEEN: EjectorAction.ValueType  # 7
+"""The reject fired, but the sensor behind the ejector saw no part."""
 Global___EjectorAction: _TypeAlias = EjectorAction  # noqa: Y015
 
 class _State:
