@@ -13,7 +13,7 @@ from inspection.config import StationConfig
 from inspection.control import BusyError
 from inspection.part import Decision
 from inspection.pipeline.batch_queue import BatchQueue, Job
-from inspection.pipeline.decide import Judge, not_decidable
+from inspection.pipeline.decide import Judge
 from inspection.pipeline.prepare import Slots
 from inspection.pipeline.times import ExecutionTimes
 from inspection.pipeline.worker import Worker
@@ -99,8 +99,3 @@ class Engine:
         for worker in self.workers:
             worker.stop(timeout_s=2.0)
         self.queue.drain()
-
-
-def unscored(job: Job) -> Decision:
-    """Return the decision about a job that came back without scores."""
-    return not_decidable(job.failure_reason)

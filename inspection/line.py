@@ -1,4 +1,4 @@
-"""The camera's two threads: triggers give birth to parts, frames find them."""
+"""The first camera's two threads: triggers give birth to parts, frames find them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from dataclasses import replace
 from camera.errors import CameraError
 from camera.frame import Frame, Trigger
 from camera.interface import Camera
+from inspection.flow import PartFlow
 from inspection.pipeline.frame_pool import FramePool
-from inspection.pipeline.tracker import PartInFlight, PartTracker
 
 
 class Line:
     """Drives one camera for the station: opens it, follows its triggers and frames, opens it again when it was lost.
 
     Owned by the station. A part's number is the trigger's number of the device plus an offset that grows with each
-    reopening, so that no number comes twice. `on_matched` gets each part with its frame. A source that waits for the
-    host is asked for a frame only when `wait_for_room` says that the queue has room; a real camera never waits.
+    reopening, so that no number comes twice. A source that waits for the host is asked for a frame only when
+    `wait_for_room` says that the queue has room; a real camera never waits. frames_per_part: how many exposures of
+    each part the camera makes, one after the other: they are the views 0 … frames_per_part − 1.
     """
 
     _WAIT_S = 0.1
@@ -28,8 +29,8 @@ class Line:
     def __init__(
         self,
         camera: Camera,
-        tracker: PartTracker,
-        on_matched: Callable[[PartInFlight, Frame], None],
+        flow: PartFlow,
+        frames_per_part: int,
         wait_for_room: Callable[[float], bool],
         on_lost: Callable[[str], None],
         on_recovered: Callable[[], None],
@@ -37,8 +38,8 @@ class Line:
     ) -> None:
         self.camera = camera
         self.reopened = 0
-        self._tracker = tracker
-        self._on_matched = on_matched
+        self._flow = flow
+        self._frames_per_part = frames_per_part
         self._wait_for_room = wait_for_room
         self._on_lost = on_lost
         self._on_recovered = on_recovered
@@ -116,28 +117,38 @@ class Line:
     def _born(self, trigger: Trigger) -> None:
         number = trigger.number + self._offset
         self._highest = max(self._highest, number)
-        early = self._tracker.on_trigger(replace(trigger, number=number), self.camera.truth(trigger.number))
-        if early is not None:
-            self._on_matched(*early)
+        self._flow.on_trigger(replace(trigger, number=number), self.camera.truth(trigger.number))
 
     def _take(self, frame: Frame) -> None:
-        number = frame.counter + self._offset
         if not self.camera.reports_triggers:
             self._infer_triggers(frame)
         if frame.lost_before:
-            self._tracker.on_frames_lost(number - frame.lost_before, number - 1)
-        part = self._tracker.on_frame(number, frame)
-        if part is not None:
-            self._on_matched(part, frame)
+            self._lost_frames(frame.counter - frame.lost_before, frame.counter - 1)
+        number, view = self._part_of(frame.counter)
+        self._flow.on_frame(number, frame, view)
         self._last_frame = frame
 
+    def _lost_frames(self, first: int, last: int) -> None:
+        if self._frames_per_part == 1:
+            self._flow.on_frames_lost(first + self._offset, last + self._offset)
+            return
+        for counter in range(first, last + 1):
+            number, view = self._part_of(counter)
+            self._flow.on_frames_lost(number, number, view)
+
+    def _part_of(self, counter: int) -> tuple[int, int]:
+        """Return the part's number and the view that an exposure belongs to."""
+        part, view = divmod(counter - 1, self._frames_per_part)
+        return part + 1 + self._offset, view
+
     def _infer_triggers(self, frame: Frame) -> None:
-        """Take the counter for the trigger: one part per count, lost frames spread evenly since the last frame."""
-        count = frame.lost_before + 1
+        """Take the counter for the trigger: parts begun since the last frame, spread evenly over the time between."""
+        part = self._part_of(frame.counter)[0]
         since_host_ns = frame.received_host_ns if self._last_frame is None else self._last_frame.received_host_ns
-        step_ns = (frame.received_host_ns - since_host_ns) // count
-        for place in range(1, count + 1):
-            self._born(Trigger(frame.counter - count + place, since_host_ns + place * step_ns))
+        first = max(self._highest, self._part_of(frame.counter - frame.lost_before)[0] - 1) + 1
+        step_ns = (frame.received_host_ns - since_host_ns) // max(1, part - first + 1)
+        for place, number in enumerate(range(first, part + 1), 1):
+            self._born(Trigger(number - self._offset, since_host_ns + place * step_ns))
 
     def _recover(self, error: CameraError) -> None:
         """Close and open the camera until it works again or the line is stopped."""

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 from camera.backends import BACKENDS, make_camera
-from camera.frame import Frame
 from inspection.alarm_board import AlarmBoard
 from inspection.config import StationConfig, config_digest
 from inspection.control import Preview, State, StateError, StationStatus
-from inspection.ejector.interface import EjectorHealth
 from inspection.ejector.options import make_ejector
-from inspection.engine import Engine, unscored
+from inspection.engine import Engine
 from inspection.errors import ConfigError
+from inspection.flow import FlowSettings, PartFlow
 from inspection.line import Line
 from inspection.memory import Memory
-from inspection.part import Decision, EjectorAction, PartResult, Reason
-from inspection.pipeline.batch_queue import Job
-from inspection.pipeline.decide import not_decidable
-from inspection.pipeline.tracker import PartInFlight, PartTracker
+from inspection.part import Decision
 from inspection.preview import PreviewSlot
-from inspection.records.errors import JournalError
 from inspection.records.record import StoredRecord
 from inspection.run_counters import RunCounters
 from inspection.simulation.scene import SyntheticScene
 from inspection.status import station_status
+from inspection.tracking.fusion import Fusion
+from inspection.tracking.tracker import PartTracker
 
 
 class Station:
@@ -38,8 +36,6 @@ class Station:
     """
 
     _TICK_S = 0.05
-    _TRANSIENT_S = 15.0
-    _LATE_IN_A_ROW = 3
     _DISK_S = 10.0
 
     def __init__(self, config: StationConfig) -> None:
@@ -52,7 +48,6 @@ class Station:
         self._closed = threading.Event()
         self._wants_to_run = False
         self._look_at_disk_host_ns = 0
-        self._last_due_host_ns = 0
         self._commands = threading.Lock()
         self.opened_host_ns = time.monotonic_ns()
 
@@ -63,7 +58,7 @@ class Station:
         config = self.config
         self.ejector = make_ejector(config.ejector)
         try:
-            geometry = config.geometry.geometry(self.ejector.lead_ns)
+            self._geometry = config.geometry.geometry(config.ejector, self.ejector.lead_ns)
         except ValueError as error:
             raise ConfigError(f"geometry: {error}") from None
         self.engine = Engine(config, lambda text: self._raise("MODEL_FAILED", detail=text))
@@ -76,10 +71,8 @@ class Station:
                 on_trouble=lambda text: self._tell("RECORDS_TROUBLE", text),
                 on_image_trouble=lambda text: self._tell("IMAGES_GIVEN_UP", text),
             )
-            self.tracker = PartTracker(
-                self.memory.run, geometry, self.ejector, self._may_pass, self._on_born, self._on_finished
-            )
-            self.ejector.open(self.tracker.on_actuation, self._on_ejector_health)
+            self.flow = self._make_flow()
+            self.ejector.open(self.flow.on_actuation, self.flow.on_ejector_health)
             camera = make_camera(config.camera.backend, config.camera.name, config.camera.options, scene=self._scene())
             camera.open()
         except BaseException:
@@ -87,8 +80,8 @@ class Station:
             raise
         self.line = Line(
             camera,
-            self.tracker,
-            self._on_matched,
+            self.flow,
+            config.camera.frames,
             self.engine.queue.wait_for_room,
             on_lost=lambda text: self._raise("CAMERA_LOST", detail=text),
             on_recovered=lambda: self._clear("CAMERA_LOST"),
@@ -115,6 +108,7 @@ class Station:
             self.stop_line()
         self._closed.set()
         if self._is_open:
+            self.flow.shut()
             self._supervisor.join(2.0)
             self.line.camera.close()
         for part in ("ejector", "engine", "memory"):
@@ -183,53 +177,39 @@ class Station:
         """How many parts have triggered in this run."""
         return self.tracker.counters.triggers
 
-    # ------------------------------------------------- the way of one part
-
-    def _may_pass(self) -> bool:
-        return not self.alarms.blocking and not self._closed.is_set()
-
-    def _on_born(self, part: PartInFlight) -> None:
-        try:
-            self.memory.born(part)
-        except JournalError as error:
-            self._raise("RECORDS_TROUBLE", for_s=self._TRANSIENT_S, detail=error)
-        gap_ms = (part.due_host_ns - self._last_due_host_ns) * 1e-6
-        self._last_due_host_ns = part.due_host_ns
-        if gap_ms < self.config.ejector.pulse_ms:
-            pulse_ms = f"{self.config.ejector.pulse_ms:g}"
-            self._raise("PARTS_TOO_CLOSE", for_s=self._TRANSIENT_S, gap_ms=f"{gap_ms:.0f}", pulse_ms=pulse_ms)
-
-    def _on_matched(self, part: PartInFlight, frame: Frame) -> None:
-        job = Job(frame.pixels, part.deadline_host_ns, self._on_scored, token=part)
-        if not self.engine.submit(job):
-            self.tracker.decided(part, not_decidable(Reason.LATE))
-
-    def _on_scored(self, job: Job, raw: Any) -> None:
-        part: PartInFlight = job.token
-        part.stages.batch_host_ns = job.batch_host_ns
-        part.stages.scored_host_ns = time.monotonic_ns()
-        if raw is None and job.failure_reason is Reason.SYSTEM:
-            part.note = job.failure
-            self._raise("FRAME_UNUSABLE", for_s=self._TRANSIENT_S, part=part.number, detail=job.failure)
-        self.tracker.decided(part, unscored(job) if raw is None else self.engine.judge.decide(raw))
-
-    def _on_finished(self, result: PartResult) -> None:
-        self.previews.offer(result)
-        if not self.memory.submit(result):
-            self._raise("RECORDS_TROUBLE", for_s=self._TRANSIENT_S, detail="the recorder's queue is full")
+    def _make_flow(self) -> PartFlow:
+        config = self.config
+        weights = [camera.weight for camera in config.cameras for _ in range(camera.frames)]
+        judges = [
+            self.engine.judge if camera.threshold is None else replace(self.engine.judge, threshold=camera.threshold)
+            for camera in config.cameras
+            for _ in range(camera.frames)
+        ]
+        return PartFlow(
+            FlowSettings(
+                self._geometry,
+                Fusion(config.fusion.rule, tuple(weights), config.fusion.threshold),
+                judges,
+                config.ejector.pulse_ms,
+            ),
+            now=time.monotonic_ns,
+            motion=config.geometry.motion(),
+            ejector=self.ejector,
+            submit=self.engine.submit,
+            memory=self.memory,
+            alarms=self.alarms,
+            counters=self.counters,
+            offer=self.previews.offer,
+        )
 
     def _on_durable(self, records: list[StoredRecord]) -> None:
-        self.counters.add(records)
+        self.flow.on_durable(records)
         self.previews.durable(records)
-        for record in records:
-            if record.reason == Reason.NO_IMAGE:
-                self._raise("NO_IMAGE", for_s=self._TRANSIENT_S, part=record.part)
-            if record.ejector_action == EjectorAction.FAILED:
-                self._raise("EJECTOR_PULSE_FAILED", for_s=self._TRANSIENT_S, part=record.part)
-            elif record.ejector_action == EjectorAction.FIRED_LATE:
-                self._raise("WRONG_PULSE", for_s=self._TRANSIENT_S, part=record.part)
-        if self.counters.late_in_a_row >= self._LATE_IN_A_ROW:
-            self._raise("LATE_VERDICTS", for_s=self._TRANSIENT_S, count=self.counters.late_in_a_row)
+
+    @property
+    def tracker(self) -> PartTracker:
+        """The parts in flight."""
+        return self.flow.tracker
 
     # ------------------------------------------------------ faults and life
 
@@ -238,12 +218,6 @@ class Station:
 
     def _clear(self, name: str) -> None:
         self.alarms.clear(name)
-
-    def _on_ejector_health(self, health: EjectorHealth) -> None:
-        if health.connected:
-            self._clear("EJECTOR_LOST")
-        else:
-            self._raise("EJECTOR_LOST", port=health.port, detail=health.detail)
 
     def _tell(self, name: str, detail: str) -> None:
         """Raise an alarm with its detail, or clear it when there is none."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from camera.backends import options_model
 from inspection.ejector.options import EjectorOptions
+from inspection.motion import ClockMotion, EncoderMotion, Motion
 from inspection.pipeline.prepare import Region
-from inspection.pipeline.tracker import Geometry
 from inspection.records.options import RecordsOptions
+from inspection.tracking.fusion import FusionRule
+from inspection.tracking.geometry import Geometry
 
 _Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.-]+$")]
 
@@ -28,17 +32,33 @@ class StationSection(Section):
 
 
 class CameraSection(Section):
-    """[camera]: the backend, and whatever options this backend has."""
+    """[camera], or [[camera]] for each of several: the backend, whatever options it has, and where it looks.
+
+    The first camera sees each part first, and gives the triggers unless [trigger] says otherwise.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
     backend: str = Field(description="simulated or replay; `lineward cameras list` shows them")
     name: _Name = Field("top", description="names the camera in records")
+    frames: int = Field(1, ge=1, le=8, description="frames of each part, one after the other: each is a view")
+    position_mm: float = Field(0.0, ge=0, le=100_000, description="from the photo-eye to where this camera looks")
+    threshold: float | None = Field(None, ge=0, le=1, description="of this camera's views; absent: [model].threshold")
+    weight: float = Field(1.0, gt=0, le=1000, description="of this camera's views, where [fusion] is weighted")
 
     @property
     def options(self) -> dict[str, Any]:
-        """The backend's options as written in the file."""
-        return dict(self.model_extra or {})
+        """The backend's options as written in the file, and what else of the section it wants to know."""
+        known = options_model(self.backend).model_fields
+        place = {"position_mm": self.position_mm} if self.position_mm and "position_mm" in known else {}
+        return {**(self.model_extra or {}), **place}
+
+
+class FusionSection(Section):
+    """[fusion]: how several views become one verdict. A view that is missing rejects the part in any case."""
+
+    rule: FusionRule = Field(FusionRule.ANY, description="any view that is NOT_OK rejects, or weighted mean of scores")
+    threshold: float = Field(0.5, ge=0, le=1, description="of the weighted mean")
 
 
 class ModelSection(Section):
@@ -67,9 +87,20 @@ class GeometrySection(Section):
     """[geometry]: how a part gets from the camera to the ejector."""
 
     camera_to_ejector_mm: float | None = Field(None, gt=0, le=100_000)
-    belt_speed_mm_s: float | None = Field(None, gt=0, le=20_000)
+    belt_speed_mm_s: float | None = Field(
+        None, gt=0, le=20_000, description="speed of the belt; where an encoder follows it, its highest"
+    )
     travel_time_s: float | None = Field(None, gt=0, le=600, description="instead of distance and speed")
+    encoder_counts_per_mm: float | None = Field(
+        None, gt=0, le=100_000, description="the belt is followed by an encoder; absent: its speed is constant"
+    )
     margin_ms: float = Field(5.0, ge=0, le=10_000, description="kept free between the deadline and the reject command")
+    separation_ms: float | None = Field(
+        None,
+        ge=0,
+        le=10_000,
+        description="parts closer than this share one fate, as a reject takes both; absent: pulse and window; 0: never",
+    )
 
     @model_validator(mode="after")
     def _one_way_to_say_it(self) -> Self:
@@ -77,26 +108,46 @@ class GeometrySection(Section):
         some_distance = self.camera_to_ejector_mm is not None or self.belt_speed_mm_s is not None
         if by_distance == (self.travel_time_s is not None) or (some_distance and not by_distance):
             raise ValueError("give camera_to_ejector_mm and belt_speed_mm_s, or travel_time_s, and not both")
+        if self.encoder_counts_per_mm is not None and not by_distance:
+            raise ValueError("encoder_counts_per_mm needs camera_to_ejector_mm and belt_speed_mm_s, its highest speed")
         return self
 
     @property
     def travel_s(self) -> float:
-        """Seconds from the photo-eye to the ejector."""
+        """Seconds from the photo-eye to the ejector; where an encoder follows the belt, the shortest."""
         if self.travel_time_s is not None:
             return self.travel_time_s
         assert self.camera_to_ejector_mm is not None
         assert self.belt_speed_mm_s is not None
         return self.camera_to_ejector_mm / self.belt_speed_mm_s
 
-    def geometry(self, ejector_lead_ns: int) -> Geometry:
-        """Return travel and lead in nanoseconds. Raises ValueError when no time is left to decide."""
+    def motion(self) -> Motion:
+        """Return a belt that the clock follows, or one that an encoder does."""
+        return ClockMotion() if self.encoder_counts_per_mm is None else EncoderMotion()
+
+    def length(self, seconds: float) -> int:
+        """Return what the belt moves in a time at its (highest) speed, as a length of its motion: ns or counts."""
+        if self.encoder_counts_per_mm is None:
+            return round(seconds * 1e9)
+        assert self.belt_speed_mm_s is not None
+        return round(seconds * self.belt_speed_mm_s * self.encoder_counts_per_mm)
+
+    def geometry(self, ejector: EjectorOptions, ejector_lead_ns: int) -> Geometry:
+        """Return the lengths that the tracker goes by. Raises ValueError when no time is left to decide."""
         lead_ms = ejector_lead_ns * 1e-6 + self.margin_ms
         if self.travel_s * 1e3 <= lead_ms:
             raise ValueError(
                 f"a part is at the ejector after {self.travel_s * 1e3:.0f} ms, but the ejector needs its verdict "
                 f"{lead_ms:.0f} ms earlier; move the ejector away from the camera, or slow the belt down"
             )
-        return Geometry(round(self.travel_s * 1e9), round(lead_ms * 1e6))
+        behind_ms = ejector.pulse_ms + ejector.window_ms if self.separation_ms is None else self.separation_ms
+        ahead_ms = min(ejector.window_ms, behind_ms)
+        return Geometry(
+            travel=self.length(self.travel_s),
+            lead_ns=round(lead_ms * 1e6),
+            takes_behind=self.length(behind_ms * 1e-3),
+            takes_ahead=self.length(ahead_ms * 1e-3),
+        )
 
 
 class InferenceSection(Section):
@@ -135,11 +186,21 @@ class SimulationSection(Section):
     defect_rate: float = Field(0.1, ge=0, le=1, description="share of parts with a defect")
 
 
+def _listed(cameras: Any) -> Any:
+    """Take a single [camera] table for a list of one."""
+    return [cameras] if isinstance(cameras, Mapping | CameraSection) else cameras
+
+
 class StationConfig(Section):
     """One station: everything that it needs to know."""
 
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True)
+
     station: StationSection = StationSection()
-    camera: CameraSection
+    cameras: Annotated[tuple[CameraSection, ...], BeforeValidator(_listed)] = Field(
+        alias="camera", min_length=1, max_length=8
+    )
+    fusion: FusionSection = FusionSection()
     model: ModelSection = ModelSection()
     region: RegionSection | None = None
     geometry: GeometrySection
@@ -149,3 +210,15 @@ class StationConfig(Section):
     api: ApiSection = ApiSection()
     page: PageSection = PageSection()
     simulation: SimulationSection = SimulationSection()
+
+    @model_validator(mode="after")
+    def _cameras_have_names(self) -> Self:
+        names = [camera.name for camera in self.cameras]
+        if len(set(names)) < len(names):
+            raise ValueError(f"cameras are named {', '.join(names)}; give each a name of its own")
+        return self
+
+    @property
+    def camera(self) -> CameraSection:
+        """The first camera: the one that sees each part first."""
+        return self.cameras[0]

@@ -1,0 +1,60 @@
+"""The story of a finished part, as it goes to the recorder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inspection.part import Actuation, PartResult
+from inspection.tracking.part import PartInFlight
+
+
+def part_result(
+    run: str, part: PartInFlight, actuation: Actuation, due_host_ns: int, deadline_host_ns: int
+) -> PartResult:
+    """Return the result of an ended part; its frame is the one of the view that decided, or of the first that came."""
+    assert part.decision is not None
+    frame = part.views[part.shown].frame or next((view.frame for view in part.views if view.frame is not None), None)
+    return PartResult(
+        run=run,
+        part=part.number,
+        decision=part.decision,
+        actuation=actuation,
+        stages=part.stages,
+        due_host_ns=due_host_ns,
+        deadline_host_ns=deadline_host_ns,
+        frame_counter=None if frame is None else frame.counter,
+        device_ns=None if frame is None else frame.device_ns,
+        lost_before=0 if frame is None else frame.lost_before,
+        pixel_format="" if frame is None else frame.pixel_format,
+        pixels=None if frame is None else frame.pixels,
+        truth=part.truth,
+        extra=_extra(part),
+    )
+
+
+def _extra(part: PartInFlight) -> dict[str, Any]:
+    extra = dict(part.extra)
+    if part.note:
+        extra["failure"] = part.note
+    if len(part.views) > 1:
+        extra["views"] = [_view(part, index) for index in range(len(part.views))]
+        extra["view"] = part.shown
+    return extra
+
+
+def _view(part: PartInFlight, index: int) -> dict[str, Any]:
+    """Return what an auditor needs to know of one view: which frame it was, and what was found on it."""
+    view = part.views[index]
+    frame, decision = view.frame, view.decision
+    story: dict[str, Any] = {"missing": frame is None}
+    if frame is not None:
+        story |= {"camera": frame.camera, "frame_counter": frame.counter, "device_ns": frame.device_ns}
+    if decision is not None:
+        story |= {
+            "evaluation": decision.evaluation.value,
+            "reason": decision.reason.value,
+            "score": decision.score,
+            "threshold": decision.threshold,
+            "raw_scores": list(decision.raw_scores),
+        }
+    return story
