@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from inspection.part import Actuation, PartResult
-from inspection.tracking.part import PartInFlight
+from inspection.tracking.part import PartInFlight, View
+from inspection.tracking.sheet import Place, Sheet, places
 
 
 def part_result(
@@ -26,10 +27,16 @@ def part_result(
         device_ns=None if frame is None else frame.device_ns,
         lost_before=0 if frame is None else frame.lost_before,
         pixel_format="" if frame is None else frame.pixel_format,
-        pixels=None if frame is None else frame.pixels,
+        pixels=_pixels(part),
         truth=part.truth,
         extra=_extra(part),
     )
+
+
+def _pixels(part: PartInFlight) -> Any:
+    """Return the picture of the part: its frame's, or those of all views that came, side by side."""
+    pictures = tuple(view.frame.pixels for view in part.views if view.frame is not None)
+    return Sheet(pictures) if len(pictures) > 1 else pictures[0] if pictures else None
 
 
 def _extra(part: PartInFlight) -> dict[str, Any]:
@@ -37,19 +44,21 @@ def _extra(part: PartInFlight) -> dict[str, Any]:
     if part.note:
         extra["failure"] = part.note
     if len(part.views) > 1:
-        extra["views"] = [_view(part, index) for index in range(len(part.views))]
+        frames = [view.frame for view in part.views if view.frame is not None]
+        boxes = iter(places([frame.pixels.shape for frame in frames]))
+        extra["views"] = [_view(view, None if view.frame is None else next(boxes)) for view in part.views]
         extra["view"] = part.shown
     return extra
 
 
-def _view(part: PartInFlight, index: int) -> dict[str, Any]:
-    """Return what an auditor needs to know of one view: which frame it was, and what was found on it."""
-    view = part.views[index]
-    frame, decision = view.frame, view.decision
-    story: dict[str, Any] = {"missing": frame is None}
-    if frame is not None:
-        story |= {"camera": frame.camera, "frame_counter": frame.counter, "device_ns": frame.device_ns}
-    if decision is not None:
+def _view(view: View, place: Place | None) -> dict[str, Any]:
+    """Return what an auditor needs to know of one view: which frame it was, where its picture is, what was found."""
+    story: dict[str, Any] = {"missing": view.frame is None}
+    if view.frame is not None:
+        frame = view.frame
+        story |= {"camera": frame.camera, "frame_counter": frame.counter, "device_ns": frame.device_ns, "place": place}
+    if view.decision is not None:
+        decision = view.decision
         story |= {
             "evaluation": decision.evaluation.value,
             "reason": decision.reason.value,

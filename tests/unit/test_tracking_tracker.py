@@ -296,6 +296,7 @@ def test_a_view_that_is_known_to_be_lost_decides_at_once() -> None:
     bench.ejector.due(1)
     assert bench.result()[1] is Reason.MISSING_VIEW
     assert [view["missing"] for view in bench.results[0].extra["views"]] == [False, True]
+    assert bench.results[0].extra["views"][0]["place"] == (0, 0, 4, 4)
 
 
 # ---------------------------------------------------------------------------------------------------- neighbours
