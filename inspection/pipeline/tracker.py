@@ -105,7 +105,7 @@ class PartTracker:
             if frame is not None:
                 self._attach(part, frame)
         self.born(part)
-        self.ejector.expect(part.number, part.due_host_ns, part.deadline_host_ns)
+        self.ejector.expect(part.number, part.due_host_ns)
         return None if frame is None else (part, frame)
 
     def _take_early(self, number: int) -> Frame | None:

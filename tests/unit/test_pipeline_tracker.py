@@ -27,11 +27,20 @@ class ManualEjector(Ejector):
     def __init__(self) -> None:
         self.armed: dict[int, Verdict | None] = {}
 
-    def open(self, on_actuation: Callable[[Actuation], None], on_health: Callable[[EjectorHealth], None]) -> None:
+    lead_ns = 0
+
+    def open(
+        self,
+        on_actuation: Callable[[Actuation], None],
+        on_health: Callable[[EjectorHealth], None],
+        on_trigger: object = None,
+    ) -> None:
         self.report = on_actuation
 
-    def expect(self, part: int, due_host_ns: int, deadline_host_ns: int) -> None:
+    def expect(self, part: int, due: int) -> None:
         self.armed[part] = None
+
+    def moved(self, host_ns: int, position: int) -> None: ...
 
     def decide(self, part: int, verdict: Verdict) -> None:
         if self.armed.get(part, Verdict.PASS) is None:
