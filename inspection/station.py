@@ -56,7 +56,7 @@ class Station:
     def open(self) -> None:
         """Bring everything up: records, model, ejector, camera. Raises the error of whatever cannot come up."""
         config = self.config
-        self.ejector = make_ejector(config.ejector)
+        self.ejector = make_ejector(config.ejector, margin_ms=config.geometry.margin_ms)
         try:
             self._geometry = config.geometry.geometry(config.ejector, self.ejector.lead_ns)
         except ValueError as error:
@@ -88,7 +88,7 @@ class Station:
             on_failure=lambda text: self._raise("STATION_FAILED", detail=text),
         )
         self.counters.reset(self.memory.run)
-        if config.ejector.heartbeat_channel is None:
+        if config.ejector.broken_promises():
             self._raise("NO_HEARTBEAT_WIRED")
         self._is_open = True
         self._supervisor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)

@@ -110,6 +110,8 @@ class _EjectorActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ejector
     """The part was not there when its turn came: taken off the belt by hand."""
     EJECTOR_ACTION_NOT_SEEN: _EjectorAction.ValueType  # 7
     """The reject fired, but the sensor behind the ejector saw no part."""
+    EJECTOR_ACTION_DIVERTED: _EjectorAction.ValueType  # 8
+    """The gate took the part by itself: it was given no release pulse (positive release)."""
 
 class EjectorAction(_EjectorAction, metaclass=_EjectorActionEnumTypeWrapper):
     """What the ejector did for a part."""
@@ -124,6 +126,8 @@ EJECTOR_ACTION_REMOVED: EjectorAction.ValueType  # 6
 """The part was not there when its turn came: taken off the belt by hand."""
 EJECTOR_ACTION_NOT_SEEN: EjectorAction.ValueType  # 7
 """The reject fired, but the sensor behind the ejector saw no part."""
+EJECTOR_ACTION_DIVERTED: EjectorAction.ValueType  # 8
+"""The gate took the part by itself: it was given no release pulse (positive release)."""
 Global___EjectorAction: _TypeAlias = EjectorAction  # noqa: Y015
 
 class _State:
