@@ -9,6 +9,7 @@ from typing import Any
 
 from camera.backends import BACKENDS, make_camera
 from inspection.alarm_board import AlarmBoard
+from inspection.camera_loop import CameraEvents
 from inspection.config import StationConfig, config_digest
 from inspection.control import Preview, State, StateError, StationStatus
 from inspection.ejector.options import make_ejector
@@ -83,9 +84,11 @@ class Station:
             self.flow,
             config.camera.frames,
             self.engine.queue.wait_for_room,
-            on_lost=lambda text: self._raise("CAMERA_LOST", detail=text),
-            on_recovered=lambda: self._clear("CAMERA_LOST"),
-            on_failure=lambda text: self._raise("STATION_FAILED", detail=text),
+            CameraEvents(
+                lost=lambda text: self._raise("CAMERA_LOST", detail=text),
+                recovered=lambda: self._clear("CAMERA_LOST"),
+                failed=lambda text: self._raise("STATION_FAILED", detail=text),
+            ),
         )
         self.counters.reset(self.memory.run)
         if config.ejector.broken_promises():

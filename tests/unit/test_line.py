@@ -13,6 +13,7 @@ import numpy as np
 from camera.errors import CameraLostError, CameraOpenError
 from camera.frame import Frame, Pixels, Trigger
 from camera.interface import Camera
+from inspection.camera_loop import CameraEvents
 from inspection.line import Line
 
 PIXELS = np.zeros((4, 4), np.uint8)
@@ -94,9 +95,11 @@ def _line(camera: Camera, log: Log, told: Callable[[str], None] = lambda text: N
         log,  # type: ignore[arg-type]
         frames,
         lambda timeout_s: True,
-        on_lost=lambda text: told(f"lost: {text}"),
-        on_recovered=lambda: told("recovered"),
-        on_failure=lambda text: told(f"failed: {text}"),
+        CameraEvents(
+            lost=lambda text: told(f"lost: {text}"),
+            recovered=lambda: told("recovered"),
+            failed=lambda text: told(f"failed: {text}"),
+        ),
     )
 
 
