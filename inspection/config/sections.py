@@ -32,7 +32,7 @@ class CameraSection(Section):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    backend: str = Field(description="simulated or replay; `lineward cameras list` shows them")
+    backend: str = Field(description="simulated, conveyor or replay; `lineward cameras list` shows them")
     name: _Name = Field("top", description="names the camera in records")
 
     @property
