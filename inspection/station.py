@@ -7,7 +7,6 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from camera.backends import BACKENDS, make_camera
 from inspection.alarm_board import AlarmBoard
 from inspection.camera_loop import CameraEvents
 from inspection.config import StationConfig, config_digest
@@ -16,13 +15,12 @@ from inspection.ejector.options import make_ejector
 from inspection.engine import Engine
 from inspection.errors import ConfigError
 from inspection.flow import FlowSettings, PartFlow
-from inspection.line import Line
+from inspection.lines import make_lines, matched_views
 from inspection.memory import Memory
 from inspection.part import Decision
 from inspection.preview import PreviewSlot
 from inspection.records.record import StoredRecord
 from inspection.run_counters import RunCounters
-from inspection.simulation.scene import SyntheticScene
 from inspection.status import station_status
 from inspection.tracking.fusion import Fusion
 from inspection.tracking.tracker import PartTracker
@@ -50,6 +48,8 @@ class Station:
         self._wants_to_run = False
         self._look_at_disk_host_ns = 0
         self._commands = threading.Lock()
+        self._camera_trouble: dict[str, str] = {}
+        self._camera_trouble_lock = threading.Lock()
         self.opened_host_ns = time.monotonic_ns()
 
     # ------------------------------------------------------------------ life
@@ -57,9 +57,12 @@ class Station:
     def open(self) -> None:
         """Bring everything up: records, model, ejector, camera. Raises the error of whatever cannot come up."""
         config = self.config
-        self.ejector = make_ejector(config.ejector, margin_ms=config.geometry.margin_ms)
+        self.ejector = make_ejector(
+            config.ejector, margin_ms=config.geometry.margin_ms, motion=config.geometry.followed_by
+        )
         try:
             self._geometry = config.geometry.geometry(config.ejector, self.ejector.lead_ns)
+            matched_views(config, self._geometry, config.geometry.motion())
         except ValueError as error:
             raise ConfigError(f"geometry: {error}") from None
         self.engine = Engine(config, lambda text: self._raise("MODEL_FAILED", detail=text))
@@ -74,22 +77,10 @@ class Station:
             )
             self.flow = self._make_flow()
             self.ejector.open(self.flow.on_actuation, self.flow.on_ejector_health)
-            camera = make_camera(config.camera.backend, config.camera.name, config.camera.options, scene=self._scene())
-            camera.open()
+            self.lines = make_lines(config, self.flow, self.engine.queue.wait_for_room, self._camera_events)
         except BaseException:
             self.close()
             raise
-        self.line = Line(
-            camera,
-            self.flow,
-            config.camera.frames,
-            self.engine.queue.wait_for_room,
-            CameraEvents(
-                lost=lambda text: self._raise("CAMERA_LOST", detail=text),
-                recovered=lambda: self._clear("CAMERA_LOST"),
-                failed=lambda text: self._raise("STATION_FAILED", detail=text),
-            ),
-        )
         self.counters.reset(self.memory.run)
         if config.ejector.broken_promises():
             self._raise("NO_HEARTBEAT_WIRED")
@@ -97,11 +88,20 @@ class Station:
         self._supervisor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
         self._supervisor.start()
 
-    def _scene(self) -> SyntheticScene | None:
-        """Return what lies on the belt, for a camera that has none of its own; its textures take 100 MB."""
-        if not BACKENDS[self.config.camera.backend].needs_scene:
-            return None
-        return SyntheticScene(self.config.simulation.seed, self.config.simulation.defect_rate)
+    def _camera_events(self, camera: str) -> CameraEvents:
+        return CameraEvents(
+            lost=lambda text: self._on_camera(camera, text),
+            recovered=lambda: self._on_camera(camera, ""),
+            failed=lambda text: self._raise("STATION_FAILED", detail=text),
+        )
+
+    def _on_camera(self, camera: str, trouble: str) -> None:
+        """Nothing passes while any camera is lost."""
+        with self._camera_trouble_lock:
+            self._camera_trouble.pop(camera, None)
+            if trouble:
+                self._camera_trouble[camera] = trouble
+            self._tell("CAMERA_LOST", "; ".join(self._camera_trouble.values()))
 
     def close(self) -> None:
         """Stop the line, let the parts in flight end, release everything. Idempotent and bounded."""
@@ -113,7 +113,8 @@ class Station:
         if self._is_open:
             self.flow.shut()
             self._supervisor.join(2.0)
-            self.line.camera.close()
+            for line in self.lines:
+                line.camera.close()
         for part in ("ejector", "engine", "memory"):
             if hasattr(self, part):
                 getattr(self, part).close()
@@ -143,7 +144,8 @@ class Station:
                 return
             if self.state is not State.READY:
                 raise StateError(f"the line cannot start in state {self.state}; {self._next_step()}")
-            self.line.start()
+            for line in self.lines:
+                line.start()
             self._wants_to_run = True
 
     def stop_line(self) -> None:
@@ -151,7 +153,8 @@ class Station:
         with self._commands:
             if not self._wants_to_run:
                 return
-            self.line.stop()
+            for line in self.lines:
+                line.stop()
             self.tracker.wait_empty(self.config.geometry.travel_s + 5.0)
             self.memory.flush(5.0)
             self._wants_to_run = False
@@ -173,7 +176,7 @@ class Station:
     @property
     def finished(self) -> bool:
         """True once a finite source is exhausted and every part of it is recorded."""
-        return self.line.exhausted and not self.tracker.in_flight and self.counters.records >= self.triggers
+        return self.lines[0].exhausted and not self.tracker.in_flight and self.counters.records >= self.triggers
 
     @property
     def triggers(self) -> int:
@@ -182,6 +185,7 @@ class Station:
 
     def _make_flow(self) -> PartFlow:
         config = self.config
+        motion = config.geometry.motion()
         weights = [camera.weight for camera in config.cameras for _ in range(camera.frames)]
         judges = [
             self.engine.judge if camera.threshold is None else replace(self.engine.judge, threshold=camera.threshold)
@@ -196,13 +200,14 @@ class Station:
                 config.ejector.pulse_ms,
             ),
             now=time.monotonic_ns,
-            motion=config.geometry.motion(),
+            motion=motion,
             ejector=self.ejector,
             submit=self.engine.submit,
             memory=self.memory,
             alarms=self.alarms,
             counters=self.counters,
             offer=self.previews.offer,
+            matched_views=matched_views(config, self._geometry, motion),
         )
 
     def _on_durable(self, records: list[StoredRecord]) -> None:
