@@ -21,6 +21,8 @@ from inspection.part import Decision, EjectorAction, PartResult, Reason
 from inspection.pipeline.batch_queue import Job
 from inspection.pipeline.decide import not_decidable
 from inspection.pipeline.tracker import PartInFlight, PartTracker
+from inspection.plc.commands import LineCommands
+from inspection.plc.plc import PlcPort
 from inspection.preview import PreviewSlot
 from inspection.records.errors import JournalError
 from inspection.records.record import StoredRecord
@@ -54,6 +56,7 @@ class Station:
         self._look_at_disk_host_ns = 0
         self._last_due_host_ns = 0
         self._commands = threading.Lock()
+        self.plc: PlcPort | None = None
         self.opened_host_ns = time.monotonic_ns()
 
     # ------------------------------------------------------------------ life
@@ -80,6 +83,7 @@ class Station:
                 self.memory.run, geometry, self.ejector, self._may_pass, self._on_born, self._on_finished
             )
             self.ejector.open(self.tracker.on_actuation, self._on_ejector_health)
+            self._open_plc()
             camera = make_camera(config.camera.backend, config.camera.name, config.camera.options, scene=self._scene())
             camera.open()
         except BaseException:
@@ -107,6 +111,23 @@ class Station:
             return None
         return SyntheticScene(self.config.simulation.seed, self.config.simulation.defect_rate)
 
+    def _open_plc(self) -> None:
+        if not self.config.plc.enabled:
+            return
+        self.plc = PlcPort(
+            self.config.plc,
+            LineCommands(self, self.alarms),
+            travel_s=self.config.geometry.travel_s,
+            classes=self.engine.judge.classes,
+            bundle_digest=self.engine.bundle.digest,
+            on_silence=self._on_plc_silence,
+            on_failure=lambda text: self._raise("STATION_FAILED", detail=text),
+        )
+        self.plc.open()
+
+    def _on_plc_silence(self, detail: str) -> None:
+        self._tell("PLC_SILENT" if self.config.plc.silence == "block" else "PLC_QUIET", detail)
+
     def close(self) -> None:
         """Stop the line, let the parts in flight end, release everything. Idempotent and bounded."""
         if self._closed.is_set():
@@ -117,6 +138,8 @@ class Station:
         if self._is_open:
             self._supervisor.join(2.0)
             self.line.camera.close()
+        if self.plc is not None:
+            self.plc.close()
         for part in ("ejector", "engine", "memory"):
             if hasattr(self, part):
                 getattr(self, part).close()
@@ -193,6 +216,8 @@ class Station:
             self.memory.born(part)
         except JournalError as error:
             self._raise("RECORDS_TROUBLE", for_s=self._TRANSIENT_S, detail=error)
+        if self.plc is not None:
+            self.plc.on_trigger(part.number, part.stages.trigger_host_ns)
         gap_ms = (part.due_host_ns - self._last_due_host_ns) * 1e-6
         self._last_due_host_ns = part.due_host_ns
         if gap_ms < self.config.ejector.pulse_ms:
@@ -221,6 +246,8 @@ class Station:
     def _on_durable(self, records: list[StoredRecord]) -> None:
         self.counters.add(records)
         self.previews.durable(records)
+        if self.plc is not None:
+            self.plc.on_results(records)
         for record in records:
             if record.reason == Reason.NO_IMAGE:
                 self._raise("NO_IMAGE", for_s=self._TRANSIENT_S, part=record.part)
@@ -259,6 +286,8 @@ class Station:
                 self._look_after_inference()
                 self._look_after_disk()
                 self.alarms.expire()
+                if self.plc is not None:
+                    self.plc.on_state(self.state, self.alarms.active())
                 if self.state is State.CONTINUOUS_EXECUTION:
                     self.ejector.alive()
         except Exception as error:  # noqa: BLE001 - the thread's edge: the heartbeat ends, and nothing passes any more

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from inspection.ejector.options import EjectorOptions
 from inspection.pipeline.prepare import Region
 from inspection.pipeline.tracker import Geometry
+from inspection.plc.options import PlcOptions
 from inspection.records.options import RecordsOptions
 
 _Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.-]+$")]
@@ -146,6 +147,7 @@ class StationConfig(Section):
     inference: InferenceSection = Field(default_factory=InferenceSection)
     ejector: EjectorOptions
     records: RecordsOptions = Field(default_factory=RecordsOptions)
+    plc: PlcOptions = Field(default_factory=PlcOptions)
     api: ApiSection = ApiSection()
     page: PageSection = PageSection()
     simulation: SimulationSection = SimulationSection()
