@@ -15,7 +15,7 @@ class PlcOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     enabled: bool = False
-    transport: Literal["tcp", "rtu"] = "tcp"
+    transport: Literal["tcp", "rtu"] = Field("tcp", description="over the network, or over a serial line")
     address: str = Field(
         "127.0.0.1:1502",
         pattern=r"^([\w.-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}$",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import termios
 import threading
 import time
 from collections.abc import Callable
@@ -198,7 +199,8 @@ class ModbusServer:
         server = kind(self._options, self._device)
         try:
             await server.serve_forever(background=True)
-        except RuntimeError:
+        except (RuntimeError, ValueError, termios.error):  # the last: a driver that cannot do the parity
+            server.close()
             return None
         return server
 
@@ -209,8 +211,8 @@ class ModbusServer:
                 "and one below 1024 asks for rights — set another port, or stop the program that uses it"
             )
         return (
-            f"plc.port {self._options.port}: cannot be opened — a serial port that exists, is free and may be used is "
-            "needed — `lineward doctor` lists the ports; plug the adapter in, or mend the path"
+            f"plc.port {self._options.port}: cannot be opened — a serial port that exists, is free, may be used and "
+            "knows the parity is needed — `lineward doctor` lists the ports; plug the adapter in, or mend the path"
         )
 
 
