@@ -51,9 +51,9 @@ _RULES = """\
    ResultsAck; the next result is shown when there is one. A ResultsAck that rises before the result was read does not
    retire it: the result is shown again.
 3. **The window.** A result that is not read within `inspect_window_ms` after its trigger is a Fail with ResultCode 4
-   (LATE), whatever comes later. A Fail never becomes a Pass. Results are told once they are recorded, which is after
-   the part has passed the station's own ejector: without `inspect_window_ms` the window is the travel time and two
-   seconds.
+   (LATE), whatever comes later. A Fail never becomes a Pass. Results are told once they are recorded: a pass soon
+   after its verdict, a reject only after the station's own ejector has fired for it. Without `inspect_window_ms` the
+   window is therefore the travel time and two seconds.
 4. **The queue.** With BufferResultsEnable, `results_capacity` results wait; without, none waits behind the one shown.
    When there is no room, the newest is lost: ResultsBufferOverrun is set, ResultsLost counts it, and part numbers have
    a gap. Reject parts whose result is missing.
