@@ -141,6 +141,11 @@ def test_an_acknowledgement_of_what_was_not_read_retires_nothing(ends: Ends) -> 
     ends.acknowledge()
     assert ends.shake.results.stray_acks == 1
     assert ends.read()[1] == 1
+    ends.trigger(2)
+    ends.result(2)
+    ends.acknowledge()
+    ends.acknowledge()  # of part 2, which nobody has read yet
+    assert ends.read()[1] == 2
 
 
 def test_no_result_in_the_window_is_a_fail_for_good(ends: Ends) -> None:
@@ -364,6 +369,19 @@ class PlcAndStation(RuleBasedStateMachine):
         part = len(self.triggered_at) + 1
         self.triggered_at[part] = self.ends.now
         self.ends.trigger(part)
+
+    @rule(passed=st.booleans())
+    def part_goes_through(self, passed: bool) -> None:
+        self.part_triggers()
+        part = len(self.triggered_at)
+        self.verdicts[part], self.told_at[part] = passed, self.ends.now
+        self.ends.result(part, passed)
+
+    @rule()
+    def plc_takes_one(self) -> None:
+        self.plc_reads()
+        self.plc_acknowledges(True)
+        self.plc_acknowledges(False)
 
     @precondition(lambda self: len(self.triggered_at) > len(self.verdicts))
     @rule(data=st.data(), passed=st.booleans())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -112,3 +114,10 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setattr(plc_port, "find_spec", lambda name: None)
     with pytest.raises(PlcMissingError, match=r"pip install 'lineward\[plc\]'"):
         plc_port.check_installed()
+
+
+def test_a_station_without_a_plc_does_not_load_modbus() -> None:
+    """The extra is not needed, and not loaded, before a PLC is served."""
+    code = "import sys, inspection.service, inspection.config.reality; print('pymodbus' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
