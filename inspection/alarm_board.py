@@ -50,6 +50,13 @@ class AlarmBoard:
         for name in over:
             self.clear(name)
 
+    def confirm(self) -> None:
+        """Clear the alarms that would end by themselves: those that tell of a moment, not of a state."""
+        with self._lock:
+            passing = list(self._expires_host_ns)
+        for name in passing:
+            self.clear(name)
+
     def active(self) -> tuple[ActiveAlarm, ...]:
         """Return what stands now, the gravest first, then the oldest."""
         with self._lock:

@@ -40,6 +40,8 @@ _ROWS = (
     Alarm("INFERENCE_STALLED", Severity.ERROR, blocks=True, values=("detail",)),
     Alarm("RECORDS_TROUBLE", Severity.ERROR, blocks=True, values=("detail",)),
     Alarm("STATION_FAILED", Severity.ERROR, blocks=True, values=("detail",)),
+    Alarm("PLC_SILENT", Severity.ERROR, blocks=True, values=("detail",)),
+    Alarm("PLC_QUIET", Severity.WARNING, blocks=False, values=("detail",)),
     # These two tell of one part that is already past the ejector: blocking the next parts would not bring it back.
     Alarm("EJECTOR_PULSE_FAILED", Severity.ERROR, blocks=False, values=("part",)),
     Alarm("WRONG_PULSE", Severity.ERROR, blocks=False, values=("part",)),

@@ -52,7 +52,8 @@ class PartFlow:
 
     The station calls it from its threads, the simulator from its virtual time: the same code decides in both. Every
     method may be called from any thread and never waits. `submit` queues a job for the model, and is False when the
-    queue is full; `offer` shows a finished part to the preview; `mark` gives what is to be noted with a new part.
+    queue is full; `offer` shows a finished part to the preview; `mark` gives what is to be noted with a new part;
+    `tell_birth` hears of each part before anything can be decided about it.
     `matched_views`: the views of cameras that do not give the triggers.
     """
 
@@ -72,6 +73,7 @@ class PartFlow:
         counters: RunCounters,
         offer: Callable[[PartResult], None] = lambda _result: None,
         mark: Callable[[int], Mapping[str, Any]] = lambda _part: {},
+        tell_birth: Callable[[PartInFlight], None] = lambda _part: None,
         matched_views: Mapping[int, MatchedView] = MappingProxyType({}),
     ) -> None:
         self._settings = settings
@@ -84,6 +86,7 @@ class PartFlow:
         self._counters = counters
         self._offer = offer
         self._mark = mark
+        self._tell_birth = tell_birth
         self._matched_views = matched_views
         self._shut = False
         self._last_due_host_ns = 0
@@ -191,6 +194,7 @@ class PartFlow:
             self._memory.born(part, due_host_ns, deadline_host_ns)
         except JournalError as error:
             self._warn("RECORDS_TROUBLE", detail=error)
+        self._tell_birth(part)
         if part.ahead:
             gap_ms = f"{(due_host_ns - self._last_due_host_ns) * 1e-6:.0f}"
             self._warn("PARTS_TOO_CLOSE", gap_ms=gap_ms, pulse_ms=f"{self._settings.pulse_ms:g}")

@@ -18,11 +18,14 @@ from inspection.flow import FlowSettings, PartFlow
 from inspection.lines import make_lines, matched_views
 from inspection.memory import Memory
 from inspection.part import Decision
+from inspection.plc.commands import LineCommands
+from inspection.plc.plc import PlcPort
 from inspection.preview import PreviewSlot
 from inspection.records.record import StoredRecord
 from inspection.run_counters import RunCounters
 from inspection.status import station_status
 from inspection.tracking.fusion import Fusion
+from inspection.tracking.part import PartInFlight
 from inspection.tracking.tracker import PartTracker
 
 
@@ -50,6 +53,7 @@ class Station:
         self._commands = threading.Lock()
         self._camera_trouble: dict[str, str] = {}
         self._camera_trouble_lock = threading.Lock()
+        self.plc: PlcPort | None = None
         self.opened_host_ns = time.monotonic_ns()
 
     # ------------------------------------------------------------------ life
@@ -77,6 +81,7 @@ class Station:
             )
             self.flow = self._make_flow()
             self.ejector.open(self.flow.on_actuation, self.flow.on_ejector_health)
+            self._open_plc()
             self.lines = make_lines(config, self.flow, self.engine.queue.wait_for_room, self._camera_events)
         except BaseException:
             self.close()
@@ -103,6 +108,27 @@ class Station:
                 self._camera_trouble[camera] = trouble
             self._tell("CAMERA_LOST", "; ".join(self._camera_trouble.values()))
 
+    def _open_plc(self) -> None:
+        if not self.config.plc.enabled:
+            return
+        self.plc = PlcPort(
+            self.config.plc,
+            LineCommands(self, self.alarms),
+            travel_s=self.config.geometry.travel_s,
+            classes=self.engine.judge.classes,
+            bundle_digest=self.engine.bundle.digest,
+            on_silence=self._on_plc_silence,
+            on_failure=lambda text: self._raise("STATION_FAILED", detail=text),
+        )
+        self.plc.open()
+
+    def _on_plc_silence(self, detail: str) -> None:
+        self._tell("PLC_SILENT" if self.config.plc.silence == "block" else "PLC_QUIET", detail)
+
+    def _on_birth(self, part: PartInFlight) -> None:
+        if self.plc is not None:
+            self.plc.on_trigger(part.number, part.stages.trigger_host_ns)
+
     def close(self) -> None:
         """Stop the line, let the parts in flight end, release everything. Idempotent and bounded."""
         if self._closed.is_set():
@@ -115,6 +141,8 @@ class Station:
             self._supervisor.join(2.0)
             for line in self.lines:
                 line.camera.close()
+        if self.plc is not None:
+            self.plc.close()
         for part in ("ejector", "engine", "memory"):
             if hasattr(self, part):
                 getattr(self, part).close()
@@ -207,12 +235,15 @@ class Station:
             alarms=self.alarms,
             counters=self.counters,
             offer=self.previews.offer,
+            tell_birth=self._on_birth,
             matched_views=matched_views(config, self._geometry, motion),
         )
 
     def _on_durable(self, records: list[StoredRecord]) -> None:
         self.flow.on_durable(records)
         self.previews.durable(records)
+        if self.plc is not None:
+            self.plc.on_results(records)
 
     @property
     def tracker(self) -> PartTracker:
@@ -243,6 +274,8 @@ class Station:
                 self.alarms.expire()
                 if self.state is State.CONTINUOUS_EXECUTION:
                     self.ejector.alive()
+                if self.plc is not None:
+                    self.plc.on_state(self.state, self.alarms.active())
         except Exception as error:  # noqa: BLE001 - the thread's edge: the heartbeat ends, and nothing passes any more
             self._raise("STATION_FAILED", detail=f"supervisor: {type(error).__name__}: {error}")
 

@@ -68,5 +68,6 @@ def _everything_counted(station: Station) -> Mapping[str, int]:
         "failed_pulses": station.counters.failed_pulses,
         "previews_dropped": station.previews.dropped,
         "alarms_raised": station.alarms.raised,
+        **({} if station.plc is None else station.plc.counters()),
         **station.memory.counters(),
     }

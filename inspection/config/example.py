@@ -53,6 +53,16 @@ defect_rate = 0.1
 [records]
 dir = "lineward-data"
 
+[plc]                           # a PLC that reads each result over Modbus; docs/plc.md has the map
+enabled = false                 # needs the extra lineward[plc]
+# transport = "tcp"             # or "rtu", over a serial port
+# address = "127.0.0.1:1502"    # tcp; Modbus knows no password: keep it to the machine network
+# port = "/dev/serial/by-id/…"  # rtu, with baud = 19200, parity = "E", stop_bits = 1, unit_id = 1
+# plc_timeout_ms = 2000.0       # a PLC whose heartbeat stands still for so long is silent
+# silence = "block"             # then nothing passes; or "warn": the operator is told
+# inspect_window_ms = 3000.0    # a result not shown so long after its trigger is a Fail; absent: travel time + 2 s
+# commands = true               # the PLC may start and stop the line
+
 [api]
 address = "127.0.0.1:50051"
 

@@ -12,6 +12,7 @@ from camera.backends import options_model
 from inspection.ejector.options import EjectorOptions
 from inspection.motion import ClockMotion, EncoderMotion, Motion
 from inspection.pipeline.prepare import Region
+from inspection.plc.options import PlcOptions
 from inspection.records.options import RecordsOptions
 from inspection.tracking.fusion import FusionRule
 from inspection.tracking.geometry import Geometry
@@ -241,6 +242,7 @@ class StationConfig(Section):
     inference: InferenceSection = Field(default_factory=InferenceSection)
     ejector: EjectorOptions
     records: RecordsOptions = Field(default_factory=RecordsOptions)
+    plc: PlcOptions = Field(default_factory=PlcOptions)
     api: ApiSection = ApiSection()
     page: PageSection = PageSection()
     simulation: SimulationSection = SimulationSection()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from station_runs import run_to_the_end
 
 from camera.image_size import image_size
 from inspection.config import StationConfig
@@ -13,7 +14,6 @@ from inspection.errors import ConfigError
 from inspection.part import Evaluation, Reason, Verdict
 from inspection.records.reader import RecordReader
 from inspection.station import Station
-from station_runs import run_to_the_end
 
 PARTS = 60
 BELT = {"backend": "simulated", "speed_mm_s": 600.0, "pitch_mm": 60.0, "jitter_mm": 3.0, "seed": 4, "parts": PARTS}
