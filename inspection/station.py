@@ -9,6 +9,8 @@ from typing import Any
 from camera.backends import BACKENDS, make_camera
 from camera.frame import Frame
 from inspection.alarm_board import AlarmBoard
+from inspection.challenge.due import Production
+from inspection.challenge.interlock import Interlock
 from inspection.config import StationConfig, config_digest
 from inspection.control import Preview, State, StateError, StationStatus
 from inspection.ejector.interface import EjectorHealth
@@ -41,6 +43,7 @@ class Station:
     _TRANSIENT_S = 15.0
     _LATE_IN_A_ROW = 3
     _DISK_S = 10.0
+    _DRAIN_S = 30.0
 
     def __init__(self, config: StationConfig) -> None:
         self.config = config
@@ -76,6 +79,16 @@ class Station:
                 on_trouble=lambda text: self._tell("RECORDS_TROUBLE", text),
                 on_image_trouble=lambda text: self._tell("IMAGES_GIVEN_UP", text),
             )
+            self.interlock = Interlock(
+                config.challenge,
+                Production(self.memory.run, self.engine.bundle.digest, self.digest),
+                self.memory,
+                self.alarms,
+                lambda: self.state,
+                on_failure=lambda text: self._raise("STATION_FAILED", detail=text),
+                drain_s=config.geometry.travel_s + self._DRAIN_S,
+            )
+            self.memory.subscribe(self.interlock.on_durable)
             self.tracker = PartTracker(
                 self.memory.run, geometry, self.ejector, self._may_pass, self._on_born, self._on_finished
             )
@@ -98,6 +111,7 @@ class Station:
         if config.ejector.heartbeat_channel is None:
             self._raise("NO_HEARTBEAT_WIRED")
         self._is_open = True
+        self.interlock.open()
         self._supervisor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
         self._supervisor.start()
 
@@ -117,7 +131,7 @@ class Station:
         if self._is_open:
             self._supervisor.join(2.0)
             self.line.camera.close()
-        for part in ("ejector", "engine", "memory"):
+        for part in ("ejector", "engine", "interlock", "memory"):
             if hasattr(self, part):
                 getattr(self, part).close()
 
@@ -135,7 +149,7 @@ class Station:
             return State.HALTED
         if not self._is_open:
             return State.PREOPERATIONAL
-        if self.alarms.blocking:
+        if self.alarms.faulty:
             return State.ERROR
         return State.CONTINUOUS_EXECUTION if self._wants_to_run else State.READY
 
@@ -189,6 +203,7 @@ class Station:
         return not self.alarms.blocking and not self._closed.is_set()
 
     def _on_born(self, part: PartInFlight) -> None:
+        part.challenge = self.interlock.mark(part.number)
         try:
             self.memory.born(part)
         except JournalError as error:

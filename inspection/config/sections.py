@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from inspection.challenge.options import ChallengeOptions
 from inspection.ejector.options import EjectorOptions
 from inspection.pipeline.prepare import Region
 from inspection.pipeline.tracker import Geometry
@@ -149,3 +150,4 @@ class StationConfig(Section):
     api: ApiSection = ApiSection()
     page: PageSection = PageSection()
     simulation: SimulationSection = SimulationSection()
+    challenge: ChallengeOptions = ChallengeOptions()

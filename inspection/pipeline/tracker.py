@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from camera.frame import Frame, Trigger
+from inspection.challenge import EXTRA_KEY
 from inspection.ejector.interface import Ejector
 from inspection.part import Actuation, Decision, EjectorAction, PartResult, Reason, Stages, Verdict
 from inspection.pipeline.decide import not_decidable, overruled
@@ -38,6 +39,7 @@ class PartInFlight:
     decision: Decision | None = None
     truth: str = ""
     note: str = ""  # why it could not be judged, where that has a reason
+    challenge: str = ""  # the challenge that it was laid for
     ended: bool = False
 
 
@@ -188,13 +190,18 @@ class PartTracker:
                 pixel_format="" if frame is None else frame.pixel_format,
                 pixels=None if frame is None else frame.pixels,
                 truth=part.truth,
-                extra={"failure": part.note} if part.note else {},
+                extra=self._extra(part),
             )
         )
         with self._lock:
             del self._parts[part.number]
             if not self._parts:
                 self._emptied.notify_all()
+
+    @staticmethod
+    def _extra(part: PartInFlight) -> dict[str, str]:
+        extra = {"failure": part.note, EXTRA_KEY: part.challenge}
+        return {key: value for key, value in extra.items() if value}
 
     @staticmethod
     def _final(part: PartInFlight, actuation: Actuation) -> Decision:
