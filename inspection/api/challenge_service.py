@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
+from functools import partial
 from typing import TypeVar
 
 import grpc
@@ -61,9 +62,8 @@ class ChallengeService(pb_grpc.ChallengeServiceServicer):
         view = await self._call(lambda: control.begin(parts, operator))
         name, version = view.name, 0
         while True:
-            news = await asyncio.get_running_loop().run_in_executor(
-                self._waits, _translated, lambda: control.wait(name, version, _WAIT_S)
-            )
+            wait = partial(control.wait, name, version, _WAIT_S)
+            news = await asyncio.get_running_loop().run_in_executor(self._waits, _translated, wait)
             if news is not None:
                 version, view = news
                 yield pb.StartChallengeResponse(challenge=challenge_message(view))
