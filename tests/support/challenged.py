@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from camera.frame import Pixels
 from inspection.challenge import EXTRA_KEY
 from inspection.challenge.book import ChallengeBook
 from inspection.challenge.due import Production
@@ -13,6 +18,7 @@ from inspection.config import StationConfig
 from inspection.part import Actuation, Decision, EjectorAction, Evaluation, PartResult, Reason, Stages, Verdict
 from inspection.records.challenges import ChallengeEntry
 from inspection.records.record import ImageState, KeptImage, Run, StoredRecord, result_values, stored_record
+from inspection.service import Service
 
 RUN = "20260101T000000.000000Z"
 HERE = Production(RUN, "b" * 64, "c" * 64)
@@ -104,14 +110,28 @@ def pass_challenge(book: ChallengeBook, first_part: int = 1) -> ChallengeEntry:
     return entry
 
 
-def belt_config(folder: Path, defect_rate: float, **changes: Any) -> StationConfig:
-    """A station on the simulated belt with the demo's model: at rate 1 every part is known to be bad."""
+class Belt:
+    """What lies on the simulated belt: from now on bright parts, which are bad, or dark ones, which are good."""
+
+    def __init__(self, bad: bool) -> None:
+        self.bad = bad
+        self._kinds: dict[int, str] = {}
+
+    def truth(self, part: int) -> str:
+        return self._kinds.setdefault(part, "bad" if self.bad else "good")
+
+    def render(self, part: int) -> Pixels:
+        return np.full((48, 64, 3), 230 if self.truth(part) == "bad" else 20, np.uint8)
+
+
+def belt_config(folder: Path, bundle: str, **changes: Any) -> StationConfig:
+    """A station on the simulated belt that demands a challenge of three parts."""
     values: dict[str, Any] = {
-        "camera": {"backend": "simulated", "speed_mm_s": 300.0, "pitch_mm": 60.0, "jitter_mm": 0.0},
-        "model": {"bundle": "zoo:parts"},
+        "camera": {"backend": "simulated", "speed_mm_s": 600.0, "pitch_mm": 60.0, "jitter_mm": 0.0},
+        "model": {"bundle": bundle},
         "geometry": {"travel_time_s": 1.0},
-        "ejector": {"driver": "simulated", "channel": 1, "heartbeat_channel": 2, "pulse_ms": 20, "window_ms": 200},
-        "simulation": {"defect_rate": defect_rate},
+        "ejector": {"driver": "simulated", "channel": 1, "heartbeat_channel": 2, "pulse_ms": 20, "window_ms": 90},
+        "simulation": {},
         "records": {"dir": str(folder), "min_free_mb": 0},
         "api": {"address": "127.0.0.1:0"},
         "page": {"enabled": False},
@@ -120,3 +140,14 @@ def belt_config(folder: Path, defect_rate: float, **changes: Any) -> StationConf
     for name, section in changes.items():
         values[name] = {**values[name], **section}
     return StationConfig.model_validate(values)
+
+
+@contextlib.contextmanager
+def challenged_station(config: StationConfig, belt: Belt | None = None) -> Iterator[Service]:
+    """Run a whole station with its API for as long as the block lasts, its line started."""
+    service = Service(config)
+    if belt is not None:
+        service.station._scene = lambda: belt  # type: ignore[method-assign, assignment, return-value]
+    with service:
+        service.station.start_line()
+        yield service
