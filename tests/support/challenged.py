@@ -129,7 +129,7 @@ def belt_config(folder: Path, bundle: str, **changes: Any) -> StationConfig:
     values: dict[str, Any] = {
         "camera": {"backend": "simulated", "speed_mm_s": 600.0, "pitch_mm": 60.0, "jitter_mm": 0.0},
         "model": {"bundle": bundle},
-        "geometry": {"travel_time_s": 1.0},
+        "geometry": {"travel_time_s": 0.6},
         "ejector": {"driver": "simulated", "channel": 1, "heartbeat_channel": 2, "pulse_ms": 20, "window_ms": 90},
         "simulation": {},
         "records": {"dir": str(folder), "min_free_mb": 0},
