@@ -73,13 +73,14 @@ class Interlock:
 
     def close(self) -> None:
         """End a challenge that is in work, as LINE_STOPPED, and the thread. Idempotent and bounded."""
+        if self._is_closing:
+            return
         self._is_closing = True
         self._work.set()
         if self._thread is not None:
             self._thread.join(5.0)
-            self._thread = None
-            self._give_up_without_a_line(stopped=True)
-            self._settle_end()
+        self._give_up_without_a_line(stopped=True)
+        self._settle_end()
 
     def _run(self) -> None:
         try:

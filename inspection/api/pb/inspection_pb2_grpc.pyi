@@ -3,8 +3,8 @@
 isort:skip_file
 The API of a Lineward inspection station, version 1.
 
-Three services: StationService (what the line does, start and stop), ResultService (what was decided) and
-InspectionService (judge one image). Times called *_host_ns are the station's monotonic clock; times called
+Four services: StationService (what the line does, start and stop), ResultService (what was decided),
+InspectionService (judge one image) and ChallengeService (prove that bad parts are ejected). Times called *_host_ns are the station's monotonic clock; times called
 *_wall_ns are UTC nanoseconds since 1970 and appear only in records.
 """
 
