@@ -18,6 +18,8 @@ class AlarmBoard:
         self._lock = threading.Lock()
         self.blocking = False
         """True while an alarm stands that forbids to pass parts; read by the hot threads without the lock."""
+        self.faulty = False
+        """True while one of those is a fault, which puts the station in ERROR."""
         self.raised = 0
 
     def raise_alarm(self, name: str, *, for_s: float | None = None, **values: object) -> bool:
@@ -66,3 +68,4 @@ class AlarmBoard:
 
     def _settle(self) -> None:
         self.blocking = any(ALARMS[name].blocks for name in self._active)
+        self.faulty = any(ALARMS[name].blocks and ALARMS[name].is_fault for name in self._active)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from camera.backends import BACKENDS, make_camera
 from camera.belt_camera import BeltCamera
 from camera.interface import Camera
+from camera.scene import Scene
 from inspection.camera_loop import CameraEvents, CameraLoop
 from inspection.config import StationConfig
 from inspection.flow import PartFlow
@@ -23,16 +24,16 @@ from inspection.view_line import ViewLine
 def make_lines(
     config: StationConfig,
     flow: PartFlow,
+    scene: Scene | None,
     wait_for_room: Callable[[float], bool],
     events: Callable[[str], CameraEvents],
 ) -> list[CameraLoop]:
     """Open every camera and return their loops, the first camera's first. Raises CameraError; then none is open.
 
-    events: what to tell of a camera, by its name.
+    scene: what lies on the belt of a simulated camera. events: what to tell of a camera, by its name.
     """
     cameras: list[Camera] = []
     try:
-        scene = _scene(config)
         for section in config.cameras:
             camera = make_camera(section.backend, section.name, section.options, scene=scene)
             cameras.append(camera)
@@ -63,7 +64,7 @@ def matched_views(config: StationConfig, geometry: Geometry, motion: Motion) -> 
     return views
 
 
-def _scene(config: StationConfig) -> SyntheticScene | None:
+def scene_of(config: StationConfig) -> SyntheticScene | None:
     """Return what lies on the belt, for cameras that have none of their own; its textures take 100 MB."""
     if not any(BACKENDS[camera.backend].needs_scene for camera in config.cameras):
         return None

@@ -7,15 +7,19 @@ import time
 from dataclasses import replace
 from typing import Any
 
+from camera.scene import Scene
 from inspection.alarm_board import AlarmBoard
 from inspection.camera_loop import CameraEvents
+from inspection.challenge import EXTRA_KEY
+from inspection.challenge.due import Production
+from inspection.challenge.interlock import Interlock
 from inspection.config import StationConfig, config_digest
 from inspection.control import Preview, State, StateError, StationStatus
 from inspection.ejector.options import make_ejector
 from inspection.engine import Engine
 from inspection.errors import ConfigError
 from inspection.flow import FlowSettings, PartFlow
-from inspection.lines import make_lines, matched_views
+from inspection.lines import make_lines, matched_views, scene_of
 from inspection.memory import Memory
 from inspection.part import Decision
 from inspection.plc.commands import LineCommands
@@ -39,6 +43,7 @@ class Station:
 
     _TICK_S = 0.05
     _DISK_S = 10.0
+    _DRAIN_S = 30.0
 
     def __init__(self, config: StationConfig) -> None:
         self.config = config
@@ -79,10 +84,13 @@ class Station:
                 on_trouble=lambda text: self._tell("RECORDS_TROUBLE", text),
                 on_image_trouble=lambda text: self._tell("IMAGES_GIVEN_UP", text),
             )
+            self.interlock = self._make_interlock()
             self.flow = self._make_flow()
             self.ejector.open(self.flow.on_actuation, self.flow.on_ejector_health)
             self._open_plc()
-            self.lines = make_lines(config, self.flow, self.engine.queue.wait_for_room, self._camera_events)
+            self.lines = make_lines(
+                config, self.flow, self._scene(), self.engine.queue.wait_for_room, self._camera_events
+            )
         except BaseException:
             self.close()
             raise
@@ -90,8 +98,29 @@ class Station:
         if config.ejector.broken_promises():
             self._raise("NO_HEARTBEAT_WIRED")
         self._is_open = True
+        self.interlock.open()
         self._supervisor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
         self._supervisor.start()
+
+    def _scene(self) -> Scene | None:
+        return scene_of(self.config)
+
+    def _make_interlock(self) -> Interlock:
+        interlock = Interlock(
+            self.config.challenge,
+            Production(self.memory.run, self.engine.bundle.digest, self.digest),
+            self.memory,
+            self.alarms,
+            lambda: self.state,
+            on_failure=lambda text: self._raise("STATION_FAILED", detail=text),
+            drain_s=self.config.geometry.travel_s + self._DRAIN_S,
+        )
+        self.memory.subscribe(interlock.on_durable)
+        return interlock
+
+    def _mark(self, part: int) -> dict[str, str]:
+        challenge = self.interlock.mark(part)
+        return {EXTRA_KEY: challenge} if challenge else {}
 
     def _camera_events(self, camera: str) -> CameraEvents:
         return CameraEvents(
@@ -143,7 +172,7 @@ class Station:
                 line.camera.close()
         if self.plc is not None:
             self.plc.close()
-        for part in ("ejector", "engine", "memory"):
+        for part in ("ejector", "engine", "interlock", "memory"):
             if hasattr(self, part):
                 getattr(self, part).close()
 
@@ -161,7 +190,7 @@ class Station:
             return State.HALTED
         if not self._is_open:
             return State.PREOPERATIONAL
-        if self.alarms.blocking:
+        if self.alarms.faulty:
             return State.ERROR
         return State.CONTINUOUS_EXECUTION if self._wants_to_run else State.READY
 
@@ -235,6 +264,7 @@ class Station:
             alarms=self.alarms,
             counters=self.counters,
             offer=self.previews.offer,
+            mark=self._mark,
             tell_birth=self._on_birth,
             matched_views=matched_views(config, self._geometry, motion),
         )

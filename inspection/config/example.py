@@ -50,6 +50,17 @@ heartbeat_channel = 2           # a second relay for a watchdog that stops the b
 seed = 10000
 defect_rate = 0.1
 
+[challenge]                     # known-bad parts that must be ejected: docs/challenge.md
+required = false                # true: nothing passes while a challenge is due
+parts = 5
+# marks = ["C1", "C2", "C3", "C4", "C5"]   # what is written on them, in the order in which they are laid
+every_hours = 8.0               # a passed challenge holds so long
+# max_age_h = 10.0              # from every_hours on the page reminds, from this age on nothing passes; absent: at once
+# shift_starts = ["06:00", "14:00", "22:00"]   # local times at which a new challenge falls due
+on_start = true                 # each start of the station needs a challenge of its own
+on_model_change = true          # so do another model bundle and another configuration
+timeout_s = 600.0               # time for laying all the parts
+
 [records]
 dir = "lineward-data"
 

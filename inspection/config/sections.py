@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from camera.backends import options_model
+from inspection.challenge.options import ChallengeOptions
 from inspection.ejector.options import EjectorOptions
 from inspection.motion import ClockMotion, EncoderMotion, Motion
 from inspection.pipeline.prepare import Region
@@ -246,6 +247,7 @@ class StationConfig(Section):
     api: ApiSection = ApiSection()
     page: PageSection = PageSection()
     simulation: SimulationSection = SimulationSection()
+    challenge: ChallengeOptions = ChallengeOptions()
 
     @model_validator(mode="after")
     def _frames_of_the_first(self) -> Self:
