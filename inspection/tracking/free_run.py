@@ -3,89 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from camera.frame import Pixels
 from inspection.tracking.belt_shift import BeltShift
-from inspection.tracking.presence import Presence, PresenceSettings, Run, View
-
-Direction = Literal["right", "left", "down", "up"]
+from inspection.tracking.detection import Detection, FreeRunCounters, FreeRunSettings, PartRegion
+from inspection.tracking.presence import Presence, Run, View
 
 _HISTORY = 512
 _LEADS = 12
-
-
-@dataclass(frozen=True, slots=True)
-class FreeRunSettings:
-    """How parts go through the picture. Lengths in pixels along the belt, shares of the picture otherwise.
-
-    part_length: of one part; tolerance: how much longer it may look before it is taken for more than one. line: where
-    a leading edge triggers, as a share of the picture's length from where parts enter. band: which share of the belt's
-    width is looked at, (from, to). cell: pixels that are averaged to one. margin: pixels added around a part's region.
-    min_share: what is shorter than this share of a part is dirt. A part must be at most 0.6 of the picture long, and
-    the belt must not move by more than 0.45 of a part from frame to frame.
-    """
-
-    part_length: int
-    direction: Direction = "right"
-    line: float = 0.5
-    band: tuple[float, float] = (0.0, 1.0)
-    cell: int = 4
-    tolerance: float = 0.25
-    margin: int = 8
-    min_share: float = 0.2
-    presence: PresenceSettings = field(default_factory=PresenceSettings)
-
-
-@dataclass(frozen=True, slots=True)
-class PartRegion:
-    """Where a part is in its best frame, in pixels of the frame as the camera gave it."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-
-@dataclass(frozen=True, slots=True)
-class Detection:
-    """One part. number: from 1. best_frame: which frame (the first fed is 1) shows it nearest to the middle; it is
-    the last fed or one of the two before. trigger_host_ns: when its leading edge crossed the line.
-
-    touching: it cannot be told from its neighbour. unsure: it was not seen wholly or not followed without a gap. The
-    verdict on either may hit another part: reject it, whatever its picture shows.
-    """
-
-    number: int
-    trigger_host_ns: int
-    best_frame: int
-    best_exposed_host_ns: int
-    region: PartRegion
-    length_px: float
-    speed_px_s: float
-    touching: bool = False
-    unsure: bool = False
-
-    @property
-    def separable(self) -> bool:
-        """True for a part that a verdict may be trusted with."""
-        return not (self.touching or self.unsure)
-
-
-@dataclass(slots=True)
-class FreeRunCounters:
-    """What was seen; `blind` and `too_fast` are stretches in which parts may have passed unseen: raise an alarm."""
-
-    frames: int = 0
-    detections: int = 0
-    touching: int = 0
-    unsure: int = 0
-    blind: int = 0
-    too_fast: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +45,7 @@ class FreeRunTriggers:
         self._told = float("inf")  # places from here on (downstream) were told
         self._unsure = float("inf")  # places from here on were not followed without a gap
         self._speed = 0.0  # columns per ns
+        self._covered = 0.0
         self._seen_before = False  # anything was on the belt in the frame before
 
     @property
@@ -127,6 +57,11 @@ class FreeRunTriggers:
     def light(self) -> float:
         """Brightness now, in that of the time of learning."""
         return self._presence.light
+
+    @property
+    def covered(self) -> float:
+        """Share of the picture's length that looks occupied; one that stays near 1 is a belt that must be relearned."""
+        return self._covered
 
     @property
     def speed_px_s(self) -> float:
@@ -146,6 +81,7 @@ class FreeRunTriggers:
             return []
         moment = self._follow(view, exposed_host_ns)
         self._leads.extend(run.lead - moment.way for run in view.runs if run.lead < grid.shape[1])
+        self._covered = sum(run.lead - run.tail for run in view.runs) / grid.shape[1]
         found = []
         for run, rows in zip(view.runs, view.rows, strict=True):
             found += self._parts_of(run, rows, moment, grid.shape[1], frame_pixels)
@@ -158,10 +94,8 @@ class FreeRunTriggers:
         across = pixels.shape[1] if upright else pixels.shape[0]
         low, high = (round(share * across) for share in settings.band)
         band = pixels[:, low:high] if upright else pixels[low:high]
-        size = band.shape[1] // settings.cell, band.shape[0] // settings.cell
-        band = band[: size[1] * settings.cell, : size[0] * settings.cell]
-        small = np.asarray(cv2.resize(band, size, interpolation=cv2.INTER_AREA), np.uint8)
-        grey = small if small.ndim == 2 else small[:, :, 1]
+        small = _shrunk(band, settings.cell)
+        grey = small if small.ndim == 2 else small[:, :, settings.channel]
         grey = grey.swapaxes(0, 1) if upright else grey
         return grey[:, ::-1] if settings.direction in ("left", "up") else grey
 
@@ -302,3 +236,13 @@ class FreeRunTriggers:
         if settings.direction in ("down", "up"):
             region = replace(region, x=region.y, y=region.x, width=region.height, height=region.width)
         return region
+
+
+def _shrunk(pixels: Pixels, cell: int) -> Pixels:
+    """Average cells of pixels; by halves as far as that goes, which is several times faster than at once."""
+    across, along = pixels.shape[0] // cell, pixels.shape[1] // cell
+    pixels = pixels[: across * cell, : along * cell]
+    while cell % 2 == 0 and cell > 1:
+        cell //= 2
+        pixels = np.asarray(cv2.resize(pixels, (along * cell, across * cell), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(pixels, (along, across), interpolation=cv2.INTER_AREA), np.uint8)

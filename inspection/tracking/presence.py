@@ -125,7 +125,7 @@ class Presence:
         """
         if np.count_nonzero(self._free) < max(4, self._free.size // 8):
             return
-        step = 1 + grid.shape[0] // 64
+        step = 1 + grid.shape[0] // 32
         ratios = grid[::step, self._free] / np.maximum(belt[::step, self._free], 1.0)
         near = ratios[np.abs(ratios - self._gain) < 0.25 * self._gain]
         self._gain = np.float32(max(float(np.median(near if near.size >= 0.2 * ratios.size else ratios)), 0.05))
@@ -149,8 +149,16 @@ class Presence:
 
 
 def _refined(span: tuple[int, int], strength: Grey) -> Run:
-    """Place the ends inside their columns by how much of each is covered, judged by the column further in."""
+    """Place the ends inside their columns by how much of each is covered, judged by the column further in.
+
+    Outer columns that hardly differ are left out first: the slope of an edge marks the bare column beside it, too.
+    """
     tail, lead = span
+    faint = 0.15 * float(np.median(strength[tail:lead]))
+    while lead - tail > 4 and strength[lead - 1] < faint:
+        lead -= 1
+    while lead - tail > 4 and strength[tail] < faint:
+        tail += 1
     first, last = float(tail), float(lead)
     if lead - tail >= 4:
         if tail > 0:
