@@ -38,9 +38,13 @@ max_batch = 4
 queue_capacity = 64             # parts that may wait for the model; one more is rejected as LATE
 
 [ejector]
-driver = "simulated"            # a relay board at the far end of a real pseudo-terminal; or "lcus", "modbus_rtu"
+driver = "simulated"            # a relay board at the far end of a real pseudo-terminal; or "lcus", "modbus_rtu",
+                                # "modbus_flash", "kmtronic", "numato", "devantech"
 # port = "/dev/serial/by-id/…"  # a real board: the by-id path stays the same after a reboot
 channel = 1                     # the relay that fires the ejector
+# mode = "positive_release"     # a gate that rejects by itself; a pulse lets a part pass
+# overlap = "queue"             # reject pulses that overlap each get their own; absent: they merge
+# require = [4]                 # refuse a wiring that cannot keep this promise (4: silence is safe)
 pulse_ms = 30.0
 window_ms = 20.0                # a pulse further from its due time than this is counted as a fault
 actuator_delay_ms = 0.0         # from the relay to the moved part

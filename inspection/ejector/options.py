@@ -21,6 +21,8 @@ DRIVERS = {
     SIMULATED: "the far end of a pty that behaves like one of them",
 }
 
+_PTY_ANSWERS_MS = 1000.0  # the kernel carries a pty's bytes at normal priority: under load that takes its time
+
 
 class EjectorOptions(BaseModel):
     """The ejector of a station: which board on which port, how it is wired, and how exact it must be."""
@@ -162,6 +164,8 @@ class EjectorOptions(BaseModel):
         if self.driver == SIMULATED:
             values["driver"] = self.protocol
             values["board"] = {"channels": self.board["channels"]}
+            if "answer_timeout_ms" in options_of(self.protocol).model_fields:
+                values["board"]["answer_timeout_ms"] = _PTY_ANSWERS_MS
             if self.board["inputs"]:
                 values["board"]["inputs"] = self.board["inputs"]
         return Settings(**values)
