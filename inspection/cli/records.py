@@ -112,12 +112,13 @@ def list_challenges(
         plain = [{"sequence": one.sequence, "hash": one.hash, **dataclasses.asdict(one.entry)} for one in ended]
         _print_json({"challenges": plain})
         return
-    table = Table("challenge", "ended (UTC)", "operator", "outcome", "ending", "ejected", "model bundle")
+    table = Table()
+    for heading in ("ended (UTC)", "operator", "outcome", "ending", "ejected"):
+        table.add_column(heading, no_wrap=heading != "operator")
     for one in ended:
         entry, proofs = one.entry, [finding["proof"] for finding in one.entry.findings]
         ejected = f"{proofs.count(Proof.EJECTED)} of {entry.parts}"
-        words = (str(entry.outcome), str(entry.ending), ejected, entry.bundle_digest[:12])
-        table.add_row(entry.challenge, _utc(entry.wall_ns), escape(entry.operator), *words)
+        table.add_row(_utc(entry.wall_ns), escape(entry.operator), str(entry.outcome), str(entry.ending), ejected)
     Console().print(table)
 
 

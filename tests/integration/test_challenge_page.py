@@ -117,13 +117,14 @@ def test_a_challenge_from_due_to_passed(operator: Operator, url: str, browser: B
 def test_a_challenge_fits_the_screen(operator: Operator, url: str, browser: Browser, language: str) -> None:
     """Due and running, on each usual screen: nothing is cut off, and the words are in the page's language."""
     due, running = {"en": ("CHALLENGE DUE", "CHALLENGE 1 / 3"), "ko": ("챌린지 필요", "챌린지 1 / 3")}[language]
+    page = browser.new_page()
+    page.goto(f"{url}/language/{language}")
     for word in (due, running):
+        expect(page.locator(".lw-state-word")).to_have_text(word)
         for width, height in ((1024, 768), (1280, 800), (1920, 1080)):
-            page = browser.new_page(viewport={"width": width, "height": height})
-            page.goto(f"{url}/language/{language}")
-            expect(page.locator(".lw-state-word")).to_have_text(word)
+            page.set_viewport_size({"width": width, "height": height})
             assert page.evaluate(CUT_OFF, [*ESSENTIALS, *MESSAGE]) == [], f"{width}×{height}"
-            page.close()
         if word == due:
             operator.interlock.begin(0, "kim")
             operator.lay()
+    page.close()
