@@ -59,6 +59,11 @@ class AlarmBoard:
         for name in passing:
             self.clear(name)
 
+    def stands(self, name: str) -> bool:
+        """Return whether an alarm stands now."""
+        with self._lock:
+            return name in self._active
+
     def active(self) -> tuple[ActiveAlarm, ...]:
         """Return what stands now, the gravest first, then the oldest."""
         with self._lock:

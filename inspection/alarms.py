@@ -42,6 +42,9 @@ _ROWS = (
     Alarm("INFERENCE_STALLED", Severity.ERROR, blocks=True, values=("detail",)),
     Alarm("RECORDS_TROUBLE", Severity.ERROR, blocks=True, values=("detail",)),
     Alarm("STATION_FAILED", Severity.ERROR, blocks=True, values=("detail",)),
+    # The line must run for the camera to learn the belt, but the heartbeat waits for it: a watchdog holds the belt.
+    Alarm("BELT_UNKNOWN", Severity.ERROR, blocks=True, values=("detail",), is_fault=False),
+    Alarm("PARTS_UNSEEN", Severity.ERROR, blocks=True, values=("detail",)),
     Alarm("PLC_SILENT", Severity.ERROR, blocks=True, values=("detail",)),
     Alarm("PLC_QUIET", Severity.WARNING, blocks=False, values=("detail",)),
     # The interlock: nothing passes, but the line runs, so that a challenge can be passed.

@@ -129,6 +129,11 @@ class PartFlow:
         """Note that such a camera counts from the beginning again."""
         self._matched_views[view].restart()
 
+    def on_doubtful_frame(self, number: int, frame: Frame, why: str, view: int = 0) -> None:
+        """Take a frame that surely is of part `number`, but says nothing that could let it pass."""
+        if self.tracker.on_frame(number, frame, view) is not None:
+            self.tracker.doubt(number, view, why)
+
     def on_frames_lost(self, first: int, last: int, view: int = 0) -> None:
         """Note that a view's frames of the parts first…last will never come."""
         self.tracker.on_frames_lost(first, last, view)
@@ -177,7 +182,7 @@ class PartFlow:
 
     def _take_found(self, view: int, found: Found) -> None:
         for number in found.doubtful:
-            self.tracker.doubt(number, view)
+            self.tracker.doubt(number, view, "its frame may show the part behind it")
         for number in found.without_image:
             self.tracker.on_frames_lost(number, number, view)
         if found.frame is not None:

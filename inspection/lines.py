@@ -11,10 +11,12 @@ from camera.scene import Scene
 from inspection.camera_loop import CameraEvents, CameraLoop
 from inspection.config import StationConfig
 from inspection.flow import PartFlow
+from inspection.free_run_line import FreeRunEvents, FreeRunLine
 from inspection.line import Line
 from inspection.motion import Motion
 from inspection.simulation.scene import SyntheticScene
 from inspection.tracking.device_clock import DeviceClock
+from inspection.tracking.free_run import FreeRunTriggers
 from inspection.tracking.geometry import Geometry
 from inspection.tracking.matched_view import MatchedView
 from inspection.tracking.matching import Matcher
@@ -27,6 +29,7 @@ def make_lines(
     scene: Scene | None,
     wait_for_room: Callable[[float], bool],
     events: Callable[[str], CameraEvents],
+    free_run_events: FreeRunEvents,
 ) -> list[CameraLoop]:
     """Open every camera and return their loops, the first camera's first. Raises CameraError; then none is open.
 
@@ -45,10 +48,24 @@ def make_lines(
             camera.close()
         raise
     first, *others = cameras
-    lines: list[CameraLoop] = [Line(first, flow, config.camera.frames, wait_for_room, events(first.name))]
+    lines: list[CameraLoop] = [_first_line(config, first, flow, wait_for_room, events(first.name), free_run_events)]
     for place, camera in enumerate(others):
         lines.append(ViewLine(camera, flow, config.camera.frames + place, wait_for_room, events(camera.name)))
     return lines
+
+
+def _first_line(
+    config: StationConfig,
+    camera: Camera,
+    flow: PartFlow,
+    wait_for_room: Callable[[float], bool],
+    events: CameraEvents,
+    free_run_events: FreeRunEvents,
+) -> CameraLoop:
+    if config.free_run is None:
+        return Line(camera, flow, config.camera.frames, wait_for_room, events)
+    settings = config.free_run.settings()
+    return FreeRunLine(camera, flow, lambda: FreeRunTriggers(settings), wait_for_room, events, free_run_events)
 
 
 def matched_views(config: StationConfig, geometry: Geometry, motion: Motion) -> dict[int, MatchedView]:

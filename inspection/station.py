@@ -9,7 +9,7 @@ from typing import Any
 
 from camera.scene import Scene
 from inspection.alarm_board import AlarmBoard
-from inspection.camera_loop import CameraEvents
+from inspection.camera_loop import CameraEvents, CameraLoop
 from inspection.challenge import EXTRA_KEY
 from inspection.challenge.due import Production
 from inspection.challenge.interlock import Interlock
@@ -19,6 +19,7 @@ from inspection.ejector.options import make_ejector
 from inspection.engine import Engine
 from inspection.errors import ConfigError
 from inspection.flow import FlowSettings, PartFlow
+from inspection.free_run_line import FreeRunEvents
 from inspection.lines import make_lines, matched_views, scene_of
 from inspection.memory import Memory
 from inspection.part import Decision
@@ -88,9 +89,7 @@ class Station:
             self.flow = self._make_flow()
             self.ejector.open(self.flow.on_actuation, self.flow.on_ejector_health)
             self._open_plc()
-            self.lines = make_lines(
-                config, self.flow, self._scene(), self.engine.queue.wait_for_room, self._camera_events
-            )
+            self.lines = self._open_cameras()
         except BaseException:
             self.close()
             raise
@@ -121,6 +120,14 @@ class Station:
     def _mark(self, part: int) -> dict[str, str]:
         challenge = self.interlock.mark(part)
         return {EXTRA_KEY: challenge} if challenge else {}
+
+    def _open_cameras(self) -> list[CameraLoop]:
+        free_run = FreeRunEvents(
+            blind=lambda text: self._tell("BELT_UNKNOWN", text),
+            unseen=lambda text: self._raise("PARTS_UNSEEN", for_s=PartFlow.TRANSIENT_S, detail=text),
+        )
+        wait_for_room = self.engine.queue.wait_for_room
+        return make_lines(self.config, self.flow, self._scene(), wait_for_room, self._camera_events, free_run)
 
     def _camera_events(self, camera: str) -> CameraEvents:
         return CameraEvents(
@@ -302,7 +309,7 @@ class Station:
                 self._look_after_inference()
                 self._look_after_disk()
                 self.alarms.expire()
-                if self.state is State.CONTINUOUS_EXECUTION:
+                if self.state is State.CONTINUOUS_EXECUTION and not self.alarms.stands("BELT_UNKNOWN"):
                     self.ejector.alive()
                 if self.plc is not None:
                     self.plc.on_state(self.state, self.alarms.active())

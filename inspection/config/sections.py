@@ -15,6 +15,7 @@ from inspection.motion import ClockMotion, EncoderMotion, Motion
 from inspection.pipeline.prepare import Region
 from inspection.plc.options import PlcOptions
 from inspection.records.options import RecordsOptions
+from inspection.tracking.detection import Direction, FreeRunSettings
 from inspection.tracking.fusion import FusionRule
 from inspection.tracking.geometry import Geometry
 from inspection.tracking.match_settings import MatchSettings, Numbering
@@ -57,6 +58,27 @@ class CameraSection(Section):
         known = options_model(self.backend).model_fields
         place = {"position_mm": self.position_mm} if self.position_mm and "position_mm" in known else {}
         return {**(self.model_extra or {}), **place}
+
+
+class FreeRunSection(Section):
+    """[free_run]: the first camera runs free over the belt, and parts are found in its pictures. Absent: triggers."""
+
+    part_length_px: int = Field(gt=0, le=65_536, description="length of one part along the belt, in pixels")
+    direction: Direction = Field("right", description="which way parts go through the picture: right, left, down, up")
+    line: float = Field(0.5, gt=0, lt=1, description="where a part triggers, as a share of the picture's length")
+    band_from: float = Field(0.0, ge=0, lt=1, description="share of the belt's width from which on it is looked at")
+    band_to: float = Field(1.0, gt=0, le=1, description="… and up to which")
+    cell_px: int = Field(4, ge=1, le=64, description="pixels that are averaged to one")
+
+    def settings(self) -> FreeRunSettings:
+        """Return it as the detection takes it."""
+        return FreeRunSettings(
+            part_length=self.part_length_px,
+            direction=self.direction,
+            line=self.line,
+            band=(self.band_from, self.band_to),
+            cell=self.cell_px,
+        )
 
 
 class FusionSection(Section):
@@ -236,6 +258,7 @@ class StationConfig(Section):
     cameras: Annotated[tuple[CameraSection, ...], BeforeValidator(_listed)] = Field(
         alias="camera", min_length=1, max_length=8
     )
+    free_run: FreeRunSection | None = None
     fusion: FusionSection = FusionSection()
     model: ModelSection = ModelSection()
     region: RegionSection | None = None
@@ -251,6 +274,10 @@ class StationConfig(Section):
 
     @model_validator(mode="after")
     def _frames_of_the_first(self) -> Self:
+        if self.free_run is not None and self.camera.frames > 1:
+            raise ValueError(
+                f"[free_run] takes the best picture of a part; leave out camera.frames = {self.camera.frames}"
+            )
         for camera in self.cameras[1:]:
             if camera.frames > 1:
                 raise ValueError(

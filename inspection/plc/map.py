@@ -225,6 +225,8 @@ FAULT_CODES: Mapping[str, int] = MappingProxyType(
         "STATION_FAILED": 15,
         "PLC_SILENT": 16,
         "PLC_QUIET": 17,
+        "BELT_UNKNOWN": 22,
+        "PARTS_UNSEEN": 23,
         "CHALLENGE_DUE": 18,
         "CHALLENGE_RUNNING": 19,
         "CHALLENGE_FAILED": 20,

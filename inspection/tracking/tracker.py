@@ -150,8 +150,8 @@ class PartTracker:
                     told = self._judge_if_complete(part)
             self._tell(told)
 
-    def doubt(self, number: int, view: int) -> None:
-        """Reject a part whose frame, as is known only now, may show another one; too late once it has passed."""
+    def doubt(self, number: int, view: int, why: str) -> None:
+        """Reject a part whose frame, for the reason given, says nothing for sure; too late once it has passed."""
         with self._lock:
             part = self._parts.get(number)
             if part is None or part.ended:
@@ -160,7 +160,7 @@ class PartTracker:
                 self.counters.doubted_late += part.decision.verdict is Verdict.PASS
                 return
             part.views[view].decision = not_decidable(Reason.SYSTEM)
-            part.note = "its frame may show the part behind it"
+            part.note = why
             part.judged = None
             told = self._judge_if_complete(part)
         self._tell(told)
