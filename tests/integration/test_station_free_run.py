@@ -17,7 +17,8 @@ def test_each_part_in_the_stream_is_one_record_and_touching_ones_are_rejected(tm
     """Parts on the belt and records agree one to one; every third touches the one before, and none of those passes."""
     camera = {
         "backend": "conveyor", "width": 480, "height": 160, "mm_per_px": 1.0, "speed_mm_s": 1500.0, "length_mm": 120.0,
-        "pitch_mm": 260.0, "jitter_mm": 10.0, "frame_rate_hz": 60.0, "touching_rate": 0.3, "seed": 5, "parts": PARTS, "belt_level": 150,
+        "pitch_mm": 260.0, "jitter_mm": 10.0, "frame_rate_hz": 60.0, "touching_rate": 0.3, "belt_level": 150, "seed": 5,
+        "parts": PARTS,
     }  # fmt: skip
     config = StationConfig.model_validate(
         {
