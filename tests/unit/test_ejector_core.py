@@ -284,6 +284,39 @@ def test_a_port_that_is_lost_within_a_release_leaves_doubt() -> None:
     assert [outcome[part].action for part in range(3)] == [FAILED, FAILED, DIVERTED]
 
 
+@pytest.mark.parametrize("positive_release", [False, True])
+def test_a_silent_encoder_is_no_belt_that_stands(positive_release: bool) -> None:
+    """Nobody knows where the parts are: rejects fire by the last speed and are told as faults, nothing is released."""
+    line = EjectorLine(rules(encoder_timeout_ns=200 * MS, positive_release=positive_release))
+    line.advance(100 * MS)
+    line.expect(1, line.place() + 500)
+    line.expect(2, line.place() + 600)
+    line.decide(2, Verdict.PASS)
+    line.is_heard = False
+    outcome = line.finish()
+    assert [outcome[part].action for part in (1, 2)] == ([DIVERTED] * 2 if positive_release else [LATE, RELEASED])
+    counters = line.core.count()
+    assert (counters.blind_pulses, counters.late_releases) == ((0, 1) if positive_release else (1, 0))
+    assert counters.pulses == (0 if positive_release else 1)
+
+
+def test_parts_follow_a_belt_that_changes_its_speed() -> None:
+    """The pulse comes when the part is there, whatever the belt did since its trigger."""
+    line = EjectorLine(rules(encoder_timeout_ns=200 * MS, window_ns=2 * MS))
+    line.advance(100 * MS)
+    due = line.place() + 2000
+    line.expect(1, due)
+    for speed, for_ms in ((0.5, 300), (0.0, 500), (-0.2, 100), (3.0, 300)):
+        line.run_belt(speed)
+        line.advance(for_ms * MS)
+    line.run_belt(1.5)
+    while not line.reports:
+        line.advance(MS // 10)
+    assert line.reports[0].action is FIRED
+    ahead = due - line.position
+    assert abs(ahead / 1.5 - line.rules.lead_ns / MS) < 1.0, "a lead before it is there, to a millisecond"
+
+
 def watched_line(**values: Any) -> EjectorLine:
     return reject_line(confirm_input=1, bin_full_input=2, confirm_ns=300 * MS, **values)
 
