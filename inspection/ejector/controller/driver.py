@@ -38,7 +38,7 @@ from inspection.ejector.interface import Ejector, EjectorHealth
 from inspection.ejector.port import SerialPort
 from inspection.part import Actuation, Verdict
 
-OPEN_TIMEOUT_S = 5.0
+OPEN_TIMEOUT_S = 4.0
 WORDS = 4096  # verdicts that may wait for the thread; more are dropped and counted, their parts are rejected
 _SILENCE_S = 1.0
 _WIRE_NS = 5_000_000  # from `decide` to the controller having read it
