@@ -281,7 +281,9 @@ class ControllerEjector(Ejector):
         while self._words:
             part, verdict = self._words.popleft()
             known = self._book.tag_of(part)
-            if known is not None:
+            if known is None:
+                self._counts["dropped_verdicts"] += 1  # reported already, or its epoch is not known yet: it is rejected
+            else:
                 self._session.judge(*known, verdict is Verdict.PASS, now_ns)
 
     def _recall(self, tags: list[int]) -> None:

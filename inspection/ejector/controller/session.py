@@ -122,7 +122,6 @@ class Session:
         self.status = report
         if report.state != State.ARMED:
             self.armed = False
-            self._arm_told_ns = None if report.state == State.SAFE and not self.armed else self._arm_told_ns
         if report.state == State.UNCONFIGURED:
             self.ready = False
 
