@@ -82,11 +82,11 @@ class PartBook:
 
     def triggered(self, report: TriggerReport) -> list[int]:
         """Take a TRIGGER; return the tags whose own was lost, to be recalled."""
-        if report.flags & ResultFlag.REPEATED:
+        if report.flags & ResultFlag.REPEATED or (report.tag - self._next_tag) % _TAGS >= _TAGS // 2:
             flying = self._flying.get(report.tag)
             if flying is not None:
                 flying.epoch = report.epoch
-            return []
+            return []  # recalled, or told twice: its part has its number
         lost = self._catch_up(report.tag, report.at_device_us)
         self._take_off(report.tag, report.epoch, report.at_device_us)
         return lost

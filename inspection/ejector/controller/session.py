@@ -120,8 +120,7 @@ class Session:
     def compared(self, report: StatusReport) -> None:
         """Take STATUS: what the controller itself holds to be its state."""
         self.status = report
-        if report.state != State.ARMED:
-            self.armed = False
+        self.armed = self.ready and report.state == State.ARMED
         if report.state == State.UNCONFIGURED:
             self.ready = False
 
