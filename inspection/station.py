@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
+from camera.frame import Trigger
 from camera.scene import Scene
 from inspection.alarm_board import AlarmBoard
 from inspection.camera_loop import CameraEvents, CameraLoop
@@ -15,12 +16,14 @@ from inspection.challenge.due import Production
 from inspection.challenge.interlock import Interlock
 from inspection.config import StationConfig, config_digest
 from inspection.control import Preview, State, StateError, StationStatus
+from inspection.ejector.controller.simulated import SimulatedControllerEjector
+from inspection.ejector.controller.wire import BinFull, FaultCode, FaultReport, Stranger
 from inspection.ejector.options import make_ejector
 from inspection.engine import Engine
 from inspection.errors import ConfigError
 from inspection.flow import FlowSettings, PartFlow
 from inspection.free_run_line import FreeRunEvents
-from inspection.lines import make_lines, matched_views, scene_of
+from inspection.lines import LineEvents, make_lines, matched_views, scene_of
 from inspection.memory import Memory
 from inspection.part import Decision
 from inspection.plc.commands import LineCommands
@@ -68,7 +71,12 @@ class Station:
         """Bring everything up: records, model, ejector, camera. Raises the error of whatever cannot come up."""
         config = self.config
         self.ejector = make_ejector(
-            config.ejector, margin_ms=config.geometry.margin_ms, motion=config.geometry.followed_by
+            config.ejector,
+            margin_ms=config.geometry.margin_ms,
+            motion=config.geometry.followed_by,
+            course=config.geometry.course(),
+            on_motion=lambda host_ns, position: self.flow.on_motion(host_ns, position),
+            on_event=self._on_controller_event,
         )
         try:
             self._geometry = config.geometry.geometry(config.ejector, self.ejector.lead_ns)
@@ -87,7 +95,7 @@ class Station:
             )
             self.interlock = self._make_interlock()
             self.flow = self._make_flow()
-            self.ejector.open(self.flow.on_actuation, self.flow.on_ejector_health)
+            self.ejector.open(self.flow.on_actuation, self.flow.on_ejector_health, self._on_controller_trigger)
             self._open_plc()
             self.lines = self._open_cameras()
         except BaseException:
@@ -122,12 +130,31 @@ class Station:
         return {EXTRA_KEY: challenge} if challenge else {}
 
     def _open_cameras(self) -> list[CameraLoop]:
-        free_run = FreeRunEvents(
-            blind=lambda text: self._tell("BELT_UNKNOWN", text),
-            unseen=lambda text: self._raise("PARTS_UNSEEN", for_s=PartFlow.TRANSIENT_S, detail=text),
+        events = LineEvents(
+            camera=self._camera_events,
+            free_run=FreeRunEvents(
+                blind=lambda text: self._tell("BELT_UNKNOWN", text),
+                unseen=lambda text: self._raise("PARTS_UNSEEN", for_s=PartFlow.TRANSIENT_S, detail=text),
+            ),
+            wait_for_room=self.engine.queue.wait_for_room,
+            photo_eye=self.ejector.board.trigger if isinstance(self.ejector, SimulatedControllerEjector) else None,
         )
-        wait_for_room = self.engine.queue.wait_for_room
-        return make_lines(self.config, self.flow, self._scene(), wait_for_room, self._camera_events, free_run)
+        return make_lines(self.config, self.flow, self._scene(), events)
+
+    def _on_controller_event(self, event: Stranger | BinFull | FaultReport) -> None:
+        match event:
+            case Stranger():
+                self._raise("UNKNOWN_PART", for_s=PartFlow.TRANSIENT_S)
+            case BinFull(full=True):
+                self._raise("BIN_FULL")
+            case BinFull():
+                self._clear("BIN_FULL")
+            case FaultReport():
+                self._raise("CONTROLLER_FAULT", for_s=PartFlow.TRANSIENT_S, detail=FaultCode(event.code).name)
+
+    def _on_controller_trigger(self, trigger: Trigger) -> None:
+        """A device-timed controller tells of each part itself; a simulated belt knows what it is."""
+        self.flow.on_trigger(trigger, self.lines[0].camera.truth(trigger.number) if self._is_open else "")
 
     def _camera_events(self, camera: str) -> CameraEvents:
         return CameraEvents(

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from camera.backends import options_model
 from inspection.challenge.options import ChallengeOptions
-from inspection.ejector.options import EjectorOptions
+from inspection.ejector.options import Course, EjectorOptions
 from inspection.motion import ClockMotion, EncoderMotion, Motion
 from inspection.pipeline.prepare import Region
 from inspection.plc.options import PlcOptions
@@ -170,6 +170,13 @@ class GeometrySection(Section):
             closest=closest,
         )
 
+    def course(self) -> Course:
+        """Return how an ejector that times by itself is told of the way."""
+        if self.encoder_counts_per_mm is None:
+            return Course(f"{self.travel_s * 1e3:.3f} ms", self.belt_speed_mm_s)
+        counts = self.length(self.travel_s)
+        return Course(f"{counts} counts", self.belt_speed_mm_s, self.encoder_counts_per_mm)
+
     @property
     def followed_by(self) -> Literal["clock", "encoder"]:
         """What tells where the belt is."""
@@ -271,6 +278,21 @@ class StationConfig(Section):
     page: PageSection = PageSection()
     simulation: SimulationSection = SimulationSection()
     challenge: ChallengeOptions = ChallengeOptions()
+
+    @model_validator(mode="after")
+    def _controller_fits(self) -> Self:
+        problems = []
+        if self.ejector.is_controller and self.camera.frames > 1:
+            problems.append(
+                f"camera.frames is {self.camera.frames}: beside a controller a camera makes one frame a part"
+            )
+        if self.ejector.is_controller and self.free_run is not None:
+            problems.append("[free_run] finds parts in pictures, a controller by its photo-eye: leave one of them out")
+        if self.geometry.encoder_counts_per_mm is not None and not self.ejector.is_controller:
+            problems.append("encoder_counts_per_mm needs an ejector that reads the encoder: driver controller")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
 
     @model_validator(mode="after")
     def _frames_of_the_first(self) -> Self:
