@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -45,6 +46,7 @@ class Line:
         self._on_failure = on_failure
         self._offset = 0
         self._highest = 0
+        self._mend_host_ns = 0
         self._last_frame: Frame | None = None
         self._pool = FramePool(self._POOL_FRAMES)
         self._stopping = threading.Event()
@@ -52,9 +54,8 @@ class Line:
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Start acquisition and the threads that follow it."""
+        """Start acquisition and the threads that follow it. Raises CameraError when it cannot start."""
         self._stopping.clear()
-        self._lost.clear()
         self.camera.start()
         loops = [("grab", self._grab_loop)]
         if self.camera.reports_triggers:
@@ -70,6 +71,25 @@ class Line:
         for thread in self._threads:
             thread.join(timeout_s)
         self._threads = []
+
+    @property
+    def lost(self) -> bool:
+        """True while the camera is lost; a line that was stopped meanwhile opens it with `mend`."""
+        return self._lost.is_set()
+
+    def mend(self) -> None:
+        """Try once to open a camera that was still lost when the line was stopped; at most one attempt a second."""
+        now_host_ns = time.monotonic_ns()
+        if now_host_ns < self._mend_host_ns:
+            return
+        self._mend_host_ns = now_host_ns + 1_000_000_000
+        try:
+            self.camera.open()
+        except CameraError:
+            self.camera.close()
+            return
+        self._offset = self._highest
+        self._opened_again()
 
     @property
     def exhausted(self) -> bool:
@@ -149,13 +169,16 @@ class Line:
             attempt += 1
             try:
                 self.camera.open()
-                self._offset = self._highest
+                self._offset = self._highest  # before a trigger can come
                 self.camera.start()
             except CameraError:
                 self.camera.close()
                 continue
-            self.reopened += 1
-            self._last_frame = None
-            self._lost.clear()
-            self._on_recovered()
+            self._opened_again()
             return
+
+    def _opened_again(self) -> None:
+        self.reopened += 1
+        self._last_frame = None
+        self._lost.clear()
+        self._on_recovered()

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Collection
 from typing import Any
 
 from camera.backends import BACKENDS, make_camera
 from camera.frame import Frame
 from inspection.alarm_board import AlarmBoard
 from inspection.config import StationConfig, config_digest
-from inspection.control import Preview, State, StateError, StationStatus
+from inspection.control import Confirmation, Preview, State, StateError, StationStatus
 from inspection.ejector.interface import EjectorHealth
 from inspection.ejector.options import make_ejector
 from inspection.engine import Engine, unscored
 from inspection.errors import ConfigError
+from inspection.faults.watch import ClockWatch, RejectWatch
 from inspection.line import Line
 from inspection.memory import Memory
 from inspection.part import Decision, EjectorAction, PartResult, Reason
@@ -45,12 +47,16 @@ class Station:
     def __init__(self, config: StationConfig) -> None:
         self.config = config
         self.digest = config_digest(config)
-        self.alarms = AlarmBoard()
+        self.alarms = AlarmBoard(config.reactions_of_alarms)
         self.counters = RunCounters()
         self.previews = PreviewSlot()
         self._is_open = False
         self._closed = threading.Event()
         self._wants_to_run = False
+        self._stopping_by_fault = False
+        self._stops_seen = 0
+        self._rejects = RejectWatch(self.alarms, config.reactions.rejects_in_a_row_limit)
+        self._clock = ClockWatch(self.alarms)
         self._look_at_disk_host_ns = 0
         self._last_due_host_ns = 0
         self._commands = threading.Lock()
@@ -135,7 +141,7 @@ class Station:
             return State.HALTED
         if not self._is_open:
             return State.PREOPERATIONAL
-        if self.alarms.blocking:
+        if self.alarms.blocking or self._stopping_by_fault:
             return State.ERROR
         return State.CONTINUOUS_EXECUTION if self._wants_to_run else State.READY
 
@@ -159,9 +165,15 @@ class Station:
             self.memory.flush(5.0)
             self._wants_to_run = False
 
+    def confirm_alarms(self, names: Collection[str], who: str) -> Confirmation:
+        """Let go of held alarms whose fault has gone, all of them when `names` is empty. Logged with `who` did it."""
+        return self.alarms.confirm(names, who)
+
     def _next_step(self) -> str:
         alarms = self.alarms.active()
-        return f"first mend {alarms[0].name}" if alarms else "wait until it is READY"
+        if not alarms or not alarms[0].blocks:
+            return "wait until it is READY"
+        return f"first {'confirm' if alarms[0].is_over else 'mend'} {alarms[0].name}"
 
     def inspect(self, pixels: Any, timeout_s: float) -> Decision:
         """Judge one image apart from the line. Raises StateError or BusyError."""
@@ -186,7 +198,7 @@ class Station:
     # ------------------------------------------------- the way of one part
 
     def _may_pass(self) -> bool:
-        return not self.alarms.blocking and not self._closed.is_set()
+        return not (self.alarms.blocking or self._stopping_by_fault or self._closed.is_set())
 
     def _on_born(self, part: PartInFlight) -> None:
         try:
@@ -221,6 +233,7 @@ class Station:
     def _on_durable(self, records: list[StoredRecord]) -> None:
         self.counters.add(records)
         self.previews.durable(records)
+        self._rejects.add(records)
         for record in records:
             if record.reason == Reason.NO_IMAGE:
                 self._raise("NO_IMAGE", for_s=self._TRANSIENT_S, part=record.part)
@@ -258,11 +271,39 @@ class Station:
             while not self._closed.wait(self._TICK_S):
                 self._look_after_inference()
                 self._look_after_disk()
+                self._clock.look()
                 self.alarms.expire()
-                if self.state is State.CONTINUOUS_EXECUTION:
+                self._stop_if_asked()
+                self._mend_camera()
+                if self._wants_to_run and not self.alarms.silencing and not self._stopping_by_fault:
                     self.ejector.alive()
         except Exception as error:  # noqa: BLE001 - the thread's edge: the heartbeat ends, and nothing passes any more
             self._raise("STATION_FAILED", detail=f"supervisor: {type(error).__name__}: {error}")
+
+    def _stop_if_asked(self) -> None:
+        """Stop the line in order when a fault's reaction says so: first the belt, then, when it stands, the line."""
+        asked, self._stops_seen = self.alarms.stops > self._stops_seen, self.alarms.stops
+        if asked and self._wants_to_run and not self._stopping_by_fault:
+            self._stopping_by_fault = True
+            threading.Thread(target=self._stop_by_fault, name="stop-by-fault", daemon=True).start()
+
+    def _stop_by_fault(self) -> None:
+        """Reject whatever still triggers while the belt runs out without a heartbeat, then stop the line."""
+        try:
+            self._closed.wait(self.config.reactions.run_out_s)
+            self.stop_line()
+        except Exception as error:  # noqa: BLE001 - the thread's edge: nothing passes any more
+            self._raise("STATION_FAILED", detail=f"stop: {type(error).__name__}: {error}")
+        finally:
+            self._stopping_by_fault = False
+
+    def _mend_camera(self) -> None:
+        """Open a camera that was still lost when the line was stopped, so that the line can be started again."""
+        if self.line.lost and not self._wants_to_run and self._commands.acquire(blocking=False):
+            try:
+                self.line.mend()
+            finally:
+                self._commands.release()
 
     def _look_after_inference(self) -> None:
         self._tell("INFERENCE_STALLED", self.engine.stalled())

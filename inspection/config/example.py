@@ -50,6 +50,12 @@ heartbeat_channel = 2           # a second relay for a watchdog that stops the b
 seed = 10000
 defect_rate = 0.1
 
+[reactions]                     # per fault: warn, reject_all, hold or stop_line, as docs/fail-safe.md allows
+# camera_gone = "stop_line"     # nothing passes, the heartbeat stops the belt, and the line waits for Start
+# ejector_port_gone = "hold"    # nothing passes until somebody confirms on the page
+rejects_in_a_row_limit = 20     # from here on "rejects in a row" is a fault
+run_out_s = 2.0                 # how long the belt takes to stand
+
 [records]
 dir = "lineward-data"
 

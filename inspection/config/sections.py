@@ -6,8 +6,11 @@ import os
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
+from inspection.alarms import Reaction
 from inspection.ejector.options import EjectorOptions
+from inspection.faults import problems, reactions_of_alarms
 from inspection.pipeline.prepare import Region
 from inspection.pipeline.tracker import Geometry
 from inspection.records.options import RecordsOptions
@@ -135,6 +138,31 @@ class SimulationSection(Section):
     defect_rate: float = Field(0.1, ge=0, le=1, description="share of parts with a defect")
 
 
+class ReactionsSection(Section):
+    """[reactions]: what the station does at each fault of `docs/fail-safe.md`, and from when on it is one."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, Reaction]
+
+    rejects_in_a_row_limit: int = Field(20, ge=2, le=100_000, description="parts in a row that were not OK")
+    run_out_s: float = Field(
+        2.0, ge=0, le=60, description="how long the belt may take to stand; parts that trigger until then are rejected"
+    )
+
+    @model_validator(mode="after")
+    def _the_table_allows_it(self) -> Self:
+        found = problems(self.chosen)
+        if found:
+            text = f"{'; '.join(found)} (docs/fail-safe.md)".replace("{", "(").replace("}", ")")
+            raise PydanticCustomError("reactions", f"{text}")
+        return self
+
+    @property
+    def chosen(self) -> dict[str, Reaction]:
+        """The reactions that the file names, by fault."""
+        return dict(self.__pydantic_extra__ or {})
+
+
 class StationConfig(Section):
     """One station: everything that it needs to know."""
 
@@ -149,3 +177,25 @@ class StationConfig(Section):
     api: ApiSection = ApiSection()
     page: PageSection = PageSection()
     simulation: SimulationSection = SimulationSection()
+    reactions: ReactionsSection = ReactionsSection()
+
+    @property
+    def belt_can_be_stopped(self) -> bool:
+        """True where somebody stops the belt when the heartbeat is withdrawn."""
+        return self.ejector.heartbeat_channel is not None
+
+    @property
+    def reactions_of_alarms(self) -> dict[str, Reaction]:
+        """What the station does while each alarm stands."""
+        return reactions_of_alarms(self.reactions.chosen, belt_can_be_stopped=self.belt_can_be_stopped)
+
+    @model_validator(mode="after")
+    def _stopping_needs_a_way(self) -> Self:
+        stopping = [name for name, reaction in self.reactions.chosen.items() if reaction is Reaction.STOP_LINE]
+        if stopping and not self.belt_can_be_stopped:
+            raise PydanticCustomError(
+                "reactions",
+                f"reactions: {', '.join(stopping)} cannot stop the line: nothing tells the belt — wire a watchdog "
+                "relay and set ejector.heartbeat_channel, or choose hold",
+            )
+        return self

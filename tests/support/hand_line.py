@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from datasets.synthetic import PartRenderer
 from inspection.alarm_board import AlarmBoard
 from inspection.api.feed import RecordFeed
 from inspection.api.server import ApiServer
-from inspection.control import Preview, State, StateError, StationStatus
+from inspection.control import Confirmation, Preview, State, StateError, StationStatus
 from inspection.part import (
     Actuation,
     Decision,
@@ -148,6 +149,9 @@ class HandLine:
 
     def stop_line(self) -> None:
         self.running = False
+
+    def confirm_alarms(self, names: Collection[str], who: str) -> Confirmation:
+        return self.alarms.confirm(names, who)
 
     def inspect(self, pixels: object, timeout_s: float) -> Decision:
         raise StateError("this line has no model: it is moved by hand")
