@@ -43,6 +43,8 @@ class Scheduler:
         self._channel = settings.channel
         self._pulse_ns = nanoseconds(settings.pulse_ms)
         self._window_us = round(settings.window_ms * 1e3)
+        # A pulse that begins later than this cannot hit its part any more, only the parts after it.
+        self._past_ns = nanoseconds(settings.window_ms) + self._pulse_ns
         self._spin_ns = round(settings.spin_us * 1e3)
         self._guard_ns = round(board.occupied_s * 1e9) + MARGIN_NS
         self._schedule = Schedule(nanoseconds(settings.actuator_delay_ms) + round(board.command_s * 1e9))
@@ -237,7 +239,8 @@ class Scheduler:
 
     def _fire_due(self) -> None:
         while (reject := self._schedule.pop_due(time.monotonic_ns())) is not None:
-            if not self._switch(self._channel, True):
+            is_past = time.monotonic_ns() - reject.planned_ns > self._past_ns
+            if is_past or not self._switch(self._channel, True):
                 self._report_failed(reject)
                 continue
             written_ns = time.monotonic_ns()

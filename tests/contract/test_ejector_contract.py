@@ -178,13 +178,24 @@ def test_overlapping_pulses_merge(reports: Reports) -> None:
     assert reports.wait_health(lambda health: health.counters["merges"] == 2)
 
 
-def test_a_part_that_is_due_already_fires_at_once(ejector: SimulatedEjector, reports: Reports) -> None:
-    """A part whose moment has passed is not forgotten: it fires, and is told as late."""
-    arm(ejector, 1, -1000)
+def test_a_part_that_is_due_already_fires_at_once(reports: Reports) -> None:
+    """A part whose moment has passed is not forgotten: it fires as long as the pulse may still hit it."""
+    ejector = make_ejector(EjectorOptions(pulse_ms=5000, board={"channels": 1}))
+    ejector.open(reports.actuation, reports.health)
+    arm(ejector, 1, -50)
     told = reports.wait(1)[1]
+    ejector.close()
     assert told.action is EjectorAction.FIRED_LATE
     assert told.lateness_us is not None
-    assert told.lateness_us >= 1_000_000
+    assert told.lateness_us >= 50_000
+
+
+def test_a_part_that_has_passed_is_failed_and_nothing_is_fired(ejector: SimulatedEjector, reports: Reports) -> None:
+    """A pulse that could only hit another part is not written."""
+    arm(ejector, 1, -2000)
+    assert reports.wait(1)[1].action is EjectorAction.FAILED
+    ejector.close()
+    assert ejector.board.pulses() == []
 
 
 def test_the_heartbeat_follows_the_sign_of_life(ejector: SimulatedEjector, reports: Reports) -> None:
