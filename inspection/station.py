@@ -56,7 +56,7 @@ class Station:
         self._stopping_by_fault = False
         self._stops_seen = 0
         self._rejects = RejectWatch(self.alarms, config.reactions.rejects_in_a_row_limit)
-        self._clock = ClockWatch(self.alarms)
+        self.clock = ClockWatch(self.alarms)
         self._look_at_disk_host_ns = 0
         self._last_due_host_ns = 0
         self._commands = threading.Lock()
@@ -271,7 +271,7 @@ class Station:
             while not self._closed.wait(self._TICK_S):
                 self._look_after_inference()
                 self._look_after_disk()
-                self._clock.look()
+                self.clock.look()
                 self.alarms.expire()
                 self._stop_if_asked()
                 self._mend_camera()

@@ -65,5 +65,6 @@ def _everything_counted(station: Station) -> Mapping[str, int]:
         "failed_pulses": station.counters.failed_pulses,
         "previews_dropped": station.previews.dropped,
         "alarms_raised": station.alarms.raised,
+        "clock_steps": station.clock.steps,
         **station.memory.counters(),
     }

@@ -1,4 +1,4 @@
-"""The faults that show only over several parts or over time: rejects in a row, a jammed ejector, a clock that is set."""
+"""Faults that show only over several parts or over time: rejects in a row, a jammed ejector, a clock that is set."""
 
 from __future__ import annotations
 

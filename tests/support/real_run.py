@@ -52,7 +52,7 @@ def _value(value: Any) -> str:
 
 
 def station_values(folder: Path, bundle: Path, board: SimulatedBoard, **changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A station in `folder` on that board: 0.5 s from photo-eye to ejector, a heartbeat, no page; `changes` by table."""
+    """A station in `folder` on that board: 0.5 s from photo-eye to ejector, a heartbeat, no page; changes by table."""
     values: dict[str, Any] = {
         "model": {"bundle": bundle},
         "geometry": {"travel_time_s": 0.5},
