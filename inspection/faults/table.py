@@ -30,8 +30,8 @@ _NOTHING = "nothing changes: the other parts are released and rejected as ever"
 _ONE_PART = "fires the reject of this part; the others are released and rejected as ever"
 _PROCESS = "tests/integration/test_fault_process.py::"
 _AROUND = "tests/integration/test_fault_surroundings.py::"
-_CAMERA = "tests/integration/test_fault_camera.py::"
-_MODEL = "tests/integration/test_fault_model.py::"
+_PARTS = "tests/integration/test_fault_parts.py::"
+_START = "tests/integration/test_fault_start.py::"
 _WATCH = "tests/unit/test_fault_watch.py::"
 
 _SEEING = (
@@ -45,7 +45,7 @@ _SEEING = (
         recovers="by itself when the camera can be opened; part numbers go on and none comes twice",
         default=Reaction.REJECT_ALL,
         allowed=UNSAFE,
-        test=_CAMERA + "test_fault_camera_gone",
+        test=_PARTS + "test_fault_camera_gone",
     ),
     Fault(
         name="frame_lost",
@@ -56,7 +56,7 @@ _SEEING = (
         recovers="with the next frame; the alarm goes 15 s after the last one",
         default=Reaction.WARN,
         allowed=ANY,
-        test=_CAMERA + "test_fault_frame_lost",
+        test=_PARTS + "test_fault_frame_lost",
     ),
     Fault(
         name="frame_unusable",
@@ -67,7 +67,7 @@ _SEEING = (
         recovers="with the next sound frame; the alarm goes 15 s after the last one",
         default=Reaction.WARN,
         allowed=ANY,
-        test=_CAMERA + "test_fault_frame_unusable",
+        test=_PARTS + "test_fault_frame_unusable",
     ),
     Fault(
         name="parts_too_close",
@@ -89,7 +89,7 @@ _JUDGING = (
         station="does not start: one sentence with the reason, exit status 1; no port is opened, no part is released",
         ejector=_SILENT,
         recovers="when a sound bundle is in its place and the station is started again",
-        test=_MODEL + "test_fault_model_refused",
+        test=_START + "test_fault_model_refused",
     ),
     Fault(
         name="model_failed",
@@ -100,7 +100,7 @@ _JUDGING = (
         recovers="start the station again: a model that failed once is not trusted again by itself",
         default=Reaction.REJECT_ALL,
         allowed=UNSAFE,
-        test=_MODEL + "test_fault_model_failed",
+        test=_PARTS + "test_fault_model_failed",
     ),
     Fault(
         name="provider_lost",
@@ -111,7 +111,7 @@ _JUDGING = (
         ejector=_REJECTS,
         recovers="start the station again when the device is back",
         goes_with="model_failed",
-        test=NotCaused("there is no accelerator to take away", _MODEL + "test_fault_provider_refused"),
+        test=NotCaused("there is no accelerator to take away", _START + "test_fault_provider_refused"),
     ),
     Fault(
         name="inference_stalled",
@@ -122,7 +122,7 @@ _JUDGING = (
         recovers="by itself when the batch ends",
         default=Reaction.REJECT_ALL,
         allowed=UNSAFE,
-        test=_MODEL + "test_fault_inference_stalled",
+        test=_PARTS + "test_fault_inference_stalled",
     ),
     Fault(
         name="late_verdicts",
@@ -133,7 +133,7 @@ _JUDGING = (
         recovers="15 s after the last late one",
         default=Reaction.WARN,
         allowed=ANY,
-        test=_MODEL + "test_fault_queue_full",
+        test=_PARTS + "test_fault_queue_full",
     ),
     Fault(
         name="queue_full",
@@ -143,7 +143,7 @@ _JUDGING = (
         ejector=_ONE_PART,
         recovers="when there is room again",
         goes_with="late_verdicts",
-        test=_MODEL + "test_fault_queue_full",
+        test=_PARTS + "test_fault_queue_full",
     ),
     Fault(
         name="rejects_in_a_row",
@@ -155,7 +155,7 @@ _JUDGING = (
         recovers="with the first part that is OK again",
         default=Reaction.WARN,
         allowed=ANY,
-        test=_CAMERA + "test_fault_rejects_in_a_row",
+        test=_PARTS + "test_fault_rejects_in_a_row",
     ),
 )
 
@@ -341,7 +341,7 @@ _AROUND_IT = (
         recovers="start the station again",
         default=Reaction.REJECT_ALL,
         allowed=UNSAFE,
-        test=_CAMERA + "test_fault_station_failed",
+        test=_PARTS + "test_fault_station_failed",
     ),
     Fault(
         name="station_killed",
