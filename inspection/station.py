@@ -20,6 +20,7 @@ from inspection.memory import Memory
 from inspection.part import Decision, EjectorAction, PartResult, Reason
 from inspection.pipeline.batch_queue import Job
 from inspection.pipeline.decide import not_decidable
+from inspection.pipeline.interpreter import line_starts, line_stops
 from inspection.pipeline.tracker import PartInFlight, PartTracker
 from inspection.preview import PreviewSlot
 from inspection.records.errors import JournalError
@@ -146,7 +147,12 @@ class Station:
                 return
             if self.state is not State.READY:
                 raise StateError(f"the line cannot start in state {self.state}; {self._next_step()}")
-            self.line.start()
+            line_starts()
+            try:
+                self.line.start()
+            except BaseException:
+                line_stops()
+                raise
             self._wants_to_run = True
 
     def stop_line(self) -> None:
@@ -158,6 +164,7 @@ class Station:
             self.tracker.wait_empty(self.config.geometry.travel_s + 5.0)
             self.memory.flush(5.0)
             self._wants_to_run = False
+            line_stops()
 
     def _next_step(self) -> str:
         alarms = self.alarms.active()
@@ -200,7 +207,7 @@ class Station:
             self._raise("PARTS_TOO_CLOSE", for_s=self._TRANSIENT_S, gap_ms=f"{gap_ms:.0f}", pulse_ms=pulse_ms)
 
     def _on_matched(self, part: PartInFlight, frame: Frame) -> None:
-        job = Job(frame.pixels, part.deadline_host_ns, self._on_scored, token=part)
+        job = Job(frame.pixels, part.deadline_host_ns, self._on_scored, token=part, pixel_format=frame.pixel_format)
         if not self.engine.submit(job):
             self.tracker.decided(part, not_decidable(Reason.LATE))
 
@@ -211,7 +218,7 @@ class Station:
         if raw is None and job.failure_reason is Reason.SYSTEM:
             part.note = job.failure
             self._raise("FRAME_UNUSABLE", for_s=self._TRANSIENT_S, part=part.number, detail=job.failure)
-        self.tracker.decided(part, unscored(job) if raw is None else self.engine.judge.decide(raw))
+        self.tracker.decided(part, unscored(job) if job.decision is None else job.decision)
 
     def _on_finished(self, result: PartResult) -> None:
         self.previews.offer(result)
