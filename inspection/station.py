@@ -22,6 +22,7 @@ from inspection.memory import Memory
 from inspection.part import Decision, EjectorAction, PartResult, Reason
 from inspection.pipeline.batch_queue import Job
 from inspection.pipeline.decide import not_decidable
+from inspection.pipeline.interpreter import line_starts, line_stops
 from inspection.pipeline.tracker import PartInFlight, PartTracker
 from inspection.preview import PreviewSlot
 from inspection.records.errors import JournalError
@@ -152,7 +153,12 @@ class Station:
                 return
             if self.state is not State.READY:
                 raise StateError(f"the line cannot start in state {self.state}; {self._next_step()}")
-            self.line.start()
+            line_starts()
+            try:
+                self.line.start()
+            except BaseException:
+                line_stops()
+                raise
             self._wants_to_run = True
 
     def stop_line(self) -> None:
@@ -164,6 +170,7 @@ class Station:
             self.tracker.wait_empty(self.config.geometry.travel_s + 5.0)
             self.memory.flush(5.0)
             self._wants_to_run = False
+            line_stops()
 
     def confirm_alarms(self, names: Collection[str], who: str) -> Confirmation:
         """Let go of held alarms whose fault has gone, all of them when `names` is empty. Logged with `who` did it."""
@@ -212,7 +219,7 @@ class Station:
             self._raise("PARTS_TOO_CLOSE", for_s=self._TRANSIENT_S, gap_ms=f"{gap_ms:.0f}", pulse_ms=pulse_ms)
 
     def _on_matched(self, part: PartInFlight, frame: Frame) -> None:
-        job = Job(frame.pixels, part.deadline_host_ns, self._on_scored, token=part)
+        job = Job(frame.pixels, part.deadline_host_ns, self._on_scored, token=part, pixel_format=frame.pixel_format)
         if not self.engine.submit(job):
             self.tracker.decided(part, not_decidable(Reason.LATE))
 
@@ -223,7 +230,7 @@ class Station:
         if raw is None and job.failure_reason is Reason.SYSTEM:
             part.note = job.failure
             self._raise("FRAME_UNUSABLE", for_s=self._TRANSIENT_S, part=part.number, detail=job.failure)
-        self.tracker.decided(part, unscored(job) if raw is None else self.engine.judge.decide(raw))
+        self.tracker.decided(part, unscored(job) if job.decision is None else job.decision)
 
     def _on_finished(self, result: PartResult) -> None:
         self.previews.offer(result)
