@@ -149,7 +149,7 @@ class Station:
     def start_line(self) -> None:
         """Inspect every part that triggers from now on. Raises StateError unless READY or running."""
         with self._commands:
-            if self._wants_to_run:
+            if self._wants_to_run and not self._stopping_by_fault:
                 return
             if self.state is not State.READY:
                 raise StateError(f"the line cannot start in state {self.state}; {self._next_step()}")
