@@ -16,11 +16,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Standing:
-    """One alarm on the board. over: the fault has gone, or it was an event that is over; only `hold` keeps it."""
+    """One alarm on the board, and when its time is up; None while it stands until it is cleared."""
 
     alarm: ActiveAlarm
     expires_host_ns: int | None
-    over: bool
 
 
 class AlarmBoard:
@@ -54,11 +53,12 @@ class AlarmBoard:
         with self._lock:
             known = self._standing.get(name)
             since_wall_ns = time.time_ns() if known is None else known.alarm.since_wall_ns
-            expires_host_ns = None if for_s is None else now_host_ns + round(for_s * 1e9)
-            if known is not None and known.expires_host_ns is None and not known.over:
-                expires_host_ns = None  # it stands until it is cleared, whatever comes on top
-            alarm = ActiveAlarm(name, since_wall_ns, shown, reaction, reaction is Reaction.HOLD)
-            self._standing[name] = _Standing(alarm, expires_host_ns, over=False)
+            stands_on = known is not None and known.expires_host_ns is None and not known.alarm.is_over
+            expires_host_ns = None if for_s is None or stands_on else now_host_ns + round(for_s * 1e9)
+            is_held = reaction is Reaction.HOLD
+            is_over = is_held and for_s is not None and not stands_on  # a single event is over at once
+            alarm = ActiveAlarm(name, since_wall_ns, shown, reaction, must_be_confirmed=is_held, is_over=is_over)
+            self._standing[name] = _Standing(alarm, expires_host_ns)
             self.raised += known is None
             self.stops += known is None and reaction is Reaction.STOP_LINE
             self._settle()
@@ -83,12 +83,12 @@ class AlarmBoard:
     def confirm(self, names: Collection[str], who: str) -> Confirmation:
         """Let go of held alarms whose fault has gone, all of them when `names` is empty; who did it is logged.
 
-        An alarm of a single event (raised for a time) may be confirmed at once; one whose fault is still there stays.
+        A single event (raised for a time) is over at once; an alarm whose fault is still there stays.
         """
         with self._lock:
             held = [name for name, one in self._standing.items() if one.alarm.reaction is Reaction.HOLD]
             asked = [name for name in held if not names or name in names]
-            over = [name for name in asked if self._standing[name].over or self._standing[name].expires_host_ns]
+            over = [name for name in asked if self._standing[name].alarm.is_over]
             for name in over:
                 del self._standing[name]
             self._settle()
@@ -107,7 +107,7 @@ class AlarmBoard:
         if standing is None:
             return False
         if standing.alarm.reaction is Reaction.HOLD:
-            standing.over, standing.expires_host_ns = True, None
+            standing.expires_host_ns = None
             standing.alarm = replace(standing.alarm, is_over=True)
             return False
         del self._standing[name]
@@ -116,7 +116,8 @@ class AlarmBoard:
     def _settle(self) -> None:
         self.blocking = any(one.alarm.blocks for one in self._standing.values())
         self.silencing = any(
-            one.alarm.reaction is Reaction.STOP_LINE or (ALARMS[name].blind and one.alarm.blocks and not one.over)
+            one.alarm.reaction is Reaction.STOP_LINE
+            or (ALARMS[name].blind and one.alarm.blocks and not one.alarm.is_over)
             for name, one in self._standing.items()
         )
 

@@ -32,6 +32,7 @@ _PROCESS = "tests/integration/test_fault_process.py::"
 _AROUND = "tests/integration/test_fault_surroundings.py::"
 _PARTS = "tests/integration/test_fault_parts.py::"
 _START = "tests/integration/test_fault_start.py::"
+_SESSION = "tests/unit/test_models_session.py::"
 _WATCH = "tests/unit/test_fault_watch.py::"
 
 _SEEING = (
@@ -111,7 +112,7 @@ _JUDGING = (
         ejector=_REJECTS,
         recovers="start the station again when the device is back",
         goes_with="model_failed",
-        test=NotCaused("there is no accelerator to take away", _START + "test_fault_provider_refused"),
+        test=NotCaused("there is no accelerator to take away", _SESSION + "test_provider_that_is_not_there_is_refused"),
     ),
     Fault(
         name="inference_stalled",

@@ -89,14 +89,14 @@ def messages(status: pb.GetStatusResponse, texts: Catalogue) -> list[Message]:
         severity = severity_of(alarm.name)
         text, remedy = texts.alarm(alarm.name, dict(alarm.values))
         if alarm.is_over:
-            remedy = texts.text("alarms.is_over")
+            remedy = f"{remedy} {texts.text('alarms.is_over')}"
         found.append(Message(severity, _SEVERITY_ICONS[severity], text, remedy))
     return found
 
 
 def held(status: pb.GetStatusResponse) -> bool:
-    """Return whether an alarm waits for somebody to confirm it."""
-    return any(alarm.must_be_confirmed for alarm in status.alarms)
+    """Return whether an alarm waits for nothing but that somebody confirms it."""
+    return any(alarm.must_be_confirmed and alarm.is_over for alarm in status.alarms)
 
 
 def lights(status: pb.GetStatusResponse, texts: Catalogue) -> dict[str, Light]:

@@ -80,6 +80,7 @@ class BenchLine:
         self.model_is_free = threading.Event()
         self.model_is_free.set()
         self.model_was_asked = threading.Event()
+        self.confirmed_by = ""
         self.judged_shapes: list[tuple[int, ...]] = []
         self._changed = threading.Condition()
         self._preview: Preview | None = None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from datasets.synthetic import PartRenderer
 from inspection.alarm_board import AlarmBoard
+from inspection.alarms import Reaction
 from inspection.api.feed import RecordFeed
 from inspection.api.server import ApiServer
 from inspection.control import Confirmation, Preview, State, StateError, StationStatus
@@ -37,7 +38,7 @@ class HandLine:
     """A LineControl whose parts pass when the test says so; owned by the test, safe for the API's threads."""
 
     def __init__(self, folder: Path) -> None:
-        self.alarms = AlarmBoard()
+        self.alarms = AlarmBoard({"PLC_SILENT": Reaction.HOLD})
         self.running = True
         self._counters = RunCounters()
         self._counters.reset(RUN)
