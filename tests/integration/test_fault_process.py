@@ -220,7 +220,8 @@ def test_fault_station_frozen(story: Story) -> None:
     assert armed
     assert {r.ejector_action for r in armed} <= {EjectorAction.RELEASED, EjectorAction.FIRED, EjectorAction.FIRED_LATE}
     after = story.due((ended + SECOND_NS, ended + 2 * SECOND_NS))
-    assert {is_bad(r.part) for r in after if r.ejector_action is EjectorAction.FIRED} == {True}
+    assert {is_bad(r.part) for r in after if r.reason is Reason.MODEL} == {True}
+    assert {is_bad(r.part) for r in after if r.ejector_action is EjectorAction.RELEASED} == {False}
 
 
 def test_fault_station_killed(story: Story) -> None:
