@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from camera.backends import options_model
+from inspection.alarms import Reaction
 from inspection.challenge.options import ChallengeOptions
 from inspection.ejector.options import Course, EjectorOptions
+from inspection.faults import problems, reactions_of_alarms
 from inspection.motion import ClockMotion, EncoderMotion, Motion
 from inspection.pipeline.prepare import Region
 from inspection.plc.options import PlcOptions
@@ -256,6 +259,31 @@ def _listed(cameras: Any) -> Any:
     return [cameras] if isinstance(cameras, Mapping | CameraSection) else cameras
 
 
+class ReactionsSection(Section):
+    """[reactions]: what the station does at each fault of `docs/fail-safe.md`, and from when on it is one."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, Reaction]
+
+    rejects_in_a_row_limit: int = Field(20, ge=2, le=100_000, description="parts in a row that were not OK")
+    run_out_s: float = Field(
+        2.0, ge=0, le=60, description="how long the belt may take to stand; parts that trigger until then are rejected"
+    )
+
+    @model_validator(mode="after")
+    def _the_table_allows_it(self) -> Self:
+        found = problems(self.chosen)
+        if found:
+            text = f"{'; '.join(found)} (docs/fail-safe.md)".replace("{", "(").replace("}", ")")
+            raise PydanticCustomError("reactions", f"{text}")
+        return self
+
+    @property
+    def chosen(self) -> dict[str, Reaction]:
+        """The reactions that the file names, by fault."""
+        return dict(self.__pydantic_extra__ or {})
+
+
 class StationConfig(Section):
     """One station: everything that it needs to know."""
 
@@ -319,3 +347,26 @@ class StationConfig(Section):
     def camera(self) -> CameraSection:
         """The first camera: the one that sees each part first."""
         return self.cameras[0]
+
+    reactions: ReactionsSection = ReactionsSection()
+
+    @property
+    def belt_can_be_stopped(self) -> bool:
+        """True where somebody stops the belt when the heartbeat is withdrawn."""
+        return self.ejector.heartbeat_channel is not None
+
+    @property
+    def reactions_of_alarms(self) -> dict[str, Reaction]:
+        """What the station does while each alarm stands."""
+        return reactions_of_alarms(self.reactions.chosen, belt_can_be_stopped=self.belt_can_be_stopped)
+
+    @model_validator(mode="after")
+    def _stopping_needs_a_way(self) -> Self:
+        stopping = [name for name, reaction in self.reactions.chosen.items() if reaction is Reaction.STOP_LINE]
+        if stopping and not self.belt_can_be_stopped:
+            raise PydanticCustomError(
+                "reactions",
+                f"reactions: {', '.join(stopping)} cannot stop the line: nothing tells the belt — wire a watchdog "
+                "relay and set ejector.heartbeat_channel, or choose hold",
+            )
+        return self
