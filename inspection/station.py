@@ -48,6 +48,7 @@ class Station:
     """
 
     _DRAIN_S = 30.0
+    _READY_S = 3.0
 
     def __init__(self, config: StationConfig) -> None:
         self.config = config
@@ -228,6 +229,8 @@ class Station:
                 return
             if self.state is not State.READY:
                 raise StateError(f"the line cannot start in state {self.state}; {self._next_step()}")
+            if not self.ejector.get_ready(self.config.geometry.travel_s + self._READY_S):
+                raise StateError(f"the ejector does not get ready: {self.ejector.health().detail}; try again")
             line_starts()
             try:
                 for line in self.lines:
