@@ -26,12 +26,12 @@ def flow_settings(config: StationConfig, geometry: Geometry, judge: Judge) -> Fl
     )
 
 
-def matched_views(config: StationConfig, geometry: Geometry, motion: Motion) -> dict[int, MatchedView]:
+def matched_views(config: StationConfig, motion: Motion) -> dict[int, MatchedView]:
     """Return the views of the cameras that do not give the triggers, by their number in a part.
 
     Raises ValueError where a frame of theirs could never be matched for sure.
     """
-    closest = config.geometry.closest(geometry.takes_behind)
+    closest = config.geometry.closest(config.ejector)
     first = 0 if config.ejector.is_controller else 1
     views = {}
     for place, camera in enumerate(config.cameras[first:]):

@@ -81,7 +81,7 @@ class Station:
         )
         try:
             self._geometry = config.geometry.geometry(config.ejector, self.ejector.lead_ns)
-            matched_views(config, self._geometry, config.geometry.motion())
+            matched_views(config, config.geometry.motion())
         except ValueError as error:
             raise ConfigError(f"geometry: {error}") from None
         self.engine = Engine(config, lambda text: self.alarms.tell("MODEL_FAILED", text))
@@ -300,7 +300,7 @@ class Station:
             offer=self.previews.offer,
             mark=self._mark,
             tell_birth=self._on_birth,
-            matched_views=matched_views(self.config, self._geometry, motion),
+            matched_views=matched_views(self.config, motion),
         )
 
     def _on_durable(self, records: list[StoredRecord]) -> None:

@@ -30,11 +30,11 @@ class GeometrySection(Section):
         None,
         ge=0,
         le=10_000,
-        description="parts closer than this share one fate, as a reject takes both; absent: pulse and window; 0: never",
+        description="a reject takes parts along that follow it by less; absent: as long as its pulse; 0: none",
     )
 
     closest_ms: float | None = Field(
-        None, gt=0, le=60_000, description="smallest time between two parts that the photo-eye tells apart"
+        None, gt=0, le=60_000, description="smallest time between two parts; absent: as long as a pulse"
     )
 
     @model_validator(mode="after")
@@ -97,9 +97,10 @@ class GeometrySection(Section):
         assert self.belt_speed_mm_s is not None
         return round(seconds * self.belt_speed_mm_s * self.encoder_counts_per_mm)
 
-    def closest(self, separation: int) -> int:
+    def closest(self, ejector: EjectorOptions) -> int:
         """Return the smallest distance of two parts that the photo-eye tells apart, as a length of the motion."""
-        return separation if self.closest_ms is None else self.length(self.closest_ms * 1e-3)
+        closest_ms = ejector.pulse_ms if self.closest_ms is None else self.closest_ms
+        return self.length(closest_ms * 1e-3)
 
     def geometry(self, ejector: EjectorOptions, ejector_lead_ns: int) -> Geometry:
         """Return the lengths that the tracker goes by. Raises ValueError when no time is left to decide."""
@@ -109,11 +110,9 @@ class GeometrySection(Section):
                 f"a part is at the ejector after {self.travel_s * 1e3:.0f} ms, but the ejector needs its verdict "
                 f"{lead_ms:.0f} ms earlier; move the ejector away from the camera, or slow the belt down"
             )
-        behind_ms = ejector.pulse_ms + ejector.window_ms if self.separation_ms is None else self.separation_ms
-        ahead_ms = min(ejector.window_ms, behind_ms)
+        along_ms = ejector.pulse_ms if self.separation_ms is None else self.separation_ms
         return Geometry(
             travel=self.length(self.travel_s),
             lead_ns=round(lead_ms * 1e6),
-            takes_behind=self.length(behind_ms * 1e-3),
-            takes_ahead=self.length(ahead_ms * 1e-3),
+            takes_along=0 if ejector.mode == "positive_release" else self.length(along_ms * 1e-3),
         )

@@ -85,9 +85,15 @@ class SimulationSection(Section):
     defect_rate: float = Field(0.1, ge=0, le=1, description="share of parts with a defect")
 
 
+_MOST_CAMERAS = 8
+
+
 def _listed(cameras: Any) -> Any:
-    """Take a single [camera] table for a list of one."""
-    return [cameras] if isinstance(cameras, Mapping | CameraSection) else cameras
+    """Take a single [camera] table for a list of one. Raises ValueError for none, or more than eight."""
+    listed = [cameras] if isinstance(cameras, Mapping | CameraSection) else cameras
+    if isinstance(listed, list | tuple) and not 1 <= len(listed) <= _MOST_CAMERAS:
+        raise ValueError(f"there are {len(listed)} cameras; 1 to {_MOST_CAMERAS} are allowed")
+    return listed
 
 
 class ReactionsSection(Section):
@@ -121,9 +127,7 @@ class StationConfig(Section):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True)
 
     station: StationSection = StationSection()
-    cameras: Annotated[tuple[CameraSection, ...], BeforeValidator(_listed)] = Field(
-        alias="camera", min_length=1, max_length=8
-    )
+    cameras: Annotated[tuple[CameraSection, ...], BeforeValidator(_listed)] = Field(alias="camera")
     free_run: FreeRunSection | None = None
     fusion: FusionSection = FusionSection()
     model: ModelSection = ModelSection()
