@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -107,6 +107,9 @@ class InferenceSection(Section):
         ge=1,
         le=64,
         description="inference threads, each with a single-threaded session; default: one per core, at most 4",
+    )
+    engine: Literal["auto", "onnxruntime", "openvino"] = Field(
+        "auto", description="auto: what `lineward model optimise` chose for the bundle on this machine, or onnxruntime"
     )
     max_batch: int = Field(4, ge=1, le=64)
     queue_capacity: int = Field(64, ge=1, le=10_000, description="parts that may wait; one more is rejected as LATE")

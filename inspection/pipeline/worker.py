@@ -9,7 +9,7 @@ from collections.abc import Callable
 from inspection.pipeline.batch_queue import BatchQueue, Job
 from inspection.pipeline.decide import Judge
 from inspection.pipeline.prepare import Slots
-from models.session import Session
+from models.engines import Engine
 
 
 class Worker:
@@ -29,7 +29,7 @@ class Worker:
         self,
         name: str,
         queue: BatchQueue,
-        session: Session,
+        session: Engine,
         slots: Slots,
         on_failure: Callable[[str], None],
         judge: Judge | None = None,
