@@ -63,7 +63,6 @@ class Engine:
                 session,
                 Slots(inference.max_batch, *size, (Preparer(region),)),
                 on_failure,
-                self.judge,
             )
             for i in range(inference.workers)
         ]

@@ -207,7 +207,14 @@ class Station:
             self._raise("PARTS_TOO_CLOSE", for_s=self._TRANSIENT_S, gap_ms=f"{gap_ms:.0f}", pulse_ms=pulse_ms)
 
     def _on_matched(self, part: PartInFlight, frame: Frame) -> None:
-        job = Job(frame.pixels, part.deadline_host_ns, self._on_scored, token=part, pixel_format=frame.pixel_format)
+        job = Job(
+            frame.pixels,
+            part.deadline_host_ns,
+            self._on_scored,
+            token=part,
+            pixel_format=frame.pixel_format,
+            judge=self.engine.judge,
+        )
         if not self.engine.submit(job):
             self.tracker.decided(part, not_decidable(Reason.LATE))
 
