@@ -50,6 +50,14 @@ BACKENDS: dict[str, Backend] = {
             needs_scene=True,
         ),
         Backend(
+            name="conveyor",
+            module="camera.conveyor",
+            camera_class="ConveyorCamera",
+            summary="a free-running camera over a simulated moving belt: no photo-eye, parts pass through the picture",
+            library="cv2",
+            needs_scene=True,
+        ),
+        Backend(
             name="replay",
             module="camera.replay",
             camera_class="ReplayCamera",

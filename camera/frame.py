@@ -35,7 +35,11 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """One part at the photo-eye: its number (counted from 1) and when the beam was broken, on the host clock."""
+    """One part at the photo-eye: its number (counted from 1) and when the beam was broken, on the host clock.
+
+    position: the belt's encoder count at that moment, None where the source of triggers has no encoder.
+    """
 
     number: int
     host_ns: int
+    position: int | None = None

@@ -23,6 +23,7 @@ class Options(BaseModel):
     seed: int = Field(default=0, ge=0, lt=2**63, description="seed of jitter and faults")
     parts: int | None = Field(default=None, ge=1, le=10**9, description="parts on the belt; endless when left out")
     paced: bool = Field(default=True, description="false: the next part comes when the frame before was taken")
+    position_mm: float = Field(default=0.0, ge=0, le=100_000, description="from the photo-eye to the place it looks at")
     exposure_us: float = Field(default=500.0, ge=0, le=1_000_000, description="crossing to end of exposure, if paced")
     readout_ms: float = Field(default=5.0, ge=0, le=10_000, description="end of exposure to the last pixel, if paced")
     lost_frame_rate: float = Field(default=0.0, ge=0, le=1, description="share of parts whose frame never arrives")
@@ -65,7 +66,10 @@ class SimulatedCamera(BeltCamera):
 
     def _delay_ns(self, part: int) -> int:
         options = self._options
-        delay_ns = round(options.exposure_us * 1e3 + options.readout_ms * 1e6) if options.paced else 0
+        delay_ns = 0
+        if options.paced:
+            way_s = options.position_mm / options.speed_mm_s
+            delay_ns = round(way_s * 1e9 + options.exposure_us * 1e3 + options.readout_ms * 1e6)
         if chance(options.seed, "late", part) < options.late_frame_rate:
             delay_ns += round(options.late_frame_ms * 1e6)
         return delay_ns

@@ -13,7 +13,7 @@ from inspection.config import StationConfig
 from inspection.control import BusyError
 from inspection.part import Decision
 from inspection.pipeline.batch_queue import BatchQueue, Job
-from inspection.pipeline.decide import Judge, not_decidable
+from inspection.pipeline.decide import Judge
 from inspection.pipeline.prepare import Preparer, Slots
 from inspection.pipeline.times import ExecutionTimes
 from inspection.pipeline.worker import Worker
@@ -55,13 +55,14 @@ class Engine:
         self.times = ExecutionTimes(measure_batch_times(session, sizes, repeats=5), inference.max_batch)
         self.queue = BatchQueue(inference.queue_capacity, self.times, inference.workers)
         region = config.region.region() if config.region else None
+        preparers = [Preparer(region) for camera in config.cameras for _ in range(camera.frames)]
         size = (card.input.height, card.input.width, card.input.channels)
         self.workers = [
             Worker(
                 f"infer-{i}",
                 self.queue,
                 session,
-                Slots(inference.max_batch, *size, (Preparer(region),)),
+                Slots(inference.max_batch, *size, preparers),
                 on_failure,
             )
             for i in range(inference.workers)
@@ -110,8 +111,3 @@ class Engine:
         for worker in self.workers:
             worker.stop(timeout_s=2.0)
         self.queue.drain()
-
-
-def unscored(job: Job) -> Decision:
-    """Return the decision about a job that came back without scores."""
-    return not_decidable(job.failure_reason)

@@ -1,161 +1,92 @@
-"""The camera's two threads: triggers give birth to parts, frames find them."""
+"""The first camera: its triggers give birth to parts, its frames find them."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 
 from camera.errors import CameraError
 from camera.frame import Frame, Trigger
 from camera.interface import Camera
-from inspection.pipeline.frame_pool import FramePool
-from inspection.pipeline.tracker import PartInFlight, PartTracker
+from inspection.camera_loop import CameraEvents, CameraLoop
+from inspection.flow import PartFlow
 
 
-class Line:
-    """Drives one camera for the station: opens it, follows its triggers and frames, opens it again when it was lost.
+class Line(CameraLoop):
+    """Follows the triggers and the frames of the camera that sees each part first.
 
-    Owned by the station. A part's number is the trigger's number of the device plus an offset that grows with each
-    reopening, so that no number comes twice. `on_matched` gets each part with its frame. A source that waits for the
-    host is asked for a frame only when `wait_for_room` says that the queue has room; a real camera never waits.
+    A part's number is the trigger's number of the device plus an offset that grows with each reopening, so that no
+    number comes twice. frames_per_part: how many exposures of each part the camera makes, one after the other: they are
+    the views 0 … frames_per_part − 1.
     """
-
-    _WAIT_S = 0.1
-    _POOL_FRAMES = 24
-    _RETRY_S = (0.2, 0.5, 1.0, 2.0)
 
     def __init__(
         self,
         camera: Camera,
-        tracker: PartTracker,
-        on_matched: Callable[[PartInFlight, Frame], None],
+        flow: PartFlow,
+        frames_per_part: int,
         wait_for_room: Callable[[float], bool],
-        on_lost: Callable[[str], None],
-        on_recovered: Callable[[], None],
-        on_failure: Callable[[str], None],
+        events: CameraEvents,
     ) -> None:
-        self.camera = camera
-        self.reopened = 0
-        self._tracker = tracker
-        self._on_matched = on_matched
-        self._wait_for_room = wait_for_room
-        self._on_lost = on_lost
-        self._on_recovered = on_recovered
-        self._on_failure = on_failure
+        super().__init__(camera, wait_for_room, events)
+        self._flow = flow
+        self._frames_per_part = frames_per_part
         self._offset = 0
         self._highest = 0
         self._last_frame: Frame | None = None
-        self._pool = FramePool(self._POOL_FRAMES)
-        self._stopping = threading.Event()
-        self._lost = threading.Event()
-        self._threads: list[threading.Thread] = []
 
-    def start(self) -> None:
-        """Start acquisition and the threads that follow it."""
-        self._stopping.clear()
-        self._lost.clear()
-        self.camera.start()
-        loops = [("grab", self._grab_loop)]
-        if self.camera.reports_triggers:
-            loops.append(("trigger", self._trigger_loop))
-        self._threads = [threading.Thread(target=loop, name=name, daemon=True) for name, loop in loops]
-        for thread in self._threads:
-            thread.start()
+    def loops(self) -> dict[str, Callable[[], None]]:
+        """Grab, and follow the triggers where the camera tells of them."""
+        return super().loops() | ({"trigger": self._follow_triggers} if self.camera.reports_triggers else {})
 
-    def stop(self, timeout_s: float = 5.0) -> None:
-        """Stop acquisition and both threads; bounded. Parts in flight go on."""
-        self._stopping.set()
-        self.camera.stop()
-        for thread in self._threads:
-            thread.join(timeout_s)
-        self._threads = []
+    def reopening(self) -> None:
+        """Number the parts of a camera that counts from 1 again after those of before."""
+        self._offset = self._highest
+        self._last_frame = None
 
-    @property
-    def exhausted(self) -> bool:
-        """True once a finite source has given everything."""
-        return self.camera.exhausted
-
-    def _grab_loop(self) -> None:
-        try:
-            while not self._stopping.is_set():
-                if self.camera.waits_for_host and not self._wait_for_room(self._WAIT_S):
-                    continue
-                try:
-                    frame = self._grab()
-                except CameraError as error:
-                    self._recover(error)
-                    continue
-                if frame is not None:
-                    self._take(frame)
-        except Exception as error:  # noqa: BLE001 - the thread's edge: the station is told and stops passing parts
-            self._on_failure(f"{type(error).__name__}: {error}")
-
-    def _grab(self) -> Frame | None:
-        try:
-            frame = self.camera.grab(self._pool.free_buffer(), self._WAIT_S)
-        except ValueError:  # a frame larger than those before
-            frame = self.camera.grab(None, self._WAIT_S)
-        if frame is not None:
-            self._pool.learn(frame.pixels)
-        return frame
-
-    def _trigger_loop(self) -> None:
-        try:
-            while not self._stopping.is_set():
-                try:
-                    trigger = self.camera.wait_trigger(self._WAIT_S)
-                except CameraError:
-                    self._lost.wait(self._WAIT_S)  # the grabbing thread opens the camera again
-                    continue
-                if trigger is not None:
-                    self._born(trigger)
-        except Exception as error:  # noqa: BLE001 - the thread's edge: the station is told and stops passing parts
-            self._on_failure(f"{type(error).__name__}: {error}")
+    def _follow_triggers(self) -> None:
+        while not self.stopping:
+            try:
+                trigger = self.camera.wait_trigger(self.WAIT_S)
+            except CameraError:
+                self.wait_while_lost()
+                continue
+            if trigger is not None:
+                self._born(trigger)
 
     def _born(self, trigger: Trigger) -> None:
         number = trigger.number + self._offset
         self._highest = max(self._highest, number)
-        early = self._tracker.on_trigger(replace(trigger, number=number), self.camera.truth(trigger.number))
-        if early is not None:
-            self._on_matched(*early)
+        self._flow.on_trigger(replace(trigger, number=number), self.camera.truth(trigger.number))
 
-    def _take(self, frame: Frame) -> None:
-        number = frame.counter + self._offset
+    def take(self, frame: Frame) -> None:
+        """Have the frame scored as its part's; count what was lost before it."""
         if not self.camera.reports_triggers:
             self._infer_triggers(frame)
         if frame.lost_before:
-            self._tracker.on_frames_lost(number - frame.lost_before, number - 1)
-        part = self._tracker.on_frame(number, frame)
-        if part is not None:
-            self._on_matched(part, frame)
+            self._lost_frames(frame.counter - frame.lost_before, frame.counter - 1)
+        number, view = self._part_of(frame.counter)
+        self._flow.on_frame(number, frame, view)
         self._last_frame = frame
 
-    def _infer_triggers(self, frame: Frame) -> None:
-        """Take the counter for the trigger: one part per count, lost frames spread evenly since the last frame."""
-        count = frame.lost_before + 1
-        since_host_ns = frame.received_host_ns if self._last_frame is None else self._last_frame.received_host_ns
-        step_ns = (frame.received_host_ns - since_host_ns) // count
-        for place in range(1, count + 1):
-            self._born(Trigger(frame.counter - count + place, since_host_ns + place * step_ns))
-
-    def _recover(self, error: CameraError) -> None:
-        """Close and open the camera until it works again or the line is stopped."""
-        self._lost.set()
-        self._on_lost(str(error))
-        self.camera.close()
-        attempt = 0
-        while not self._stopping.wait(self._RETRY_S[min(attempt, len(self._RETRY_S) - 1)]):
-            attempt += 1
-            try:
-                self.camera.open()
-                self._offset = self._highest
-                self.camera.start()
-            except CameraError:
-                self.camera.close()
-                continue
-            self.reopened += 1
-            self._last_frame = None
-            self._lost.clear()
-            self._on_recovered()
+    def _lost_frames(self, first: int, last: int) -> None:
+        if self._frames_per_part == 1:
+            self._flow.on_frames_lost(first + self._offset, last + self._offset)
             return
+        for counter in range(first, last + 1):
+            number, view = self._part_of(counter)
+            self._flow.on_frames_lost(number, number, view)
+
+    def _part_of(self, counter: int) -> tuple[int, int]:
+        """Return the part's number and the view that an exposure belongs to."""
+        part, view = divmod(counter - 1, self._frames_per_part)
+        return part + 1 + self._offset, view
+
+    def _infer_triggers(self, frame: Frame) -> None:
+        """Take the counter for the trigger: parts begun since the last frame, spread evenly over the time between."""
+        part = self._part_of(frame.counter)[0]
+        since_host_ns = frame.received_host_ns if self._last_frame is None else self._last_frame.received_host_ns
+        first = max(self._highest, self._part_of(frame.counter - frame.lost_before)[0] - 1) + 1
+        step_ns = (frame.received_host_ns - since_host_ns) // max(1, part - first + 1)
+        for place, number in enumerate(range(first, part + 1), 1):
+            self._born(Trigger(number - self._offset, since_host_ns + place * step_ns))

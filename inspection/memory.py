@@ -11,12 +11,13 @@ from inspection.api.feed import RecordFeed
 from inspection.config import StationConfig
 from inspection.engine import Engine
 from inspection.part import PartResult
-from inspection.pipeline.tracker import PartInFlight
+from inspection.records.challenges import ChallengeEntry
 from inspection.records.journal import Journal, recover
 from inspection.records.reader import RecordReader
 from inspection.records.record import Run, StoredRecord
 from inspection.records.store import RecordStore
 from inspection.records.writer import RecordWriter
+from inspection.tracking.part import PartInFlight
 
 
 class Memory:
@@ -74,13 +75,17 @@ class Memory:
             listener(records)
         self.feed.notify()
 
-    def born(self, part: PartInFlight) -> None:
+    def born(self, part: PartInFlight, due_host_ns: int, deadline_host_ns: int) -> None:
         """Note a part before anything is decided about it, so that a crash cannot lose it. Raises JournalError."""
-        self._journal.born(self.run, part.number, part.stages.trigger_host_ns, part.due_host_ns, part.deadline_host_ns)
+        self._journal.born(self.run, part.number, part.stages.trigger_host_ns, due_host_ns, deadline_host_ns)
 
     def submit(self, result: PartResult) -> bool:
         """Hand a finished part to the recorder; False when its queue is full."""
         return self._writer.submit(result)
+
+    def note_challenge(self, entry: ChallengeEntry) -> None:
+        """Store one entry about a challenge, durably. Raises RecordDiskError when the disk refuses."""
+        self._writer.note_challenge(entry)
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything submitted is durable and published; False when it took longer."""

@@ -17,7 +17,13 @@ class Motion(Protocol):
         """Return the belt's position at a moment, extrapolated with the present speed where it is ahead."""
 
     def when(self, position: int) -> int | None:
-        """Return the moment (host ns) at which the belt is or was at a position; None while it does not get there."""
+        """Return the moment (host ns) at which the belt is or was at a position; None while it does not get there.
+
+        A belt that stands or runs back gets nowhere: None for every position, those behind it included.
+        """
+
+    def silent_ns(self, host_ns: int) -> int:
+        """Return for how long nothing has been heard of the belt: from then on its position is a guess."""
 
     def observe(self, host_ns: int, position: int) -> None:
         """Take an encoder sample: the position at a moment on the host's clock."""
@@ -34,6 +40,10 @@ class ClockMotion:
         """Return the position itself."""
         return position
 
+    def silent_ns(self, host_ns: int) -> int:  # noqa: ARG002 — as the protocol has it
+        """Return 0: the clock is always there."""
+        return 0
+
     def observe(self, host_ns: int, position: int) -> None:
         """Ignore the sample: the clock needs none."""
 
@@ -41,7 +51,9 @@ class ClockMotion:
 class EncoderMotion:
     """A belt that an encoder follows: position in counts, speed from the samples of the last `span_ns`.
 
-    Between samples the belt is taken to go on at the last speed; a belt that stands gets nowhere.
+    Samples must come at regular moments (every 5 to 20 ms), also while the belt stands: only equal positions say that
+    it stands. Between samples the belt is taken to go on at the last speed. The counts must go on through an overflow
+    or a reset of the counter; a step back is a belt that runs back.
     """
 
     def __init__(self, span_ns: int = 40_000_000) -> None:
@@ -49,17 +61,30 @@ class EncoderMotion:
         self._samples: deque[tuple[int, int]] = deque()
 
     def observe(self, host_ns: int, position: int) -> None:
-        """Take a sample; one that is not younger than the last is ignored."""
-        if self._samples and host_ns <= self._samples[-1][0]:
-            return
-        self._samples.append((host_ns, position))
-        while len(self._samples) > 2 and self._samples[1][0] <= host_ns - self._span_ns:
-            self._samples.popleft()
+        """Take a sample; one that is not younger than the last is ignored.
+
+        A belt that turns round forgets what it did before, so that its old speed is not mixed into the new one.
+        """
+        samples = self._samples
+        if samples:
+            last_ns, last = samples[-1]
+            if host_ns <= last_ns:
+                return
+            if len(samples) > 1 and (position - last) * (last - samples[0][1]) < 0:
+                samples.clear()
+                samples.append((last_ns, last))
+        samples.append((host_ns, position))
+        while len(samples) > 2 and samples[1][0] <= host_ns - self._span_ns:
+            samples.popleft()
 
     @property
     def last_sample_ns(self) -> int | None:
         """When the last sample was taken, None before the first."""
         return self._samples[-1][0] if self._samples else None
+
+    def silent_ns(self, host_ns: int) -> int:
+        """Return how old the last sample is; before the first, the whole age of the clock."""
+        return max(0, host_ns - (self._samples[-1][0] if self._samples else 0))
 
     def _moved(self) -> tuple[int, int]:
         """Return counts and nanoseconds over the recent samples; (0, 1) while nothing is known of a speed."""
@@ -77,11 +102,11 @@ class EncoderMotion:
         return last + (host_ns - last_ns) * counts // took_ns
 
     def when(self, position: int) -> int | None:
-        """Return when the belt is at a position; for one that it has passed, when it was there at the present speed."""
+        """Return the first moment at which the belt is at a position, by its present speed; None while it stands."""
         if not self._samples:
             return None
         last_ns, last = self._samples[-1]
         counts, took_ns = self._moved()
         if counts <= 0:
-            return last_ns if position <= last else None
-        return last_ns + (position - last) * took_ns // counts
+            return None
+        return last_ns - (last - position) * took_ns // counts

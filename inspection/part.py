@@ -39,12 +39,13 @@ class Reason(StrEnum):
 class EjectorAction(StrEnum):
     """What the ejector did for the part, as its own process reports it."""
 
-    RELEASED = "RELEASED"  # a PASS arrived before the deadline: nothing was fired
+    RELEASED = "RELEASED"  # a PASS arrived in time: nothing was fired, or the gate got its pulse (positive release)
     FIRED = "FIRED"  # the reject pulse was written inside the part's window
     FIRED_LATE = "FIRED_LATE"  # the pulse was written outside the part's window: a fault
     FAILED = "FAILED"  # the pulse could not be written (port gone): take the part off by hand
     UNCONFIRMED = "UNCONFIRMED"  # the station ended before the ejector could report
     REMOVED = "REMOVED"  # the part was not there when its turn came: taken off the belt by hand
+    DIVERTED = "DIVERTED"  # the gate took the part by itself: it was given no release pulse (positive release)
     NOT_SEEN = "NOT_SEEN"  # the reject fired, but the sensor behind the ejector saw no part: jammed or missed
 
 

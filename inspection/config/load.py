@@ -42,7 +42,7 @@ def parse_config(text: str, source: str) -> StationConfig:
     try:
         config = StationConfig.model_validate(values)
     except ValidationError as error:
-        problems += [_problem(StationConfig, detail) for detail in error.errors()]
+        problems += [_problem(StationConfig, _as_written(values, detail)) for detail in error.errors()]
     if not problems:
         return config
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
@@ -51,18 +51,32 @@ def parse_config(text: str, source: str) -> StationConfig:
 
 
 def _camera_problems(values: Mapping[str, Any]) -> list[str]:
-    """Check the options of [camera] with the model of its backend, which only that backend knows."""
-    section = values.get("camera")
+    """Check the options of each [camera] with the model of its backend, which only that backend knows."""
+    cameras = values.get("camera")
+    if isinstance(cameras, list):
+        return [one for number, camera in enumerate(cameras) for one in _backend_problems(camera, f"camera.{number}.")]
+    return _backend_problems(cameras, "camera.")
+
+
+def _backend_problems(section: Any, prefix: str) -> list[str]:
     if not isinstance(section, Mapping) or not isinstance(section.get("backend"), str):
         return []
     try:
         model = options_model(section["backend"])
         model.model_validate({key: value for key, value in section.items() if key not in CameraSection.model_fields})
     except CameraOptionsError as error:
-        return [f"camera.backend: {error}"]
+        return [f"{prefix}backend: {error}"]
     except ValidationError as error:
-        return [_problem(model, detail, "camera.") for detail in error.errors()]
+        return [_problem(model, detail, prefix) for detail in error.errors()]
     return []
+
+
+def _as_written(values: Mapping[str, Any], detail: ErrorDetails) -> ErrorDetails:
+    """Leave the number out of the place of a problem where the file has a single [camera]."""
+    where = detail["loc"]
+    if where[:2] == ("camera", 0) and isinstance(values.get("camera"), Mapping):
+        return {**detail, "loc": ("camera", *where[2:])}
+    return detail
 
 
 def _problem(model: type[BaseModel], detail: ErrorDetails, prefix: str = "") -> str:

@@ -31,6 +31,24 @@ BOARDS = {
     "modbus_rtu": BoardEntry(
         "inspection.ejector.modbus_rtu", "ModbusRtuBoard", "ModbusRtuOptions", "Modbus RTU coils, each write answered"
     ),
+    "modbus_flash": BoardEntry(
+        "inspection.ejector.modbus_rtu",
+        "ModbusFlashBoard",
+        "ModbusFlashOptions",
+        "Modbus RTU relay of the Waveshare class, which ends each pulse (n × 100 ms) by its own timer",
+    ),
+    "kmtronic": BoardEntry(
+        "inspection.ejector.kmtronic",
+        "KmtronicBoard",
+        "KmtronicOptions",
+        "KMTronic USB relay, 3-byte frames, no answer",
+    ),
+    "numato": BoardEntry(
+        "inspection.ejector.numato", "NumatoBoard", "NumatoOptions", "Numato USB relay, ASCII, each command echoed"
+    ),
+    "devantech": BoardEntry(
+        "inspection.ejector.devantech", "DevantechBoard", "DevantechOptions", "Devantech USB-RLY, states read back"
+    ),
 }
 
 

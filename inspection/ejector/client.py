@@ -6,15 +6,20 @@ import select
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from inspection.ejector.boards import make_board
 from inspection.ejector.child import Child
 from inspection.ejector.errors import EjectorError, EjectorOpenError
 from inspection.ejector.interface import Ejector, EjectorHealth
 from inspection.ejector.loop import GOODBYE_LIMIT_NS
-from inspection.ejector.messages import Alive, Decide, Expect, Goodbye, Health
-from inspection.ejector.settings import Settings, nanoseconds
+from inspection.ejector.messages import COUNTERS, Alive, Decide, Expect, Goodbye, Health, Moved
+from inspection.ejector.rules import lead_ns
+from inspection.ejector.settings import Settings
 from inspection.part import Actuation, EjectorAction, Verdict
+
+if TYPE_CHECKING:
+    from camera.frame import Trigger
 
 OPEN_TIMEOUT_S = 15.0
 HANG_S = 2.0
@@ -25,7 +30,7 @@ _CLOSE_S = GOODBYE_LIMIT_NS / 1e9 + 1.5
 
 
 class SerialEjector(Ejector):
-    """An ejector behind a serial port. `expect`, `decide` and `alive` are safe from any thread and never wait.
+    """An ejector behind a serial port. `expect`, `moved`, `decide` and `alive` are safe from any thread and never wait.
 
     A thread of its own receives the reports, calls the owner back, and replaces a process that ended or hung: the
     parts that were armed in it are reported FAILED, each once. It never passes a part by itself.
@@ -44,8 +49,7 @@ class SerialEjector(Ejector):
         self._restart_s = 0.0
         self._restart_delay_s = RESTART_FIRST_S
         self._health = self._unhealthy("the ejector is not open")
-        board = make_board(settings)
-        self._lead_ns = nanoseconds(settings.actuator_delay_ms) + round(board.command_s * 1e9)
+        self._lead_ns = lead_ns(settings, make_board(settings))
 
     @property
     def lead_ns(self) -> int:
@@ -58,7 +62,12 @@ class SerialEjector(Ejector):
         child = self._child
         return None if child is None else child.pid
 
-    def open(self, on_actuation: Callable[[Actuation], None], on_health: Callable[[EjectorHealth], None]) -> None:
+    def open(
+        self,
+        on_actuation: Callable[[Actuation], None],
+        on_health: Callable[[EjectorHealth], None],
+        on_trigger: Callable[[Trigger], None] | None = None,  # noqa: ARG002 — a relay board reports none
+    ) -> None:
         """Start the process and wait until its port is open."""
         if self._thread is not None:
             raise EjectorError("the ejector is open already — it opens once — close it first")
@@ -81,13 +90,18 @@ class SerialEjector(Ejector):
         self._thread.start()
         on_health(self._health)
 
-    def expect(self, part: int, due_host_ns: int, deadline_host_ns: int) -> None:
+    def expect(self, part: int, due: int) -> None:
         """Arm the reject of a part; one that cannot be armed is reported FAILED."""
         with self._lock:
             if part in self._armed:
                 self._duplicates += 1
                 return
-            self._armed[part] = self._send(Expect(part, due_host_ns, deadline_host_ns))
+            self._armed[part] = self._send(Expect(part, due))
+
+    def moved(self, host_ns: int, position: int) -> None:
+        """Pass an encoder sample on; the process tells a silent encoder from a belt that stands."""
+        with self._lock:
+            self._send(Moved(host_ns, position))
 
     def decide(self, part: int, verdict: Verdict) -> None:
         """Pass the verdict on; one that cannot be passed on leaves the reject armed."""
@@ -213,7 +227,7 @@ class SerialEjector(Ejector):
 
     # -- from any thread -----------------------------------------------------------------------------------------
 
-    def _send(self, message: Expect | Decide | Alive | Goodbye) -> bool:
+    def _send(self, message: Expect | Decide | Moved | Alive | Goodbye) -> bool:
         """Send to the process there is, under the lock."""
         if self._child is not None and self._child.send(message):
             return True
@@ -227,25 +241,19 @@ class SerialEjector(Ejector):
     def _healthy(self, told: Health) -> EjectorHealth:
         if told.connected:
             self._restart_delay_s = RESTART_FIRST_S
-        self._told_pulses, self._told_reconnects = told.pulses, told.reconnects
+        counters = dict(zip(COUNTERS, told.counts, strict=True))
+        self._told_pulses, self._told_reconnects = counters.pop("pulses"), told.reconnects
+        counters["duplicate_parts"] += self._duplicates
         return EjectorHealth(
             connected=told.connected,
             port=self._settings.port,
             driver=self._settings.driver,
             detail=told.detail,
-            pulses=self._past_pulses + told.pulses,
+            pulses=self._past_pulses + self._told_pulses,
             reconnects=self._past_reconnects + told.reconnects,
             heartbeat_running=told.heartbeat_running,
             realtime=told.realtime,
-            counters={
-                "merges": told.merges,
-                "ignored_verdicts": told.ignored_verdicts,
-                "duplicate_parts": told.duplicate_parts + self._duplicates,
-                "refused_parts": told.refused_parts,
-                "lost_reports": told.lost_reports,
-                "unsent_messages": self._unsent,
-                "restarts": self._restarts,
-            },
+            counters={**counters, "unsent_messages": self._unsent, "restarts": self._restarts},
         )
 
     def _unhealthy(self, detail: str) -> EjectorHealth:

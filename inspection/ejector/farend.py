@@ -13,80 +13,12 @@ import tty
 from collections import deque
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from inspection.ejector.lcus import frame as lcus_frame
-from inspection.ejector.modbus_rtu import COIL_ON, COMMAND_BYTES, WRITE_COIL, with_crc
+from inspection.ejector.decoders import DECODERS, Switching
 from inspection.ejector.realtime import become_punctual
 
 HISTORY = 200_000
-
-Switching = tuple[int, bool]
-
-
-class Decoder(Protocol):
-    """Turns the bytes of one protocol into switchings and the board's answer; counts the bytes that fit nothing."""
-
-    garbage_bytes: int
-
-    def feed(self, data: bytes) -> tuple[list[Switching], bytes]:
-        """Take bytes in as they come, cut anywhere; return what is to be switched and what the board answers."""
-
-
-class LcusDecoder:
-    """Understands `A0 channel state checksum`; after garbage it finds the next whole frame."""
-
-    def __init__(self, channels: int) -> None:
-        self._channels = channels
-        self._pending = bytearray()
-        self.garbage_bytes = 0
-
-    def feed(self, data: bytes) -> tuple[list[Switching], bytes]:
-        """Return the switchings; this board never answers."""
-        self._pending += data
-        switchings: list[Switching] = []
-        while len(self._pending) >= 4:
-            channel, state = self._pending[1], self._pending[2]
-            known = 1 <= channel <= self._channels and state in (0, 1)
-            if known and self._pending.startswith(lcus_frame(channel, bool(state))):
-                switchings.append((channel, bool(state)))
-                del self._pending[:4]
-            else:
-                self.garbage_bytes += 1
-                del self._pending[0]
-        return switchings, b""
-
-
-class ModbusRtuDecoder:
-    """A Modbus RTU device that has coils 0 … channels − 1 and knows function 05 only."""
-
-    def __init__(self, channels: int, address: int = 1) -> None:
-        self._channels = channels
-        self._address = address
-        self._pending = bytearray()
-        self.garbage_bytes = 0
-
-    def feed(self, data: bytes) -> tuple[list[Switching], bytes]:
-        """Return the switchings and the answers: the command itself, or an exception."""
-        self._pending += data
-        switchings: list[Switching] = []
-        answers = b""
-        while len(self._pending) >= COMMAND_BYTES:
-            command = bytes(self._pending[:COMMAND_BYTES])
-            if command[0] != self._address or with_crc(command[:-2]) != command:
-                self.garbage_bytes += 1
-                del self._pending[0]
-                continue
-            del self._pending[:COMMAND_BYTES]
-            coil, value = int.from_bytes(command[2:4], "big"), int.from_bytes(command[4:6], "big")
-            refused = 1 if command[1] != WRITE_COIL else 2 if coil >= self._channels else 0
-            refused = refused or (0 if value in (0, COIL_ON) else 3)
-            if refused:
-                answers += with_crc(bytes((self._address, command[1] | 0x80, refused)))
-            else:
-                switchings.append((coil + 1, value == COIL_ON))
-                answers += command
-        return switchings, answers
 
 
 class FarEnd:
@@ -98,6 +30,7 @@ class FarEnd:
     def __init__(self, protocol: str, channels: int) -> None:
         self._protocol = protocol
         self._channels = channels
+        self._ends: dict[int, int] = {}  # channels that the board itself switches off, and when
         self._folder = Path(tempfile.mkdtemp(prefix="lineward-relay-"))
         self.path = self._folder / "port"
         self._master = self._slave = -1
@@ -110,7 +43,8 @@ class FarEnd:
         """Create the pty and let the path point to it."""
         if self._master >= 0:
             return
-        self._decoder = self._new_decoder()
+        self._decoder = DECODERS[self._protocol](self._channels)
+        self._ends.clear()
         self._master, self._slave = os.openpty()  # our own slave descriptor keeps the line up between two openings
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
@@ -148,27 +82,47 @@ class FarEnd:
             switchings, answer = self._decoder.feed(data)
             if answer:
                 os.write(self._master, answer)
-            self.history.extend((channel, on, at_host_ns) for channel, on in switchings)
-            self.seen += len(switchings)
+            for switching in switchings:
+                self._switch(switching, at_host_ns)
+
+    def _switch(self, switching: Switching, at_host_ns: int) -> None:
+        self._ends.pop(switching.channel, None)
+        if switching.for_ms is not None:
+            self._ends[switching.channel] = at_host_ns + switching.for_ms * 1_000_000
+        self.history.append((switching.channel, switching.on, at_host_ns))
+        self.seen += 1
+
+    def next_end_ns(self) -> int | None:
+        """Return when the board itself switches a channel off next."""
+        return min(self._ends.values(), default=None)
+
+    def end_pulses(self) -> None:
+        """Switch off the channels whose time is over."""
+        now_ns = time.monotonic_ns()
+        for channel in [channel for channel, end_ns in self._ends.items() if end_ns <= now_ns]:
+            self._switch(Switching(channel, False), now_ns)
+
+    def set_input(self, number: int, on: bool) -> None:
+        """Set the level of an input, counted from 1."""
+        bit = 1 << (number - 1)
+        self._decoder.inputs = self._decoder.inputs | bit if on else self._decoder.inputs & ~bit
 
     def close(self) -> None:
         """Unplug for good."""
         self.unplug()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _new_decoder(self) -> Decoder:
-        if self._protocol == "modbus_rtu":
-            return ModbusRtuDecoder(self._channels)
-        return LcusDecoder(self._channels)
-
 
 def serve(far_end: FarEnd) -> None:
     """Answer one JSON request a line on standard input, until it ends; decode the line in between."""
     awaited: tuple[int, float] | None = None
     while True:
-        left_s = None if awaited is None else max(0.0, awaited[1] - time.monotonic())
+        ends_ns = [end_ns] if (end_ns := far_end.next_end_ns()) is not None else []
+        moments_s = [end_ns / 1e9 for end_ns in ends_ns] + ([] if awaited is None else [awaited[1]])
+        left_s = max(0.0, min(moments_s) - time.monotonic()) if moments_s else None
         ready, _, _ = select.select([sys.stdin.buffer, *far_end.descriptors], [], [], left_s)
         far_end.take_bytes()
+        far_end.end_pulses()
         if awaited is not None and (far_end.seen >= awaited[0] or time.monotonic() >= awaited[1]):
             _say(reached=far_end.seen >= awaited[0])
             awaited = None
@@ -189,6 +143,9 @@ def _carry_out(far_end: FarEnd, request: dict[str, Any]) -> None:
             forgotten = far_end.seen - len(far_end.history)
             edges = list(islice(far_end.history, max(0, request["after"] - forgotten), None))
             _say(edges=edges, commands=far_end.seen, garbage_bytes=far_end.garbage_bytes)
+        case "input":
+            far_end.set_input(request["number"], request["on"])
+            _say()
         case "unplug":
             far_end.unplug()
             _say()

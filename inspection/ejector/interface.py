@@ -10,8 +10,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
 
 from inspection.part import Actuation, Verdict
+
+if TYPE_CHECKING:
+    from camera.frame import Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +34,46 @@ class EjectorHealth:
 
 
 class Ejector(ABC):
-    """Rejects parts at their due time unless told to let them pass.
+    """Rejects parts at their due place on the belt unless told to let them pass.
 
-    `expect`, `decide` and `alive` are called from the station's hot threads, cost microseconds and never block;
-    reports arrive on one thread of the ejector's own, through the callback given to `open`.
+    `expect`, `moved`, `decide` and `alive` are called from the station's hot threads, cost microseconds and never
+    block; reports arrive on one thread of the ejector's own, through the callbacks given to `open`.
     """
 
+    reports_triggers: ClassVar[bool] = False  # True for a device-timed controller, which tags each trigger itself
+
+    @property
     @abstractmethod
-    def open(self, on_actuation: Callable[[Actuation], None], on_health: Callable[[EjectorHealth], None]) -> None:
-        """Start it and wait until the port is open. Raises EjectorOpenError with the next step."""
+    def lead_ns(self) -> int:
+        """How long before a part is due its command is written: actuator delay plus time on the wire."""
 
     @abstractmethod
-    def expect(self, part: int, due_host_ns: int, deadline_host_ns: int) -> None:
-        """Arm the reject of a part: it fires at `due_host_ns` unless `decide(part, PASS)` arrives by the deadline."""
+    def open(
+        self,
+        on_actuation: Callable[[Actuation], None],
+        on_health: Callable[[EjectorHealth], None],
+        on_trigger: Callable[[Trigger], None] | None = None,
+    ) -> None:
+        """Start it and wait until the port is open. Raises EjectorOpenError with the next step.
+
+        on_trigger: called for each trigger, where `reports_triggers`.
+        """
+
+    @abstractmethod
+    def expect(self, part: int, due: int) -> None:
+        """Arm the reject of a part: it fires at its place on the belt unless `decide(part, PASS)` arrives in time.
+
+        due: the belt's position then (host ns where the clock is the belt). In time: `lead_ns` and the margin of the
+        settings before, or while the belt stands.
+        """
+
+    @abstractmethod
+    def moved(self, host_ns: int, position: int) -> None:
+        """Tell where the belt was at a moment; nothing to do where the clock is the belt."""
 
     @abstractmethod
     def decide(self, part: int, verdict: Verdict) -> None:
-        """Tell the verdict. A PASS after the deadline is ignored: the reject stands and is reported by_default."""
+        """Tell the verdict. A PASS that is late is ignored: the reject stands and is reported by_default."""
 
     @abstractmethod
     def alive(self) -> None:
@@ -64,6 +91,9 @@ class Ejector(ABC):
 class Board(ABC):
     """A relay board on a serial port: one file per family. Owned by the scheduler's thread, holds no policy."""
 
+    ends_pulses: ClassVar[bool] = False  # the board ends a pulse by its own timer
+    has_inputs: ClassVar[bool] = False
+
     @abstractmethod
     def open(self) -> None:
         """Open the port exclusively and switch every channel off. Raises EjectorOpenError."""
@@ -71,6 +101,18 @@ class Board(ABC):
     @abstractmethod
     def switch(self, channel: int, on: bool) -> None:
         """Switch one channel (counted from 1) with one write. Raises EjectorLostError when the port has gone."""
+
+    def pulse(self, channel: int, pulse_ms: float) -> None:  # noqa: ARG002 — for boards that end it themselves
+        """Begin a pulse, which the board ends itself where `ends_pulses`. Raises like `switch`."""
+        self.switch(channel, True)
+
+    def read_inputs(self) -> None:
+        """Ask for the levels of the inputs, where `has_inputs`; the answer comes in with `receive`."""
+        raise NotImplementedError(f"{type(self).__name__} has no inputs")
+
+    def take_inputs(self) -> int | None:
+        """Return the levels that came in since the last call, bit 0 the first input; None where none did."""
+        return None
 
     @abstractmethod
     def receive(self) -> None:

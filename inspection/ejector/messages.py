@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import fields
 from enum import IntEnum
 from typing import NamedTuple
 
+from inspection.ejector.commands import Counters
 from inspection.ejector.errors import EjectorError
 from inspection.part import Actuation, EjectorAction, Verdict
 
-VERSION = 1
-DETAIL_BYTES = 400
+VERSION = 2
+DETAIL_BYTES = 320
+COUNTERS = tuple(one.name for one in fields(Counters))
 LONGEST = 512
 
 _ACTIONS = tuple(EjectorAction)
@@ -26,14 +29,14 @@ class Kind(IntEnum):
     GOODBYE = 4
     ACTUATION = 5
     HEALTH = 6
+    MOVED = 7
 
 
 class Expect(NamedTuple):
-    """Station → ejector: arm the reject of a part. Host monotonic times."""
+    """Station → ejector: arm the reject of a part. due: its place on the belt (host ns where the clock is the belt)."""
 
     part: int
-    due_host_ns: int
-    deadline_host_ns: int
+    due: int
 
 
 class Decide(NamedTuple):
@@ -41,6 +44,13 @@ class Decide(NamedTuple):
 
     part: int
     verdict: Verdict
+
+
+class Moved(NamedTuple):
+    """Station → ejector: the encoder's position at a moment of the host's monotonic clock."""
+
+    host_ns: int
+    position: int
 
 
 class Alive(NamedTuple):
@@ -57,23 +67,18 @@ class Health(NamedTuple):
     connected: bool
     heartbeat_running: bool
     realtime: bool
-    pulses: int
-    merges: int
     reconnects: int
-    ignored_verdicts: int
-    duplicate_parts: int
-    refused_parts: int
-    lost_reports: int
+    counts: tuple[int, ...]  # in the order of COUNTERS
     detail: str
 
 
-Message = Expect | Decide | Alive | Goodbye | Actuation | Health
+Message = Expect | Decide | Moved | Alive | Goodbye | Actuation | Health
 
 _HEAD = struct.Struct("<BB")
-_EXPECT = struct.Struct("<BBqqq")
+_EXPECT = _MOVED = struct.Struct("<BBqq")
 _DECIDE = struct.Struct("<BBqB")
-_ACTUATION = struct.Struct("<BBqB??qq")  # part, action, by_default, whether it was written, when, how late
-_HEALTH = struct.Struct(f"<BB???7q{DETAIL_BYTES}s")
+_ACTUATION = struct.Struct("<BBqB???qqq")  # part, action, by_default, is it written, is it due, when, how late, due
+_HEALTH = struct.Struct(f"<BB???q{len(COUNTERS)}q{DETAIL_BYTES}s")
 
 
 def encode(message: Message) -> bytes:
@@ -83,15 +88,19 @@ def encode(message: Message) -> bytes:
             return _EXPECT.pack(VERSION, Kind.EXPECT, *message)
         case Decide():
             return _DECIDE.pack(VERSION, Kind.DECIDE, message.part, _VERDICTS.index(message.verdict))
+        case Moved():
+            return _MOVED.pack(VERSION, Kind.MOVED, *message)
         case Alive():
             return _HEAD.pack(VERSION, Kind.ALIVE)
         case Goodbye():
             return _HEAD.pack(VERSION, Kind.GOODBYE)
-        case Actuation(part, action, by_default, written, lateness):
-            code, fired = _ACTIONS.index(action), written is not None
-            return _ACTUATION.pack(VERSION, Kind.ACTUATION, part, code, by_default, fired, written or 0, lateness or 0)
-        case Health():
-            return _HEALTH.pack(VERSION, Kind.HEALTH, *message[:-1], message.detail.encode()[:DETAIL_BYTES])
+        case Actuation(part, action, by_default, written, lateness, due):
+            flags = by_default, written is not None, due is not None
+            times = written or 0, lateness or 0, due or 0
+            return _ACTUATION.pack(VERSION, Kind.ACTUATION, part, _ACTIONS.index(action), *flags, *times)
+        case Health(connected, beating, realtime, reconnects, counts, detail):
+            text = detail.encode()[:DETAIL_BYTES]
+            return _HEALTH.pack(VERSION, Kind.HEALTH, connected, beating, realtime, reconnects, *counts, text)
 
 
 def decode(packet: bytes) -> Message:
@@ -115,13 +124,17 @@ def _decode_body(kind: Kind, packet: bytes) -> Message:
         case Kind.DECIDE:
             _, _, part, verdict = _DECIDE.unpack(packet)
             return Decide(part, _VERDICTS[verdict])
+        case Kind.MOVED:
+            return Moved(*_MOVED.unpack(packet)[2:])
         case Kind.ALIVE:
             return Alive()
         case Kind.GOODBYE:
             return Goodbye()
         case Kind.ACTUATION:
-            _, _, part, code, by_default, fired, written, lateness = _ACTUATION.unpack(packet)
-            return Actuation(part, _ACTIONS[code], by_default, written if fired else None, lateness if fired else None)
+            _, _, part, code, by_default, is_written, is_due, written, late, due = _ACTUATION.unpack(packet)
+            written_ns, late_us = (written, late) if is_written else (None, None)
+            return Actuation(part, _ACTIONS[code], by_default, written_ns, late_us, due if is_due else None)
         case Kind.HEALTH:
-            values = _HEALTH.unpack(packet)[2:]
-            return Health._make((*values[:-1], values[-1].rstrip(b"\0").decode(errors="replace")))
+            connected, beating, realtime, reconnects, *counts, detail = _HEALTH.unpack(packet)[2:]
+            text = detail.rstrip(b"\0").decode(errors="replace")
+            return Health(connected, beating, realtime, reconnects, tuple(counts), text)

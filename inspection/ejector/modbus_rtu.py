@@ -1,22 +1,30 @@
-"""Driver for Modbus RTU relay boards: function 05 (write single coil), every answer checked against its command."""
+"""Drivers for Modbus RTU relay boards: coils (function 05), inputs (02), and pulses that the board itself ends."""
 
 from __future__ import annotations
 
-import time
-from collections import deque
+from typing import ClassVar
 
-from inspection.ejector.errors import EjectorLostError, EjectorOpenError
-from inspection.ejector.interface import Board
+from inspection.ejector.answering import AnsweringBoard
+from inspection.ejector.errors import EjectorLostError
 from inspection.ejector.port import SerialPort
 
+READ_INPUTS = 0x02
 WRITE_COIL = 0x05
+FLASH_BASE = 0x0200  # Waveshare: writing n to "coil" 0x0200 + channel - 1 switches it on for n × 100 ms
+FLASH_MS = 100
+FLASH_LONGEST = 0x7FFF
 COIL_ON = 0xFF00
 COMMAND_BYTES = 8
 EXCEPTION_BYTES = 5
 
 _SILENCE_BYTES = 3.5  # the pause that ends a frame (Modbus over serial line, 2.5.1.1)
 _TURNAROUND_S = 0.002
-_EXCEPTIONS = {1: "it does not know function 05", 2: "it has no such coil", 3: "it takes no such value", 4: "it failed"}
+_EXCEPTIONS = {
+    1: "it does not know this function",
+    2: "it has no such coil",
+    3: "it takes no such value",
+    4: "it failed",
+}
 
 
 def _crc_table() -> tuple[int, ...]:
@@ -46,12 +54,26 @@ def coil_frame(address: int, coil: int, on: bool) -> bytes:
     return with_crc(bytes((address, WRITE_COIL)) + coil.to_bytes(2, "big") + value.to_bytes(2, "big"))
 
 
-class ModbusRtuBoard(Board):
-    """A relay board on an RS-485 line, whose channel n is coil `coil_base` + n − 1.
+def flash_frame(address: int, channel: int, pulse_ms: float) -> bytes:
+    """Return the eight bytes that switch a channel of a Waveshare board on for a multiple of 100 ms."""
+    steps = max(1, min(FLASH_LONGEST, round(pulse_ms / FLASH_MS)))
+    return with_crc(
+        bytes((address, WRITE_COIL)) + (FLASH_BASE + channel - 1).to_bytes(2, "big") + steps.to_bytes(2, "big")
+    )
 
-    The board repeats each command that it has carried out. Waiting for that never holds a command up for longer than
-    the line is really busy: answers are taken in as they come, and one that stays away means that the board is lost.
+
+def inputs_frame(address: int, count: int) -> bytes:
+    """Return the eight bytes that ask for the discrete inputs 0 … count − 1."""
+    return with_crc(bytes((address, READ_INPUTS, 0, 0)) + count.to_bytes(2, "big"))
+
+
+class ModbusRtuBoard(AnsweringBoard):
+    """A relay board on an RS-485 line, whose channel n is coil `coil_base` + n − 1 and input n is input n − 1.
+
+    The board repeats each command that it has carried out, and answers a question with the levels.
     """
+
+    has_inputs: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -61,66 +83,62 @@ class ModbusRtuBoard(Board):
         address: int = 1,
         coil_base: int = 0,
         channels: int = 8,
+        inputs: int = 0,
         baud: int = 9600,
         parity: str = "N",
         answer_timeout_ms: float = 50.0,
     ) -> None:
-        self._path = port
-        self._port = SerialPort(port, baud=baud, parity=parity, write_timeout_s=write_timeout_s)
+        line = SerialPort(port, baud=baud, parity=parity, write_timeout_s=write_timeout_s)
+        super().__init__(f"Modbus board {address}", port, line, channels, answer_timeout_ms)
         self._address = address
         self._coil_base = coil_base
-        self._channels = channels
+        self._inputs = inputs
+        self._levels: int | None = None
         byte_s = (10 if parity == "N" else 11) / baud
         self._command_s = (COMMAND_BYTES + _SILENCE_BYTES) * byte_s
-        self._answer_timeout_s = answer_timeout_ms / 1e3
-        self._awaited: deque[tuple[bytes, int]] = deque()  # commands without their answer yet, and until when
-        self._free_host_ns = 0
-        self._received = bytearray()
 
-    def open(self) -> None:
-        """Open the port and switch every channel off, each with the board's answer."""
-        self._forget()
-        self._port.open()
-        try:
-            self._switch_all_off()
-        except EjectorLostError as error:
-            self._port.close()
-            raise EjectorOpenError(str(error)) from error
+    def _switching(self, channel: int, on: bool) -> bytes:
+        return coil_frame(self._address, self._coil_base + channel - 1, on)
 
-    def switch(self, channel: int, on: bool) -> None:
-        """Write one coil, after the line has become free."""
-        self._wait_for_answers(self._free_host_ns)
-        command = coil_frame(self._address, self._coil_base + channel - 1, on)
-        self._port.write(command)
-        now_ns = time.monotonic_ns()
-        self._free_host_ns = now_ns + round(self.occupied_s * 1e9)
-        self._awaited.append((command, self._free_host_ns + round(self._answer_timeout_s * 1e9)))
+    def read_inputs(self) -> None:
+        """Ask for the levels of all inputs."""
+        self._send(inputs_frame(self._address, self._inputs))
 
-    def receive(self) -> None:
-        """Match what has arrived with the commands that await an answer, oldest first."""
-        self._received += self._port.read()
-        while self._awaited and len(self._received) >= EXCEPTION_BYTES:
-            command = self._awaited[0][0]
-            if self._received.startswith(command):
-                self._awaited.popleft()
-                del self._received[:COMMAND_BYTES]
-            elif command.startswith(self._received):
-                break  # the rest of the answer is still on its way
-            else:
-                self._refuse_exception(bytes(self._received[:EXCEPTION_BYTES]))
-                del self._received[0]  # noise on the line: look for the answer behind it
-        if not self._awaited:
-            self._received.clear()
-        elif time.monotonic_ns() > self._awaited[0][1]:
+    def take_inputs(self) -> int | None:
+        """Return the levels that came in since the last call."""
+        levels, self._levels = self._levels, None
+        return levels
+
+    def _take_answer(self, command: bytes) -> bool:
+        while len(self._received) >= EXCEPTION_BYTES:
+            received = self._received
+            if command[1] == READ_INPUTS:
+                length = EXCEPTION_BYTES + (self._inputs + 7) // 8
+                answer = bytes(received[:length])
+                if answer[:3] == bytes((self._address, READ_INPUTS, length - EXCEPTION_BYTES)):
+                    if len(answer) < length:
+                        return False  # the rest of the answer is still on its way
+                    if with_crc(answer[:-2]) == answer:
+                        self._levels = int.from_bytes(answer[3:-2], "little")
+                        del received[:length]
+                        return True
+            elif received.startswith(command):
+                del received[:COMMAND_BYTES]
+                return True
+            elif command.startswith(received):
+                return False
+            self._refuse_exception(command, bytes(received[:EXCEPTION_BYTES]))
+            del received[0]  # noise on the line: look for the answer behind it
+        return False
+
+    def _refuse_exception(self, command: bytes, answer: bytes) -> None:
+        if answer[0] == self._address and answer[1] == command[1] | 0x80 and with_crc(answer[:3]) == answer:
+            what = "the inputs" if command[1] == READ_INPUTS else f"coil {int.from_bytes(command[2:4], 'big')}"
+            why = _EXCEPTIONS.get(answer[2], "see its manual")
             raise EjectorLostError(
-                f"Modbus board {self._address} on {self._path} gave no answer within "
-                f"{(self.occupied_s + self._answer_timeout_s) * 1e3:.0f} ms — each command must be answered — check "
-                "its supply, address, baud rate and parity, and lines A and B"
+                f"{self._name} refused {what} with exception {answer[2]} ({why}) "
+                "— the coils of all channels must exist — check coil_base, channels and inputs"
             )
-
-    def fileno(self) -> int:
-        """The open port's descriptor."""
-        return self._port.fileno()
 
     @property
     def command_s(self) -> float:
@@ -133,53 +151,15 @@ class ModbusRtuBoard(Board):
         return 2 * self._command_s + _TURNAROUND_S
 
     @property
-    def unconfirmed(self) -> int:
-        """How many commands await their answer."""
-        return len(self._awaited)
+    def _advice(self) -> str:
+        return "check its supply, address, baud rate and parity, and lines A and B"
 
-    @property
-    def detail(self) -> str:
-        """What the port says about itself."""
-        return self._port.detail
 
-    def safe(self) -> None:
-        """Switch every channel off."""
-        try:
-            self._switch_all_off()
-        except EjectorLostError:
-            return  # no port, no way to switch: the board must be made safe by its wiring
+class ModbusFlashBoard(ModbusRtuBoard):
+    """A Waveshare "Modbus RTU Relay" and its like: the board's own timer ends each pulse, even if the PC is dead."""
 
-    def close(self) -> None:
-        """Release the port."""
-        self._port.close()
-        self._forget()
+    ends_pulses: ClassVar[bool] = True
 
-    def _switch_all_off(self) -> None:
-        for channel in range(1, self._channels + 1):
-            self.switch(channel, False)
-        while self._awaited:  # bounded: `receive` raises once the answer is overdue
-            self._wait_for_answers(self._awaited[0][1] + 1)
-
-    def _wait_for_answers(self, until_host_ns: int) -> None:
-        """Wait until every command is answered, or until a moment of the monotonic clock."""
-        while self._awaited:
-            left_ns = until_host_ns - time.monotonic_ns()
-            if left_ns <= 0:
-                self.receive()
-                return
-            self._port.wait(left_ns / 1e9)
-            self.receive()
-
-    def _refuse_exception(self, answer: bytes) -> None:
-        if answer[0] == self._address and answer[1] == WRITE_COIL | 0x80 and with_crc(answer[:3]) == answer:
-            coil = int.from_bytes(self._awaited[0][0][2:4], "big")
-            why = _EXCEPTIONS.get(answer[2], "see its manual")
-            raise EjectorLostError(
-                f"Modbus board {self._address} on {self._path} refused coil {coil} with exception {answer[2]} ({why}) "
-                "— the coils of all channels must exist — check coil_base and channels"
-            )
-
-    def _forget(self) -> None:
-        self._awaited.clear()
-        self._received.clear()
-        self._free_host_ns = 0
+    def pulse(self, channel: int, pulse_ms: float) -> None:
+        """Switch a channel on for a multiple of 100 ms."""
+        self._send(flash_frame(self._address, channel, pulse_ms))

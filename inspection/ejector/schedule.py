@@ -1,11 +1,12 @@
-"""Which rejects are armed and when each fires: the rules alone, without a clock, a port or a process."""
+"""Which parts are on their way to the ejector and when each is due there: the rules alone, without clock or port."""
 
 from __future__ import annotations
 
-import heapq
-from dataclasses import dataclass
+from bisect import bisect_left, insort
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from inspection.motion import Motion
 from inspection.part import Verdict
 
 CAPACITY = 4096
@@ -16,92 +17,101 @@ class Armed(Enum):
 
     ARMED = auto()
     DUPLICATE = auto()  # the part is armed already: its first arming stands
-    REFUSED = auto()  # as many parts as the schedule holds are armed: nothing will fire for this one
+    REFUSED = auto()  # as many parts as the schedule holds are armed: nothing will be done for this one
 
 
-@dataclass(slots=True)
-class Reject:
-    """A part whose reject will fire at `planned_ns` unless a PASS arrives by `deadline_ns`."""
+@dataclass(slots=True, order=True)
+class ArmedPart:
+    """A part that is rejected at its place on the belt unless it is passed in time. Ordered by place, then by age."""
 
-    part: int
-    planned_ns: int
-    deadline_ns: int
-    confirmed: bool = False
+    due: int
+    age: int
+    part: int = field(compare=False)
+    verdict: Verdict | None = field(default=None, compare=False)
+    released: bool | None = field(default=None, compare=False)  # positive release: whether it got its pulse
+    written_ns: int = field(default=0, compare=False)  # positive release: when it was given its pulse
+    spoilt: bool = field(default=False, compare=False)  # positive release: the gate moved inside its window
 
     @property
     def by_default(self) -> bool:
-        """Whether it fires because no verdict arrived in time."""
-        return not self.confirmed
+        """Whether no verdict arrived in time."""
+        return self.verdict is None
 
 
 class Schedule:
-    """The armed rejects, soonest first. Owned by the scheduler's thread; every time is handed in.
+    """The armed parts, the one that is due first at the front. Owned by the scheduler's thread; all times handed in.
 
-    lead_ns: how long before a part's due time its command must be written (actuator delay plus wire time).
+    A place on the belt becomes a moment only when it is asked for, so a belt that slows down, stops, runs back or
+    starts again moves every part with it. lead_ns: how long before a part is due its command must be written;
+    margin_ns: how long before that its verdict must have arrived.
     """
 
-    def __init__(self, lead_ns: int, capacity: int = CAPACITY) -> None:
+    def __init__(self, motion: Motion, lead_ns: int, margin_ns: int = 0, capacity: int = CAPACITY) -> None:
+        self._motion = motion
         self._lead_ns = lead_ns
+        self._margin_ns = margin_ns
         self._capacity = capacity
-        self._rejects: dict[int, Reject] = {}
-        self._order: list[tuple[int, int, Reject]] = []
-        self._sequence = 0
+        self._by_number: dict[int, ArmedPart] = {}
+        self.parts: list[ArmedPart] = []
+        self._ages = 0
         self.duplicate_parts = 0
         self.refused_parts = 0
         self.ignored_verdicts = 0
 
     def __len__(self) -> int:
-        return len(self._rejects)
+        return len(self.parts)
 
-    def expect(self, part: int, due_ns: int, deadline_ns: int) -> Armed:
-        """Arm the reject of a part. A verdict counts until the deadline, and never after the planned moment."""
-        if part in self._rejects:
+    def expect(self, part: int, due: int) -> Armed:
+        """Arm a part that is due at a place on the belt."""
+        if part in self._by_number:
             self.duplicate_parts += 1
             return Armed.DUPLICATE
-        if len(self._rejects) >= self._capacity:
+        if len(self.parts) >= self._capacity:
             self.refused_parts += 1
             return Armed.REFUSED
-        planned_ns = due_ns - self._lead_ns
-        reject = Reject(part, planned_ns, min(deadline_ns, planned_ns))
-        self._rejects[part] = reject
-        self._sequence += 1
-        heapq.heappush(self._order, (planned_ns, self._sequence, reject))
+        self._ages += 1
+        armed = self._by_number[part] = ArmedPart(due, self._ages, part)
+        insort(self.parts, armed)
         return Armed.ARMED
 
-    def decide(self, part: int, verdict: Verdict, now_ns: int) -> bool:
-        """Take a verdict and return whether it released the part.
+    def decide(self, part: int, verdict: Verdict, now_ns: int) -> ArmedPart | None:
+        """Take the first verdict on a part, and return the part where the verdict counts.
 
-        Ignored and counted: a verdict that is late, that is on a part which is not armed, or that would pass a part
-        whose reject was confirmed.
+        It counts until margin_ns before the planned moment, and as long as the belt stands. Ignored and counted: one
+        that is late, a second one, and one on a part that is not armed.
         """
-        reject = self._rejects.get(part)
-        if reject is None or now_ns > reject.deadline_ns or reject.confirmed:
+        armed = self._by_number.get(part)
+        if armed is None or armed.verdict is not None or armed.released is not None or self._is_late(armed, now_ns):
             self.ignored_verdicts += 1
-            return False
-        if verdict is Verdict.PASS:
-            del self._rejects[part]
-            return True
-        reject.confirmed = True
-        return False
+            return None
+        armed.verdict = verdict
+        return armed
+
+    def _is_late(self, armed: ArmedPart, now_ns: int) -> bool:
+        planned_ns = self.planned_ns(armed)
+        return planned_ns is not None and now_ns > planned_ns - self._margin_ns
+
+    def due_ns(self, armed: ArmedPart) -> int | None:
+        """Return the moment at which a part is due, None while the belt stands."""
+        return self._motion.when(armed.due)
+
+    def planned_ns(self, armed: ArmedPart) -> int | None:
+        """Return the moment at which a part's command is to be written, None while the belt stands."""
+        due_ns = self._motion.when(armed.due)
+        return None if due_ns is None else due_ns - self._lead_ns
 
     def next_planned_ns(self) -> int | None:
-        """Return when the next reject fires, None when none is armed."""
-        while self._order and self._rejects.get(self._order[0][2].part) is not self._order[0][2]:
-            heapq.heappop(self._order)
-        return self._order[0][0] if self._order else None
+        """Return when the first part's command is to be written; None while none is armed or the belt stands."""
+        return self.planned_ns(self.parts[0]) if self.parts else None
 
-    def pop_due(self, now_ns: int) -> Reject | None:
-        """Take out the soonest reject whose planned moment has come."""
-        planned_ns = self.next_planned_ns()
-        if planned_ns is None or planned_ns > now_ns:
-            return None
-        reject = heapq.heappop(self._order)[2]
-        del self._rejects[reject.part]
-        return reject
+    def take(self, armed: ArmedPart) -> ArmedPart:
+        """Take a part out."""
+        del self.parts[bisect_left(self.parts, armed)]
+        del self._by_number[armed.part]
+        return armed
 
-    def pop_all(self) -> list[Reject]:
-        """Take out every armed reject, unfired."""
-        rejects = sorted(self._rejects.values(), key=lambda reject: reject.planned_ns)
-        self._rejects.clear()
-        self._order.clear()
-        return rejects
+    def pop_all(self) -> list[ArmedPart]:
+        """Take out every part, first due first."""
+        parts, self.parts = self.parts, []
+        self._by_number.clear()
+        return parts

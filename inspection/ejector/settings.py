@@ -14,7 +14,12 @@ class Settings:
     driver: str
     port: str
     channel: int = 1
+    mode: str = "reject_pulse"  # or "positive_release"
+    overlap: str = "merge"  # or "queue"
+    motion: str = "clock"  # or "encoder"
+    margin_ms: float = 0.0
     pulse_ms: float = 30.0
+    pause_ms: float = 5.0
     window_ms: float = 5.0
     actuator_delay_ms: float = 0.0
     heartbeat_channel: int | None = None
@@ -22,6 +27,10 @@ class Settings:
     alive_timeout_ms: float = 500.0
     write_timeout_ms: float = 100.0
     spin_us: float = 0.0
+    encoder_timeout_ms: float = 200.0
+    bin_full_input: int | None = None
+    confirm_input: int | None = None
+    confirm_within_ms: float = 500.0
     board: Mapping[str, object] = field(default_factory=dict)
 
     def to_json(self) -> str:

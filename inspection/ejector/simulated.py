@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inspection.ejector.child import package_environment
 from inspection.ejector.client import SerialEjector
@@ -18,6 +18,9 @@ from inspection.ejector.farend import HISTORY
 from inspection.ejector.interface import EjectorHealth
 from inspection.ejector.settings import Settings
 from inspection.part import Actuation
+
+if TYPE_CHECKING:
+    from camera.frame import Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class SimulatedBoard:
         self.port: str = self._answer()["port"]
 
     def edges(self, channel: int | None = None) -> list[Edge]:
-        """Return every command so far, oldest first; those of one channel if it is named."""
+        """Return every switching so far, oldest first; those of one channel if it is named."""
         with self._lock:
             if self._open:
                 self._fetch()
@@ -97,6 +100,11 @@ class SimulatedBoard:
         """Wait until `count` commands have arrived since the start; return False if they do not come in time."""
         with self._lock:
             return bool(self._ask(do="wait", count=count, timeout_s=timeout_s)["reached"])
+
+    def set_input(self, number: int, on: bool) -> None:
+        """Set the level of an input, counted from 1, of a board that has some."""
+        with self._lock:
+            self._ask(do="input", number=number, on=on)
 
     def unplug(self) -> None:
         """Pull the cable: the path vanishes, the line hangs up."""
@@ -142,7 +150,7 @@ class SimulatedBoard:
 class SimulatedEjector(SerialEjector):
     """A serial ejector with its own simulated board: the same driver, the same bytes, a pty instead of a cable.
 
-    settings: as for a real board, with its driver ("lcus" or "modbus_rtu") and no port.
+    settings: as for a real board, with its driver and no port.
     """
 
     def __init__(self, settings: Settings, channels: int) -> None:
@@ -157,12 +165,17 @@ class SimulatedEjector(SerialEjector):
             raise EjectorError("the simulated ejector has no board yet — its board starts with it — open it first")
         return self._board
 
-    def open(self, on_actuation: Callable[[Actuation], None], on_health: Callable[[EjectorHealth], None]) -> None:
+    def open(
+        self,
+        on_actuation: Callable[[Actuation], None],
+        on_health: Callable[[EjectorHealth], None],
+        on_trigger: Callable[[Trigger], None] | None = None,
+    ) -> None:
         """Start the board, then the ejector on its port."""
         self._board = SimulatedBoard(self._settings.driver, self._channels)
         self._settings = replace(self._settings, port=self._board.port)
         try:
-            super().open(on_actuation, on_health)
+            super().open(on_actuation, on_health, on_trigger)
         except EjectorError:
             self._board.close()
             raise

@@ -71,19 +71,40 @@ def state_name(status: pb.GetStatusResponse) -> str:
 def banner(status: pb.GetStatusResponse, texts: Catalogue) -> Banner:
     """Say the station's state in one word and one sentence."""
     name = state_name(status)
+    if name == "CONTINUOUS_EXECUTION":
+        values = {alarm.name: dict(alarm.values) for alarm in status.alarms}
+        if (now := values.get("CHALLENGE_RUNNING")) is not None:
+            done = sum(int(now.get(key, "0")) for key in ("ejected", "missed"))
+            word = texts.text("challenge.RUNNING", done=done, parts=now.get("parts", "?"))
+            return Banner("challenge", "fact_check", word, texts.text("challenge.detail"))
+        if "CHALLENGE_DUE" in values:
+            return Banner("challenge_due", "gpp_maybe", texts.text("challenge.DUE"), texts.text("challenge.detail"))
     return Banner(name.lower(), _ICONS[name], texts.text(f"state.{name}"), texts.text(f"state_detail.{name}"))
 
 
 def messages(status: pb.GetStatusResponse, texts: Catalogue) -> list[Message]:
     """Put the standing alarms in words: what stops the line first, then the gravest, then the oldest."""
     ordered = sorted(
-        status.alarms, key=lambda alarm: (not blocks(alarm.name), -severity_of(alarm.name), alarm.since_wall_ns)
+        status.alarms,
+        key=lambda alarm: (
+            not (alarm.blocks or blocks(alarm.name)),
+            -severity_of(alarm.name),
+            alarm.since_wall_ns,
+        ),
     )
     found = []
     for alarm in ordered:
         severity = severity_of(alarm.name)
-        found.append(Message(severity, _SEVERITY_ICONS[severity], *texts.alarm(alarm.name, dict(alarm.values))))
+        text, remedy = texts.alarm(alarm.name, dict(alarm.values))
+        if alarm.is_over:
+            remedy = f"{remedy} {texts.text('alarms.is_over')}"
+        found.append(Message(severity, _SEVERITY_ICONS[severity], text, remedy))
     return found
+
+
+def held(status: pb.GetStatusResponse) -> bool:
+    """Return whether an alarm waits for nothing but that somebody confirms it."""
+    return any(alarm.must_be_confirmed and alarm.is_over for alarm in status.alarms)
 
 
 def lights(status: pb.GetStatusResponse, texts: Catalogue) -> dict[str, Light]:
@@ -124,7 +145,9 @@ def verdict(status: pb.GetStatusResponse, seen: SeenPreview | None, texts: Catal
         part = texts.text("verdict.part", part=seen.message.part)
         if seen.message.verdict == pb.VERDICT_PASS:
             return Verdict("ok", "check_circle", texts.text("verdict.OK"), _score(seen.message, texts), part)
-        why = why_rejected(seen.message, texts)
+        is_held = any(alarm.name in ("CHALLENGE_DUE", "CHALLENGE_RUNNING") for alarm in status.alarms)
+        is_ours = is_held and seen.message.reason == pb.REASON_SYSTEM
+        why = texts.text("challenge.held") if is_ours else why_rejected(seen.message, texts)
         return Verdict(
             "reject", "dangerous", texts.text("verdict.REJECT"), f"{why} · {_score(seen.message, texts)}", part
         )

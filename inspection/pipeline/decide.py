@@ -28,7 +28,7 @@ class Judge:
 
     def decide_batch(self, raw: NDArray[np.float32]) -> list[Decision]:
         """Decide each row of raw scores, (n, classes), as `decide` does; a batch costs little more than one part."""
-        finite: list[bool] = np.isfinite(raw).all(axis=1).tolist()  # type: ignore[assignment]  # one row each
+        finite: list[bool] = np.asarray(np.isfinite(raw).all(axis=1)).tolist()
         probabilities = defect_probability(raw, self.good_index).tolist()
         worst = worst_class(raw, self.good_index).tolist()
         rows: list[list[float]] = raw.tolist()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import serial
+from ejector_reports import Reports
 
 from inspection.ejector.errors import EjectorError, EjectorOpenError
-from inspection.ejector.interface import EjectorHealth
 from inspection.ejector.options import EjectorOptions, make_ejector
 from inspection.ejector.simulated import SimulatedBoard, SimulatedEjector
 from inspection.part import Actuation, EjectorAction, Verdict
@@ -23,50 +22,25 @@ FAR_MS = 60_000  # further away than any test lasts: decided long before
 FIRED = {EjectorAction.FIRED, EjectorAction.FIRED_LATE}  # how punctual it was depends on the machine
 
 
-class Reports:
-    """Everything that an ejector told, with a bounded wait for what it is still to tell."""
-
-    def __init__(self) -> None:
-        self._told = threading.Condition()
-        self.actuations: list[Actuation] = []
-        self.healths: list[EjectorHealth] = []
-
-    def actuation(self, actuation: Actuation) -> None:
-        with self._told:
-            self.actuations.append(actuation)
-            self._told.notify_all()
-
-    def health(self, health: EjectorHealth) -> None:
-        with self._told:
-            self.healths.append(health)
-            self._told.notify_all()
-
-    def wait(self, count: int) -> dict[int, Actuation]:
-        """Wait until that many parts are reported; each of them once."""
-        with self._told:
-            assert self._told.wait_for(lambda: len(self.actuations) >= count, BOUND_S), self.actuations
-            by_part = {actuation.part: actuation for actuation in self.actuations}
-            assert len(by_part) == len(self.actuations) == count
-            return by_part
-
-    def wait_health(self, holds: Callable[[EjectorHealth], bool]) -> EjectorHealth:
-        """Wait until the newest health is as wanted."""
-        with self._told:
-            assert self._told.wait_for(lambda: bool(self.healths) and holds(self.healths[-1]), BOUND_S), self.healths
-            return self.healths[-1]
-
-
 @pytest.fixture
 def reports() -> Reports:
     return Reports()
 
 
-@pytest.fixture(params=["lcus", "modbus_rtu"])
+MARGIN_MS = 20
+
+
+@pytest.fixture(params=["lcus", "modbus_rtu", "numato"])
 def ejector(request: pytest.FixtureRequest, reports: Reports) -> Iterator[SimulatedEjector]:
     options = EjectorOptions(
-        heartbeat_channel=2, heartbeat_ms=60, pulse_ms=5, alive_timeout_ms=300, board={"protocol": request.param}
+        heartbeat_channel=2,
+        heartbeat_ms=60,
+        pulse_ms=5,
+        window_ms=500,
+        alive_timeout_ms=300,
+        board={"protocol": request.param},
     )
-    ejector = make_ejector(options)
+    ejector = make_ejector(options, margin_ms=MARGIN_MS)
     assert isinstance(ejector, SimulatedEjector)
     ejector.open(reports.actuation, reports.health)
     yield ejector
@@ -77,9 +51,9 @@ def soon(milliseconds: float) -> int:
     return time.monotonic_ns() + round(milliseconds * MS)
 
 
-def arm(ejector: SimulatedEjector, part: int, due_ms: float, deadline_ms: float = FAR_MS) -> int:
+def arm(ejector: SimulatedEjector, part: int, due_ms: float) -> int:
     due_ns = soon(due_ms)
-    ejector.expect(part, due_ns, soon(deadline_ms))
+    ejector.expect(part, due_ns)
     return due_ns
 
 
@@ -111,9 +85,9 @@ def test_silence_rejects(ejector: SimulatedEjector, reports: Reports) -> None:
 
 def test_a_pass_in_time_releases(ejector: SimulatedEjector, reports: Reports) -> None:
     """A PASS before the deadline is reported at once, and nothing is ever fired."""
-    arm(ejector, 7, FAR_MS)
+    due_ns = arm(ejector, 7, FAR_MS)
     ejector.decide(7, Verdict.PASS)
-    assert reports.wait(1)[7] == Actuation(7, EjectorAction.RELEASED, False, None, None)
+    assert reports.wait(1)[7] == Actuation(7, EjectorAction.RELEASED, False, None, None, due_ns)
     ejector.close()
     assert ejector.board.pulses() == []
 
@@ -129,8 +103,8 @@ def test_a_reject_fires_once(ejector: SimulatedEjector, reports: Reports) -> Non
 
 
 def test_a_late_pass_is_ignored(ejector: SimulatedEjector, reports: Reports) -> None:
-    """A PASS after the deadline leaves the default reject standing and is counted."""
-    arm(ejector, 1, 100, deadline_ms=-1)
+    """A PASS that comes within the margin leaves the default reject standing and is counted."""
+    arm(ejector, 1, ejector.lead_ns / MS + MARGIN_MS - 1)
     ejector.decide(1, Verdict.PASS)
     told = reports.wait(1)[1]
     assert told.action in FIRED
@@ -165,7 +139,7 @@ def test_a_part_that_is_told_twice_fires_once(ejector: SimulatedEjector, reports
 
 def test_overlapping_pulses_merge(reports: Reports) -> None:
     """Parts closer together than a pulse each get their ON at their own time, and one common OFF after the last."""
-    ejector = make_ejector(EjectorOptions(pulse_ms=1000, board={"channels": 1}))
+    ejector = make_ejector(EjectorOptions(pulse_ms=1000, window_ms=1000, board={"channels": 1}))
     assert isinstance(ejector, SimulatedEjector)
     ejector.open(reports.actuation, reports.health)
     for part, due_ms in ((1, 50), (2, 80), (3, 110)):
@@ -179,12 +153,22 @@ def test_overlapping_pulses_merge(reports: Reports) -> None:
 
 
 def test_a_part_that_is_due_already_fires_at_once(ejector: SimulatedEjector, reports: Reports) -> None:
-    """A part whose moment has passed is not forgotten: it fires, and is told as late."""
-    arm(ejector, 1, -1000)
+    """A part whose moment has passed is not forgotten: it fires as long as the pulse may still hit it."""
+    due_ns = arm(ejector, 1, 0)
     told = reports.wait(1)[1]
-    assert told.action is EjectorAction.FIRED_LATE
-    assert told.lateness_us is not None
-    assert told.lateness_us >= 1_000_000
+    assert told.action in FIRED
+    assert told.due_host_ns == due_ns
+    assert told.written_host_ns is not None
+    assert told.written_host_ns >= due_ns - ejector.lead_ns
+
+
+def test_a_part_that_has_passed_is_failed_and_nothing_is_fired(ejector: SimulatedEjector, reports: Reports) -> None:
+    """A pulse that could only hit another part is not written: the part is FAILED and counted."""
+    due_ns = arm(ejector, 1, -2000)
+    assert reports.wait(1)[1] == Actuation(1, EjectorAction.FAILED, True, None, None, due_ns)
+    assert reports.wait_health(lambda health: health.counters["missed_parts"] == 1).pulses == 0
+    ejector.close()
+    assert ejector.board.pulses() == []
 
 
 def test_the_heartbeat_follows_the_sign_of_life(ejector: SimulatedEjector, reports: Reports) -> None:
@@ -221,11 +205,11 @@ def test_a_pulled_cable_fails_parts_until_it_is_back(ejector: SimulatedEjector, 
     """While the port is gone the health says so, due parts are FAILED and PASSes still release; then all is well."""
     ejector.board.unplug()
     assert "has gone" in reports.wait_health(lambda health: not health.connected).detail
-    arm(ejector, 1, 10)
+    due_ns = arm(ejector, 1, 10)
     arm(ejector, 2, FAR_MS)
     ejector.decide(2, Verdict.PASS)
     told = reports.wait(2)
-    assert told[1] == Actuation(1, EjectorAction.FAILED, True, None, None)
+    assert told[1] == Actuation(1, EjectorAction.FAILED, True, None, None, due_ns)
     assert told[2].action is EjectorAction.RELEASED
     ejector.board.replug()
     assert reports.wait_health(lambda health: health.connected).reconnects == 1

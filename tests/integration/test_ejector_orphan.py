@@ -22,6 +22,7 @@ from inspection.part import Verdict
 
 ejector = make_ejector(EjectorOptions(
     driver=sys.argv[1], port=sys.argv[2], heartbeat_channel=2, heartbeat_ms=100, pulse_ms=5, alive_timeout_ms=10_000,
+    window_ms=10_000,
     board={"channels": 4},
 ))
 ejector.open(lambda actuation: print(actuation.part, actuation.action, flush=True), lambda health: None)
@@ -30,7 +31,7 @@ now_ns = time.monotonic_ns()
 ejector.alive()
 for part in range(10):
     due_ns = now_ns + 1_500_000_000 + part * 40_000_000
-    ejector.expect(part, due_ns, due_ns)
+    ejector.expect(part, due_ns)
 for part in (3, 6):
     ejector.decide(part, Verdict.PASS)
 time.sleep(600)

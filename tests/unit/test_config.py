@@ -61,7 +61,7 @@ def test_every_problem_is_listed_together() -> None:
 @pytest.mark.parametrize(
     ("change", "fragment"),
     [
-        ('backend = "gige"', "camera backend 'gige' is unknown; known are replay, simulated"),
+        ('backend = "gige"', "camera backend 'gige' is unknown; known are conveyor, replay, simulated"),
         ("backend = 3", "camera.backend: "),
         ("", "camera.backend: missing"),
     ],
@@ -102,4 +102,39 @@ def test_a_geometry_without_time_to_decide_is_refused() -> None:
     """An ejector closer than its own lead time can never get a verdict in time."""
     config = parse_config(MINIMAL.replace("1.0", "0.02"), "a")
     with pytest.raises(ValueError, match="move the ejector away"):
-        config.geometry.geometry(ejector_lead_ns=20_000_000)
+        config.geometry.geometry(config.ejector, ejector_lead_ns=20_000_000)
+
+
+def test_parts_closer_than_a_pulse_share_one_fate_unless_told_otherwise() -> None:
+    """The reach of a reject is its pulse and its window, in the unit of the belt's motion."""
+    config = parse_config(MINIMAL + "pulse_ms = 30\nwindow_ms = 5\n", "a")
+    geometry = config.geometry.geometry(config.ejector, 0)
+    assert (geometry.takes_behind, geometry.takes_ahead) == (35_000_000, 5_000_000)
+    alone = parse_config(MINIMAL.replace("= 1.0", "= 1.0\nseparation_ms = 0"), "a")
+    assert alone.geometry.geometry(alone.ejector, 0).takes_behind == 0
+
+
+def test_lengths_are_counts_where_an_encoder_follows_the_belt() -> None:
+    """300 mm at 10 counts a millimetre are 3,000 counts, whatever the speed."""
+    text = MINIMAL.replace(
+        "travel_time_s = 1.0", "camera_to_ejector_mm = 300\nbelt_speed_mm_s = 500\nencoder_counts_per_mm = 10"
+    ).replace('driver = "simulated"', 'driver = "simulated_controller"')
+    config = parse_config(text, "a")
+    assert config.geometry.geometry(config.ejector, 0).travel == 3000
+    with pytest.raises(ConfigError, match="its highest speed"):
+        parse_config(MINIMAL.replace("= 1.0", "= 1.0\nencoder_counts_per_mm = 10"), "a")
+
+
+def test_several_cameras_are_listed() -> None:
+    """One [camera] or several [[camera]]; the first sees each part first, and no name comes twice."""
+    several = MINIMAL.replace(
+        "[camera]", '[[camera]]\nname = "top"\nbackend = "simulated"\n[[camera]]\nname = "side"\nposition_mm = 40'
+    )
+    config = parse_config(several, "a")
+    assert [camera.name for camera in config.cameras] == ["top", "side"]
+    assert config.camera.name == "top"
+    assert config.cameras[1].options == {"position_mm": 40.0}
+    with pytest.raises(ConfigError, match="cameras are named top, top"):
+        parse_config(several.replace("side", "top"), "a")
+    with pytest.raises(ConfigError, match=r"camera\.1\.pitch_mm: Input should be greater than 0"):
+        parse_config(several.replace("position_mm = 40", "pitch_mm = -1"), "a")

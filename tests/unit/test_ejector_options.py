@@ -25,7 +25,7 @@ def test_the_defaults_describe_a_simulated_ejector() -> None:
 @pytest.mark.parametrize("driver", sorted(BOARDS))
 def test_every_driver_of_the_table_can_be_built(driver: str) -> None:
     """Each row names a driver and its options, and the options' defaults suit the driver."""
-    options = EjectorOptions(driver=driver, port="/dev/ttyUSB0")
+    options = EjectorOptions(driver=driver, port="/dev/ttyUSB0", pulse_ms=100)
     assert options.board == options_of(driver)().model_dump()
     assert make_board(options.settings()).command_s > 0
     assert Settings.from_json(options.settings().to_json()) == options.settings()
@@ -34,19 +34,39 @@ def test_every_driver_of_the_table_can_be_built(driver: str) -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"driver": "lcuss", "port": "x"}, ["'lcuss'", "lcus, modbus_rtu, simulated"]),
+        (
+            {"driver": "lcuss", "port": "x"},
+            ["'lcuss'", "lcus, modbus_rtu, modbus_flash, kmtronic, numato, devantech, simulated"],
+        ),
         ({"driver": "lcus"}, ["needs a port"]),
         ({"port": "/dev/ttyUSB0"}, ["leave it out"]),
         ({"chanel": 2}, ["chanel", "Extra inputs"]),
         ({"pulse_ms": 0}, ["pulse_ms", "greater than or equal to 1"]),
         ({"channel": 9}, ["channel is 9", "has 4"]),
         ({"channel": 2, "heartbeat_channel": 2}, ["both 2"]),
-        ({"board": {"adress": 1}}, ["adress", "may be told: channels, protocol"]),
+        ({"board": {"adress": 1}}, ["adress", "may be told: channels, protocol, inputs"]),
         ({"board": {"channels": "four {x}"}}, ["channels", "four (x)"]),
         (
             {"driver": "modbus_rtu", "port": "x", "board": {"baud": 9601, "address": 0}},
             ["baud", "9601", "address", "greater than or equal to 1"],
         ),
+        ({"driver": "modbus_flash", "port": "x"}, ["pulse_ms is 30", "multiples of 100"]),
+        ({"driver": "modbus_flash", "port": "x", "pulse_ms": 100, "overlap": "queue"}, ["cannot queue"]),
+        ({"mode": "positive_release", "overlap": "queue"}, ["release pulses always merge"]),
+        ({"mode": "positive_release", "pulse_ms": 4}, ["pulse_ms is 4", "window of 5 ms"]),
+        ({"bin_full_input": 1}, ["bin_full_input is 1, but the board has 0"]),
+        ({"driver": "modbus_rtu", "port": "x", "board": {"inputs": 2}, "confirm_input": 3}, ["confirm_input is 3"]),
+        (
+            {"driver": "modbus_rtu", "port": "x", "board": {"inputs": 2}, "confirm_input": 1, "bin_full_input": 1},
+            ["both 1"],
+        ),
+        ({"mode": "positive_release", "confirm_input": 1}, ["positive_release has none"]),
+        ({"require": [4]}, ["promise 4 (silence is safe) is required", "cannot keep it", "set heartbeat_channel"]),
+        (
+            {"require": [4], "mode": "positive_release"},
+            ["promise 4 (silence is safe) is required", "freezes within a release pulse"],
+        ),
+        ({"require": [5], "heartbeat_channel": 2}, ["promise 5 is required", "require may name: 3, 4"]),
     ],
 )
 def test_what_is_wrong_is_named(values: dict[str, Any], words: list[str]) -> None:
@@ -62,7 +82,17 @@ def test_the_options_say_which_promise_the_wiring_breaks() -> None:
     (text,) = EjectorOptions().broken_promises()
     assert "promise 4" in text
     assert "heartbeat_channel" in text
-    assert EjectorOptions(heartbeat_channel=2).broken_promises() == ()
+    assert EjectorOptions(heartbeat_channel=2, require=[3, 4]).broken_promises() == ()
+
+
+def test_positive_release_is_safe_on_a_board_that_ends_its_pulses() -> None:
+    """A gate behind a flash board needs no heartbeat; behind any other a frozen PC may leave it held back."""
+    gate = {"mode": "positive_release", "pulse_ms": 100, "board": {"protocol": "modbus_flash"}, "require": [4]}
+    options = EjectorOptions.model_validate(gate)
+    assert options.broken_promises() == ()
+    assert any("board ends each release" in text for text in options.kept_promises())
+    (text,) = EjectorOptions(mode="positive_release").broken_promises()
+    assert "modbus_flash" in text
 
 
 def test_a_heartbeat_must_fit_on_the_line() -> None:

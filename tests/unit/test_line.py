@@ -13,8 +13,8 @@ import numpy as np
 from camera.errors import CameraLostError, CameraOpenError
 from camera.frame import Frame, Pixels, Trigger
 from camera.interface import Camera
+from inspection.camera_loop import CameraEvents
 from inspection.line import Line
-from inspection.pipeline.tracker import PartInFlight
 
 PIXELS = np.zeros((4, 4), np.uint8)
 
@@ -68,7 +68,7 @@ class TriggeringCamera(ScriptedCamera):
 
 
 class Log:
-    """Takes the tracker's place at the line's outer edge and notes what it is told."""
+    """Stands at the line's outer edge and notes what it is told."""
 
     def __init__(self) -> None:
         self.events: queue.Queue[tuple[str, object]] = queue.Queue()
@@ -78,27 +78,28 @@ class Log:
         self.born[trigger.number] = trigger
         self.events.put(("trigger", trigger.number))
 
-    def on_frame(self, number: int, frame: Frame) -> PartInFlight | None:
-        self.events.put(("frame", number))
-        return None
+    def on_frame(self, number: int, frame: Frame, view: int = 0) -> None:
+        self.events.put(("frame", number if view == 0 else (number, view)))
 
-    def on_frames_lost(self, first: int, last: int) -> None:
-        self.events.put(("lost", (first, last)))
+    def on_frames_lost(self, first: int, last: int, view: int = 0) -> None:
+        self.events.put(("lost", (first, last) if view == 0 else (first, last, view)))
 
     def next(self) -> tuple[str, object]:
         return self.events.get(timeout=10)
 
 
-def _line(camera: Camera, log: Log, told: Callable[[str], None] = lambda text: None) -> Line:
+def _line(camera: Camera, log: Log, told: Callable[[str], None] = lambda text: None, frames: int = 1) -> Line:
     camera.open()
     return Line(
         camera,
         log,  # type: ignore[arg-type]
-        lambda part, frame: None,
+        frames,
         lambda timeout_s: True,
-        on_lost=lambda text: told(f"lost: {text}"),
-        on_recovered=lambda: told("recovered"),
-        on_failure=lambda text: told(f"failed: {text}"),
+        CameraEvents(
+            lost=lambda text: told(f"lost: {text}"),
+            recovered=lambda: told("recovered"),
+            failed=lambda text: told(f"failed: {text}"),
+        ),
     )
 
 
@@ -113,6 +114,23 @@ def test_a_counter_gap_makes_parts_without_image() -> None:
     assert [log.next() for _ in range(3)] == [("trigger", 2), ("trigger", 3), ("trigger", 4)]
     assert [log.next(), log.next()] == [("lost", (2, 3)), ("frame", 4)]
     assert [log.born[number].host_ns for number in (2, 3, 4)] == [2_000, 3_000, 4_000]
+    line.stop()
+    camera.close()
+
+
+def test_several_frames_of_a_part_are_its_views() -> None:
+    """Two exposures a part: counts 1 and 2 are part 1; a gap over parts is the right view of the right part."""
+    camera, log = ScriptedCamera(), Log()
+    line = _line(camera, log, frames=2)
+    line.start()
+    camera.deliver(1, host_ns=1_000)
+    assert [log.next(), log.next()] == [("trigger", 1), ("frame", 1)]
+    camera.deliver(2, host_ns=1_500)
+    assert log.next() == ("frame", (1, 1))
+    camera.deliver(5, lost_before=2, host_ns=3_500)
+    assert [log.next() for _ in range(2)] == [("trigger", 2), ("trigger", 3)]
+    assert [log.next() for _ in range(3)] == [("lost", (2, 2)), ("lost", (2, 2, 1)), ("frame", 3)]
+    assert [log.born[number].host_ns for number in (2, 3)] == [2_500, 3_500]
     line.stop()
     camera.close()
 

@@ -106,7 +106,7 @@ def test_a_frame_that_cannot_be_prepared_costs_its_own_part_only(
 
 
 def test_each_job_is_judged_by_its_own_judge(engine: Engine) -> None:
-    """One judge for all, several in a batch, or none: the decision is the one that the judge makes of that row alone."""
+    """One judge for all, several in a batch, or none: the decision is what the judge makes of that row alone."""
     outcome, rng = Outcome(), np.random.default_rng(5)
     classes = tuple(engine.card.classes)
     pass_all, reject_all = Judge(classes, 0, 1.1), Judge(classes, 0, 0.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -13,9 +12,12 @@ from hypothesis import strategies as st
 
 from camera.frame import Frame, Trigger
 from inspection.ejector.interface import Ejector, EjectorHealth
+from inspection.motion import ClockMotion
 from inspection.part import Actuation, Decision, EjectorAction, Evaluation, PartResult, Reason, Verdict
 from inspection.pipeline.decide import not_decidable
-from inspection.pipeline.tracker import Geometry, PartTracker
+from inspection.tracking.fusion import Fusion
+from inspection.tracking.geometry import Geometry
+from inspection.tracking.tracker import PartTracker
 
 OK = Decision(Evaluation.OK, Verdict.PASS, Reason.NONE, 0.1, 0.5)
 BAD = Decision(Evaluation.NOT_OK, Verdict.REJECT, Reason.MODEL, 0.9, 0.5, "scratch")
@@ -27,11 +29,20 @@ class ManualEjector(Ejector):
     def __init__(self) -> None:
         self.armed: dict[int, Verdict | None] = {}
 
-    def open(self, on_actuation: Callable[[Actuation], None], on_health: Callable[[EjectorHealth], None]) -> None:
+    lead_ns = 0
+
+    def open(
+        self,
+        on_actuation: Callable[[Actuation], None],
+        on_health: Callable[[EjectorHealth], None],
+        on_trigger: Callable[[Trigger], None] | None = None,
+    ) -> None:
         self.report = on_actuation
 
-    def expect(self, part: int, due_host_ns: int, deadline_host_ns: int) -> None:
+    def expect(self, part: int, due: int) -> None:
         self.armed[part] = None
+
+    def moved(self, host_ns: int, position: int) -> None: ...
 
     def decide(self, part: int, verdict: Verdict) -> None:
         if self.armed.get(part, Verdict.PASS) is None:
@@ -51,26 +62,31 @@ class ManualEjector(Ejector):
 
 
 class Bench:
-    def __init__(self, may_pass: bool = True) -> None:
+    def __init__(self, may_pass: bool = True, views: int = 1, behind: int = 0, ahead: int = 0) -> None:
+        self.clock_ns = 1
         self.ejector = ManualEjector()
         self.results: list[PartResult] = []
         self.born: list[int] = []
         self.may_pass = may_pass
         self.tracker = PartTracker(
             "run-1",
-            Geometry(travel_ns=10**9, lead_ns=10**7),
+            Geometry(travel=10**9, lead_ns=10**7, takes_behind=behind, takes_ahead=ahead),
+            ClockMotion(),
             self.ejector,
+            Fusion(),
+            views,
             lambda: self.may_pass,
             lambda part: self.born.append(part.number),
             self.results.append,
+            lambda: self.clock_ns,
         )
         self.ejector.open(self.tracker.on_actuation, lambda health: None)
 
-    def trigger(self, number: int) -> None:
-        self.tracker.on_trigger(Trigger(number, time.monotonic_ns()))
+    def trigger(self, number: int, at_ns: int | None = None) -> None:
+        self.tracker.on_trigger(Trigger(number, number * 10**8 if at_ns is None else at_ns))
 
     def frame(self, number: int) -> Frame:
-        return Frame("top", number, None, time.monotonic_ns(), 0, "Mono8", np.zeros((4, 4), np.uint8))
+        return Frame("top", number, None, self.clock_ns, 0, "Mono8", np.zeros((4, 4), np.uint8))
 
     def result(self) -> tuple[Verdict, Reason, EjectorAction]:
         assert len(self.results) == 1
@@ -84,7 +100,7 @@ def test_a_good_part_is_released_and_passes() -> None:
     bench.trigger(1)
     part = bench.tracker.on_frame(1, bench.frame(1))
     assert part is not None
-    bench.tracker.decided(part, OK)
+    bench.tracker.view_decided(part, 0, OK)
     bench.ejector.due(1)
     assert bench.result() == (Verdict.PASS, Reason.NONE, EjectorAction.RELEASED)
     assert bench.born == [1]
@@ -116,7 +132,7 @@ def test_a_pass_after_the_deadline_is_recorded_as_late() -> None:
     assert part is not None
     bench.ejector.armed[1] = None
     decide, bench.ejector.decide = bench.ejector.decide, lambda part, verdict: None  # type: ignore[method-assign]
-    bench.tracker.decided(part, OK)
+    bench.tracker.view_decided(part, 0, OK)
     bench.ejector.decide = decide  # type: ignore[method-assign]
     bench.ejector.due(1)
     assert bench.result() == (Verdict.REJECT, Reason.LATE, EjectorAction.FIRED)
@@ -129,7 +145,7 @@ def test_nothing_passes_while_the_station_is_in_error() -> None:
     bench.trigger(1)
     part = bench.tracker.on_frame(1, bench.frame(1))
     assert part is not None
-    bench.tracker.decided(part, OK)
+    bench.tracker.view_decided(part, 0, OK)
     bench.ejector.due(1)
     assert bench.result() == (Verdict.REJECT, Reason.SYSTEM, EjectorAction.FIRED)
     assert bench.results[0].decision.score == OK.score
@@ -141,7 +157,7 @@ def test_a_pass_that_was_not_released_is_no_pass() -> None:
     bench.trigger(1)
     part = bench.tracker.on_frame(1, bench.frame(1))
     assert part is not None
-    bench.tracker.decided(part, OK)
+    bench.tracker.view_decided(part, 0, OK)
     bench.ejector.due(1, EjectorAction.FAILED)
     assert bench.result() == (Verdict.REJECT, Reason.SYSTEM, EjectorAction.FAILED)
 
@@ -164,9 +180,9 @@ def test_a_frame_that_overtakes_its_trigger_finds_its_part() -> None:
     """The two threads of a camera may swap: the frame waits for its trigger."""
     bench = Bench()
     assert bench.tracker.on_frame(1, bench.frame(1)) is None
-    matched = bench.tracker.on_trigger(Trigger(1, time.monotonic_ns()))
-    assert matched is not None
-    assert matched[0].frame is matched[1]
+    part, ((view, frame),) = bench.tracker.on_trigger(Trigger(1, 5))
+    assert part is not None
+    assert part.views[view].frame is frame
 
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -187,8 +203,8 @@ def test_a_second_frame_or_decision_changes_nothing() -> None:
     part = bench.tracker.on_frame(1, bench.frame(1))
     assert part is not None
     assert bench.tracker.on_frame(1, bench.frame(1)) is None
-    bench.tracker.decided(part, BAD)
-    bench.tracker.decided(part, OK)
+    bench.tracker.view_decided(part, 0, BAD)
+    bench.tracker.view_decided(part, 0, OK)
     bench.ejector.due(1)
     assert bench.result() == (Verdict.REJECT, Reason.MODEL, EjectorAction.FIRED)
     assert bench.tracker.counters.spurious_frames == 1
@@ -232,8 +248,131 @@ def test_any_order_of_events_ends_each_part_exactly_once(count: int, chooser: ra
             if event == "ok" and part.decision is None:
                 passed_in_time.add(number)
             decision = {"ok": OK, "bad": BAD, "unscored": not_decidable(Reason.SYSTEM)}[event]
-            bench.tracker.decided(part, decision)
+            bench.tracker.view_decided(part, 0, decision)
     assert sorted(result.part for result in bench.results) == list(range(1, count + 1))
     passed = {result.part for result in bench.results if result.decision.verdict is Verdict.PASS}
     assert passed == passed_in_time
     assert bench.tracker.wait_empty(0.0)
+
+
+# ------------------------------------------------------------------------------------------------- several views
+
+
+def _two_views(first: Decision | None, second: Decision | None) -> tuple[Verdict, Reason, EjectorAction]:
+    bench = Bench(views=2)
+    bench.trigger(1)
+    for view, decision in enumerate((first, second)):
+        if decision is not None:
+            part = bench.tracker.on_frame(1, bench.frame(1), view)
+            assert part is not None
+            bench.tracker.view_decided(part, view, decision)
+    bench.ejector.due(1)
+    return bench.result()
+
+
+def test_a_part_passes_only_when_each_of_its_views_is_ok() -> None:
+    """One view that is NOT_OK rejects; the second view is waited for."""
+    assert _two_views(OK, OK) == (Verdict.PASS, Reason.NONE, EjectorAction.RELEASED)
+    assert _two_views(OK, BAD) == (Verdict.REJECT, Reason.MODEL, EjectorAction.FIRED)
+    assert _two_views(BAD, OK) == (Verdict.REJECT, Reason.MODEL, EjectorAction.FIRED)
+
+
+def test_a_missing_view_rejects() -> None:
+    """A part of which one view never came is MISSING_VIEW; one that another view condemned stays MODEL."""
+    assert _two_views(OK, None) == (Verdict.REJECT, Reason.MISSING_VIEW, EjectorAction.FIRED)
+    assert _two_views(None, BAD) == (Verdict.REJECT, Reason.MODEL, EjectorAction.FIRED)
+    assert _two_views(None, None) == (Verdict.REJECT, Reason.NO_IMAGE, EjectorAction.FIRED)
+
+
+def test_a_view_that_is_known_to_be_lost_decides_at_once() -> None:
+    """The gap in the second camera's counter rejects the part before its deadline, and its record names both views."""
+    bench = Bench(views=2)
+    bench.trigger(1)
+    part = bench.tracker.on_frame(1, bench.frame(1), 0)
+    assert part is not None
+    bench.tracker.view_decided(part, 0, OK)
+    assert bench.ejector.armed[1] is None
+    bench.tracker.on_frames_lost(1, 1, 1)
+    assert bench.ejector.armed[1] is Verdict.REJECT
+    bench.ejector.due(1)
+    assert bench.result()[1] is Reason.MISSING_VIEW
+    assert [view["missing"] for view in bench.results[0].extra["views"]] == [False, True]
+    assert bench.results[0].extra["views"][0]["place"] == (0, 0, 4, 4)
+
+
+# ---------------------------------------------------------------------------------------------------- neighbours
+
+
+def _decide(bench: Bench, number: int, decision: Decision) -> None:
+    part = bench.tracker.on_frame(number, bench.frame(number))
+    assert part is not None
+    bench.tracker.view_decided(part, 0, decision)
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_a_reject_takes_the_part_close_behind_it_along(order: tuple[int, int]) -> None:
+    """Part 2 is OK and 10 ms behind a rejected part: the pulse takes both, and both records say so."""
+    bench = Bench(behind=30, ahead=5)
+    bench.trigger(1, at_ns=100)
+    bench.trigger(2, at_ns=110)
+    for number in order:
+        _decide(bench, number, BAD if number == 1 else OK)
+    assert bench.ejector.armed == {1: Verdict.REJECT, 2: Verdict.REJECT}
+    for number in (1, 2):
+        bench.ejector.due(number)
+    assert [result.decision.reason for result in bench.results] == [Reason.MODEL, Reason.SYSTEM]
+    assert bench.results[1].decision.evaluation is Evaluation.OK
+    assert "too close" in bench.results[1].extra["failure"]
+
+
+def test_a_reject_that_comes_by_default_takes_its_neighbour_along() -> None:
+    """Nobody decided about part 1: part 2 waits for it, and is rejected with it."""
+    bench = Bench(behind=30)
+    bench.trigger(1, at_ns=100)
+    bench.trigger(2, at_ns=110)
+    _decide(bench, 2, OK)
+    assert bench.ejector.armed[2] is None
+    bench.ejector.due(1)
+    assert bench.ejector.armed[2] is Verdict.REJECT
+
+
+def test_a_part_taken_off_by_hand_takes_nobody_along() -> None:
+    """No pulse was fired for a part that was not there, so its neighbour passes; its own reason is OPERATOR."""
+    bench = Bench(behind=30)
+    bench.trigger(1, at_ns=100)
+    bench.trigger(2, at_ns=110)
+    _decide(bench, 2, OK)
+    bench.ejector.due(1, EjectorAction.REMOVED)
+    assert bench.ejector.armed[2] is Verdict.PASS
+    assert bench.results[0].decision.reason is Reason.OPERATOR
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 60), st.booleans()), min_size=2, max_size=8), st.randoms(use_true_random=False)
+)
+def test_no_part_passes_within_reach_of_a_reject(parts: list[tuple[int, bool]], chooser: random.Random) -> None:
+    """Whatever the gaps and the order of verdicts: a passed part has no rejected part within the reach of its pulse,
+    and without any reject all pass."""
+    bench = Bench(behind=30, ahead=10)
+    at_ns, places = 1000, {}
+    for number, (gap, _) in enumerate(parts, 1):
+        at_ns += gap
+        places[number] = at_ns
+        bench.trigger(number, at_ns=at_ns)
+    for number in chooser.sample(sorted(places), len(places)):
+        _decide(bench, number, OK if parts[number - 1][1] else BAD)
+    fates = dict(bench.ejector.armed)
+    assert None not in fates.values()
+    for number, place in places.items():
+        rejects_near = [
+            other
+            for other, at in places.items()
+            if other != number and fates[other] is Verdict.REJECT and -10 < place - at < 30
+        ]
+        if fates[number] is Verdict.PASS:
+            assert not rejects_near
+        else:
+            assert rejects_near or not parts[number - 1][1]
+    if all(good for _, good in parts):
+        assert set(fates.values()) == {Verdict.PASS}

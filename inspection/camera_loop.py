@@ -1,0 +1,160 @@
+"""The loop that every camera needs: open, grab, hand over, and open again when it was lost."""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from camera.errors import CameraError
+from camera.frame import Frame
+from camera.interface import Camera
+from inspection.pipeline.frame_pool import FramePool
+
+
+@dataclass(frozen=True, slots=True)
+class CameraEvents:
+    """What a camera's loop tells the station, on the camera's threads."""
+
+    lost: Callable[[str], None]  # the camera has gone, with the reason
+    recovered: Callable[[], None]  # it works again
+    failed: Callable[[str], None]  # a thread ended by an error that nobody expected
+
+
+class CameraLoop(ABC):
+    """Drives one camera in a thread of its own. Owned by the station; what becomes of a frame is the subclass's.
+
+    A source that waits for the host is asked for a frame only when `wait_for_room` says that the queue has room; a real
+    camera never waits.
+    """
+
+    WAIT_S = 0.1
+    _POOL_FRAMES = 24
+    _RETRY_S = (0.2, 0.5, 1.0, 2.0)
+
+    def __init__(self, camera: Camera, wait_for_room: Callable[[float], bool], events: CameraEvents) -> None:
+        self.camera = camera
+        self.reopened = 0
+        self._mend_host_ns = 0
+        self._wait_for_room = wait_for_room
+        self._events = events
+        self._pool = FramePool(self._POOL_FRAMES)
+        self._stopping = threading.Event()
+        self._lost = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    @abstractmethod
+    def take(self, frame: Frame) -> None:
+        """Hand a frame over, on the grabbing thread."""
+
+    @abstractmethod
+    def reopening(self) -> None:
+        """Get ready for a camera that counts from the beginning again: it is open, and about to start."""
+
+    def loops(self) -> dict[str, Callable[[], None]]:
+        """Return the loops to run while the line runs, each in a thread of its own, by name."""
+        return {"grab": self._grab_all}
+
+    def start(self) -> None:
+        """Start acquisition and the threads that follow it. Raises CameraError when it cannot start."""
+        self._stopping.clear()
+        self.camera.start()
+        self._threads = [
+            threading.Thread(target=self._guarded, args=(loop,), name=f"{name}-{self.camera.name}", daemon=True)
+            for name, loop in self.loops().items()
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """Stop acquisition and the threads; bounded. Parts in flight go on."""
+        self._stopping.set()
+        self.camera.stop()
+        for thread in self._threads:
+            thread.join(timeout_s)
+        self._threads = []
+
+    @property
+    def lost(self) -> bool:
+        """True while the camera is lost; a line that was stopped meanwhile opens it with `mend`."""
+        return self._lost.is_set()
+
+    def mend(self) -> None:
+        """Try once to open a camera that was still lost when the line was stopped; at most one attempt a second."""
+        now_host_ns = time.monotonic_ns()
+        if now_host_ns < self._mend_host_ns:
+            return
+        self._mend_host_ns = now_host_ns + 1_000_000_000
+        try:
+            self.camera.open()
+        except CameraError:
+            self.camera.close()
+            return
+        self.reopening()
+        self._opened_again()
+
+    @property
+    def exhausted(self) -> bool:
+        """True once a finite source has given everything."""
+        return self.camera.exhausted
+
+    @property
+    def stopping(self) -> bool:
+        """True from `stop` on."""
+        return self._stopping.is_set()
+
+    def wait_while_lost(self) -> None:
+        """Wait a moment for the grabbing thread, which opens the camera again."""
+        self._lost.wait(self.WAIT_S)
+
+    def _guarded(self, loop: Callable[[], None]) -> None:
+        try:
+            loop()
+        except Exception as error:  # noqa: BLE001 - the thread's edge: the station is told and stops passing parts
+            self._events.failed(f"{type(error).__name__}: {error}")
+
+    def _grab_all(self) -> None:
+        while not self._stopping.is_set():
+            if self.camera.waits_for_host and not self._wait_for_room(self.WAIT_S):
+                continue
+            try:
+                frame = self._grab()
+            except CameraError as error:
+                self._recover(error)
+                continue
+            if frame is not None:
+                self.take(frame)
+
+    def _grab(self) -> Frame | None:
+        try:
+            frame = self.camera.grab(self._pool.free_buffer(), self.WAIT_S)
+        except ValueError:  # a frame larger than those before
+            frame = self.camera.grab(None, self.WAIT_S)
+        if frame is not None:
+            self._pool.learn(frame.pixels)
+        return frame
+
+    def _recover(self, error: CameraError) -> None:
+        """Close and open the camera until it works again or the line is stopped."""
+        self._lost.set()
+        self._events.lost(str(error))
+        self.camera.close()
+        attempt = 0
+        while not self._stopping.wait(self._RETRY_S[min(attempt, len(self._RETRY_S) - 1)]):
+            attempt += 1
+            try:
+                self.camera.open()
+                self.reopening()
+                self.camera.start()
+            except CameraError:
+                self.camera.close()
+                continue
+            self._opened_again()
+            return
+
+    def _opened_again(self) -> None:
+        self.reopened += 1
+        self._lost.clear()
+        self._events.recovered()

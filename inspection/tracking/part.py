@@ -1,0 +1,63 @@
+"""A part between its trigger and the ejector, with one place for each view of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from camera.frame import Frame
+from inspection.part import Decision, EjectorAction, Reason, Stages
+
+
+@dataclass(slots=True)
+class View:
+    """What is known of one view of a part: its frame, and what was found on it. Changed under the tracker's lock."""
+
+    frame: Frame | None = None
+    decision: Decision | None = None
+    missing: Reason | None = None  # why there will never be a frame, once that is known
+
+
+@dataclass(slots=True)
+class PartInFlight:
+    """A part on its way. Owned by the tracker, changed only under its lock.
+
+    position: where the belt was at its trigger. due: the belt position at which it is at the ejector.
+    """
+
+    number: int
+    position: int
+    due: int
+    stages: Stages
+    views: tuple[View, ...]
+    truth: str = ""
+    note: str = ""  # why it could not be judged, where that has a reason
+    judged: Decision | None = None  # what all its views say, before it was held against its neighbours
+    decision: Decision | None = None  # what the ejector was told
+    shown: int = 0  # the view that decided
+    ended: bool = False
+    action: EjectorAction | None = None  # what the ejector reported
+    behind: list[PartInFlight] = field(default_factory=list)  # parts that its reject would take along
+    ahead: list[PartInFlight] = field(default_factory=list)  # parts whose reject would take it along
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_frame(self) -> bool:
+        """True once any view has its frame."""
+        return any(view.frame is not None for view in self.views)
+
+
+@dataclass(slots=True)
+class TrackerCounters:
+    """What the tracker counted since the station started; nothing that happens to a part is silent."""
+
+    triggers: int = 0
+    frames: int = 0
+    lost_frames: int = 0
+    late_frames: int = 0
+    spurious_frames: int = 0
+    doubled_triggers: int = 0
+    unknown_actuations: int = 0
+    system_rejects: int = 0
+    taken_along: int = 0
+    doubted_late: int = 0

@@ -1,0 +1,258 @@
+"""Parts in flight: born at their trigger, matched with their frames, settled with the ejector's report."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from camera.frame import Frame, Trigger
+from inspection.ejector.interface import Ejector
+from inspection.motion import Motion
+from inspection.part import Actuation, Decision, EjectorAction, PartResult, Reason, Stages, Verdict
+from inspection.pipeline.decide import not_decidable, overruled
+from inspection.tracking.fusion import Fusion
+from inspection.tracking.geometry import Geometry
+from inspection.tracking.neighbours import Neighbours
+from inspection.tracking.part import PartInFlight, TrackerCounters, View
+from inspection.tracking.result import part_result
+
+_FAR_NS = 3_600_000_000_000
+"""How far away the deadline of a part is taken to be that a standing belt keeps from the ejector."""
+
+
+@dataclass(slots=True)
+class PartTracker:
+    """Keeps the parts in flight; shared by the trigger, grabbing, inference and ejector threads under one lock.
+
+    The ejector's report ends a part: it is the only authority on what happened to it, so a verdict that came too late
+    can never be recorded as a pass. `emit` gets each finished part exactly once, on the ejector's thread. It has no
+    thread and no clock of its own: `now` gives host ns, real or virtual.
+    """
+
+    run: str
+    geometry: Geometry
+    motion: Motion
+    ejector: Ejector
+    fusion: Fusion
+    view_count: int
+    may_pass: Callable[[], bool]
+    born: Callable[[PartInFlight], None]
+    emit: Callable[[PartResult], None]
+    now: Callable[[], int]
+    counters: TrackerCounters = field(default_factory=TrackerCounters)
+    _parts: dict[int, PartInFlight] = field(default_factory=dict)
+    _early: deque[tuple[int, int, Frame]] = field(init=False)
+    _last_number: int = 0
+    _neighbours: Neighbours = field(init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _emptied: threading.Condition = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._emptied = threading.Condition(self._lock)
+        self._early = deque(maxlen=16 * self.view_count)
+        self._neighbours = Neighbours(self.geometry)
+
+    @property
+    def in_flight(self) -> int:
+        """How many parts are between the photo-eye and their record."""
+        return len(self._parts)
+
+    # ------------------------------------------------------------------ birth
+
+    def on_trigger(self, trigger: Trigger, truth: str = "") -> tuple[PartInFlight | None, list[tuple[int, Frame]]]:
+        """Give birth to a part and arm its reject; return it with its frames that overtook the trigger, by view.
+
+        A number that came before is a doubled trigger: counted, and no part.
+        """
+        position = self.motion.position_at(trigger.host_ns) if trigger.position is None else trigger.position
+        part = PartInFlight(
+            trigger.number,
+            position,
+            position + self.geometry.travel,
+            Stages(trigger_host_ns=trigger.host_ns),
+            tuple(View() for _ in range(self.view_count)),
+            truth,
+        )
+        with self._lock:
+            if part.number <= self._last_number:
+                self.counters.doubled_triggers += 1
+                return None, []
+            self._last_number = part.number
+            self._parts[part.number] = part
+            self._neighbours.join(part)
+            self.counters.triggers += 1
+            early = self._take_early(part)
+        self.born(part)
+        self.ejector.expect(part.number, part.due)
+        return part, early
+
+    def _take_early(self, part: PartInFlight) -> list[tuple[int, Frame]]:
+        matched: list[tuple[int, Frame]] = []
+        if not self._early:
+            return matched
+        entries, self._early = self._early, deque(maxlen=self._early.maxlen)
+        for entry in entries:
+            if entry[1] > part.number:
+                self._early.append(entry)
+                continue
+            view, number, frame = entry
+            if number == part.number and part.views[view].frame is None:
+                self._attach(part, view, frame)
+                matched.append((view, frame))
+            else:
+                self.counters.spurious_frames += 1
+        return matched
+
+    def deadline_host_ns(self, part: PartInFlight) -> int:
+        """Return when the verdict must have arrived, as the belt moves now; an hour ahead while it stands."""
+        due_host_ns = self.motion.when(part.due)
+        return self.now() + _FAR_NS if due_host_ns is None else due_host_ns - self.geometry.lead_ns
+
+    # ----------------------------------------------------------------- frames
+
+    def on_frame(self, number: int, frame: Frame, view: int = 0) -> PartInFlight | None:
+        """Match a frame with its part by the part's number; None when the part is done, or not born yet."""
+        with self._lock:
+            part = self._parts.get(number)
+            if part is None or part.ended:
+                self._keep_unmatched(number, frame, view)
+                return None
+            if part.views[view].frame is not None:
+                self.counters.spurious_frames += 1
+                return None
+            self._attach(part, view, frame)
+            return part
+
+    def _keep_unmatched(self, number: int, frame: Frame, view: int) -> None:
+        if number <= self._last_number:
+            self.counters.late_frames += 1
+            return
+        if len(self._early) == self._early.maxlen:
+            self.counters.spurious_frames += 1
+        self._early.append((view, number, frame))
+
+    def _attach(self, part: PartInFlight, view: int, frame: Frame) -> None:
+        part.views[view].frame = frame
+        part.stages.frame_host_ns = max(part.stages.frame_host_ns, frame.received_host_ns)
+        self.counters.frames += 1
+
+    def on_frames_lost(self, first: int, last: int, view: int = 0) -> None:
+        """Note that the frames of the parts first…last will never come; a part without any view left is rejected."""
+        for number in range(first, last + 1):
+            told: list[PartInFlight] = []
+            with self._lock:
+                self.counters.lost_frames += 1
+                part = self._parts.get(number)
+                if part is not None and not part.ended and part.views[view].frame is None:
+                    part.views[view].missing = Reason.NO_IMAGE
+                    told = self._judge_if_complete(part)
+            self._tell(told)
+
+    def doubt(self, number: int, view: int, why: str) -> None:
+        """Reject a part whose frame, for the reason given, says nothing for sure; too late once it has passed."""
+        with self._lock:
+            part = self._parts.get(number)
+            if part is None or part.ended:
+                return
+            if part.decision is not None:
+                self.counters.doubted_late += part.decision.verdict is Verdict.PASS
+                return
+            part.views[view].decision = not_decidable(Reason.SYSTEM)
+            part.note = why
+            part.judged = None
+            told = self._judge_if_complete(part)
+        self._tell(told)
+
+    # --------------------------------------------------------------- decisions
+
+    def view_decided(self, part: PartInFlight, view: int, decision: Decision) -> None:
+        """Take what was found on one view; the part is decided when each of its views has decided or never will."""
+        with self._lock:
+            if part.ended or part.views[view].decision is not None:
+                return
+            part.views[view].decision = decision
+            told = self._judge_if_complete(part)
+        self._tell(told)
+
+    def _judge_if_complete(self, part: PartInFlight) -> list[PartInFlight]:
+        if part.judged is not None or any(view.decision is None and view.missing is None for view in part.views):
+            return []
+        part.judged, part.shown = self.fusion.fuse(part.views)
+        return self._settle([part])
+
+    def _settle(self, waiting: list[PartInFlight]) -> list[PartInFlight]:
+        """Decide the parts that can be, and those that waited for them; return the ones to tell the ejector of."""
+        told = []
+        while waiting:
+            part = waiting.pop()
+            if part.judged is None or part.decision is not None or part.ended:
+                continue
+            decision = part.judged
+            if decision.verdict is Verdict.PASS:
+                lets_pass = self._neighbours.may_pass(part)
+                if lets_pass is None:
+                    continue
+                if not lets_pass:
+                    decision = overruled(decision, Reason.SYSTEM)
+                    part.note = "too close to a rejected part to be told apart from it at the ejector"
+                    self.counters.taken_along += 1
+                elif not self.may_pass():
+                    decision = overruled(decision, Reason.SYSTEM)
+            self.counters.system_rejects += decision.reason is Reason.SYSTEM
+            part.stages.decided_host_ns = self.now()
+            part.decision = decision
+            told.append(part)
+            waiting.extend(part.behind)
+        return told
+
+    def _tell(self, parts: list[PartInFlight]) -> None:
+        for part in parts:
+            assert part.decision is not None
+            self.ejector.decide(part.number, part.decision.verdict)
+
+    # --------------------------------------------------------------------- end
+
+    def on_actuation(self, actuation: Actuation) -> None:
+        """End a part: what the ejector did is final. Called once per part, on the ejector's thread."""
+        with self._lock:
+            part = self._parts.get(actuation.part)
+            if part is None or part.ended:
+                self.counters.unknown_actuations += 1
+                return
+            part.ended = True
+            part.action = actuation.action
+            part.decision = self._final(part, actuation)
+            told = self._settle(list(part.behind))
+        self._tell(told)
+        due_host_ns = actuation.due_host_ns or self.motion.when(part.due) or 0
+        self.emit(part_result(self.run, part, actuation, due_host_ns, due_host_ns - self.geometry.lead_ns))
+        with self._lock:
+            del self._parts[part.number]
+            part.ahead.clear()
+            part.behind.clear()
+            if not self._parts:
+                self._emptied.notify_all()
+
+    def _final(self, part: PartInFlight, actuation: Actuation) -> Decision:
+        """Settle the decision with what the ejector did: only a part that was released in time has passed."""
+        decision = part.decision
+        if actuation.action is EjectorAction.REMOVED:
+            return overruled(decision or part.judged or not_decidable(Reason.OPERATOR), Reason.OPERATOR)
+        if actuation.by_default:
+            if decision is None and part.judged is None:
+                decision, part.shown = self.fusion.fuse(part.views)
+            decision = decision or part.judged
+            assert decision is not None
+            return decision if decision.verdict is Verdict.REJECT else overruled(decision, Reason.LATE)
+        if decision is None:
+            return not_decidable(Reason.SYSTEM)
+        if decision.verdict is Verdict.PASS and actuation.action is not EjectorAction.RELEASED:
+            return overruled(decision, Reason.SYSTEM)
+        return decision
+
+    def wait_empty(self, timeout_s: float) -> bool:
+        """Wait until no part is in flight; False when some still are after `timeout_s`."""
+        with self._lock:
+            return self._emptied.wait_for(lambda: not self._parts, timeout_s)

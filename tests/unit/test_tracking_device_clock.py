@@ -1,0 +1,118 @@
+"""The device's clock: never early, late by no more than it says, over jitter, wraps, resets and late frames."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inspection.tracking.device_clock import ClockSettings, DeviceClock
+
+MS, S = 1_000_000, 1_000_000_000
+
+
+def stamps(seed: int, count: int, drift_ppm: float, jitter_ms: int, late: float) -> list[tuple[int, int, int]]:
+    """Make (device_ns, host_ns of the exposure, received_host_ns) with exponential jitter and some late frames."""
+    rng = random.Random(seed)
+    host, received, made = 50 * S, 0, []
+    for _ in range(count):
+        host += rng.choice((1, 10, 33, 200)) * MS + rng.randrange(MS)
+        delay = 2 * MS + round(rng.expovariate(1.0) * jitter_ms * MS / 5)
+        if rng.random() < late:
+            delay += rng.randrange(300 * MS)
+        received = max(received + 1, host + delay)
+        made.append((round((host - 7 * S) * (1 - drift_ppm * 1e-6)), host, received))
+    return made
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    drift_ppm=st.floats(-95, 95),
+    jitter_ms=st.integers(0, 30),
+    late=st.sampled_from([0.0, 0.05, 0.3]),
+    bits=st.sampled_from([None, 32, 64]),
+)
+@settings(max_examples=30, deadline=None)
+def test_the_estimate_keeps_its_bound(
+    seed: int, drift_ppm: float, jitter_ms: int, late: float, bits: int | None
+) -> None:
+    """For any drift within the limit and any delays: not earlier than the exposure, and later by no more than the
+    best sample of the window allows; a late frame is dated as well as the others."""
+    clock = DeviceClock(ClockSettings(transfer_ns=2 * MS, bits=bits))
+    taken: list[tuple[int, int]] = []
+    for device_ns, host_ns, received_ns in stamps(seed, 200, drift_ppm, jitter_ms, late):
+        taken.append((host_ns, received_ns - 2 * MS - host_ns))
+        found = clock.exposed(device_ns if bits is None else device_ns % (1 << bits), received_ns)
+        if found is None:
+            assert len(taken) < clock.settings.settle
+            continue
+        allowed = min(excess + 2.1e-4 * (host_ns - at) for at, excess in taken if host_ns - at < 4.9 * S)
+        assert -2 <= found - host_ns <= allowed + 2
+    assert clock.resets == 0
+    assert len(clock._samples) <= 300
+
+
+def test_the_drift_is_told() -> None:
+    """The shown drift comes near the true one when most frames arrive quickly."""
+    clock = DeviceClock(ClockSettings(transfer_ns=2 * MS))
+    for device_ns, _, received_ns in stamps(3, 200, 60.0, 0, 0.3):
+        clock.exposed(device_ns, received_ns)
+    assert clock.drift_ppm == pytest.approx(60.0, abs=10)
+
+
+@pytest.mark.parametrize("jump_s", [-40, -3, 3, 40])
+def test_a_clock_that_was_set_is_followed(jump_s: int) -> None:
+    """After the device's clock was set forward or back: no time that is later than the receipt, a reset counted, and
+    right times again after a few frames; in between it says that it does not know, or is right."""
+    clock = DeviceClock(ClockSettings(transfer_ns=2 * MS))
+    made = stamps(1, 60, 20.0, 1, 0.0)
+    resets, unsure = 0, 0
+    for index, (device_ns, host_ns, received_ns) in enumerate(made):
+        found = clock.exposed(device_ns + (jump_s * S if index >= 30 else 0), received_ns)
+        unsure += found is None
+        if found is not None:
+            assert abs(found - host_ns) < 5 * MS
+        resets = clock.resets
+    assert resets == 1
+    assert unsure <= 2 + clock.settings.confirm
+
+
+def test_a_clock_that_pauses_and_is_set_back_less_is_noticed() -> None:
+    """A device that was away for 5 s and came back with a stamp only 2 s further looks late; after a few frames it is
+    taken for what it is."""
+    clock = DeviceClock(ClockSettings())
+    for index in range(20):
+        clock.exposed(index * 10 * MS, index * 10 * MS + MS)
+    found = [clock.exposed(2 * S + index * 10 * MS, 5 * S + index * 10 * MS) for index in range(8)]
+    assert found[:4] == [None] * 4
+    assert found[5] == 5 * S + 50 * MS
+    assert clock.resets == 1
+
+
+def test_a_latched_stamp_settles_at_once() -> None:
+    """A stamp that the device was asked for makes the very first frame datable."""
+    clock = DeviceClock(ClockSettings())
+    assert DeviceClock(ClockSettings()).exposed(5 * S, 9 * S) is None
+    clock.latch(4 * S, 8 * S)
+    assert clock.exposed(5 * S, 9 * S + 200 * MS) == 9 * S + 100_000
+
+
+def test_a_late_first_frame_after_an_hour_is_not_believed() -> None:
+    """After a pause of an hour the first frame, 400 ms late, is dated from what was known, within the drift."""
+    clock = DeviceClock(ClockSettings(drift_ppm=10.0))
+    for index in range(20):
+        clock.exposed(index * 10 * MS, index * 10 * MS)
+    found = clock.exposed(3600 * S, 3600 * S + 400 * MS)
+    assert found is not None
+    assert 3600 * S <= found <= 3600 * S + 37 * MS
+    assert clock.resets == 0
+
+
+def test_memory_stays_bounded() -> None:
+    """Frames that arrive equally fast leave a handful of samples."""
+    clock = DeviceClock(ClockSettings())
+    for index in range(5_000):
+        clock.exposed(index * MS, index * MS + 3 * MS)
+    assert len(clock._samples) <= 16
