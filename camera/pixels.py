@@ -203,14 +203,17 @@ class RawPicture:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of the image. Raises PixelFormatError."""
+        """The shape of the image; of a frame that cannot be read, rows and columns of its bytes."""
         layout = SAMPLED.get(self.pixel_format)
-        size = frame_size(self.pixels, self.pixel_format)
+        try:
+            size = frame_size(self.pixels, self.pixel_format)
+        except PixelFormatError:
+            return (*self.pixels.shape, 1, 1)[:2]
         return size if layout is not None and layout.bayer is None else (*size, 3)
 
     @property
     def ndim(self) -> int:
-        """2 for grey, 3 for colour. Raises PixelFormatError."""
+        """2 for grey, 3 for colour."""
         return len(self.shape)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:

@@ -25,7 +25,8 @@ def places(shapes: Sequence[tuple[int, ...]]) -> list[Place]:
 class Sheet:
     """Pictures that are joined only when somebody looks: most passed parts' never are. Safe in any thread.
 
-    views: uint8, each (height, width) or (height, width, 3) RGB, or what becomes such an array; the space below a lower one is black.
+    views: uint8, each (height, width) or (height, width, 3) RGB, or what becomes such an array; the
+        space below a lower one is black.
     """
 
     views: tuple[Any, ...]
