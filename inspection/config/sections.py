@@ -58,6 +58,9 @@ class InferenceSection(Section):
         le=64,
         description="inference threads, each with a single-threaded session; default: one per core, at most 4",
     )
+    engine: Literal["auto", "onnxruntime", "openvino"] = Field(
+        "auto", description="auto: what `lineward model optimise` chose for the bundle on this machine, or onnxruntime"
+    )
     max_batch: int = Field(4, ge=1, le=64)
     queue_capacity: int = Field(64, ge=1, le=10_000, description="parts that may wait; one more is rejected as LATE")
 

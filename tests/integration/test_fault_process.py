@@ -175,7 +175,7 @@ def test_fault_process_faults_fire_at_no_wrong_part(story: Story) -> None:
 
 
 def test_fault_parts_too_close(story: Story) -> None:
-    """Parts 50 ms apart and pulses of 120 ms are an alarm (the story waits for it); what a pulse takes along is told."""
+    """Parts 50 ms apart, pulses of 120 ms: an alarm (the story waits for it), and what a pulse takes along is told."""
     first = [record for record in story.records if record.part < 10]
     assert {record.verdict for record in first} == {Verdict.PASS, Verdict.REJECT}
     taken = [record for record in first if record.ejector_action is EjectorAction.TAKEN_ALONG]
