@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from inspection.alarms import ALARMS
 from inspection.control import ActiveAlarm
@@ -12,7 +13,8 @@ from inspection.control import ActiveAlarm
 class AlarmBoard:
     """What is wrong at this moment. Owned by the station; texts and remedies live in the catalogues."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], int] = time.monotonic_ns) -> None:
+        self._now = now
         self._active: dict[str, ActiveAlarm] = {}
         self._expires_host_ns: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -29,7 +31,7 @@ class AlarmBoard:
             if for_s is None:
                 self._expires_host_ns.pop(name, None)
             elif is_new or name in self._expires_host_ns:
-                self._expires_host_ns[name] = time.monotonic_ns() + round(for_s * 1e9)
+                self._expires_host_ns[name] = self._now() + round(for_s * 1e9)
             self.raised += is_new
             self._settle()
             return is_new
@@ -44,7 +46,7 @@ class AlarmBoard:
 
     def expire(self) -> None:
         """Clear the alarms whose time is over."""
-        now_host_ns = time.monotonic_ns()
+        now_host_ns = self._now()
         with self._lock:
             over = [name for name, end in self._expires_host_ns.items() if end <= now_host_ns]
         for name in over:

@@ -133,10 +133,6 @@ class PartFlow:
         for record in records:
             if record.reason is Reason.NO_IMAGE:
                 self._warn("NO_IMAGE", part=record.part)
-            if record.ejector_action is EjectorAction.FAILED:
-                self._warn("EJECTOR_PULSE_FAILED", part=record.part)
-            elif record.ejector_action is EjectorAction.FIRED_LATE:
-                self._warn("WRONG_PULSE", part=record.part)
         if self._counters.late_in_a_row >= self.LATE_IN_A_ROW:
             self._warn("LATE_VERDICTS", count=self._counters.late_in_a_row)
 
@@ -182,6 +178,10 @@ class PartFlow:
         return not_decidable(job.failure_reason)
 
     def _on_finished(self, result: PartResult) -> None:
+        if result.actuation.action is EjectorAction.FAILED:  # told at once: the belt may have to be stopped for it
+            self._warn("EJECTOR_PULSE_FAILED", part=result.part)
+        elif result.actuation.action is EjectorAction.FIRED_LATE:
+            self._warn("WRONG_PULSE", part=result.part)
         self._offer(result)
         if not self._memory.submit(result):
             self._warn("RECORDS_TROUBLE", detail="the recorder's queue is full")

@@ -39,10 +39,13 @@ class BatchQueue:
     overload costs the parts that it hits and not every part after them. Overflow policy: refuse.
     """
 
-    def __init__(self, capacity: int, times: ExecutionTimes, workers: int) -> None:
+    def __init__(
+        self, capacity: int, times: ExecutionTimes, workers: int, now: Callable[[], int] = time.monotonic_ns
+    ) -> None:
         self.capacity = capacity
         self.times = times
         self.workers = workers
+        self._now = now
         self.peak = 0
         self.refused = 0
         self.hopeless = 0
@@ -70,7 +73,7 @@ class BatchQueue:
         except Empty:
             return []
         while oldest is not None:
-            slack_s = (oldest.deadline_host_ns - time.monotonic_ns()) * 1e-9
+            slack_s = (oldest.deadline_host_ns - self._now()) * 1e-9
             share = -(-(self._jobs.qsize() + 1) // self.workers)
             size = self.times.largest_within(slack_s, share)
             if size:
@@ -93,7 +96,7 @@ class BatchQueue:
                 self._jobs.put(None)
                 break
             batch.append(job)
-        taken_host_ns = time.monotonic_ns()
+        taken_host_ns = self._now()
         for job in batch:
             job.batch_host_ns = taken_host_ns
         if self._waiting_for_room:
@@ -112,6 +115,7 @@ class BatchQueue:
 
     def _give_up(self, job: Job) -> None:
         self.hopeless += 1
+        self.times.forget()
         job.failure = "no time left to score it"
         job.failure_reason = Reason.LATE
         job.done(job, None)

@@ -20,7 +20,8 @@ class ExecutionTimes:
         if 1 not in measured_s:
             raise ValueError(f"no time for batch size 1 among {sorted(measured_s)}: measure size 1 first")
         self.max_size = max_size
-        self._expected_s = [0.0] + [self._interpolate(measured_s, size) for size in range(1, max_size + 1)]
+        self._measured_s = (0.0, *(self._interpolate(measured_s, size) for size in range(1, max_size + 1)))
+        self._expected_s = list(self._measured_s)
 
     @staticmethod
     def _interpolate(measured_s: Mapping[int, float], size: int) -> float:
@@ -36,6 +37,15 @@ class ExecutionTimes:
         """Follow one measured execution."""
         known = self._expected_s[size]
         self._expected_s[size] = known + (seconds - known) * (self._RISE if seconds > known else self._FALL)
+
+    def forget(self) -> None:
+        """Fall slowly back towards what was measured, once a part: called while nothing is tried any more.
+
+        Without it one stall would be expected again for ever, as a part that is given up is never timed.
+        """
+        for size in range(1, self.max_size + 1):
+            known = self._expected_s[size]
+            self._expected_s[size] = known + min(0.0, self._measured_s[size] - known) * self._FALL
 
     def largest_within(self, slack_s: float, available: int) -> int:
         """Return the largest size ≤ available whose execution fits into `slack_s`; 0 when not even one part fits."""
