@@ -81,6 +81,7 @@ class PartFlow:
         self._mark = mark
         self._shut = False
         self._last_due_host_ns = 0
+        self._long_pulses = 0
         self.tracker = PartTracker(
             memory.run,
             settings.geometry,
@@ -126,6 +127,10 @@ class PartFlow:
             self._alarms.clear("EJECTOR_LOST")
         else:
             self._alarms.raise_alarm("EJECTOR_LOST", port=health.port, detail=health.detail)
+        long_pulses = health.counters.get("long_pulses", 0)
+        if long_pulses > self._long_pulses:
+            self._warn("PULSE_TOO_LONG", count=long_pulses)
+        self._long_pulses = long_pulses
 
     def on_durable(self, records: Sequence[StoredRecord]) -> None:
         """Count records that have become durable, and raise what they tell of."""

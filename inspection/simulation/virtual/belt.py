@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True, eq=False)
+class Pulse:
+    """One time that the ejector was on. is_counted: as a fault, by a record, a counter or an alarm."""
+
+    is_counted: bool = False
+
+
+@dataclass(slots=True, eq=False)
 class Piece:
     """A physical part. position: the belt's count when it is at the photo-eye. view_scores: what the model finds."""
 
@@ -26,8 +33,7 @@ class Piece:
     model_passes: bool
     tag: Tag | None = None
     views_scored: int = 0  # one bit a view: the model has seen this very part there
-    is_hit: bool = False
-    was_held: bool = False  # hit by an output that nobody could switch off
+    hit_by: Pulse | None = None
     fate: str = ""
 
 

@@ -11,7 +11,7 @@ from inspection.ejector.commands import Command, Switch
 from inspection.ejector.core import SchedulerCore
 from inspection.ejector.messages import Alive, Decide, Expect, Moved
 from inspection.ejector.rules import Rules
-from inspection.part import Actuation
+from inspection.part import Actuation, Verdict
 from inspection.simulation.virtual.agenda import Agenda
 from inspection.simulation.virtual.plan import MS
 
@@ -21,27 +21,41 @@ Message = Expect | Decide | Moved | Alive
 class Board:
     """A relay board on a cable. Its outputs act `lead_ns` after they are written; unplugged, it is without power.
 
-    blocked_until_ns: until then the port takes nothing. switched(channel, on): what the outputs do.
+    pulse_ns: after which the board itself ends a pulse, None where it waits to be told. blocked_until_ns: until then the port takes nothing. switched(channel, on): what the outputs do.
     """
 
-    def __init__(self, agenda: Agenda, lead_ns: int, switched: Callable[[int, bool], None]) -> None:
+    def __init__(
+        self, agenda: Agenda, lead_ns: int, pulse_ns: int | None, switched: Callable[[int, bool], None]
+    ) -> None:
         self._agenda = agenda
         self._lead_ns = lead_ns
+        self._pulse_ns = pulse_ns
+        self._pulses = 0
         self._switched = switched
         self.plugged = True
         self.blocked_until_ns = 0
         self.owner: Scheduler | None = None
         self._on: set[int] = set()
 
-    def write(self, channel: int, on: bool) -> None:
+    def write(self, switch: Switch) -> None:
         """Write one command."""
+        self._set(switch.channel, switch.on)
+        if switch.is_pulse and self._pulse_ns is not None:
+            self._pulses += 1
+            self._agenda.after(self._pulse_ns, partial(self._end_pulse, switch.channel, self._pulses))
+
+    def _set(self, channel: int, on: bool) -> None:
         (self._on.add if on else self._on.discard)(channel)
         self._agenda.after(self._lead_ns, partial(self._switched, channel, on))
+
+    def _end_pulse(self, channel: int, pulse: int) -> None:
+        if pulse == self._pulses and channel in self._on:
+            self._set(channel, False)
 
     def all_off(self) -> None:
         """Switch every output off that is on."""
         for channel in sorted(self._on):
-            self.write(channel, False)
+            self._set(channel, False)
 
     def unplug(self) -> None:
         """Pull the cable: no power, every output falls off."""
@@ -56,7 +70,9 @@ class Board:
 class Scheduler:
     """What `ejector.loop` does around the core: messages, the port that comes and goes, the wait for the next moment.
 
-    report: each part's actuation; health: whether the port is open, when that changes; pulsed: each pulse as written.
+    report: each part's actuation; health: whether the port is open, when that changes; pulsed: each pulse as written;
+    passed: each PASS that was there in time; overran: a pulse that stood for too long, as it
+    is counted or as the port went.
     """
 
     LINK_NS = 100_000
@@ -71,8 +87,10 @@ class Scheduler:
         rules: Rules,
         board: Board,
         report: Callable[[Actuation], None],
-        health: Callable[[bool], None],
-        pulsed: Callable[[int, int], None],
+        health: Callable[[bool, int], None],
+        pulsed: Callable[[Actuation], None],
+        passed: Callable[[int], None],
+        overran: Callable[[], None],
     ) -> None:
         self._agenda = agenda
         self._random = random
@@ -80,6 +98,8 @@ class Scheduler:
         self._report = report
         self._health = health
         self._pulsed = pulsed
+        self._passed = passed
+        self._overran = overran
         self.core = self.make_core(rules)
         self._inbox: deque[Message] = deque()
         self._connected = False
@@ -126,12 +146,19 @@ class Scheduler:
         if self._stuck:
             self._inbox.append(message)
             return
-        self.core.take(message, self._agenda.now_ns)
+        self._take(message)
         self._work()
+
+    def _take(self, message: Message) -> None:
+        ignored = self.core.schedule.ignored_verdicts
+        self.core.take(message, self._agenda.now_ns)
+        if isinstance(message, Decide) and message.verdict is Verdict.PASS:
+            if self.core.schedule.ignored_verdicts == ignored:
+                self._passed(message.part)
 
     def _told(self, actuation: Actuation) -> None:
         if actuation.written_host_ns is not None:
-            self._pulsed(actuation.part, actuation.written_host_ns)
+            self._pulsed(actuation)
         self._report(actuation)
 
     def _connect(self) -> None:
@@ -144,15 +171,19 @@ class Scheduler:
         self._board.all_off()
         self._connected = True
         self.core.restored(self._agenda.now_ns)
-        self._health(True)
+        self._tell_health()
         self._work()
+
+    def _tell_health(self) -> None:
+        self._health(self._connected, self.core.counters.long_pulses)
 
     def _lost(self) -> None:
         self._connected = False
+        self._overran()
         if self._board.owner is self:
             self._board.owner = None
         self.core.lost(self._agenda.now_ns)
-        self._health(False)
+        self._tell_health()
         self._agenda.after(self.RETRY_NS, self._connect)
 
     def _work(self) -> None:
@@ -200,8 +231,12 @@ class Scheduler:
             self._written(command)
 
     def _written(self, command: Switch) -> None:
-        self._board.write(command.channel, command.on)
+        self._board.write(command)
+        long_pulses = self.core.counters.long_pulses
         self.core.written(command, self._agenda.now_ns)
+        if self.core.counters.long_pulses > long_pulses:
+            self._overran()
+            self._tell_health()
 
     def _unstuck(self, command: Switch, taken: bool) -> None:
         if self._ended:
@@ -215,7 +250,7 @@ class Scheduler:
     def _go_on(self) -> None:
         self._stuck = False
         while self._inbox and not self._ended:
-            self.core.take(self._inbox.popleft(), self._agenda.now_ns)
+            self._take(self._inbox.popleft())
         self._work()
 
     def _is_done(self) -> bool:

@@ -52,7 +52,7 @@ class Account:
     model_escapes: int = 0
     model_overkill: int = 0
     cleared: int = 0  # parts that the operator took off a belt that stood
-    held_pulse_hits: int = 0  # parts hit because an output could not be switched off: EJECTOR_LOST told of it
+    fault_hits: int = 0  # passed parts hit by a pulse that is counted as a fault, in its record or by EJECTOR_LOST
     belt_stops: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     virtual_s: float = 0.0
@@ -169,9 +169,9 @@ class Ledger:
         if self._pulse_is_wrong(tag.pulses, verdict, action):
             text = f"part {tag.number} had {tag.pulses} pulses, but its record says {verdict} {action}"
             self._break("wrong_pulses", text, tag)
-        if verdict is Verdict.PASS and piece is not None and piece.is_hit:
-            if piece.was_held:
-                self.account.held_pulse_hits += 1
+        if verdict is Verdict.PASS and piece is not None and piece.hit_by and not self._pulse_releases:
+            if piece.hit_by.is_counted:
+                self.account.fault_hits += 1
             else:
                 self._break("wrong_pulses", f"a pulse hit part {tag.number}, which was passed", tag)
         if action is EjectorAction.UNCONFIRMED:

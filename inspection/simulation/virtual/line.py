@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from random import Random
 
-from inspection.part import Actuation
+from inspection.part import Actuation, EjectorAction
 from inspection.simulation.virtual.agenda import Agenda
-from inspection.simulation.virtual.belt import Belt, Piece, Place
+from inspection.simulation.virtual.belt import Belt, Piece, Place, Pulse
 from inspection.simulation.virtual.cameras import Device, PhotoEye
 from inspection.simulation.virtual.disk import Disk
 from inspection.simulation.virtual.ejecting import Board, Scheduler
@@ -26,16 +26,21 @@ class Nozzle:
     def __init__(self) -> None:
         self.on = False
         self.air = True
-        self.held = False  # on, and nobody is there who could switch it off
+        self.pulse = Pulse()
         self.inside: list[Piece] = []
 
     def switch(self, on: bool) -> None:
         """Take the output's level."""
+        if on and not self.on:
+            self.pulse = Pulse()
         self.on = on
-        self.held = self.held and on
         if on:
             for piece in self.inside:
                 self._hit(piece)
+
+    def count(self) -> None:
+        """Take note that the pulse which stands is counted as a fault."""
+        self.pulse.is_counted = self.pulse.is_counted or self.on
 
     def enter(self, piece: Piece) -> None:
         """Take a part that comes in front of it."""
@@ -44,8 +49,8 @@ class Nozzle:
             self._hit(piece)
 
     def _hit(self, piece: Piece) -> None:
-        if self.air and not piece.is_hit:
-            piece.is_hit, piece.was_held = True, self.held
+        if self.air and piece.hit_by is None:
+            piece.hit_by = self.pulse
 
 
 class VirtualLine:
@@ -64,7 +69,8 @@ class VirtualLine:
         self.random = {name: Random(f"{plan.seed} {name}") for name in ("parts", "model", "link", "cameras", "faults")}
         self.belt = Belt(self.agenda)
         self.nozzle = Nozzle()
-        self.board = Board(self.agenda, plan.LEAD_NS, self._switched)
+        rules = plan.rules()
+        self.board = Board(self.agenda, rules.lead_ns, rules.pulse_ns if rules.ends_itself else None, self._switched)
         self.eye = PhotoEye(self.agenda, self.random["cameras"])
         self.devices: list[Device] = [self.eye]
         self.devices += [Device(self.agenda, self.random["cameras"], view) for view in range(1, plan.cameras)]
@@ -80,6 +86,7 @@ class VirtualLine:
         self._fed_ns = 0
         self._watchdog_tripped = plan.wiring is Wiring.RELAY
         self._operator_is_on_it = False
+        self._may_start = True  # the watchdog relay holds until somebody resets it
         self._all_views = (1 << plan.cameras) - 1
         self._set_up_places()
         self.station = self._start_station()
@@ -117,8 +124,10 @@ class VirtualLine:
             self.plan.rules(),
             self.board,
             report=partial(self._reported, station),
-            health=lambda connected: self._link(station, lambda: station.ejector.health_is(connected)),
+            health=lambda connected, long: self._link(station, partial(station.ejector.health_is, connected, long)),
             pulsed=partial(self._pulsed, station.run),
+            overran=self.nozzle.count,
+            passed=partial(self.ledger.released, station.run, all_views=self._all_views),
         )
         station.ejector.connect(scheduler)
         return scheduler
@@ -127,13 +136,13 @@ class VirtualLine:
         self.agenda.after(Scheduler.LINK_NS, partial(station.post, event))
 
     def _reported(self, station: VirtualStation, actuation: Actuation) -> None:
-        if actuation.action == "RELEASED":
-            self.ledger.released(station.run, actuation.part, self._all_views)
         self._link(station, partial(station.ejector.reported, actuation))
 
-    def _pulsed(self, run: str, part: int, written_ns: int) -> None:
-        self.ledger.pulsed(run, part, written_ns)
-        self.note(f"pulse written for number {part}")
+    def _pulsed(self, run: str, actuation: Actuation) -> None:
+        self.ledger.pulsed(run, actuation.part, actuation.written_host_ns or 0)
+        self.note(f"pulse written for number {actuation.part}: {actuation.action}")
+        if actuation.action is EjectorAction.FIRED_LATE:
+            self.agenda.after(self.plan.LEAD_NS, self.nozzle.count)
 
     def _connect_devices(self) -> None:
         station = self.station
@@ -165,7 +174,7 @@ class VirtualLine:
         return self.ledger.close(self.agenda.now_ns)
 
     def _is_over(self) -> bool:
-        if self._fed < self.plan.parts or self.belt.waiting:
+        if self._fed < self.plan.parts or self.belt.waiting or self.nozzle.inside:
             self._fed_ns = self.agenda.now_ns
             return False
         return self.ledger.is_settled or self.agenda.now_ns - self._fed_ns > self.LAST_RECORDS_NS
@@ -185,7 +194,6 @@ class VirtualLine:
             self.belt.run(self.plan.SPEED)
         else:
             self.station.wants_to_run = True
-            self._operator_is_on_it = False
 
     def _feed(self) -> None:
         """Put the next part on the belt."""
@@ -249,8 +257,8 @@ class VirtualLine:
             if not self.nozzle.on:
                 self.went(REJECT_BIN, piece)
                 return
-        elif piece.is_hit:
-            self.went(REJECT_BIN, piece)
+        elif piece.hit_by is not None:
+            self.agenda.after(SECOND, partial(self.went, REJECT_BIN, piece))  # by then it is known how its pulse ended
             return
         self._at_bin.expect(piece)
 
@@ -280,8 +288,8 @@ class VirtualLine:
             return
         self._edge_ns = self.agenda.now_ns
         self.agenda.after(self.plan.WATCHDOG_NS + 1, self._look_for_edges)
-        if self._watchdog_tripped:
-            self._watchdog_tripped = False
+        if self._watchdog_tripped and self._may_start:
+            self._watchdog_tripped = self._may_start = False
             self._start_belt()
 
     def _look_for_edges(self) -> None:
@@ -338,7 +346,7 @@ class VirtualLine:
         self._last_position = self.belt.position + self.plan.counts(SECOND // 2)
         self._feed()
         self._operator_is_on_it = False
-        self.station.wants_to_run = True
+        self._may_start = self.station.wants_to_run = True
 
     def _start_belt(self) -> None:
         self._ramp((1, 2, 3, 4), self._at_full_speed)
@@ -384,7 +392,7 @@ class VirtualLine:
         if self.station.dead or self.scheduler.ended:
             return
         self.note("the ejector's process is killed")
-        self.nozzle.held = self.nozzle.on
+        self.nozzle.count()
         self.scheduler.kill()
         station = self.station
         self.agenda.after(10 * MS, partial(station.post, partial(station.ejector.connect, None)))

@@ -17,7 +17,7 @@ class Wiring(StrEnum):
     """What happens to the belt and the ejector when nobody speaks to them."""
 
     RELAY = "relay"  # a relay board that is pulsed to reject, and a watchdog relay on its heartbeat that stops the belt
-    RELEASE = "release"  # a gate that diverts every part unless it is released
+    RELEASE = "release"  # a gate that diverts every part unless a pulse, ended by the board itself, releases it
     BARE = "bare"  # a relay board that is pulsed to reject, and nothing else
 
 
@@ -100,6 +100,7 @@ class Plan:
             margin_ns=self.MARGIN_NS,
             pause_ns=self.LEAD_NS,
             positive_release=self.wiring is Wiring.RELEASE,
+            ends_itself=self.wiring is Wiring.RELEASE,
             encoder_timeout_ns=200 * MS if self.encoder else None,
             heartbeat_channel=2 if self.wiring is Wiring.RELAY else None,
         )

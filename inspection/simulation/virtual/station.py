@@ -65,9 +65,10 @@ class LinkedEjector(Ejector):
                 self.report(Actuation(part, EjectorAction.FAILED, True, None, None))
             self.health_is(False)
 
-    def health_is(self, connected: bool) -> None:
-        """Pass on whether the port is open."""
-        self.tell(EjectorHealth(connected, "virtual", "virtual", "", 0, 0, connected, True))
+    def health_is(self, connected: bool, long_pulses: int = 0) -> None:
+        """Pass on whether the port is open, and what the process counted."""
+        counters = {"long_pulses": long_pulses}
+        self.tell(EjectorHealth(connected, "virtual", "virtual", "", 0, 0, connected, True, counters))
 
     def fail_unsent(self) -> None:
         """Report the parts that no process was there for."""
