@@ -82,10 +82,15 @@ class Belt:
         triggers_done = not self._unread and self._parts is not None and self._next_trigger > self._parts
         return self.frames_done and (triggers_done or not self._listened)
 
-    def run(self) -> None:
-        """Set the belt in motion from where it stands."""
+    @property
+    def origin_host_ns(self) -> int:
+        """Host time at which the belt time was 0, while it runs."""
+        return self._origin_host_ns
+
+    def run(self, origin_host_ns: int | None = None) -> None:
+        """Set the belt in motion from where it stands, or with another one that looks at the same parts."""
         with self._changed:
-            self._origin_host_ns = time.monotonic_ns() - self._belt_ns
+            self._origin_host_ns = time.monotonic_ns() - self._belt_ns if origin_host_ns is None else origin_host_ns
             self._running = True
             self._run += 1
 

@@ -27,6 +27,7 @@ class BeltCamera(Camera):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self._belt: Belt | None = None
+        self._leader: BeltCamera | None = None
         self._ready: tuple[int, Pixels | None] | None = None
         self._last_counter = 0
         self.lost_frames = 0
@@ -46,8 +47,13 @@ class BeltCamera(Camera):
         self._last_counter = 0
         self.lost_frames = 0
 
+    def follow(self, leader: BeltCamera) -> None:
+        """Look at the same belt as another camera, which is started first: both see a part where it is."""
+        self._leader = leader
+
     def _start(self) -> None:
-        self._opened_belt().run()
+        leader = None if self._leader is None else self._leader._belt
+        self._opened_belt().run(None if leader is None else leader.origin_host_ns)
 
     def _stop(self) -> None:
         self._opened_belt().halt()

@@ -20,6 +20,8 @@ class AlarmBoard:
         self._lock = threading.Lock()
         self.blocking = False
         """True while an alarm stands that forbids to pass parts; read by the hot threads without the lock."""
+        self.faulty = False
+        """True while one of those is a fault, which puts the station in ERROR."""
         self.raised = 0
 
     def raise_alarm(self, name: str, *, for_s: float | None = None, **values: object) -> bool:
@@ -52,6 +54,18 @@ class AlarmBoard:
         for name in over:
             self.clear(name)
 
+    def confirm(self) -> None:
+        """Clear the alarms that would end by themselves: those that tell of a moment, not of a state."""
+        with self._lock:
+            passing = list(self._expires_host_ns)
+        for name in passing:
+            self.clear(name)
+
+    def stands(self, name: str) -> bool:
+        """Return whether an alarm stands now."""
+        with self._lock:
+            return name in self._active
+
     def active(self) -> tuple[ActiveAlarm, ...]:
         """Return what stands now, the gravest first, then the oldest."""
         with self._lock:
@@ -61,3 +75,4 @@ class AlarmBoard:
 
     def _settle(self) -> None:
         self.blocking = any(ALARMS[name].blocks for name in self._active)
+        self.faulty = any(ALARMS[name].blocks and ALARMS[name].is_fault for name in self._active)

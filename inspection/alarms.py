@@ -24,6 +24,7 @@ class Alarm:
     """One row of the table.
 
     blocks: True when nothing may pass while it stands, which puts the station in ERROR.
+    is_fault: False for one that blocks, but that is mended by working with the running line: no ERROR.
     values: the names of the values that its text may use, in braces.
     """
 
@@ -31,6 +32,7 @@ class Alarm:
     severity: Severity
     blocks: bool
     values: tuple[str, ...] = ()
+    is_fault: bool = True
 
 
 _ROWS = (
@@ -40,6 +42,22 @@ _ROWS = (
     Alarm("INFERENCE_STALLED", Severity.ERROR, blocks=True, values=("detail",)),
     Alarm("RECORDS_TROUBLE", Severity.ERROR, blocks=True, values=("detail",)),
     Alarm("STATION_FAILED", Severity.ERROR, blocks=True, values=("detail",)),
+    # The line must run for the camera to learn the belt, but the heartbeat waits for it: a watchdog holds the belt.
+    Alarm("BELT_UNKNOWN", Severity.ERROR, blocks=True, values=("detail",), is_fault=False),
+    Alarm("PARTS_UNSEEN", Severity.ERROR, blocks=True, values=("detail",)),
+    Alarm("PLC_SILENT", Severity.ERROR, blocks=True, values=("detail",)),
+    Alarm("PLC_QUIET", Severity.WARNING, blocks=False, values=("detail",)),
+    # The interlock: nothing passes, but the line runs, so that a challenge can be passed.
+    Alarm("CHALLENGE_DUE", Severity.ERROR, blocks=True, values=("parts", "why"), is_fault=False),
+    Alarm(
+        "CHALLENGE_RUNNING",
+        Severity.WARNING,
+        blocks=True,
+        values=("ejected", "parts", "missed", "next"),
+        is_fault=False,
+    ),
+    Alarm("CHALLENGE_FAILED", Severity.ERROR, blocks=False, values=("missed", "parts")),
+    Alarm("CHALLENGE_SOON", Severity.WARNING, blocks=False, values=("hours",)),
     # These two tell of one part that is already past the ejector: blocking the next parts would not bring it back.
     Alarm("EJECTOR_PULSE_FAILED", Severity.ERROR, blocks=False, values=("part",)),
     Alarm("WRONG_PULSE", Severity.ERROR, blocks=False, values=("part",)),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from camera.frame import Frame, Trigger
@@ -18,6 +20,7 @@ from inspection.records.record import StoredRecord
 from inspection.run_counters import RunCounters
 from inspection.tracking.fusion import Fusion
 from inspection.tracking.geometry import Geometry
+from inspection.tracking.matched_view import Found, MatchedView
 from inspection.tracking.part import PartInFlight
 from inspection.tracking.tracker import PartTracker
 
@@ -49,7 +52,9 @@ class PartFlow:
 
     The station calls it from its threads, the simulator from its virtual time: the same code decides in both. Every
     method may be called from any thread and never waits. `submit` queues a job for the model, and is False when the
-    queue is full; `offer` shows a finished part to the preview; `mark` gives what is to be noted with a new part.
+    queue is full; `offer` shows a finished part to the preview; `mark` gives what is to be noted with a new part;
+    `tell_birth` hears of each part before anything can be decided about it.
+    `matched_views`: the views of cameras that do not give the triggers.
     """
 
     TRANSIENT_S = 15.0
@@ -68,6 +73,8 @@ class PartFlow:
         counters: RunCounters,
         offer: Callable[[PartResult], None] = lambda _result: None,
         mark: Callable[[int], Mapping[str, Any]] = lambda _part: {},
+        tell_birth: Callable[[PartInFlight], None] = lambda _part: None,
+        matched_views: Mapping[int, MatchedView] = MappingProxyType({}),
     ) -> None:
         self._settings = settings
         self._now = now
@@ -79,6 +86,8 @@ class PartFlow:
         self._counters = counters
         self._offer = offer
         self._mark = mark
+        self._tell_birth = tell_birth
+        self._matched_views = matched_views
         self._shut = False
         self._last_due_host_ns = 0
         self._long_pulses = 0
@@ -99,14 +108,32 @@ class PartFlow:
 
     def on_trigger(self, trigger: Trigger, truth: str = "") -> None:
         """Give birth to a part: its reject is armed from now on."""
-        for part, view, frame in self.tracker.on_trigger(trigger, truth):
+        part, early = self.tracker.on_trigger(trigger, truth)
+        if part is None:
+            return
+        for view, frame in early:
             self._score(part, view, frame)
+        for view, matched in self._matched_views.items():
+            self._take_found(view, matched.born(part.number, part.position))
 
     def on_frame(self, number: int, frame: Frame, view: int = 0) -> None:
         """Take a view's frame of part `number`, and have it scored."""
         part = self.tracker.on_frame(number, frame, view)
         if part is not None:
             self._score(part, view, frame)
+
+    def on_view_frame(self, view: int, frame: Frame) -> None:
+        """Take a frame of a camera that does not give the triggers, and have it scored if its part is found."""
+        self._take_found(view, self._matched_views[view].frame(frame))
+
+    def on_view_restarted(self, view: int) -> None:
+        """Note that such a camera counts from the beginning again."""
+        self._matched_views[view].restart()
+
+    def on_doubtful_frame(self, number: int, frame: Frame, why: str, view: int = 0) -> None:
+        """Take a frame that surely is of part `number`, but says nothing that could let it pass."""
+        if self.tracker.on_frame(number, frame, view) is not None:
+            self.tracker.doubt(number, view, why)
 
     def on_frames_lost(self, first: int, last: int, view: int = 0) -> None:
         """Note that a view's frames of the parts first…last will never come."""
@@ -141,11 +168,26 @@ class PartFlow:
         if self._counters.late_in_a_row >= self.LATE_IN_A_ROW:
             self._warn("LATE_VERDICTS", count=self._counters.late_in_a_row)
 
+    def view_counters(self) -> dict[str, int]:
+        """Return what the frames of cameras that do not give the triggers met, over all their views."""
+        counted: Counter[str] = Counter()
+        for matched in self._matched_views.values():
+            counted.update(matched.counters)
+        return {f"view_{name}": count for name, count in counted.items()}
+
     def shut(self) -> None:
         """Let nothing pass any more: the station is shutting down."""
         self._shut = True
 
     # ----------------------------------------------------- what becomes of it
+
+    def _take_found(self, view: int, found: Found) -> None:
+        for number in found.doubtful:
+            self.tracker.doubt(number, view, "its frame may show the part behind it")
+        for number in found.without_image:
+            self.tracker.on_frames_lost(number, number, view)
+        if found.frame is not None:
+            self.on_frame(found.part, found.frame, view)
 
     def _may_pass(self) -> bool:
         return not self._alarms.blocking and not self._shut
@@ -158,6 +200,7 @@ class PartFlow:
             self._memory.born(part, due_host_ns, deadline_host_ns)
         except JournalError as error:
             self._warn("RECORDS_TROUBLE", detail=error)
+        self._tell_birth(part)
         if part.ahead:
             gap_ms = f"{(due_host_ns - self._last_due_host_ns) * 1e-6:.0f}"
             self._warn("PARTS_TOO_CLOSE", gap_ms=gap_ms, pulse_ms=f"{self._settings.pulse_ms:g}")
@@ -188,6 +231,8 @@ class PartFlow:
         elif result.actuation.action is EjectorAction.FIRED_LATE:
             self._warn("WRONG_PULSE", part=result.part)
         self._offer(result)
+        for matched in self._matched_views.values():
+            matched.ended(result.part)
         if not self._memory.submit(result):
             self._warn("RECORDS_TROUBLE", detail="the recorder's queue is full")
 

@@ -11,6 +11,7 @@ from inspection.api.feed import RecordFeed
 from inspection.config import StationConfig
 from inspection.engine import Engine
 from inspection.part import PartResult
+from inspection.records.challenges import ChallengeEntry
 from inspection.records.journal import Journal, recover
 from inspection.records.reader import RecordReader
 from inspection.records.record import Run, StoredRecord
@@ -81,6 +82,10 @@ class Memory:
     def submit(self, result: PartResult) -> bool:
         """Hand a finished part to the recorder; False when its queue is full."""
         return self._writer.submit(result)
+
+    def note_challenge(self, entry: ChallengeEntry) -> None:
+        """Store one entry about a challenge, durably. Raises RecordDiskError when the disk refuses."""
+        self._writer.note_challenge(entry)
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything submitted is durable and published; False when it took longer."""

@@ -45,7 +45,11 @@ class Service:
     def _start_api(self) -> None:
         api = self.config.api
         self._api = ApiServer(
-            self.station, self.station.memory.feed, address=api.address, max_message_mb=api.max_message_mb
+            self.station,
+            self.station.memory.feed,
+            address=api.address,
+            max_message_mb=api.max_message_mb,
+            challenges=self.station.interlock,
         )
         self.api_address = self._api.start()
 

@@ -7,24 +7,30 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from camera.backends import BACKENDS, make_camera
+from camera.scene import Scene
 from inspection.alarm_board import AlarmBoard
-from inspection.camera_loop import CameraEvents
+from inspection.camera_loop import CameraEvents, CameraLoop
+from inspection.challenge import EXTRA_KEY
+from inspection.challenge.due import Production
+from inspection.challenge.interlock import Interlock
 from inspection.config import StationConfig, config_digest
 from inspection.control import Preview, State, StateError, StationStatus
 from inspection.ejector.options import make_ejector
 from inspection.engine import Engine
 from inspection.errors import ConfigError
 from inspection.flow import FlowSettings, PartFlow
-from inspection.line import Line
+from inspection.free_run_line import FreeRunEvents
+from inspection.lines import make_lines, matched_views, scene_of
 from inspection.memory import Memory
 from inspection.part import Decision
+from inspection.plc.commands import LineCommands
+from inspection.plc.plc import PlcPort
 from inspection.preview import PreviewSlot
 from inspection.records.record import StoredRecord
 from inspection.run_counters import RunCounters
-from inspection.simulation.scene import SyntheticScene
 from inspection.status import station_status
 from inspection.tracking.fusion import Fusion
+from inspection.tracking.part import PartInFlight
 from inspection.tracking.tracker import PartTracker
 
 
@@ -38,6 +44,7 @@ class Station:
 
     _TICK_S = 0.05
     _DISK_S = 10.0
+    _DRAIN_S = 30.0
 
     def __init__(self, config: StationConfig) -> None:
         self.config = config
@@ -50,6 +57,9 @@ class Station:
         self._wants_to_run = False
         self._look_at_disk_host_ns = 0
         self._commands = threading.Lock()
+        self._camera_trouble: dict[str, str] = {}
+        self._camera_trouble_lock = threading.Lock()
+        self.plc: PlcPort | None = None
         self.opened_host_ns = time.monotonic_ns()
 
     # ------------------------------------------------------------------ life
@@ -57,9 +67,12 @@ class Station:
     def open(self) -> None:
         """Bring everything up: records, model, ejector, camera. Raises the error of whatever cannot come up."""
         config = self.config
-        self.ejector = make_ejector(config.ejector, margin_ms=config.geometry.margin_ms)
+        self.ejector = make_ejector(
+            config.ejector, margin_ms=config.geometry.margin_ms, motion=config.geometry.followed_by
+        )
         try:
             self._geometry = config.geometry.geometry(config.ejector, self.ejector.lead_ns)
+            matched_views(config, self._geometry, config.geometry.motion())
         except ValueError as error:
             raise ConfigError(f"geometry: {error}") from None
         self.engine = Engine(config, lambda text: self._raise("MODEL_FAILED", detail=text))
@@ -72,36 +85,85 @@ class Station:
                 on_trouble=lambda text: self._tell("RECORDS_TROUBLE", text),
                 on_image_trouble=lambda text: self._tell("IMAGES_GIVEN_UP", text),
             )
+            self.interlock = self._make_interlock()
             self.flow = self._make_flow()
             self.ejector.open(self.flow.on_actuation, self.flow.on_ejector_health)
-            camera = make_camera(config.camera.backend, config.camera.name, config.camera.options, scene=self._scene())
-            camera.open()
+            self._open_plc()
+            self.lines = self._open_cameras()
         except BaseException:
             self.close()
             raise
-        self.line = Line(
-            camera,
-            self.flow,
-            config.camera.frames,
-            self.engine.queue.wait_for_room,
-            CameraEvents(
-                lost=lambda text: self._raise("CAMERA_LOST", detail=text),
-                recovered=lambda: self._clear("CAMERA_LOST"),
-                failed=lambda text: self._raise("STATION_FAILED", detail=text),
-            ),
-        )
         self.counters.reset(self.memory.run)
         if config.ejector.broken_promises():
             self._raise("NO_HEARTBEAT_WIRED")
         self._is_open = True
+        self.interlock.open()
         self._supervisor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
         self._supervisor.start()
 
-    def _scene(self) -> SyntheticScene | None:
-        """Return what lies on the belt, for a camera that has none of its own; its textures take 100 MB."""
-        if not BACKENDS[self.config.camera.backend].needs_scene:
-            return None
-        return SyntheticScene(self.config.simulation.seed, self.config.simulation.defect_rate)
+    def _scene(self) -> Scene | None:
+        return scene_of(self.config)
+
+    def _make_interlock(self) -> Interlock:
+        interlock = Interlock(
+            self.config.challenge,
+            Production(self.memory.run, self.engine.bundle.digest, self.digest),
+            self.memory,
+            self.alarms,
+            lambda: self.state,
+            on_failure=lambda text: self._raise("STATION_FAILED", detail=text),
+            drain_s=self.config.geometry.travel_s + self._DRAIN_S,
+        )
+        self.memory.subscribe(interlock.on_durable)
+        return interlock
+
+    def _mark(self, part: int) -> dict[str, str]:
+        challenge = self.interlock.mark(part)
+        return {EXTRA_KEY: challenge} if challenge else {}
+
+    def _open_cameras(self) -> list[CameraLoop]:
+        free_run = FreeRunEvents(
+            blind=lambda text: self._tell("BELT_UNKNOWN", text),
+            unseen=lambda text: self._raise("PARTS_UNSEEN", for_s=PartFlow.TRANSIENT_S, detail=text),
+        )
+        wait_for_room = self.engine.queue.wait_for_room
+        return make_lines(self.config, self.flow, self._scene(), wait_for_room, self._camera_events, free_run)
+
+    def _camera_events(self, camera: str) -> CameraEvents:
+        return CameraEvents(
+            lost=lambda text: self._on_camera(camera, text),
+            recovered=lambda: self._on_camera(camera, ""),
+            failed=lambda text: self._raise("STATION_FAILED", detail=text),
+        )
+
+    def _on_camera(self, camera: str, trouble: str) -> None:
+        """Nothing passes while any camera is lost."""
+        with self._camera_trouble_lock:
+            self._camera_trouble.pop(camera, None)
+            if trouble:
+                self._camera_trouble[camera] = trouble
+            self._tell("CAMERA_LOST", "; ".join(self._camera_trouble.values()))
+
+    def _open_plc(self) -> None:
+        if not self.config.plc.enabled:
+            return
+        self.plc = PlcPort(
+            self.config.plc,
+            LineCommands(self, self.alarms),
+            travel_s=self.config.geometry.travel_s,
+            classes=self.engine.judge.classes,
+            bundle_digest=self.engine.bundle.digest,
+            on_silence=self._on_plc_silence,
+            on_failure=lambda text: self._raise("STATION_FAILED", detail=text),
+        )
+        self.plc.open()
+
+    def _on_plc_silence(self, detail: str) -> None:
+        self._tell("PLC_SILENT" if self.config.plc.silence == "block" else "PLC_QUIET", detail)
+
+    def _on_birth(self, part: PartInFlight) -> None:
+        if self.plc is not None:
+            self.plc.on_trigger(part.number, part.stages.trigger_host_ns)
 
     def close(self) -> None:
         """Stop the line, let the parts in flight end, release everything. Idempotent and bounded."""
@@ -113,8 +175,11 @@ class Station:
         if self._is_open:
             self.flow.shut()
             self._supervisor.join(2.0)
-            self.line.camera.close()
-        for part in ("ejector", "engine", "memory"):
+            for line in self.lines:
+                line.camera.close()
+        if self.plc is not None:
+            self.plc.close()
+        for part in ("ejector", "engine", "interlock", "memory"):
             if hasattr(self, part):
                 getattr(self, part).close()
 
@@ -132,7 +197,7 @@ class Station:
             return State.HALTED
         if not self._is_open:
             return State.PREOPERATIONAL
-        if self.alarms.blocking:
+        if self.alarms.faulty:
             return State.ERROR
         return State.CONTINUOUS_EXECUTION if self._wants_to_run else State.READY
 
@@ -143,7 +208,8 @@ class Station:
                 return
             if self.state is not State.READY:
                 raise StateError(f"the line cannot start in state {self.state}; {self._next_step()}")
-            self.line.start()
+            for line in self.lines:
+                line.start()
             self._wants_to_run = True
 
     def stop_line(self) -> None:
@@ -151,7 +217,8 @@ class Station:
         with self._commands:
             if not self._wants_to_run:
                 return
-            self.line.stop()
+            for line in self.lines:
+                line.stop()
             self.tracker.wait_empty(self.config.geometry.travel_s + 5.0)
             self.memory.flush(5.0)
             self._wants_to_run = False
@@ -173,7 +240,7 @@ class Station:
     @property
     def finished(self) -> bool:
         """True once a finite source is exhausted and every part of it is recorded."""
-        return self.line.exhausted and not self.tracker.in_flight and self.counters.records >= self.triggers
+        return self.lines[0].exhausted and not self.tracker.in_flight and self.counters.records >= self.triggers
 
     @property
     def triggers(self) -> int:
@@ -182,6 +249,7 @@ class Station:
 
     def _make_flow(self) -> PartFlow:
         config = self.config
+        motion = config.geometry.motion()
         weights = [camera.weight for camera in config.cameras for _ in range(camera.frames)]
         judges = [
             self.engine.judge if camera.threshold is None else replace(self.engine.judge, threshold=camera.threshold)
@@ -196,18 +264,23 @@ class Station:
                 config.ejector.pulse_ms,
             ),
             now=time.monotonic_ns,
-            motion=config.geometry.motion(),
+            motion=motion,
             ejector=self.ejector,
             submit=self.engine.submit,
             memory=self.memory,
             alarms=self.alarms,
             counters=self.counters,
             offer=self.previews.offer,
+            mark=self._mark,
+            tell_birth=self._on_birth,
+            matched_views=matched_views(config, self._geometry, motion),
         )
 
     def _on_durable(self, records: list[StoredRecord]) -> None:
         self.flow.on_durable(records)
         self.previews.durable(records)
+        if self.plc is not None:
+            self.plc.on_results(records)
 
     @property
     def tracker(self) -> PartTracker:
@@ -236,8 +309,10 @@ class Station:
                 self._look_after_inference()
                 self._look_after_disk()
                 self.alarms.expire()
-                if self.state is State.CONTINUOUS_EXECUTION:
+                if self.state is State.CONTINUOUS_EXECUTION and not self.alarms.stands("BELT_UNKNOWN"):
                     self.ejector.alive()
+                if self.plc is not None:
+                    self.plc.on_state(self.state, self.alarms.active())
         except Exception as error:  # noqa: BLE001 - the thread's edge: the heartbeat ends, and nothing passes any more
             self._raise("STATION_FAILED", detail=f"supervisor: {type(error).__name__}: {error}")
 

@@ -69,6 +69,7 @@ class StationClient:
         self._station = pb_grpc.StationServiceStub(self._channel)
         self._results = pb_grpc.ResultServiceStub(self._channel)
         self._inspection = pb_grpc.InspectionServiceStub(self._channel)
+        self._challenges = pb_grpc.ChallengeServiceStub(self._channel)
         self._closed = threading.Event()
 
     def __enter__(self) -> Self:
@@ -130,6 +131,34 @@ class StationClient:
         """Yield the newest picture with its verdict, at most `max_rate_hz` a second (0: 5). Raises CallError."""
         request = pb.WatchPreviewRequest(max_rate_hz=max_rate_hz)
         return self._watch(lambda: self._station.WatchPreview(request), reconnect)
+
+    def challenge(self, parts: int = 0, operator: str = "") -> Iterator[pb.Challenge]:
+        """Begin a challenge of `parts` known-bad parts (0: as configured) and yield it after each change, to its end.
+
+        The challenge goes on when the iterator is left: `cancel_challenge` ends it. Raises CallError
+        (FAILED_PRECONDITION: CHALLENGE_RUNNING or STATE; INVALID_ARGUMENT: PARTS or OPERATOR; UNAVAILABLE: RECORDS).
+        """
+        request = pb.StartChallengeRequest(parts=parts, operator=operator)
+        try:
+            for response in self._items(lambda: self._challenges.StartChallenge(request)):
+                yield response.challenge
+        except grpc.RpcError as error:
+            raise call_error(error, self.address) from error
+
+    def cancel_challenge(self, name: str = "") -> pb.Challenge:
+        """Give a challenge up ('' for whichever runs). Raises CallError (NOT_FOUND: CHALLENGE)."""
+        request = pb.CancelChallengeRequest(name=name)
+        return self._ask(lambda: self._challenges.CancelChallenge(request, timeout=self._timeout_s)).challenge
+
+    def challenge_status(self) -> pb.GetChallengeStatusResponse:
+        """Return whether production may run, and why not. Raises CallError."""
+        request = pb.GetChallengeStatusRequest()
+        return self._ask(lambda: self._challenges.GetChallengeStatus(request, timeout=self._timeout_s))
+
+    def challenges(self, limit: int = 0) -> list[pb.Challenge]:
+        """Return past challenges, newest first (0: 20 of them). Raises CallError (INVALID_ARGUMENT: LIMIT)."""
+        request = pb.ListChallengesRequest(limit=limit)
+        return list(self._ask(lambda: self._challenges.ListChallenges(request, timeout=self._timeout_s)).challenges)
 
     def _watch(self, open_stream: Callable[[], Any], reconnect: bool) -> Iterator[Any]:
         """Yield from a stream; with `reconnect`, open it anew after a passing failure, with growing pauses."""

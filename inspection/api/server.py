@@ -12,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from inspection.api.address import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_MB, check_address
+from inspection.api.challenge_service import MAX_CHALLENGE_WATCHERS, ChallengeService
 from inspection.api.errors import ApiError
 from inspection.api.feed import ResultFeed
 from inspection.api.health import HealthReporter
@@ -21,6 +22,7 @@ from inspection.api.pb import inspection_pb2_grpc as pb_grpc
 from inspection.api.result_service import MAX_WATCHERS, ResultService
 from inspection.api.station_service import MAX_PREVIEW_WATCHERS, StationService
 from inspection.api.tail import ResultTail
+from inspection.challenge.control import ChallengeControl
 from inspection.control import LineControl
 
 _log = logging.getLogger(__name__)
@@ -47,11 +49,13 @@ class ApiServer:
         *,
         address: str = DEFAULT_ADDRESS,
         max_message_mb: int = DEFAULT_MAX_MESSAGE_MB,
+        challenges: ChallengeControl | None = None,
     ) -> None:
         """Raises AddressError for an address that is not on loopback. 1 MB = 1,000,000 bytes, in both directions."""
         check_address(address)
         self._control = control
         self._results = results
+        self._challenges = challenges
         self._address = address
         self._max_message_bytes = max_message_mb * 1_000_000
         self._started = threading.Event()
@@ -122,6 +126,8 @@ class ApiServer:
         pb_grpc.add_StationServiceServicer_to_server(station, server)
         inspection = InspectionService(self._control, self._pool("inspect", _INSPECT_THREADS))
         pb_grpc.add_InspectionServiceServicer_to_server(inspection, server)
+        challenges = ChallengeService(self._challenges, calls, self._pool("challenge", MAX_CHALLENGE_WATCHERS))
+        pb_grpc.add_ChallengeServiceServicer_to_server(challenges, server)
         health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
         names = [*SERVICES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(names, server)
@@ -132,13 +138,14 @@ class ApiServer:
         looking.cancel()
         await health.stop()
         station.stop()
+        challenges.stop()
         results.stop()
         await server.stop(self._grace_s)
         await self._loop.run_in_executor(reads, tail.stop, 1.0)
 
     def _listen(self) -> grpc.aio.Server:
         server = grpc.aio.server(
-            maximum_concurrent_rpcs=MAX_WATCHERS + MAX_PREVIEW_WATCHERS + _OTHER_CALLS,
+            maximum_concurrent_rpcs=MAX_WATCHERS + MAX_PREVIEW_WATCHERS + MAX_CHALLENGE_WATCHERS + _OTHER_CALLS,
             options=[
                 ("grpc.max_receive_message_length", self._max_message_bytes),
                 ("grpc.max_send_message_length", self._max_message_bytes),

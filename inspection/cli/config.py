@@ -32,10 +32,13 @@ def check(file: FileArgument, as_json: JsonOption = False) -> None:
         raise typer.Exit(error.exit_code) from None
     digest, unkept, missing = config_digest(config), unkept_promises(config), missing_here(config)
     if as_json:
-        found = {"digest": digest, "promises_not_kept": unkept, "missing_here": missing}
+        kept = list(config.ejector.kept_promises())
+        found = {"digest": digest, "promises_kept": kept, "promises_not_kept": unkept, "missing_here": missing}
         print(json.dumps({"file": str(file), "ok": not missing, **found}))
     else:
         print(f"{file}: this describes a station (digest {digest[:12]})")
+        for sentence in config.ejector.kept_promises():
+            print(f"kept: {sentence}")
         for sentence in unkept:
             print(f"note: {sentence}")
         for sentence in missing:

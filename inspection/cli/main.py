@@ -16,13 +16,17 @@ from typer.core import TyperGroup
 _OWN = {
     "demo": "inspection.cli.demo:demo",
     "run": "inspection.cli.run:run",
+    "challenge": "inspection.cli.challenge:challenge",
     "config": "inspection.cli.config:app",
     "records": "inspection.cli.records:app",
     "cameras": "inspection.cli.cameras:app",
     "bench": "inspection.cli.bench:app",
     "doctor": "inspection.cli.doctor:doctor",
 }
-_ORDER = ("demo", "run", "train", "evaluate", "dataset", "model", "records", "config", "cameras", "bench", "doctor")
+_ORDER = (
+    "demo", "run", "challenge", "train", "evaluate", "dataset", "model", "records", "config", "cameras", "bench",
+    "doctor",
+)  # fmt: skip
 
 
 def _references() -> dict[str, str]:

@@ -10,9 +10,12 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from inspection.challenge.findings import Proof
+from inspection.challenge.past import ended_entries
 from inspection.part import Reason, Verdict
 from inspection.records.reader import RecordReader
 from inspection.records.record import StoredRecord
@@ -95,11 +98,35 @@ def verify_records(directory: Dir = _DEFAULT_DIR, as_json: Json = False) -> None
         raise typer.Exit(1)
 
 
+@app.command("challenges")
+def list_challenges(
+    directory: Dir = _DEFAULT_DIR, limit: Annotated[int, typer.Option(min=1, max=10_000)] = 20, as_json: Json = False
+) -> None:
+    """List challenges, the newest first: who laid how many known-bad parts when, and what became of each."""
+    reader = RecordReader(directory)
+    try:
+        ended = ended_entries(reader, limit)
+    finally:
+        reader.close()
+    if as_json:
+        plain = [{"sequence": one.sequence, "hash": one.hash, **dataclasses.asdict(one.entry)} for one in ended]
+        _print_json({"challenges": plain})
+        return
+    table = Table()
+    for heading in ("ended (UTC)", "operator", "outcome", "ending", "ejected"):
+        table.add_column(heading, no_wrap=heading != "operator")
+    for one in ended:
+        entry, proofs = one.entry, [finding["proof"] for finding in one.entry.findings]
+        ejected = f"{proofs.count(Proof.EJECTED)} of {entry.parts}"
+        table.add_row(_utc(entry.wall_ns), escape(entry.operator), str(entry.outcome), str(entry.ending), ejected)
+    Console().print(table)
+
+
 def _print_report(report: VerifyReport, directory: Path) -> None:
     console = Console(highlight=False)
     console.print(
         f"{directory}: {report.records} records (head {report.head}), {report.images} images, "
-        f"{report.images_removed} images removed by the disk budget",
+        f"{report.images_removed} images removed by the disk budget, {report.challenges} challenges",
         markup=False,
     )
     for problem in report.problems:

@@ -38,9 +38,13 @@ max_batch = 4
 queue_capacity = 64             # parts that may wait for the model; one more is rejected as LATE
 
 [ejector]
-driver = "simulated"            # a relay board at the far end of a real pseudo-terminal; or "lcus", "modbus_rtu"
+driver = "simulated"            # a relay board at the far end of a real pseudo-terminal; or "lcus", "modbus_rtu",
+                                # "modbus_flash", "kmtronic", "numato", "devantech"
 # port = "/dev/serial/by-id/…"  # a real board: the by-id path stays the same after a reboot
 channel = 1                     # the relay that fires the ejector
+# mode = "positive_release"     # a gate that rejects by itself; a pulse lets a part pass
+# overlap = "queue"             # reject pulses that overlap each get their own; absent: they merge
+# require = [4]                 # refuse a wiring that cannot keep this promise (4: silence is safe)
 pulse_ms = 30.0
 window_ms = 20.0                # a pulse further from its due time than this is counted as a fault
 actuator_delay_ms = 0.0         # from the relay to the moved part
@@ -50,8 +54,29 @@ heartbeat_channel = 2           # a second relay for a watchdog that stops the b
 seed = 10000
 defect_rate = 0.1
 
+[challenge]                     # known-bad parts that must be ejected: docs/challenge.md
+required = false                # true: nothing passes while a challenge is due
+parts = 5
+# marks = ["C1", "C2", "C3", "C4", "C5"]   # what is written on them, in the order in which they are laid
+every_hours = 8.0               # a passed challenge holds so long
+# max_age_h = 10.0              # from every_hours on the page reminds, from this age on nothing passes; absent: at once
+# shift_starts = ["06:00", "14:00", "22:00"]   # local times at which a new challenge falls due
+on_start = true                 # each start of the station needs a challenge of its own
+on_model_change = true          # so do another model bundle and another configuration
+timeout_s = 600.0               # time for laying all the parts
+
 [records]
 dir = "lineward-data"
+
+[plc]                           # a PLC that reads each result over Modbus; docs/plc.md has the map
+enabled = false                 # needs the extra lineward[plc]
+# transport = "tcp"             # or "rtu", over a serial port
+# address = "127.0.0.1:1502"    # tcp; Modbus knows no password: keep it to the machine network
+# port = "/dev/serial/by-id/…"  # rtu, with baud = 19200, parity = "E", stop_bits = 1, unit_id = 1
+# plc_timeout_ms = 2000.0       # a PLC whose heartbeat stands still for so long is silent
+# silence = "block"             # then nothing passes; or "warn": the operator is told
+# inspect_window_ms = 3000.0    # a result not shown so long after its trigger is a Fail; absent: travel time + 2 s
+# commands = true               # the PLC may start and stop the line
 
 [api]
 address = "127.0.0.1:50051"

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from inspection.api.address import check_address
 from inspection.config.sections import StationConfig
+from inspection.plc.plc import check_installed
 from models.bundle import load_bundle
 from models.references import resolve_bundle
 
 
 def missing_here(config: StationConfig) -> list[str]:
     """Return one sentence for each thing that `run` would refuse on this machine; nothing is opened for longer."""
-    checks: tuple[Callable[[StationConfig], None], ...] = (_address, _model, _recording, _port)
+    checks: tuple[Callable[[StationConfig], None], ...] = (_address, _model, _recording, _port, _plc)
     problems = []
     for check in checks:
         try:
@@ -51,5 +52,17 @@ def _port(config: StationConfig) -> None:
     if port and not Path(port).exists():
         raise _MissingError(
             f"ejector.port {port}: does not exist — `lineward doctor` lists the ports that do — plug the board in, or "
+            "mend the path"
+        )
+
+
+def _plc(config: StationConfig) -> None:
+    if not config.plc.enabled:
+        return
+    check_installed()
+    port = config.plc.port
+    if port and not Path(port).exists():
+        raise _MissingError(
+            f"plc.port {port}: does not exist — `lineward doctor` lists the ports that do — plug the adapter in, or "
             "mend the path"
         )

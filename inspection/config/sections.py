@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from camera.backends import options_model
+from inspection.challenge.options import ChallengeOptions
 from inspection.ejector.options import EjectorOptions
 from inspection.motion import ClockMotion, EncoderMotion, Motion
 from inspection.pipeline.prepare import Region
+from inspection.plc.options import PlcOptions
 from inspection.records.options import RecordsOptions
+from inspection.tracking.detection import Direction, FreeRunSettings
 from inspection.tracking.fusion import FusionRule
 from inspection.tracking.geometry import Geometry
+from inspection.tracking.match_settings import MatchSettings, Numbering
 
 _Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.-]+$")]
 
@@ -45,6 +49,8 @@ class CameraSection(Section):
     position_mm: float = Field(0.0, ge=0, le=100_000, description="from the photo-eye to where this camera looks")
     threshold: float | None = Field(None, ge=0, le=1, description="of this camera's views; absent: [model].threshold")
     weight: float = Field(1.0, gt=0, le=1000, description="of this camera's views, where [fusion] is weighted")
+    window_ms: float = Field(10.0, gt=0, le=1000, description="how far from its place a part's exposure may be")
+    arrival_ms: float = Field(200.0, gt=0, le=10_000, description="how long after its exposure a frame may come")
 
     @property
     def options(self) -> dict[str, Any]:
@@ -52,6 +58,27 @@ class CameraSection(Section):
         known = options_model(self.backend).model_fields
         place = {"position_mm": self.position_mm} if self.position_mm and "position_mm" in known else {}
         return {**(self.model_extra or {}), **place}
+
+
+class FreeRunSection(Section):
+    """[free_run]: the first camera runs free over the belt, and parts are found in its pictures. Absent: triggers."""
+
+    part_length_px: int = Field(gt=0, le=65_536, description="length of one part along the belt, in pixels")
+    direction: Direction = Field("right", description="which way parts go through the picture: right, left, down, up")
+    line: float = Field(0.5, gt=0, lt=1, description="where a part triggers, as a share of the picture's length")
+    band_from: float = Field(0.0, ge=0, lt=1, description="share of the belt's width from which on it is looked at")
+    band_to: float = Field(1.0, gt=0, le=1, description="… and up to which")
+    cell_px: int = Field(4, ge=1, le=64, description="pixels that are averaged to one")
+
+    def settings(self) -> FreeRunSettings:
+        """Return it as the detection takes it."""
+        return FreeRunSettings(
+            part_length=self.part_length_px,
+            direction=self.direction,
+            line=self.line,
+            band=(self.band_from, self.band_to),
+            cell=self.cell_px,
+        )
 
 
 class FusionSection(Section):
@@ -102,6 +129,10 @@ class GeometrySection(Section):
         description="parts closer than this share one fate, as a reject takes both; absent: pulse and window; 0: never",
     )
 
+    closest_ms: float | None = Field(
+        None, gt=0, le=60_000, description="smallest time between two parts that the photo-eye tells apart"
+    )
+
     @model_validator(mode="after")
     def _one_way_to_say_it(self) -> Self:
         by_distance = self.camera_to_ejector_mm is not None and self.belt_speed_mm_s is not None
@@ -121,9 +152,32 @@ class GeometrySection(Section):
         assert self.belt_speed_mm_s is not None
         return self.camera_to_ejector_mm / self.belt_speed_mm_s
 
+    def match_settings(self, camera: CameraSection, closest: int) -> MatchSettings:
+        """Return where the exposures of a camera that does not give the triggers can be, as lengths of the motion.
+
+        closest: the smallest distance of two parts. Raises ValueError where no frame could be matched for sure.
+        """
+        speed_mm_s = self.belt_speed_mm_s
+        if camera.position_mm and speed_mm_s is None:
+            raise ValueError(f"camera '{camera.name}' has a position_mm; [geometry] needs belt_speed_mm_s then")
+        place = self.length(camera.position_mm / speed_mm_s) if speed_mm_s is not None else 0
+        window = self.length(camera.window_ms * 1e-3)
+        return MatchSettings(
+            Numbering.EXPOSURES,
+            earliest=max(0, place - window),
+            latest=place + window,
+            arrival=self.length(camera.arrival_ms * 1e-3),
+            closest=closest,
+        )
+
+    @property
+    def followed_by(self) -> Literal["clock", "encoder"]:
+        """What tells where the belt is."""
+        return "clock" if self.encoder_counts_per_mm is None else "encoder"
+
     def motion(self) -> Motion:
         """Return a belt that the clock follows, or one that an encoder does."""
-        return ClockMotion() if self.encoder_counts_per_mm is None else EncoderMotion()
+        return ClockMotion() if self.followed_by == "clock" else EncoderMotion()
 
     def length(self, seconds: float) -> int:
         """Return what the belt moves in a time at its (highest) speed, as a length of its motion: ns or counts."""
@@ -131,6 +185,10 @@ class GeometrySection(Section):
             return round(seconds * 1e9)
         assert self.belt_speed_mm_s is not None
         return round(seconds * self.belt_speed_mm_s * self.encoder_counts_per_mm)
+
+    def closest(self, separation: int) -> int:
+        """Return the smallest distance of two parts that the photo-eye tells apart, as a length of the motion."""
+        return separation if self.closest_ms is None else self.length(self.closest_ms * 1e-3)
 
     def geometry(self, ejector: EjectorOptions, ejector_lead_ns: int) -> Geometry:
         """Return the lengths that the tracker goes by. Raises ValueError when no time is left to decide."""
@@ -200,6 +258,7 @@ class StationConfig(Section):
     cameras: Annotated[tuple[CameraSection, ...], BeforeValidator(_listed)] = Field(
         alias="camera", min_length=1, max_length=8
     )
+    free_run: FreeRunSection | None = None
     fusion: FusionSection = FusionSection()
     model: ModelSection = ModelSection()
     region: RegionSection | None = None
@@ -207,9 +266,25 @@ class StationConfig(Section):
     inference: InferenceSection = Field(default_factory=InferenceSection)
     ejector: EjectorOptions
     records: RecordsOptions = Field(default_factory=RecordsOptions)
+    plc: PlcOptions = Field(default_factory=PlcOptions)
     api: ApiSection = ApiSection()
     page: PageSection = PageSection()
     simulation: SimulationSection = SimulationSection()
+    challenge: ChallengeOptions = ChallengeOptions()
+
+    @model_validator(mode="after")
+    def _frames_of_the_first(self) -> Self:
+        if self.free_run is not None and self.camera.frames > 1:
+            raise ValueError(
+                f"[free_run] takes the best picture of a part; leave out camera.frames = {self.camera.frames}"
+            )
+        for camera in self.cameras[1:]:
+            if camera.frames > 1:
+                raise ValueError(
+                    f"camera '{camera.name}' makes {camera.frames} frames of a part; only the first camera may make "
+                    "more than one; give the others one entry each"
+                )
+        return self
 
     @model_validator(mode="after")
     def _cameras_have_names(self) -> Self:

@@ -221,12 +221,13 @@ class Scheduler:
         """Send the health when something changed, and every second."""
         now_ns = time.monotonic_ns()
         beating = self._core.is_beating(now_ns)
-        now_told = (self._connected, beating, self._detail, self._reconnects)
+        counters = self._core.count()
+        is_seen = counters.bin_full, counters.not_seen_in_a_row
+        now_told = (self._connected, beating, self._detail, self._reconnects, is_seen)
         if now_told == self._told and now_ns < self._tell_ns:
             return
         self._told = now_told
         self._tell_ns = now_ns + HEALTH_PERIOD_NS
-        counters = self._core.count()
         counters.lost_reports = self._link.lost_reports
         self._link.send(
             Health(self._connected, beating, self._realtime, self._reconnects, astuple(counters), self._detail)

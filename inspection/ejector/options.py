@@ -11,7 +11,7 @@ from inspection.ejector.board_options import BoardOptions, SimulatedOptions
 from inspection.ejector.boards import BOARDS, make_board, options_of
 from inspection.ejector.client import SerialEjector
 from inspection.ejector.errors import EjectorOptionsError
-from inspection.ejector.promises import Silence, kept_promises, silence_is_safe
+from inspection.ejector.promises import SILENCE, Silence, kept_promises, silence_is_safe
 from inspection.ejector.settings import Settings
 from inspection.ejector.simulated import SimulatedEjector
 
@@ -20,6 +20,8 @@ DRIVERS = {
     **{name: entry.summary for name, entry in BOARDS.items()},
     SIMULATED: "the far end of a pty that behaves like one of them",
 }
+
+_PTY_ANSWERS_MS = 1000.0  # the kernel carries a pty's bytes at normal priority: under load that takes its time
 
 
 class EjectorOptions(BaseModel):
@@ -131,7 +133,7 @@ class EjectorOptions(BaseModel):
     def _unkept(self) -> list[str]:
         kept = kept_promises(self.silence_is_safe)
         return [
-            f"promise {number} is required, but this wiring cannot keep it: {self.silence_is_safe.sentence}"
+            f"{SILENCE} is required, but this wiring cannot keep it: {self.silence_is_safe.sentence}"
             if number == 4
             else f"promise {number} is required, but the wiring has no say in it; require may name: 3, 4"
             for number in self.require
@@ -150,7 +152,7 @@ class EjectorOptions(BaseModel):
 
     def broken_promises(self) -> tuple[str, ...]:
         """Return which promises of the station this wiring cannot keep, each with what would mend it."""
-        return () if self.silence_is_safe.is_safe else (f"promise 4 {self.silence_is_safe.sentence}",)
+        return () if self.silence_is_safe.is_safe else (f"{SILENCE} cannot be kept: {self.silence_is_safe.sentence}",)
 
     def settings(self, *, margin_ms: float = 0.0, motion: Literal["clock", "encoder"] = "clock") -> Settings:
         """Return the plain values for the ejector's process; a simulated board goes by the driver that it obeys.
@@ -162,6 +164,8 @@ class EjectorOptions(BaseModel):
         if self.driver == SIMULATED:
             values["driver"] = self.protocol
             values["board"] = {"channels": self.board["channels"]}
+            if "answer_timeout_ms" in options_of(self.protocol).model_fields:
+                values["board"]["answer_timeout_ms"] = _PTY_ANSWERS_MS
             if self.board["inputs"]:
                 values["board"]["inputs"] = self.board["inputs"]
         return Settings(**values)

@@ -74,8 +74,9 @@ class PositiveRelease:
         is_barred = before is not None and before.released is False
         if before is not None and is_barred and self._between_ns(before, parts[index]) < self._rules.clear_ns:
             return False
-        for left, right in zip(parts[index:], parts[index + 1 :], strict=False):
-            if self._between_ns(left, right) >= self._reach_ns:
+        for at in range(index + 1, len(parts)):
+            right = parts[at]
+            if self._between_ns(parts[at - 1], right) >= self._reach_ns:
                 return True
             if right.verdict is not Verdict.PASS or right.released is False:
                 return False

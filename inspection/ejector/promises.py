@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 RIGHT_PART = (
-    "promise 3 (the right part) is kept: each pulse is written at its part's own moment, measured, and counted as a "
+    "promise 3 (the right part): each pulse is written at its part's own moment, measured, and counted as a "
     "fault where it falls outside its window"
 )
+SILENCE = "promise 4 (silence is safe)"
 
 
 class Silence(NamedTuple):
@@ -23,24 +24,22 @@ def silence_is_safe(mode: str, *, ends_itself: bool, has_heartbeat: bool) -> Sil
     ends_itself: the board ends each pulse by its own timer. has_heartbeat: a watchdog relay listens to a heartbeat.
     """
     if has_heartbeat:
-        return Silence(
-            True, "(silence is safe) is kept as long as a watchdog relay on heartbeat_channel stops the belt without it"
-        )
+        return Silence(True, "the watchdog relay on heartbeat_channel must stop the belt when the heartbeat ends")
     if mode == "positive_release" and ends_itself:
         return Silence(
             True,
-            "(silence is safe) is kept by the gate: it takes every part by itself, and the board ends each release",
+            "the gate takes every part by itself, and the board ends each release",
         )
     if mode == "positive_release":
         return Silence(
             False,
-            "(silence is safe) cannot be kept wholly: a PC that freezes within a release pulse leaves the gate held "
+            "a PC that freezes within a release pulse leaves the gate held "
             "back — use a board that ends its pulses itself (modbus_flash), or wire a watchdog relay that stops the "
             "belt to a free channel and set heartbeat_channel",
         )
     return Silence(
         False,
-        "(silence is safe) cannot be kept: no heartbeat channel is set, and a relay board that must be pulsed to "
+        "no heartbeat channel is set, and a relay board that must be pulsed to "
         "reject lets every part pass when the PC or its cable dies — wire a watchdog relay that stops the belt to a "
         "free channel and set heartbeat_channel, or use a gate with mode = positive_release on a modbus_flash board",
     )
@@ -50,5 +49,5 @@ def kept_promises(silence: Silence) -> dict[int, str]:
     """Return the promises that a wiring has a say in and keeps, by number, each with a sentence."""
     kept = {3: RIGHT_PART}
     if silence.is_safe:
-        kept[4] = f"promise 4 {silence.sentence}"
+        kept[4] = f"{SILENCE}: {silence.sentence}"
     return kept

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from inspection.ejector.interface import Board
+from inspection.ejector.schedule import CAPACITY
 from inspection.ejector.settings import Settings, nanoseconds
 
 SLACK_NS = 1_000_000  # what any other command leaves free before a pulse, beyond its own time on the line
-CAPACITY = 4096
 POLL_NS = 20_000_000  # between two looks at the inputs while a reject is awaited in the bin
 IDLE_POLL_NS = 250_000_000  # between two looks at the inputs otherwise
 LATE_BY_JITTER_NS = 1_000_000  # how much of its window a queued pulse leaves to the operating system

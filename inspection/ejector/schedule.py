@@ -104,13 +104,6 @@ class Schedule:
         """Return when the first part's command is to be written; None while none is armed or the belt stands."""
         return self.planned_ns(self.parts[0]) if self.parts else None
 
-    def pop_due(self, now_ns: int) -> ArmedPart | None:
-        """Take out the first part if its planned moment has come."""
-        planned_ns = self.next_planned_ns()
-        if planned_ns is None or planned_ns > now_ns:
-            return None
-        return self.take(self.parts[0])
-
     def take(self, armed: ArmedPart) -> ArmedPart:
         """Take a part out."""
         del self.parts[bisect_left(self.parts, armed)]

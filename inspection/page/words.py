@@ -71,6 +71,14 @@ def state_name(status: pb.GetStatusResponse) -> str:
 def banner(status: pb.GetStatusResponse, texts: Catalogue) -> Banner:
     """Say the station's state in one word and one sentence."""
     name = state_name(status)
+    if name == "CONTINUOUS_EXECUTION":
+        values = {alarm.name: dict(alarm.values) for alarm in status.alarms}
+        if (now := values.get("CHALLENGE_RUNNING")) is not None:
+            done = sum(int(now.get(key, "0")) for key in ("ejected", "missed"))
+            word = texts.text("challenge.RUNNING", done=done, parts=now.get("parts", "?"))
+            return Banner("challenge", "fact_check", word, texts.text("challenge.detail"))
+        if "CHALLENGE_DUE" in values:
+            return Banner("challenge_due", "gpp_maybe", texts.text("challenge.DUE"), texts.text("challenge.detail"))
     return Banner(name.lower(), _ICONS[name], texts.text(f"state.{name}"), texts.text(f"state_detail.{name}"))
 
 
@@ -124,7 +132,9 @@ def verdict(status: pb.GetStatusResponse, seen: SeenPreview | None, texts: Catal
         part = texts.text("verdict.part", part=seen.message.part)
         if seen.message.verdict == pb.VERDICT_PASS:
             return Verdict("ok", "check_circle", texts.text("verdict.OK"), _score(seen.message, texts), part)
-        why = why_rejected(seen.message, texts)
+        is_held = any(alarm.name in ("CHALLENGE_DUE", "CHALLENGE_RUNNING") for alarm in status.alarms)
+        is_ours = is_held and seen.message.reason == pb.REASON_SYSTEM
+        why = texts.text("challenge.held") if is_ours else why_rejected(seen.message, texts)
         return Verdict(
             "reject", "dangerous", texts.text("verdict.REJECT"), f"{why} · {_score(seen.message, texts)}", part
         )

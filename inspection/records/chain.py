@@ -53,9 +53,9 @@ class HeadFile:
     store, which is allowed; it can never be ahead.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, name: str = HEAD_FILE) -> None:
         """Open the head file, or make it."""
-        path = directory / HEAD_FILE
+        path = directory / name
         self._slot = 0
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         if os.fstat(self._fd).st_size < 2 * _SLOT_BYTES:
@@ -76,10 +76,10 @@ class HeadFile:
             self._fd = -1
 
 
-def read_head(directory: Path) -> ChainHead | None:
+def read_head(directory: Path, name: str = HEAD_FILE) -> ChainHead | None:
     """Return the newest head that the side file remembers; None when there is no file, or nothing readable in it."""
     try:
-        data = (directory / HEAD_FILE).read_bytes()
+        data = (directory / name).read_bytes()
     except FileNotFoundError:
         return None
     heads = [_parse_slot(data[start : start + _SLOT_BYTES]) for start in (0, _SLOT_BYTES)]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from inspection.part import Reason, Verdict
+from inspection.records.challenges import StoredChallenge, read_entries
 from inspection.records.errors import RecordLostError, RecordMissingError
 from inspection.records.record import CONTENT_NAMES, CONTENT_TYPES, Run, StoredRecord, stored_record
 from inspection.records.schema import RUN_COLUMNS, open_for_reading
@@ -107,6 +108,23 @@ class RecordReader:
             else:
                 by_reason[reason] = by_reason.get(reason, 0) + count
         return Counts(sum(row[-1] for row in rows), passed, by_reason, by_action)
+
+    def challenges(self, limit: int) -> list[StoredChallenge]:
+        """Return the newest entries about challenges, newest first. Raises RecordLostError for an unreadable one."""
+        with self._connection() as connection:
+            try:
+                return read_entries(connection, limit)
+            except (ValueError, TypeError, AttributeError) as error:
+                raise RecordLostError(
+                    f"an entry about a challenge cannot be read: {error} — it is never changed after it was written — "
+                    f"run `lineward records verify --dir {self.directory}`"
+                ) from error
+
+    def marked(self, challenge: str, after_sequence: int) -> list[StoredRecord]:
+        """Return the records of the parts that were laid for a challenge, by part; all lie after `after_sequence`."""
+        clause = "WHERE sequence > ? AND extra LIKE ? ORDER BY part"
+        found = self._records(clause, (after_sequence, f'%"challenge":"{challenge}"%'))
+        return [record for record in found if record.extra.get("challenge") == challenge]
 
     def image(self, sequence: int) -> tuple[bytes, str] | None:
         """Return a record's image file and its content type; None when it was not kept or was removed since.

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from inspection.part import PartResult
 from inspection.records.chain import ChainHead, HeadFile, note_lost_head, read_head, record_hash, run_hash
+from inspection.records.challenges import CHALLENGES_HEAD_FILE, ChallengeEntry, append_entry, stored_head
 from inspection.records.errors import RecordLostError, RecordRunError, RecordStoreError
 from inspection.records.record import Cell, ImageState, KeptImage, Run, StoredRecord, result_values, stored_record
 from inspection.records.schema import DATABASE_FILE, INSERT_RECORD, RUN_COLUMNS, open_for_writing
@@ -69,7 +70,9 @@ class RecordStore:
             if remembered is None and self._head.sequence:
                 note_lost_head(directory, self._head.sequence)
             self._head_file = HeadFile(directory)
+            undo.callback(self._head_file.close)
             self._write_head()
+            self._open_challenges(directory)
             undo.pop_all()
         sync_directory(directory)
 
@@ -142,6 +145,13 @@ class RecordStore:
         known = {key for key, row in fresh.items() if self.has_record(row.run.run.run, row.part)}
         return [row for row in rows if fresh[(key := (row.run.run_id, row.part))] is row and key not in known]
 
+    def append_challenge(self, entry: ChallengeEntry) -> None:
+        """Append one entry about a challenge, durably. Raises sqlite3.Error when the disk refuses."""
+        with self.transaction():
+            head = append_entry(self.connection, entry, self._head)
+        with contextlib.suppress(OSError):  # the head may lag behind the store
+            self._challenges_head_file.write(head)
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Make what is done inside one durable transaction, or nothing."""
@@ -160,8 +170,20 @@ class RecordStore:
             return
         self.connection.close()
         self._head_file.close()
+        self._challenges_head_file.close()
         os.close(self._lock_fd)
         self._lock_fd = -1
+
+    def _open_challenges(self, directory: Path) -> None:
+        stored, remembered = stored_head(self.connection), read_head(directory, CHALLENGES_HEAD_FILE)
+        if remembered is not None and remembered.sequence > stored.sequence:
+            raise RecordLostError(
+                f"{directory}: the entries about challenges end at {stored.sequence}, but {remembered.sequence} were "
+                "durable — none may go missing — restore the folder from a copy, or move it away and start a new one"
+            )
+        self._challenges_head_file = HeadFile(directory, CHALLENGES_HEAD_FILE)
+        with contextlib.suppress(OSError):
+            self._challenges_head_file.write(stored)
 
     def _stored_head(self) -> ChainHead:
         row = self.connection.execute("SELECT sequence, hash FROM records ORDER BY sequence DESC LIMIT 1").fetchone()

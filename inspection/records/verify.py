@@ -13,6 +13,7 @@ from inspection.records.chain import GENESIS, ChainHead, lost_heads, read_head, 
 from inspection.records.errors import RecordStoreError
 from inspection.records.record import CONTENT_NAMES, ImageState, Run
 from inspection.records.schema import DATABASE_FILE, RUN_COLUMNS, open_for_reading
+from inspection.records.verify_challenges import ChallengeCheck, challenges_head
 
 _ROWS_AT_ONCE = 500
 _PROBLEMS_NAMED = 1000
@@ -34,6 +35,7 @@ class VerifyReport:
     records: int = 0
     images: int = 0
     images_removed: int = 0
+    challenges: int = 0
     head: int = 0
     problem_count: int = 0
     problems: list[Problem] = field(default_factory=list)
@@ -55,12 +57,15 @@ def verify(directory: Path, progress: Callable[[int, int], None] | None = None) 
 
     `progress` gets (records checked, records in all). Raises RecordStoreError when the folder is no store of ours.
     """
-    head = read_head(directory)  # first: the store may move on while it is read, and must never be behind its head
+    # first: the store may move on while it is read, and must never be behind its head
+    head, last_challenge = read_head(directory), challenges_head(directory)
     connection = open_for_reading(directory)
     try:
         check = _Check(directory, connection)
         check.walk(progress)
         check.compare_head(head)
+        challenges = ChallengeCheck(directory, connection, lambda text: check.report.add(None, text))
+        check.report.challenges = challenges.run(last_challenge)
         for note in lost_heads(directory):
             check.report.add(None, f"{note}: records after it may have been removed")
     except sqlite3.Error as error:

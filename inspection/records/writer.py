@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 
 from inspection.part import PartResult
 from inspection.records.budget import ImageBudget
-from inspection.records.errors import RecordRunError
+from inspection.records.challenges import ChallengeEntry
+from inspection.records.errors import RecordDiskError, RecordRunError
 from inspection.records.images import ImageSample
 from inspection.records.keeper import GIVEN_UP, ImageKeeper, KeeperEvents
 from inspection.records.options import BYTES_PER_MB, RecordsOptions
@@ -94,6 +95,17 @@ class RecordWriter:
                 ) from error
         with self._changed:
             self._runs[run.run] = begun
+
+    def note_challenge(self, entry: ChallengeEntry) -> None:
+        """Store one entry about a challenge, durably. Raises RecordDiskError when the disk refuses: try it again."""
+        with self._store_lock:
+            try:
+                self._store.append_challenge(entry)
+            except sqlite3.OperationalError as error:
+                raise RecordDiskError(
+                    f"challenge {entry.challenge}: {entry.kind} cannot be stored in {self._store.directory}: {error} — "
+                    "a disk with room that may be written is needed — free space on it"
+                ) from error
 
     def submit(self, result: PartResult) -> bool:
         """Take one part; False when the queue is full, or the writer is closed or dead. Never waits for the disk.

@@ -35,10 +35,18 @@ class Catalogue:
         return self.texts[key].format_map(_Shown((name, str(value)) for name, value in values.items()))
 
     def alarm(self, name: str, values: Mapping[str, str]) -> tuple[str, str]:
-        """Return text and remedy of an alarm; one that this catalogue lacks is shown by its name."""
+        """Return text and remedy of an alarm; one that this catalogue lacks is shown by its name.
+
+        The value `why` is a name that has words of its own (`alarm_value.NEVER`).
+        """
         if f"alarm.{name}.text" not in self.texts:
             return self.text("alarm_unknown.text", name=name), self.text("alarm_unknown.remedy", name=name)
-        return self.text(f"alarm.{name}.text", **values), self.text(f"alarm.{name}.remedy", **values)
+        said = (
+            {**values, "why": self.texts.get(f"alarm_value.{values['why']}", values["why"])}
+            if "why" in values
+            else values
+        )
+        return self.text(f"alarm.{name}.text", **said), self.text(f"alarm.{name}.remedy", **said)
 
     def placeholders(self, key: str) -> frozenset[str]:
         """Return the names of the values that the text of a key takes."""

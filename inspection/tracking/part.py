@@ -60,3 +60,4 @@ class TrackerCounters:
     unknown_actuations: int = 0
     system_rejects: int = 0
     taken_along: int = 0
+    doubted_late: int = 0

@@ -61,8 +61,8 @@ class PartTracker:
 
     # ------------------------------------------------------------------ birth
 
-    def on_trigger(self, trigger: Trigger, truth: str = "") -> list[tuple[PartInFlight, int, Frame]]:
-        """Give birth to a part and arm its reject; return the frames of it that overtook the trigger, with their view.
+    def on_trigger(self, trigger: Trigger, truth: str = "") -> tuple[PartInFlight | None, list[tuple[int, Frame]]]:
+        """Give birth to a part and arm its reject; return it with its frames that overtook the trigger, by view.
 
         A number that came before is a doubled trigger: counted, and no part.
         """
@@ -78,7 +78,7 @@ class PartTracker:
         with self._lock:
             if part.number <= self._last_number:
                 self.counters.doubled_triggers += 1
-                return []
+                return None, []
             self._last_number = part.number
             self._parts[part.number] = part
             self._neighbours.join(part)
@@ -86,10 +86,10 @@ class PartTracker:
             early = self._take_early(part)
         self.born(part)
         self.ejector.expect(part.number, part.due)
-        return early
+        return part, early
 
-    def _take_early(self, part: PartInFlight) -> list[tuple[PartInFlight, int, Frame]]:
-        matched: list[tuple[PartInFlight, int, Frame]] = []
+    def _take_early(self, part: PartInFlight) -> list[tuple[int, Frame]]:
+        matched: list[tuple[int, Frame]] = []
         if not self._early:
             return matched
         entries, self._early = self._early, deque(maxlen=self._early.maxlen)
@@ -100,7 +100,7 @@ class PartTracker:
             view, number, frame = entry
             if number == part.number and part.views[view].frame is None:
                 self._attach(part, view, frame)
-                matched.append((part, view, frame))
+                matched.append((view, frame))
             else:
                 self.counters.spurious_frames += 1
         return matched
@@ -149,6 +149,21 @@ class PartTracker:
                     part.views[view].missing = Reason.NO_IMAGE
                     told = self._judge_if_complete(part)
             self._tell(told)
+
+    def doubt(self, number: int, view: int, why: str) -> None:
+        """Reject a part whose frame, for the reason given, says nothing for sure; too late once it has passed."""
+        with self._lock:
+            part = self._parts.get(number)
+            if part is None or part.ended:
+                return
+            if part.decision is not None:
+                self.counters.doubted_late += part.decision.verdict is Verdict.PASS
+                return
+            part.views[view].decision = not_decidable(Reason.SYSTEM)
+            part.note = why
+            part.judged = None
+            told = self._judge_if_complete(part)
+        self._tell(told)
 
     # --------------------------------------------------------------- decisions
 

@@ -222,7 +222,8 @@ def tell(sending, pdu):
 async def main():
     coils = SimData(0, count=2, values=[False] * 16, datatype=DataType.BITS)
     words = SimData(0, count=1, values=0, datatype=DataType.REGISTERS)
-    device = SimDevice(7, simdata=([coils], [coils], [words], [words]), use_bit_addressing=True)
+    levels = SimData(0, count=1, values=[False, True, False, False, False, True] + [False] * 10, datatype=DataType.BITS)
+    device = SimDevice(7, simdata=([coils], [levels], [words], [words]), use_bit_addressing=True)
     server = ModbusSerialServer(device, framer=FramerType.RTU, port=sys.argv[1], baudrate=115200, trace_pdu=tell)
     await server.serve_forever(background=True)
     print("ready", flush=True)
@@ -264,10 +265,14 @@ def test_an_independent_modbus_device_obeys(cable: tuple[str, str]) -> None:
     with subprocess.Popen([sys.executable, "-c", DEVICE, far], stdout=subprocess.PIPE, text=True) as device:
         assert device.stdout is not None
         assert device.stdout.readline() == "ready\n"
-        board = board_on(near, "modbus_rtu", address=7, coil_base=4, baud=115200, answer_timeout_ms=1000)
+        board = board_on(near, "modbus_rtu", address=7, coil_base=4, inputs=6, baud=115200, answer_timeout_ms=1000)
         board.open()
         board.switch(2, True)
         settle(board)
+        assert board.take_inputs() is None
+        board.read_inputs()
+        settle(board)
+        assert board.take_inputs() == 0b100010
         board.safe()
         board.close()
         told = [device.stdout.readline() for _ in range(2 * CHANNELS + 1)]

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import serial
+from ejector_reports import Reports
 
 from inspection.ejector.errors import EjectorError, EjectorOpenError
-from inspection.ejector.interface import EjectorHealth
 from inspection.ejector.options import EjectorOptions, make_ejector
 from inspection.ejector.simulated import SimulatedBoard, SimulatedEjector
 from inspection.part import Actuation, EjectorAction, Verdict
@@ -21,39 +20,6 @@ BOUND_S = 30.0
 MS = 1_000_000
 FAR_MS = 60_000  # further away than any test lasts: decided long before
 FIRED = {EjectorAction.FIRED, EjectorAction.FIRED_LATE}  # how punctual it was depends on the machine
-
-
-class Reports:
-    """Everything that an ejector told, with a bounded wait for what it is still to tell."""
-
-    def __init__(self) -> None:
-        self._told = threading.Condition()
-        self.actuations: list[Actuation] = []
-        self.healths: list[EjectorHealth] = []
-
-    def actuation(self, actuation: Actuation) -> None:
-        with self._told:
-            self.actuations.append(actuation)
-            self._told.notify_all()
-
-    def health(self, health: EjectorHealth) -> None:
-        with self._told:
-            self.healths.append(health)
-            self._told.notify_all()
-
-    def wait(self, count: int) -> dict[int, Actuation]:
-        """Wait until that many parts are reported; each of them once."""
-        with self._told:
-            assert self._told.wait_for(lambda: len(self.actuations) >= count, BOUND_S), self.actuations
-            by_part = {actuation.part: actuation for actuation in self.actuations}
-            assert len(by_part) == len(self.actuations) == count
-            return by_part
-
-    def wait_health(self, holds: Callable[[EjectorHealth], bool]) -> EjectorHealth:
-        """Wait until the newest health is as wanted."""
-        with self._told:
-            assert self._told.wait_for(lambda: bool(self.healths) and holds(self.healths[-1]), BOUND_S), self.healths
-            return self.healths[-1]
 
 
 @pytest.fixture

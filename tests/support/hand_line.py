@@ -109,7 +109,7 @@ class HandLine:
 
     @property
     def _state(self) -> State:
-        if self.alarms.blocking:
+        if self.alarms.faulty:
             return State.ERROR
         return State.CONTINUOUS_EXECUTION if self.running else State.READY
 

@@ -61,8 +61,11 @@ def test_every_driver_of_the_table_can_be_built(driver: str) -> None:
             ["both 1"],
         ),
         ({"mode": "positive_release", "confirm_input": 1}, ["positive_release has none"]),
-        ({"require": [4]}, ["promise 4 is required", "cannot keep it", "set heartbeat_channel"]),
-        ({"require": [4], "mode": "positive_release"}, ["promise 4 is required", "freezes within a release pulse"]),
+        ({"require": [4]}, ["promise 4 (silence is safe) is required", "cannot keep it", "set heartbeat_channel"]),
+        (
+            {"require": [4], "mode": "positive_release"},
+            ["promise 4 (silence is safe) is required", "freezes within a release pulse"],
+        ),
         ({"require": [5], "heartbeat_channel": 2}, ["promise 5 is required", "require may name: 3, 4"]),
     ],
 )

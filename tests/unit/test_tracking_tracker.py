@@ -180,7 +180,8 @@ def test_a_frame_that_overtakes_its_trigger_finds_its_part() -> None:
     """The two threads of a camera may swap: the frame waits for its trigger."""
     bench = Bench()
     assert bench.tracker.on_frame(1, bench.frame(1)) is None
-    ((part, view, frame),) = bench.tracker.on_trigger(Trigger(1, 5))
+    part, ((view, frame),) = bench.tracker.on_trigger(Trigger(1, 5))
+    assert part is not None
     assert part.views[view].frame is frame
 
 

@@ -3,8 +3,8 @@
 isort:skip_file
 The API of a Lineward inspection station, version 1.
 
-Three services: StationService (what the line does, start and stop), ResultService (what was decided) and
-InspectionService (judge one image). Times called *_host_ns are the station's monotonic clock; times called
+Four services: StationService (what the line does, start and stop), ResultService (what was decided),
+InspectionService (judge one image) and ChallengeService (prove that bad parts are ejected). Times called *_host_ns are the station's monotonic clock; times called
 *_wall_ns are UTC nanoseconds since 1970 and appear only in records.
 """
 
@@ -153,6 +153,148 @@ STATE_CONTINUOUS_EXECUTION: State.ValueType  # 3
 STATE_ERROR: State.ValueType  # 4
 STATE_HALTED: State.ValueType  # 5
 Global___State: _TypeAlias = State  # noqa: Y015
+
+class _ChallengePhase:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ChallengePhaseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChallengePhase.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CHALLENGE_PHASE_UNSPECIFIED: _ChallengePhase.ValueType  # 0
+    CHALLENGE_PHASE_BEGINNING: _ChallengePhase.ValueType  # 1
+    """Its beginning is not durable yet: no part is marked."""
+    CHALLENGE_PHASE_RUNNING: _ChallengePhase.ValueType  # 2
+    """Each part that triggers is marked until all are."""
+    CHALLENGE_PHASE_ENDING: _ChallengePhase.ValueType  # 3
+    """Given up: the marked parts that are on the belt still get their records."""
+    CHALLENGE_PHASE_SETTLING: _ChallengePhase.ValueType  # 4
+    """It is over, but its end is not durable yet."""
+    CHALLENGE_PHASE_ENDED: _ChallengePhase.ValueType  # 5
+
+class ChallengePhase(_ChallengePhase, metaclass=_ChallengePhaseEnumTypeWrapper):
+    """What a challenge does now."""
+
+CHALLENGE_PHASE_UNSPECIFIED: ChallengePhase.ValueType  # 0
+CHALLENGE_PHASE_BEGINNING: ChallengePhase.ValueType  # 1
+"""Its beginning is not durable yet: no part is marked."""
+CHALLENGE_PHASE_RUNNING: ChallengePhase.ValueType  # 2
+"""Each part that triggers is marked until all are."""
+CHALLENGE_PHASE_ENDING: ChallengePhase.ValueType  # 3
+"""Given up: the marked parts that are on the belt still get their records."""
+CHALLENGE_PHASE_SETTLING: ChallengePhase.ValueType  # 4
+"""It is over, but its end is not durable yet."""
+CHALLENGE_PHASE_ENDED: ChallengePhase.ValueType  # 5
+Global___ChallengePhase: _TypeAlias = ChallengePhase  # noqa: Y015
+
+class _ChallengeOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ChallengeOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChallengeOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CHALLENGE_OUTCOME_UNSPECIFIED: _ChallengeOutcome.ValueType  # 0
+    CHALLENGE_OUTCOME_PASSED: _ChallengeOutcome.ValueType  # 1
+    """Every part was ejected."""
+    CHALLENGE_OUTCOME_FAILED: _ChallengeOutcome.ValueType  # 2
+    """At least one was not."""
+    CHALLENGE_OUTCOME_ABORTED: _ChallengeOutcome.ValueType  # 3
+    """It ended early, and no part had failed by then."""
+
+class ChallengeOutcome(_ChallengeOutcome, metaclass=_ChallengeOutcomeEnumTypeWrapper):
+    """How a challenge ended."""
+
+CHALLENGE_OUTCOME_UNSPECIFIED: ChallengeOutcome.ValueType  # 0
+CHALLENGE_OUTCOME_PASSED: ChallengeOutcome.ValueType  # 1
+"""Every part was ejected."""
+CHALLENGE_OUTCOME_FAILED: ChallengeOutcome.ValueType  # 2
+"""At least one was not."""
+CHALLENGE_OUTCOME_ABORTED: ChallengeOutcome.ValueType  # 3
+"""It ended early, and no part had failed by then."""
+Global___ChallengeOutcome: _TypeAlias = ChallengeOutcome  # noqa: Y015
+
+class _ChallengeEnding:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ChallengeEndingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChallengeEnding.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CHALLENGE_ENDING_UNSPECIFIED: _ChallengeEnding.ValueType  # 0
+    CHALLENGE_ENDING_COMPLETE: _ChallengeEnding.ValueType  # 1
+    CHALLENGE_ENDING_CANCELLED: _ChallengeEnding.ValueType  # 2
+    CHALLENGE_ENDING_TIMED_OUT: _ChallengeEnding.ValueType  # 3
+    CHALLENGE_ENDING_LINE_STOPPED: _ChallengeEnding.ValueType  # 4
+    CHALLENGE_ENDING_STATION_ENDED: _ChallengeEnding.ValueType  # 5
+
+class ChallengeEnding(_ChallengeEnding, metaclass=_ChallengeEndingEnumTypeWrapper):
+    """Why a challenge ended."""
+
+CHALLENGE_ENDING_UNSPECIFIED: ChallengeEnding.ValueType  # 0
+CHALLENGE_ENDING_COMPLETE: ChallengeEnding.ValueType  # 1
+CHALLENGE_ENDING_CANCELLED: ChallengeEnding.ValueType  # 2
+CHALLENGE_ENDING_TIMED_OUT: ChallengeEnding.ValueType  # 3
+CHALLENGE_ENDING_LINE_STOPPED: ChallengeEnding.ValueType  # 4
+CHALLENGE_ENDING_STATION_ENDED: ChallengeEnding.ValueType  # 5
+Global___ChallengeEnding: _TypeAlias = ChallengeEnding  # noqa: Y015
+
+class _ChallengeProof:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ChallengeProofEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChallengeProof.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CHALLENGE_PROOF_UNSPECIFIED: _ChallengeProof.ValueType  # 0
+    CHALLENGE_PROOF_EJECTED: _ChallengeProof.ValueType  # 1
+    """NOT_OK by the model, and the reject fired inside the part's window."""
+    CHALLENGE_PROOF_CALLED_OK: _ChallengeProof.ValueType  # 2
+    """The model found nothing: the part was rejected by the challenge alone."""
+    CHALLENGE_PROOF_NOT_JUDGED: _ChallengeProof.ValueType  # 3
+    """Rejected, but not by the model: no image, too late, a fault."""
+    CHALLENGE_PROOF_NOT_FIRED: _ChallengeProof.ValueType  # 4
+    """Judged NOT_OK, but not ejected inside its window."""
+
+class ChallengeProof(_ChallengeProof, metaclass=_ChallengeProofEnumTypeWrapper):
+    """What became of a known-bad part; only EJECTED counts."""
+
+CHALLENGE_PROOF_UNSPECIFIED: ChallengeProof.ValueType  # 0
+CHALLENGE_PROOF_EJECTED: ChallengeProof.ValueType  # 1
+"""NOT_OK by the model, and the reject fired inside the part's window."""
+CHALLENGE_PROOF_CALLED_OK: ChallengeProof.ValueType  # 2
+"""The model found nothing: the part was rejected by the challenge alone."""
+CHALLENGE_PROOF_NOT_JUDGED: ChallengeProof.ValueType  # 3
+"""Rejected, but not by the model: no image, too late, a fault."""
+CHALLENGE_PROOF_NOT_FIRED: ChallengeProof.ValueType  # 4
+"""Judged NOT_OK, but not ejected inside its window."""
+Global___ChallengeProof: _TypeAlias = ChallengeProof  # noqa: Y015
+
+class _ChallengeDue:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ChallengeDueEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChallengeDue.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CHALLENGE_DUE_UNSPECIFIED: _ChallengeDue.ValueType  # 0
+    CHALLENGE_DUE_NOT_YET: _ChallengeDue.ValueType  # 1
+    CHALLENGE_DUE_NEVER: _ChallengeDue.ValueType  # 2
+    CHALLENGE_DUE_CHANGED: _ChallengeDue.ValueType  # 3
+    CHALLENGE_DUE_START: _ChallengeDue.ValueType  # 4
+    CHALLENGE_DUE_FAILED: _ChallengeDue.ValueType  # 5
+    CHALLENGE_DUE_AGE: _ChallengeDue.ValueType  # 6
+    CHALLENGE_DUE_SHIFT: _ChallengeDue.ValueType  # 7
+    CHALLENGE_DUE_CLOCK: _ChallengeDue.ValueType  # 8
+
+class ChallengeDue(_ChallengeDue, metaclass=_ChallengeDueEnumTypeWrapper):
+    """Why a challenge is due."""
+
+CHALLENGE_DUE_UNSPECIFIED: ChallengeDue.ValueType  # 0
+CHALLENGE_DUE_NOT_YET: ChallengeDue.ValueType  # 1
+CHALLENGE_DUE_NEVER: ChallengeDue.ValueType  # 2
+CHALLENGE_DUE_CHANGED: ChallengeDue.ValueType  # 3
+CHALLENGE_DUE_START: ChallengeDue.ValueType  # 4
+CHALLENGE_DUE_FAILED: ChallengeDue.ValueType  # 5
+CHALLENGE_DUE_AGE: ChallengeDue.ValueType  # 6
+CHALLENGE_DUE_SHIFT: ChallengeDue.ValueType  # 7
+CHALLENGE_DUE_CLOCK: ChallengeDue.ValueType  # 8
+Global___ChallengeDue: _TypeAlias = ChallengeDue  # noqa: Y015
 
 @_typing.final
 class Result(_message.Message):
@@ -799,3 +941,316 @@ class InspectResponse(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__threshold) -> _WhichOneofReturnType__threshold | None: ...
 
 Global___InspectResponse: _TypeAlias = InspectResponse  # noqa: Y015
+
+@_typing.final
+class ChallengeFinding(_message.Message):
+    """One known-bad part and the record that proves what became of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLACE_FIELD_NUMBER: _builtins.int
+    MARK_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
+    PROOF_FIELD_NUMBER: _builtins.int
+    EVALUATION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    EJECTOR_ACTION_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    RECORD_HASH_FIELD_NUMBER: _builtins.int
+    place: _builtins.int
+    """From 1, in the order of the triggers."""
+    mark: _builtins.str
+    """What is written on the part."""
+    part: _builtins.int
+    proof: Global___ChallengeProof.ValueType
+    evaluation: Global___Evaluation.ValueType
+    reason: Global___Reason.ValueType
+    ejector_action: Global___EjectorAction.ValueType
+    score: _builtins.float
+    sequence: _builtins.int
+    """The sequence and the hash of the part's record."""
+    record_hash: _builtins.str
+    def __init__(
+        self,
+        *,
+        place: _builtins.int = ...,
+        mark: _builtins.str = ...,
+        part: _builtins.int = ...,
+        proof: Global___ChallengeProof.ValueType = ...,
+        evaluation: Global___Evaluation.ValueType = ...,
+        reason: Global___Reason.ValueType = ...,
+        ejector_action: Global___EjectorAction.ValueType = ...,
+        score: _builtins.float | None = ...,
+        sequence: _builtins.int = ...,
+        record_hash: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "score", b"score"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "ejector_action", b"ejector_action", "evaluation", b"evaluation", "mark", b"mark", "part", b"part", "place", b"place", "proof", b"proof", "reason", b"reason", "record_hash", b"record_hash", "score", b"score", "sequence", b"sequence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
+    _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
+
+Global___ChallengeFinding: _TypeAlias = ChallengeFinding  # noqa: Y015
+
+@_typing.final
+class Challenge(_message.Message):
+    """One challenge."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    OPERATOR_FIELD_NUMBER: _builtins.int
+    PHASE_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    MARKS_FIELD_NUMBER: _builtins.int
+    LAID_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    ENDING_FIELD_NUMBER: _builtins.int
+    BEGUN_WALL_NS_FIELD_NUMBER: _builtins.int
+    ENDED_WALL_NS_FIELD_NUMBER: _builtins.int
+    RUN_FIELD_NUMBER: _builtins.int
+    BUNDLE_DIGEST_FIELD_NUMBER: _builtins.int
+    CONFIG_HASH_FIELD_NUMBER: _builtins.int
+    ENTRY_HASH_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    operator: _builtins.str
+    phase: Global___ChallengePhase.ValueType
+    parts: _builtins.int
+    laid: _builtins.int
+    """How many parts have triggered; for a past challenge, how many have a finding."""
+    outcome: Global___ChallengeOutcome.ValueType
+    """Unspecified until it is over."""
+    ending: Global___ChallengeEnding.ValueType
+    begun_wall_ns: _builtins.int
+    """When it began, UTC; 0 for a past challenge."""
+    ended_wall_ns: _builtins.int
+    """When its end was recorded, UTC; 0 until then."""
+    run: _builtins.str
+    """The run, model bundle and configuration that it was made with; empty until its end is recorded."""
+    bundle_digest: _builtins.str
+    config_hash: _builtins.str
+    entry_hash: _builtins.str
+    """The sha256 that chains its end to the entry before it; empty until then."""
+    @_builtins.property
+    def marks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is written on the parts, in the order in which they are laid; empty for a past challenge."""
+
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChallengeFinding]: ...
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        operator: _builtins.str = ...,
+        phase: Global___ChallengePhase.ValueType = ...,
+        parts: _builtins.int = ...,
+        marks: _abc.Iterable[_builtins.str] | None = ...,
+        laid: _builtins.int = ...,
+        findings: _abc.Iterable[Global___ChallengeFinding] | None = ...,
+        outcome: Global___ChallengeOutcome.ValueType = ...,
+        ending: Global___ChallengeEnding.ValueType = ...,
+        begun_wall_ns: _builtins.int = ...,
+        ended_wall_ns: _builtins.int = ...,
+        run: _builtins.str = ...,
+        bundle_digest: _builtins.str = ...,
+        config_hash: _builtins.str = ...,
+        entry_hash: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begun_wall_ns", b"begun_wall_ns", "bundle_digest", b"bundle_digest", "config_hash", b"config_hash", "ended_wall_ns", b"ended_wall_ns", "ending", b"ending", "entry_hash", b"entry_hash", "findings", b"findings", "laid", b"laid", "marks", b"marks", "name", b"name", "operator", b"operator", "outcome", b"outcome", "parts", b"parts", "phase", b"phase", "run", b"run"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Challenge: _TypeAlias = Challenge  # noqa: Y015
+
+@_typing.final
+class StartChallengeRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARTS_FIELD_NUMBER: _builtins.int
+    OPERATOR_FIELD_NUMBER: _builtins.int
+    parts: _builtins.int
+    """0: as many as configured."""
+    operator: _builtins.str
+    """Who lays the parts; at most 64 characters."""
+    def __init__(
+        self,
+        *,
+        parts: _builtins.int = ...,
+        operator: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["operator", b"operator", "parts", b"parts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartChallengeRequest: _TypeAlias = StartChallengeRequest  # noqa: Y015
+
+@_typing.final
+class StartChallengeResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHALLENGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def challenge(self) -> Global___Challenge: ...
+    def __init__(
+        self,
+        *,
+        challenge: Global___Challenge | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["challenge", b"challenge"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenge", b"challenge"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartChallengeResponse: _TypeAlias = StartChallengeResponse  # noqa: Y015
+
+@_typing.final
+class CancelChallengeRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Empty: whichever runs."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelChallengeRequest: _TypeAlias = CancelChallengeRequest  # noqa: Y015
+
+@_typing.final
+class CancelChallengeResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHALLENGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def challenge(self) -> Global___Challenge: ...
+    def __init__(
+        self,
+        *,
+        challenge: Global___Challenge | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["challenge", b"challenge"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenge", b"challenge"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelChallengeResponse: _TypeAlias = CancelChallengeResponse  # noqa: Y015
+
+@_typing.final
+class GetChallengeStatusRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetChallengeStatusRequest: _TypeAlias = GetChallengeStatusRequest  # noqa: Y015
+
+@_typing.final
+class GetChallengeStatusResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUIRED_FIELD_NUMBER: _builtins.int
+    BLOCKS_FIELD_NUMBER: _builtins.int
+    DUE_FIELD_NUMBER: _builtins.int
+    SOON_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    PASSED_FIELD_NUMBER: _builtins.int
+    PASSED_WALL_NS_FIELD_NUMBER: _builtins.int
+    CHALLENGE_FIELD_NUMBER: _builtins.int
+    required: _builtins.bool
+    """True when the configuration demands challenges."""
+    blocks: _builtins.bool
+    """True while nothing may pass, because one is due or runs."""
+    due: Global___ChallengeDue.ValueType
+    soon: _builtins.bool
+    """True when one should be made, though the last one still holds."""
+    parts: _builtins.int
+    """How many parts the configuration demands."""
+    passed: _builtins.str
+    """The passed challenge that holds; empty for none."""
+    passed_wall_ns: _builtins.int
+    @_builtins.property
+    def challenge(self) -> Global___Challenge:
+        """The one in work, or the last one since the station was started."""
+
+    def __init__(
+        self,
+        *,
+        required: _builtins.bool = ...,
+        blocks: _builtins.bool = ...,
+        due: Global___ChallengeDue.ValueType = ...,
+        soon: _builtins.bool = ...,
+        parts: _builtins.int = ...,
+        passed: _builtins.str = ...,
+        passed_wall_ns: _builtins.int = ...,
+        challenge: Global___Challenge | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["challenge", b"challenge"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "challenge", b"challenge", "due", b"due", "parts", b"parts", "passed", b"passed", "passed_wall_ns", b"passed_wall_ns", "required", b"required", "soon", b"soon"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetChallengeStatusResponse: _TypeAlias = GetChallengeStatusResponse  # noqa: Y015
+
+@_typing.final
+class ListChallengesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIMIT_FIELD_NUMBER: _builtins.int
+    limit: _builtins.int
+    """From 1 to 200; 0 means 20."""
+    def __init__(
+        self,
+        *,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListChallengesRequest: _TypeAlias = ListChallengesRequest  # noqa: Y015
+
+@_typing.final
+class ListChallengesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHALLENGES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def challenges(self) -> _containers.RepeatedCompositeFieldContainer[Global___Challenge]: ...
+    def __init__(
+        self,
+        *,
+        challenges: _abc.Iterable[Global___Challenge] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenges", b"challenges"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListChallengesResponse: _TypeAlias = ListChallengesResponse  # noqa: Y015

@@ -440,3 +440,220 @@ class InspectionService:
             timeout,
             metadata,
             _registered_method=True)
+
+
+class ChallengeServiceStub:
+    """Known-bad parts run through the real line, each of which must be ejected, and the interlock that waits for them.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.StartChallenge = channel.unary_stream(
+                '/lineward.inspection.v1.ChallengeService/StartChallenge',
+                request_serializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.StartChallengeRequest.SerializeToString,
+                response_deserializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.StartChallengeResponse.FromString,
+                _registered_method=True)
+        self.CancelChallenge = channel.unary_unary(
+                '/lineward.inspection.v1.ChallengeService/CancelChallenge',
+                request_serializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.CancelChallengeRequest.SerializeToString,
+                response_deserializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.CancelChallengeResponse.FromString,
+                _registered_method=True)
+        self.GetChallengeStatus = channel.unary_unary(
+                '/lineward.inspection.v1.ChallengeService/GetChallengeStatus',
+                request_serializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.GetChallengeStatusRequest.SerializeToString,
+                response_deserializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.GetChallengeStatusResponse.FromString,
+                _registered_method=True)
+        self.ListChallenges = channel.unary_unary(
+                '/lineward.inspection.v1.ChallengeService/ListChallenges',
+                request_serializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.ListChallengesRequest.SerializeToString,
+                response_deserializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.ListChallengesResponse.FromString,
+                _registered_method=True)
+
+
+class ChallengeServiceServicer:
+    """Known-bad parts run through the real line, each of which must be ejected, and the interlock that waits for them.
+    """
+
+    def StartChallenge(self, request, context):
+        """Begins a challenge and streams its progress, first at once and then after each change, until its end is durable.
+        The challenge goes on when the stream breaks: GetChallengeStatus tells of it, CancelChallenge ends it, and it is
+        given up by itself after challenge.timeout_s. Until it has ended nothing passes.
+        Errors: FAILED_PRECONDITION (another one runs: reason CHALLENGE_RUNNING, metadata challenge and operator; the line
+        does not run: reason STATE, metadata state), INVALID_ARGUMENT (fewer parts than configured, or too many: reason
+        PARTS; a name that is too long: reason OPERATOR), UNAVAILABLE (it cannot be recorded: reason RECORDS, with RetryInfo;
+        the station is shutting down: reason SHUTDOWN), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with
+        RetryInfo), UNIMPLEMENTED (a server without a line: reason NO_LINE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelChallenge(self, request, context):
+        """Gives a challenge up: no further part is marked, those on the belt are still waited for and rejected. Safe to repeat
+        until it has ended. Errors: NOT_FOUND (it does not run: reason CHALLENGE), UNIMPLEMENTED (reason NO_LINE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetChallengeStatus(self, request, context):
+        """Returns whether production may run, and why not. Errors: UNIMPLEMENTED (reason NO_LINE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListChallenges(self, request, context):
+        """Returns past challenges from the records, newest first. Errors: INVALID_ARGUMENT (reason LIMIT), UNAVAILABLE (the
+        records cannot be read: reason RECORDS, with RetryInfo), UNIMPLEMENTED (reason NO_LINE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_ChallengeServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'StartChallenge': grpc.unary_stream_rpc_method_handler(
+                    servicer.StartChallenge,
+                    request_deserializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.StartChallengeRequest.FromString,
+                    response_serializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.StartChallengeResponse.SerializeToString,
+            ),
+            'CancelChallenge': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelChallenge,
+                    request_deserializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.CancelChallengeRequest.FromString,
+                    response_serializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.CancelChallengeResponse.SerializeToString,
+            ),
+            'GetChallengeStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetChallengeStatus,
+                    request_deserializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.GetChallengeStatusRequest.FromString,
+                    response_serializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.GetChallengeStatusResponse.SerializeToString,
+            ),
+            'ListChallenges': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListChallenges,
+                    request_deserializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.ListChallengesRequest.FromString,
+                    response_serializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.ListChallengesResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'lineward.inspection.v1.ChallengeService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('lineward.inspection.v1.ChallengeService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class ChallengeService:
+    """Known-bad parts run through the real line, each of which must be ejected, and the interlock that waits for them.
+    """
+
+    @staticmethod
+    def StartChallenge(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/lineward.inspection.v1.ChallengeService/StartChallenge',
+            lineward_dot_inspection_dot_v1_dot_inspection__pb2.StartChallengeRequest.SerializeToString,
+            lineward_dot_inspection_dot_v1_dot_inspection__pb2.StartChallengeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelChallenge(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lineward.inspection.v1.ChallengeService/CancelChallenge',
+            lineward_dot_inspection_dot_v1_dot_inspection__pb2.CancelChallengeRequest.SerializeToString,
+            lineward_dot_inspection_dot_v1_dot_inspection__pb2.CancelChallengeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetChallengeStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lineward.inspection.v1.ChallengeService/GetChallengeStatus',
+            lineward_dot_inspection_dot_v1_dot_inspection__pb2.GetChallengeStatusRequest.SerializeToString,
+            lineward_dot_inspection_dot_v1_dot_inspection__pb2.GetChallengeStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListChallenges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lineward.inspection.v1.ChallengeService/ListChallenges',
+            lineward_dot_inspection_dot_v1_dot_inspection__pb2.ListChallengesRequest.SerializeToString,
+            lineward_dot_inspection_dot_v1_dot_inspection__pb2.ListChallengesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)

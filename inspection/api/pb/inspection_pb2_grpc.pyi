@@ -3,8 +3,8 @@
 isort:skip_file
 The API of a Lineward inspection station, version 1.
 
-Three services: StationService (what the line does, start and stop), ResultService (what was decided) and
-InspectionService (judge one image). Times called *_host_ns are the station's monotonic clock; times called
+Four services: StationService (what the line does, start and stop), ResultService (what was decided),
+InspectionService (judge one image) and ChallengeService (prove that bad parts are ejected). Times called *_host_ns are the station's monotonic clock; times called
 *_wall_ns are UTC nanoseconds since 1970 and appear only in records.
 """
 
@@ -228,3 +228,106 @@ class InspectionServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
 def add_InspectionServiceServicer_to_server(servicer: InspectionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class ChallengeServiceStub:
+    """Known-bad parts run through the real line, each of which must be ejected, and the interlock that waits for them."""
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> ChallengeServiceAsyncStub: ...
+    StartChallenge: _grpc.UnaryStreamMultiCallable[_inspection_pb2.StartChallengeRequest, _inspection_pb2.StartChallengeResponse]
+    """Begins a challenge and streams its progress, first at once and then after each change, until its end is durable.
+    The challenge goes on when the stream breaks: GetChallengeStatus tells of it, CancelChallenge ends it, and it is
+    given up by itself after challenge.timeout_s. Until it has ended nothing passes.
+    Errors: FAILED_PRECONDITION (another one runs: reason CHALLENGE_RUNNING, metadata challenge and operator; the line
+    does not run: reason STATE, metadata state), INVALID_ARGUMENT (fewer parts than configured, or too many: reason
+    PARTS; a name that is too long: reason OPERATOR), UNAVAILABLE (it cannot be recorded: reason RECORDS, with RetryInfo;
+    the station is shutting down: reason SHUTDOWN), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with
+    RetryInfo), UNIMPLEMENTED (a server without a line: reason NO_LINE).
+    """
+    CancelChallenge: _grpc.UnaryUnaryMultiCallable[_inspection_pb2.CancelChallengeRequest, _inspection_pb2.CancelChallengeResponse]
+    """Gives a challenge up: no further part is marked, those on the belt are still waited for and rejected. Safe to repeat
+    until it has ended. Errors: NOT_FOUND (it does not run: reason CHALLENGE), UNIMPLEMENTED (reason NO_LINE).
+    """
+    GetChallengeStatus: _grpc.UnaryUnaryMultiCallable[_inspection_pb2.GetChallengeStatusRequest, _inspection_pb2.GetChallengeStatusResponse]
+    """Returns whether production may run, and why not. Errors: UNIMPLEMENTED (reason NO_LINE)."""
+    ListChallenges: _grpc.UnaryUnaryMultiCallable[_inspection_pb2.ListChallengesRequest, _inspection_pb2.ListChallengesResponse]
+    """Returns past challenges from the records, newest first. Errors: INVALID_ARGUMENT (reason LIMIT), UNAVAILABLE (the
+    records cannot be read: reason RECORDS, with RetryInfo), UNIMPLEMENTED (reason NO_LINE).
+    """
+
+@_typing.type_check_only
+class ChallengeServiceAsyncStub(ChallengeServiceStub):
+    """Known-bad parts run through the real line, each of which must be ejected, and the interlock that waits for them."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    StartChallenge: _aio.UnaryStreamMultiCallable[_inspection_pb2.StartChallengeRequest, _inspection_pb2.StartChallengeResponse]  # type: ignore[assignment]
+    """Begins a challenge and streams its progress, first at once and then after each change, until its end is durable.
+    The challenge goes on when the stream breaks: GetChallengeStatus tells of it, CancelChallenge ends it, and it is
+    given up by itself after challenge.timeout_s. Until it has ended nothing passes.
+    Errors: FAILED_PRECONDITION (another one runs: reason CHALLENGE_RUNNING, metadata challenge and operator; the line
+    does not run: reason STATE, metadata state), INVALID_ARGUMENT (fewer parts than configured, or too many: reason
+    PARTS; a name that is too long: reason OPERATOR), UNAVAILABLE (it cannot be recorded: reason RECORDS, with RetryInfo;
+    the station is shutting down: reason SHUTDOWN), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with
+    RetryInfo), UNIMPLEMENTED (a server without a line: reason NO_LINE).
+    """
+    CancelChallenge: _aio.UnaryUnaryMultiCallable[_inspection_pb2.CancelChallengeRequest, _inspection_pb2.CancelChallengeResponse]  # type: ignore[assignment]
+    """Gives a challenge up: no further part is marked, those on the belt are still waited for and rejected. Safe to repeat
+    until it has ended. Errors: NOT_FOUND (it does not run: reason CHALLENGE), UNIMPLEMENTED (reason NO_LINE).
+    """
+    GetChallengeStatus: _aio.UnaryUnaryMultiCallable[_inspection_pb2.GetChallengeStatusRequest, _inspection_pb2.GetChallengeStatusResponse]  # type: ignore[assignment]
+    """Returns whether production may run, and why not. Errors: UNIMPLEMENTED (reason NO_LINE)."""
+    ListChallenges: _aio.UnaryUnaryMultiCallable[_inspection_pb2.ListChallengesRequest, _inspection_pb2.ListChallengesResponse]  # type: ignore[assignment]
+    """Returns past challenges from the records, newest first. Errors: INVALID_ARGUMENT (reason LIMIT), UNAVAILABLE (the
+    records cannot be read: reason RECORDS, with RetryInfo), UNIMPLEMENTED (reason NO_LINE).
+    """
+
+class ChallengeServiceServicer(metaclass=_abc_1.ABCMeta):
+    """Known-bad parts run through the real line, each of which must be ejected, and the interlock that waits for them."""
+
+    @_abc_1.abstractmethod
+    def StartChallenge(
+        self,
+        request: _inspection_pb2.StartChallengeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_inspection_pb2.StartChallengeResponse], _abc.AsyncIterator[_inspection_pb2.StartChallengeResponse]]:
+        """Begins a challenge and streams its progress, first at once and then after each change, until its end is durable.
+        The challenge goes on when the stream breaks: GetChallengeStatus tells of it, CancelChallenge ends it, and it is
+        given up by itself after challenge.timeout_s. Until it has ended nothing passes.
+        Errors: FAILED_PRECONDITION (another one runs: reason CHALLENGE_RUNNING, metadata challenge and operator; the line
+        does not run: reason STATE, metadata state), INVALID_ARGUMENT (fewer parts than configured, or too many: reason
+        PARTS; a name that is too long: reason OPERATOR), UNAVAILABLE (it cannot be recorded: reason RECORDS, with RetryInfo;
+        the station is shutting down: reason SHUTDOWN), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with
+        RetryInfo), UNIMPLEMENTED (a server without a line: reason NO_LINE).
+        """
+
+    @_abc_1.abstractmethod
+    def CancelChallenge(
+        self,
+        request: _inspection_pb2.CancelChallengeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inspection_pb2.CancelChallengeResponse, _abc.Awaitable[_inspection_pb2.CancelChallengeResponse]]:
+        """Gives a challenge up: no further part is marked, those on the belt are still waited for and rejected. Safe to repeat
+        until it has ended. Errors: NOT_FOUND (it does not run: reason CHALLENGE), UNIMPLEMENTED (reason NO_LINE).
+        """
+
+    @_abc_1.abstractmethod
+    def GetChallengeStatus(
+        self,
+        request: _inspection_pb2.GetChallengeStatusRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inspection_pb2.GetChallengeStatusResponse, _abc.Awaitable[_inspection_pb2.GetChallengeStatusResponse]]:
+        """Returns whether production may run, and why not. Errors: UNIMPLEMENTED (reason NO_LINE)."""
+
+    @_abc_1.abstractmethod
+    def ListChallenges(
+        self,
+        request: _inspection_pb2.ListChallengesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inspection_pb2.ListChallengesResponse, _abc.Awaitable[_inspection_pb2.ListChallengesResponse]]:
+        """Returns past challenges from the records, newest first. Errors: INVALID_ARGUMENT (reason LIMIT), UNAVAILABLE (the
+        records cannot be read: reason RECORDS, with RetryInfo), UNIMPLEMENTED (reason NO_LINE).
+        """
+
+def add_ChallengeServiceServicer_to_server(servicer: ChallengeServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,4 @@
+"""The challenge: known-bad parts run through the real line, each of which must be ejected, and the interlock on it."""
+
+EXTRA_KEY = "challenge"
+"""Under this key a part's record names the challenge that the part was laid for."""

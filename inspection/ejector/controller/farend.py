@@ -1,0 +1,249 @@
+"""The far end of a simulated line: a process with a pty in which the controller's firmware runs in real time."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import os
+import select
+import shutil
+import sys
+import tempfile
+import time
+import tty
+from collections import deque
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from inspection.ejector.controller.core import EJECT, RUN, ControllerCore
+from inspection.ejector.realtime import become_punctual
+
+HISTORY = 200_000
+_LOOP_US = 1000
+_OUT_BYTES = 1 << 16
+
+
+class FarEnd:
+    """A controller with its inputs and outputs, on a pty whose path stays the same when it is plugged in again.
+
+    Owned by its process's one thread. Like a real one it remembers its wiring over a reset, and nothing else.
+    """
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="lineward-controller-"))
+        self.path = self._folder / "port"
+        self._master = self._slave = -1
+        self._flags: int | None = None  # what a real one keeps of its wiring
+        self._count = 0.0
+        self._speed = 0.0
+        self._unsent = b""
+        self.history: deque[tuple[int, bool, int]] = deque(maxlen=HISTORY)
+        self.seen = {EJECT: 0, RUN: 0}
+        self.triggers = 0
+        self._planned: list[tuple[int, int, str]] = []
+        self._plans = 0
+        self.start()
+        self.plug_in()
+
+    def start(self) -> None:
+        """Switch the controller on: everything but its wiring is forgotten."""
+        self._start_ns = self._moved_ns = time.monotonic_ns()
+        self._count = 0.0
+        self.boot_id = int.from_bytes(os.urandom(4), "little")
+        self._core = ControllerCore(self.boot_id, flags=self._flags or 0, knows_wiring=self._flags is not None)
+        self._note_switchings()
+
+    def reset(self) -> None:
+        """Reset the controller while the line stays up."""
+        self._flags = self._core.flags
+        self.start()
+
+    def plug_in(self) -> None:
+        """Create the pty and let the path point to it."""
+        if self._master >= 0:
+            return
+        self._master, self._slave = os.openpty()  # our own slave descriptor keeps the line up between two openings
+        tty.setraw(self._slave)
+        os.set_blocking(self._master, False)
+        self.path.symlink_to(os.ttyname(self._slave))
+
+    def unplug(self) -> None:
+        """Take the path away and hang the line up, as a pulled cable does."""
+        if self._master < 0:
+            return
+        self.path.unlink()
+        os.close(self._slave)
+        os.close(self._master)
+        self._master = self._slave = -1
+        self._unsent = b""
+
+    @property
+    def descriptors(self) -> list[int]:
+        """What to wait on: nothing while unplugged."""
+        return [self._master] if self._master >= 0 else []
+
+    def now_us(self) -> int:
+        """The controller's clock."""
+        return (time.monotonic_ns() - self._start_ns) // 1000
+
+    def turn(self) -> None:
+        """Do what is due: the belt, the planned inputs, the bytes that came, the switchings, the bytes to send."""
+        now_us = self._move_belt()
+        while self._planned and self._planned[0][0] <= time.monotonic_ns():
+            at_ns, _, kind = heapq.heappop(self._planned)
+            self._apply(kind, min(now_us, max(0, (at_ns - self._start_ns) // 1000)))
+        self._core.advance(now_us)
+        self._receive()
+        self._note_switchings()
+        self._send()
+
+    def wait_s(self) -> float | None:
+        """How long nothing is due; None for ever."""
+        if self._speed:
+            return _LOOP_US / 1e6
+        wakes = [at_ns for at_ns, _, _ in self._planned[:1]]
+        wake_us = self._core.next_wake_us()
+        if wake_us is not None:
+            wakes.append(self._start_ns + wake_us * 1000)
+        if not wakes:
+            return None
+        return max(0.0, (min(wakes) - time.monotonic_ns()) / 1e9)
+
+    def plan(self, events: list[tuple[int, str]]) -> None:
+        """Let inputs happen later: (µs from now, kind)."""
+        now_ns = time.monotonic_ns()
+        for after_us, kind in events:
+            self._plans += 1
+            heapq.heappush(self._planned, (now_ns + after_us * 1000, self._plans, kind))
+
+    def set_speed(self, counts_per_s: float) -> None:
+        """Let the belt run at a speed from now on."""
+        self._move_belt()
+        self._speed = counts_per_s
+
+    def state(self) -> dict[str, Any]:
+        """What a test may want to know of it."""
+        return {
+            "state": int(self._core.state),
+            "in_flight": self._core.in_flight,
+            "boot_id": self.boot_id,
+            "triggers": self.triggers,
+            "count": int(self._count),
+            "switchings": sum(self.seen.values()),
+        }
+
+    def close(self) -> None:
+        """Unplug for good."""
+        self.unplug()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _move_belt(self) -> int:
+        now_ns = time.monotonic_ns()
+        now_us = (now_ns - self._start_ns) // 1000
+        if self._speed:
+            self._count += self._speed * (now_ns - self._moved_ns) / 1e9
+            self._core.move(now_us, int(self._count))
+        self._moved_ns = now_ns
+        return now_us
+
+    def _apply(self, kind: str, at_us: int) -> None:
+        match kind:
+            case "trigger":
+                self.triggers += 1
+                self._core.trigger(at_us)
+            case "presence":
+                self._core.presence(at_us)
+            case "ejected":
+                self._core.ejected(at_us)
+            case "bin_full" | "bin_empty":
+                self._core.bin(at_us, kind == "bin_full")
+
+    def _receive(self) -> None:
+        while self._master >= 0:
+            try:
+                data = os.read(self._master, 4096)
+            except BlockingIOError:
+                return
+            self._core.receive(self.now_us(), data)
+
+    def _send(self) -> None:
+        """Hand the bytes to the line as far as it takes them; what a host leaves unread for too long is lost."""
+        self._unsent = (self._unsent + self._core.transmit())[-_OUT_BYTES:]
+        if self._master < 0:
+            self._unsent = b""
+        if self._unsent:
+            try:
+                self._unsent = self._unsent[os.write(self._master, self._unsent) :]
+            except BlockingIOError:
+                return
+
+    def _note_switchings(self) -> None:
+        for switching in self._core.switchings():
+            at_host_ns = self._start_ns + switching.us * 1000
+            self.history.append((switching.output, switching.active, at_host_ns))
+            self.seen[switching.output] += 1
+
+
+def serve(far_end: FarEnd) -> None:
+    """Answer one JSON request a line on standard input, until it ends; run the controller in between."""
+    awaited: tuple[dict[str, Any], float] | None = None
+    while True:
+        waits = [wait_s for wait_s in (far_end.wait_s(),) if wait_s is not None]
+        if awaited is not None:
+            waits.append(max(0.0, awaited[1] - time.monotonic()))
+        select.select([sys.stdin.buffer, *far_end.descriptors], [], [], min(waits, default=None))
+        far_end.turn()
+        if awaited is not None:
+            reached = all(far_end.state()[name] >= least for name, least in awaited[0].items())
+            if reached or time.monotonic() >= awaited[1]:
+                _say(reached=reached, **far_end.state())
+                awaited = None
+        if select.select([sys.stdin.buffer], [], [], 0)[0]:
+            line = sys.stdin.buffer.readline()
+            if not line:
+                return
+            request = json.loads(line)
+            if request["do"] == "wait":
+                awaited = (request["least"], time.monotonic() + request["timeout_s"])
+            else:
+                _carry_out(far_end, request)
+
+
+def _carry_out(far_end: FarEnd, request: dict[str, Any]) -> None:
+    match request["do"]:
+        case "edges":
+            seen = sum(far_end.seen.values())
+            forgotten = seen - len(far_end.history)
+            edges = list(islice(far_end.history, max(0, request["after"] - forgotten), None))
+            return _say(edges=edges, switchings=seen)
+        case "plan":
+            far_end.plan(request["events"])
+        case "speed":
+            far_end.set_speed(request["counts_per_s"])
+        case "unplug":
+            far_end.unplug()
+        case "replug":
+            far_end.plug_in()
+        case "reset":
+            far_end.reset()
+    return _say(**far_end.state())
+
+
+def _say(**answer: object) -> None:
+    print(json.dumps(answer), flush=True)
+
+
+def main() -> None:
+    """Run a controller until standard input ends."""
+    far_end = FarEnd()
+    become_punctual()  # the times of the far end are no better than its own punctuality
+    try:
+        _say(port=str(far_end.path))
+        serve(far_end)
+    finally:
+        far_end.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""A reject controller without hardware: its firmware at the far end of a pty, and an ejector that talks to it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from camera.frame import Trigger
+from inspection.ejector.child import package_environment
+from inspection.ejector.controller.build import library
+from inspection.ejector.controller.core import EJECT, RUN
+from inspection.ejector.controller.driver import ControllerEjector
+from inspection.ejector.controller.farend import HISTORY
+from inspection.ejector.controller.settings import ControllerSettings
+from inspection.ejector.controller.wire import BinFull, FaultReport, State, Stranger
+from inspection.ejector.errors import EjectorError, EjectorLostError
+from inspection.ejector.interface import EjectorHealth
+from inspection.part import Actuation
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One switching of an output (EJECT or RUN), `active` in its logical sense."""
+
+    output: int
+    active: bool
+    host_ns: int
+
+
+class SimulatedController:
+    """The firmware on a pty, in a process of its own. Any thread may use it; it ends with `close` or its owner.
+
+    `port` is the path to open; it stays the same from `unplug` to `replug`. Raises ControllerBuildError where the
+    firmware cannot be compiled.
+    """
+
+    def __init__(self) -> None:
+        library()  # built here, where an error can be told
+        self._lock = threading.Lock()
+        self._edges: deque[Edge] = deque(maxlen=HISTORY)
+        self._fetched = 0
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "inspection.ejector.controller.farend"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=package_environment(),
+            start_new_session=True,
+            text=True,
+        )
+        self._open = True
+        self.port: str = self._answer()["port"]
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def trigger(self) -> None:
+        """Let a part break the trigger's beam now."""
+        self.plan([(0, "trigger")])
+
+    def plan(self, events: list[tuple[int, str]]) -> None:
+        """Let inputs happen: (µs from now, "trigger", "presence", "ejected", "bin_full" or "bin_empty")."""
+        self._request(do="plan", events=events)
+
+    def belt(self, parts: int, spacing_us: int) -> None:
+        """Let parts come to the trigger, the first after one spacing."""
+        self.plan([(spacing_us * (index + 1), "trigger") for index in range(parts)])
+
+    def set_speed(self, counts_per_s: float) -> None:
+        """Let the encoder run."""
+        self._request(do="speed", counts_per_s=counts_per_s)
+
+    def unplug(self) -> None:
+        """Pull the cable: the path vanishes, the line hangs up; the controller works on."""
+        self._request(do="unplug")
+
+    def replug(self) -> None:
+        """Plug the cable in again, under the same path."""
+        self._request(do="replug")
+
+    def reset(self) -> None:
+        """Reset the controller; the line stays up."""
+        self._request(do="reset")
+
+    def state(self) -> dict[str, Any]:
+        """Return state, in_flight, boot_id, triggers, count and switchings."""
+        return dict(self._request(do="state"))
+
+    def controller_state(self) -> State:
+        """Return the state that the firmware is in."""
+        return State(self.state()["state"])
+
+    def wait(self, timeout_s: float, **least: int) -> bool:
+        """Wait until each of these values of `state` is that high; return False if that does not happen in time."""
+        return bool(self._request(do="wait", least=least, timeout_s=timeout_s)["reached"])
+
+    def edges(self, output: int | None = None) -> list[Edge]:
+        """Return every switching so far, oldest first; those of one output if it is named."""
+        with self._lock:
+            if self._open:
+                self._fetch()
+            return [edge for edge in self._edges if output in (None, edge.output)]
+
+    def pulses(self) -> list[tuple[int, int | None]]:
+        """Return the ejector's pulses: (on host ns, off host ns), the last None while it is on."""
+        pulses: list[tuple[int, int | None]] = []
+        for edge in self.edges(EJECT):
+            if edge.active:
+                pulses.append((edge.host_ns, None))
+            elif pulses and pulses[-1][1] is None:
+                pulses[-1] = (pulses[-1][0], edge.host_ns)
+        return pulses
+
+    def running(self) -> bool:
+        """Return whether the belt may run."""
+        edges = self.edges(RUN)
+        return bool(edges) and edges[-1].active
+
+    def close(self) -> None:
+        """End the controller; what it has done stays readable. Idempotent."""
+        with self._lock:
+            if not self._open:
+                return
+            self._fetch()
+            self._open = False
+            self._process.communicate(timeout=10.0)
+
+    def _fetch(self) -> None:
+        answer = self._ask(do="edges", after=self._fetched)
+        self._edges.extend(Edge(*values) for values in answer["edges"])
+        self._fetched = answer["switchings"]
+
+    def _request(self, **request: object) -> Any:
+        with self._lock:
+            return self._ask(**request)
+
+    def _ask(self, **request: object) -> Any:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+        except (OSError, ValueError) as error:
+            raise EjectorLostError("the simulated controller has ended — start it again") from error
+        return self._answer()
+
+    def _answer(self) -> Any:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise EjectorLostError("the simulated controller has ended — start it again")
+        return json.loads(line)
+
+
+class SimulatedControllerEjector(ControllerEjector):
+    """A controller ejector with its own simulated controller: the same driver, the same firmware, a pty for a cable."""
+
+    def __init__(
+        self,
+        settings: ControllerSettings,
+        on_motion: Callable[[int, int], None] | None = None,
+        on_event: Callable[[Stranger | BinFull | FaultReport], None] | None = None,
+    ) -> None:
+        super().__init__(settings, on_motion, on_event)
+        self._board: SimulatedController | None = None
+
+    @property
+    def board(self) -> SimulatedController:
+        """The controller of the last opening, readable after `close`, too."""
+        if self._board is None:
+            raise EjectorError("the simulated ejector has no controller yet — it starts with it — open it first")
+        return self._board
+
+    def open(
+        self,
+        on_actuation: Callable[[Actuation], None],
+        on_health: Callable[[EjectorHealth], None],
+        on_trigger: Callable[[Trigger], None] | None = None,
+    ) -> None:
+        """Start the controller, then the ejector on its port."""
+        self._board = SimulatedController()
+        self._settings = replace(self._settings, port=self._board.port)
+        try:
+            super().open(on_actuation, on_health, on_trigger)
+        except EjectorError:
+            self._board.close()
+            raise
+
+    def close(self) -> None:
+        """End the ejector, then its controller."""
+        super().close()
+        if self._board is not None:
+            self._board.close()

@@ -1,0 +1,81 @@
+"""One view whose camera does not give the triggers: its frames and the parts' births meet in a matcher."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from camera.frame import Frame
+from inspection.tracking.device_clock import DeviceClock
+from inspection.tracking.matching import Match, Matcher
+
+_PENDING_FRAMES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a birth or a frame settled: a part's frame, parts that will get none, and parts that had a doubtful one."""
+
+    part: int = 0
+    frame: Frame | None = None
+    without_image: tuple[int, ...] = ()
+    doubtful: tuple[int, ...] = ()
+
+
+class MatchedView:
+    """Shared by the thread that gives birth to parts and the one that grabs this view's frames, under one lock.
+
+    position_at: the belt's position at a host time (host ns itself where the clock is the belt).
+    """
+
+    def __init__(self, matcher: Matcher, clock: DeviceClock, position_at: Callable[[int], int]) -> None:
+        self._matcher = matcher
+        self._clock = clock
+        self._position_at = position_at
+        self._pending: dict[int, Frame] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Return what did not find its part, by kind."""
+        counted = self._matcher.counters
+        return {"resyncs": counted.resyncs, "ambiguous": counted.ambiguous, "stray": counted.stray}
+
+    def born(self, part: int, place: int) -> Found:
+        """Take a trigger's part; its frame may have come before it."""
+        with self._lock:
+            birth = self._matcher.born(part, place)
+            return self._found(birth.match, birth.doubtful)
+
+    def frame(self, frame: Frame) -> Found:
+        """Take a frame, and find its part; it waits where its part is not born yet."""
+        with self._lock:
+            exposed = None
+            if frame.device_ns is not None:
+                exposed_host_ns = self._clock.exposed(frame.device_ns, frame.received_host_ns)
+                exposed = None if exposed_host_ns is None else self._position_at(exposed_host_ns)
+            self._pending[frame.counter] = frame
+            while len(self._pending) > _PENDING_FRAMES:
+                del self._pending[next(iter(self._pending))]
+            match = self._matcher.frame(
+                frame.counter, frame.lost_before, exposed, self._position_at(frame.received_host_ns)
+            )
+            return self._found(match, ())
+
+    def ended(self, part: int) -> None:
+        """Take note that a part is done."""
+        with self._lock:
+            self._matcher.ended(part)
+
+    def restart(self) -> None:
+        """Forget the device's counter and clock: the camera was opened again."""
+        with self._lock:
+            self._matcher.restart()
+            self._clock = DeviceClock(self._clock.settings)
+            self._pending.clear()
+
+    def _found(self, match: Match | None, doubtful: tuple[int, ...]) -> Found:
+        if match is None:
+            return Found(doubtful=doubtful)
+        return Found(match.part, self._pending.pop(match.counter, None), match.without_image, doubtful)

@@ -1,0 +1,130 @@
+"""What the operators' page shows of a challenge, in a real browser, against a real interlock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from challenged import RUN, a_result
+from hand_line import HandLine
+from playwright.sync_api import Browser, expect
+from test_page import CUT_OFF, ESSENTIALS, PageProcess, browser
+
+from inspection.challenge.due import Production
+from inspection.challenge.interlock import Interlock
+from inspection.challenge.options import ChallengeOptions
+from inspection.control import State
+from inspection.records.challenges import ChallengeEntry
+
+pytestmark = pytest.mark.browser
+__all__ = ["browser"]
+
+MESSAGE = [".lw-state .lw-message-text", ".lw-state .lw-message-remedy"]
+
+
+class Ledger:
+    """The records of a line that is moved by hand, as the interlock needs them."""
+
+    def __init__(self, line: HandLine) -> None:
+        self.reader = line._reader
+        self._line = line
+
+    def note_challenge(self, entry: ChallengeEntry) -> None:
+        self._line._writer.note_challenge(entry)
+
+
+class Operator:
+    """A line with an interlock, whose parts the test lays."""
+
+    def __init__(self, folder: Path) -> None:
+        self.line = HandLine(folder)
+        self.failures: list[str] = []
+        self.interlock = Interlock(
+            ChallengeOptions(required=True, parts=3, marks=("C1", "C2", "C3")),
+            Production(RUN, "0" * 64, "1" * 64),
+            Ledger(self.line),
+            self.line.alarms,
+            lambda: State.CONTINUOUS_EXECUTION,
+            on_failure=self.failures.append,
+            drain_s=5.0,
+        )
+        self.line._writer.on_durable(self.interlock.on_durable)
+        self.interlock.open()
+        self._part = 0
+
+    def lay(self, kind: str = "found") -> None:
+        self._part += 1
+        self.line._writer.submit(a_result(self._part, self.interlock.mark(self._part), kind))
+        assert self.line._writer.flush(30.0)
+
+    def close(self) -> None:
+        self.interlock.close()
+        self.line.close()
+        assert self.failures == []
+
+
+@pytest.fixture
+def operator(tmp_path: Path) -> Iterator[Operator]:
+    made = Operator(tmp_path / "records")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def url(operator: Operator, tmp_path: Path) -> Iterator[str]:
+    page = PageProcess(tmp_path, operator.line.serve())
+    yield page.url
+    assert "Traceback" not in page.end()
+
+
+def test_a_challenge_from_due_to_passed(operator: Operator, url: str, browser: Browser) -> None:
+    """The big word says that one is due, how far it is, that it failed, and that the line runs again; the message says
+    why, what comes next and what to do."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(url)
+    state, word = page.locator(".lw-state"), page.locator(".lw-state-word")
+    text, remedy = page.locator(".lw-state .lw-message-text"), page.locator(".lw-state .lw-message-remedy")
+    expect(word).to_have_text("CHALLENGE DUE")
+    expect(state).to_have_attribute("data-kind", "challenge_due")
+    expect(text).to_contain_text("3 known-bad parts are due: none passed yet")
+    expect(remedy).to_contain_text("lineward challenge")
+
+    operator.interlock.begin(0, "kim")
+    expect(word).to_have_text("CHALLENGE 0 / 3")
+    expect(state).to_have_attribute("data-kind", "challenge")
+    expect(text).to_contain_text("Next: C1")
+    operator.lay()
+    operator.lay("missed")
+    expect(word).to_have_text("CHALLENGE 2 / 3")
+    expect(text).to_contain_text("1 of 3 ejected, 1 not. Next: C3")
+    operator.lay()
+    expect(word).to_have_text("CHALLENGE DUE")
+    expect(text).to_contain_text("the last challenge failed")
+    page.locator(".lw-more").click()
+    expect(page.locator(".lw-message-list")).to_contain_text("1 of 3 known-bad parts were not ejected")
+    page.locator(".lw-all-messages .lw-plain").click()
+
+    operator.interlock.begin(0, "kim")
+    for _ in range(3):
+        operator.lay()
+    expect(word).to_have_text("RUNNING")
+    expect(state).to_have_attribute("data-kind", "continuous_execution")
+    page.close()
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_a_challenge_fits_the_screen(operator: Operator, url: str, browser: Browser, language: str) -> None:
+    """Due and running, on each usual screen: nothing is cut off, and the words are in the page's language."""
+    due, running = {"en": ("CHALLENGE DUE", "CHALLENGE 1 / 3"), "ko": ("챌린지 필요", "챌린지 1 / 3")}[language]
+    page = browser.new_page()
+    page.goto(f"{url}/language/{language}")
+    for word in (due, running):
+        expect(page.locator(".lw-state-word")).to_have_text(word)
+        for width, height in ((1024, 768), (1280, 800), (1920, 1080)):
+            page.set_viewport_size({"width": width, "height": height})
+            assert page.evaluate(CUT_OFF, [*ESSENTIALS, *MESSAGE]) == [], f"{width}×{height}"
+        if word == due:
+            operator.interlock.begin(0, "kim")
+            operator.lay()
+    page.close()
