@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
+from bisect import insort
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from camera.frame import Pixels
-from inspection.part import Reason
+from inspection.part import Decision, Reason
 from inspection.pipeline.times import ExecutionTimes
+
+Clock = Callable[[], int]
 
 
 @dataclass(slots=True)
@@ -19,118 +24,170 @@ class Job:
     """One image to score before a deadline. `done(job, raw)` is called exactly once, on a worker's thread.
 
     raw: the model's raw scores of this image, (classes,), or None when it could not be scored in time or at all.
+    view: which preparer crops and converts the pixels. pixel_format: PFNC name of raw pixels, '' for an image.
+    priority: of the line, 0 first; it only decides who waits while there is not enough time for all.
+    decision: what the worker's judge made of the scores, together with those of the whole batch; None without one.
     """
 
     pixels: Pixels
     deadline_host_ns: int
     done: Callable[[Job, Any], None]
     token: Any = None
+    view: int = 0
+    pixel_format: str = ""
+    priority: int = 0
     batch_host_ns: int = 0
     failure: str = ""
     failure_reason: Reason = Reason.SYSTEM
+    decision: Decision | None = None
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """The jobs of one priority, the earliest deadline on top of the heap; used under the queue's lock."""
+
+    priority: int
+    heap: list[tuple[int, int, Job]] = field(default_factory=list)
 
 
 class BatchQueue:
     """Parts wait here while every worker is busy; a free worker takes them at once, never waiting for more.
 
-    Parts of one line arrive in the order of their deadlines, so first-in-first-out is earliest-deadline-first. A batch
-    closes when it is full, when the queue is empty, when the other workers' share begins, or when one part more would
-    cost the oldest part its deadline. A part that cannot be scored in time any more is given back unscored, so that an
-    overload costs the parts that it hits and not every part after them. Overflow policy: refuse.
+    Within a priority the earliest deadline goes first, whatever the order of arrival; a lower priority gets what is
+    left. A batch closes when it is full, when the queue is empty, when the other workers' share begins, or when one
+    part more would cost any part of it its deadline. A part of any priority that cannot be scored in time any more is
+    given back unscored (LATE) and counted, so that an overload costs the parts that it hits and not every part after
+    them, and nothing waits for ever. Overflow policy: refuse.
+
+    `now` is the clock of the deadlines. `take(0.0)` never waits: with a clock of one's own a single thread can drive
+    the queue, and what it does depends on the clock and the order of the calls alone.
     """
 
-    def __init__(
-        self, capacity: int, times: ExecutionTimes, workers: int, now: Callable[[], int] = time.monotonic_ns
-    ) -> None:
+    def __init__(self, capacity: int, times: ExecutionTimes, workers: int, now: Clock = time.monotonic_ns) -> None:
         self.capacity = capacity
         self.times = times
         self.workers = workers
-        self._now = now
         self.peak = 0
         self.refused = 0
         self.hopeless = 0
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self.hopeless_by_priority: Counter[int] = Counter()
+        self._now = now
+        self._lines: list[_Waiting] = []
+        self._by_priority: dict[int, _Waiting] = {}
+        self._size = 0
+        self._arrivals = 0
+        self._lock = threading.Lock()
+        self._tokens: SimpleQueue[bool] = SimpleQueue()  # True: a job came; False: return and look whether to stop
         self._room = threading.Condition()
         self._waiting_for_room = False
 
     def __len__(self) -> int:
-        return self._jobs.qsize()
+        return self._size
 
     def put(self, job: Job) -> bool:
         """Add a job; False when the queue is full and the job was refused (it is the caller's to reject)."""
-        waiting = self._jobs.qsize()
-        if waiting >= self.capacity:
-            self.refused += 1
-            return False
-        self.peak = max(self.peak, waiting + 1)
-        self._jobs.put(job)
+        with self._lock:
+            if self._size >= self.capacity:
+                self.refused += 1
+                return False
+            line = self._by_priority.get(job.priority)
+            if line is None:
+                line = self._by_priority[job.priority] = _Waiting(job.priority)
+                insort(self._lines, line, key=lambda waiting: waiting.priority)
+            self._arrivals += 1
+            heappush(line.heap, (job.deadline_host_ns, self._arrivals, job))
+            self._size += 1
+            if self._size > self.peak:
+                self.peak = self._size
+        self._tokens.put(True)
         return True
 
     def take(self, timeout_s: float) -> list[Job]:
         """Wait for work and return one batch (1…max_size jobs); empty after `timeout_s`, or when woken to stop."""
         try:
-            oldest = self._jobs.get(timeout=timeout_s)
+            has_work = self._tokens.get_nowait() if timeout_s <= 0 else self._tokens.get(timeout=timeout_s)
         except Empty:
             return []
-        while oldest is not None:
-            slack_s = (oldest.deadline_host_ns - self._now()) * 1e-9
-            share = -(-(self._jobs.qsize() + 1) // self.workers)
-            size = self.times.largest_within(slack_s, share)
-            if size:
-                return self._collect(oldest, size)
-            self._give_up(oldest)
-            try:
-                oldest = self._jobs.get_nowait()
-            except Empty:
-                return []
-        return []
-
-    def _collect(self, oldest: Job, size: int) -> list[Job]:
-        batch = [oldest]
-        while len(batch) < size:
-            try:
-                job = self._jobs.get_nowait()
-            except Empty:
-                break
-            if job is None:
-                self._jobs.put(None)
-                break
-            batch.append(job)
-        taken_host_ns = self._now()
-        for job in batch:
-            job.batch_host_ns = taken_host_ns
+        if not has_work:
+            return []
+        with self._lock:
+            now_host_ns = self._now()
+            hopeless = self._pop_hopeless(now_host_ns)
+            batch = self._pop_batch(now_host_ns)
+            self._drop_tokens(len(hopeless) + len(batch) - 1)
+        for job in hopeless:
+            job.done(job, None)
         if self._waiting_for_room:
             with self._room:
                 self._room.notify_all()
         return batch
 
+    def _pop_hopeless(self, now_host_ns: int) -> list[Job]:
+        """Take out what not even a batch of one would finish in time."""
+        last_host_ns = now_host_ns + round(self.times.expected_s(1) * 1e9)
+        hopeless = []
+        for line in self._lines:
+            while line.heap and line.heap[0][0] < last_host_ns:
+                job = heappop(line.heap)[2]
+                job.failure = "no time left to score it"
+                job.failure_reason = Reason.LATE
+                self.hopeless_by_priority[line.priority] += 1
+                self.times.doubt()
+                hopeless.append(job)
+        self.hopeless += len(hopeless)
+        self._size -= len(hopeless)
+        return hopeless
+
+    def _pop_batch(self, now_host_ns: int) -> list[Job]:
+        """Take the parts that go next; called under the lock, when nothing hopeless waits."""
+        share = min(-(-self._size // self.workers), self.times.max_size)
+        batch: list[Job] = []
+        slack_s = float("inf")
+        for line in self._lines:
+            while line.heap and len(batch) < share:
+                slack_s = min(slack_s, (line.heap[0][0] - now_host_ns) * 1e-9)
+                if batch and self.times.expected_s(len(batch) + 1) > slack_s:
+                    share = len(batch)
+                    break
+                job = heappop(line.heap)[2]
+                job.batch_host_ns = now_host_ns
+                batch.append(job)
+        self._size -= len(batch)
+        return batch
+
+    def _drop_tokens(self, count: int) -> None:
+        """Take the tokens of jobs that went without waiting for them; one that means stop is put back."""
+        for _ in range(count):
+            try:
+                is_job = self._tokens.get_nowait()
+            except Empty:  # its `put` has not got to the token yet: a take that finds nothing
+                return
+            if not is_job:
+                self._tokens.put(False)
+                return
+
     def wait_for_room(self, timeout_s: float) -> bool:
         """Wait until every worker's next batch is no longer waiting; for a source that may be held up, and no other."""
-        shallow = self.workers * self.times.max_size
+        shallow = min(self.workers * self.times.max_size, self.capacity)
+        if self._size < shallow:
+            return True
         with self._room:
             self._waiting_for_room = True
-            has_room = self._room.wait_for(lambda: self._jobs.qsize() < shallow, timeout_s)
+            has_room = self._room.wait_for(lambda: self._size < shallow, timeout_s)
             self._waiting_for_room = False
         return has_room
 
-    def _give_up(self, job: Job) -> None:
-        self.hopeless += 1
-        self.times.forget()
-        job.failure = "no time left to score it"
-        job.failure_reason = Reason.LATE
-        job.done(job, None)
-
     def wake(self) -> None:
         """Let one waiting worker return, so that it can notice that it should stop."""
-        self._jobs.put(None)
+        self._tokens.put(False)
 
     def drain(self) -> None:
         """Give every waiting job back unscored (the station is shutting down)."""
-        while True:
-            try:
-                job = self._jobs.get_nowait()
-            except Empty:
-                return
-            if job is not None:
-                job.failure = "the station is shutting down"
-                job.done(job, None)
+        with self._lock:
+            jobs = [entry[2] for line in self._lines for entry in line.heap]
+            for line in self._lines:
+                line.heap.clear()
+            self._size = 0
+        for job in jobs:
+            job.failure = "the station is shutting down"
+            job.done(job, None)
