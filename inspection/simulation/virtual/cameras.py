@@ -13,7 +13,7 @@ from camera.interface import Camera
 from inspection.simulation.virtual.agenda import Agenda
 from inspection.simulation.virtual.belt import Piece
 from inspection.simulation.virtual.model import Picture
-from inspection.simulation.virtual.plan import MS
+from inspection.simulation.virtual.plan import MS, SECOND
 
 
 class DrivenCamera(Camera):
@@ -31,8 +31,8 @@ class DrivenCamera(Camera):
 class Device:
     """One camera on the line, whichever station follows it. Its frames arrive in order, each some time after exposure.
 
-    triggered: (device's count, host ns, belt position, part), where it is the camera at the photo-eye. framed: (frame,
-    exposed host ns). lost and back: the connection has gone, or works again and the device counts from 1.
+    triggered: (device's count, host ns, belt position, part), where it is the camera at the photo-eye. framed: a frame has
+    arrived. lost and back: the connection has gone, or works again and the device counts from 1.
     """
 
     DELAY_NS = 8 * MS
@@ -43,10 +43,13 @@ class Device:
         self._agenda = agenda
         self._random = random
         self.view = view
-        self.framed: Callable[[Frame, int], None] = lambda _frame, _exposed: None
+        self.framed: Callable[[Frame], None] = lambda _frame: None
         self.lost: Callable[[], None] = lambda: None
         self.back: Callable[[], None] = lambda: None
         self.connected = True
+        self._name = f"camera {view}"
+        self._epoch_ns = random.randrange(1000 * SECOND)
+        self._drift_ppm = random.randrange(-50, 50)
         self._count = 0
         self._lost_before = 0
         self._arrives_ns = 0
@@ -73,14 +76,18 @@ class Device:
         self._arrives_ns = max(self._arrives_ns + 1, now_ns + delay_ns)
         pixels: Any = Picture(piece, self.view, broken=mishap == "broken")
         frame = Frame(
-            f"camera {self.view}", self._count, now_ns, self._arrives_ns, self._lost_before, "Mono8", pixels
+            self._name, self._count, self._clock(now_ns), self._arrives_ns, self._lost_before, "Mono8", pixels
         )
         self._lost_before = 0
-        self._agenda.at(self._arrives_ns, partial(self._arrived, frame, now_ns, self._life))
+        self._agenda.at(self._arrives_ns, partial(self._arrived, frame, self._life))
 
-    def _arrived(self, frame: Frame, exposed_ns: int, life: int) -> None:
+    def _clock(self, host_ns: int) -> int:
+        """Return the time stamp of the device's own clock."""
+        return self._epoch_ns + host_ns + host_ns * self._drift_ppm // 1_000_000
+
+    def _arrived(self, frame: Frame, life: int) -> None:
         if life == self._life:
-            self.framed(frame, exposed_ns)
+            self.framed(frame)
 
     def unplug(self, time_ns: int) -> None:
         """Lose the connection for a while: triggers, frames on their way and the count are gone."""

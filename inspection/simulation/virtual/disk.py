@@ -8,7 +8,7 @@ from inspection.part import Actuation, Decision, EjectorAction, Evaluation, Part
 from inspection.records.errors import JournalError
 from inspection.simulation.virtual.agenda import Agenda
 from inspection.simulation.virtual.ledger import Ledger
-from inspection.simulation.virtual.plan import MS
+from inspection.simulation.virtual.plan import MS, SECOND
 
 Born = tuple[int, int, int]
 """Trigger, due and deadline of a part, host ns."""
@@ -17,15 +17,31 @@ Born = tuple[int, int, int]
 class Disk:
     """What outlives a station. Its rules are those of `inspection.records`: the journal first, then groups of records.
 
-    full: records wait. refuses: the journal cannot be written.
+    full: records wait. trusted_ns: from when on every part in flight is in the journal again after it was refused.
     """
+
+    LONGEST_WAY_NS = 30 * SECOND
 
     def __init__(self, agenda: Agenda, ledger: Ledger) -> None:
         self._agenda = agenda
         self._ledger = ledger
         self.journal: dict[tuple[str, int], Born] = {}
         self.full = False
-        self.refuses = False
+        self.refused_until_ns = 0
+
+    def refuse(self, time_ns: int) -> None:
+        """Take no entry of the journal for a while."""
+        self.refused_until_ns = self._agenda.now_ns + time_ns
+
+    @property
+    def refuses(self) -> bool:
+        """Return whether the journal cannot be written now."""
+        return self._agenda.now_ns < self.refused_until_ns
+
+    @property
+    def trusted_ns(self) -> int:
+        """Return when the last part that could not be journalled has long had its record."""
+        return self.refused_until_ns + self.LONGEST_WAY_NS
 
     def durable(self, result: PartResult) -> None:
         """Make a record durable, and let its part go from the journal."""

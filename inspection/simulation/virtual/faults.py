@@ -87,7 +87,7 @@ def _frozen(line: VirtualLine, random: Random) -> None:
 
 
 def _killed(line: VirtualLine, random: Random) -> None:
-    if not line.disk.refuses:  # what could not be journalled dies with the station: two faults at once
+    if line.agenda.now_ns > line.disk.trusted_ns:  # what could not be journalled dies with it: two faults at once
         line.kill_station(_milliseconds(random, 500, 10_000))
 
 
@@ -97,8 +97,7 @@ def _disk_full(line: VirtualLine, random: Random) -> None:
 
 
 def _journal_refused(line: VirtualLine, random: Random) -> None:
-    line.disk.refuses = True
-    line.agenda.after(_milliseconds(random, 100, 3000), partial(setattr, line.disk, "refuses", False))
+    line.disk.refuse(_milliseconds(random, 100, 3000))
 
 
 # -- the ejector -------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from random import Random
 
+from camera.frame import Frame
 from inspection.part import Actuation, EjectorAction
 from inspection.simulation.virtual.agenda import Agenda
 from inspection.simulation.virtual.belt import Belt, Piece, Place, Pulse
@@ -149,11 +150,12 @@ class VirtualLine:
         self.eye.triggered = lambda trigger, piece: station.post(partial(station.triggered, trigger, piece))
         for device in self.devices:
             view = device.view
-            device.framed = lambda frame, exposed, view=view: station.post(  # type: ignore[misc]
-                partial(station.framed, view, frame, exposed)
-            )
-            device.lost = lambda: station.post(station.camera_lost)
-            device.back = lambda view=view: station.post(partial(station.camera_back, view))  # type: ignore[misc]
+            device.framed = partial(self._framed, station, view)
+            device.lost = partial(station.post, station.camera_lost)
+            device.back = partial(station.post, partial(station.camera_back, view))
+
+    def _framed(self, station: VirtualStation, view: int, frame: Frame) -> None:
+        station.post(partial(station.framed, view, frame))
 
     # -- running -------------------------------------------------------------------------------------------------
 

@@ -21,14 +21,16 @@ from inspection.part import Actuation, EjectorAction, PartResult, Verdict
 from inspection.run_counters import RunCounters
 from inspection.simulation.virtual.agenda import Agenda
 from inspection.simulation.virtual.belt import Piece
-from inspection.simulation.virtual.cameras import DrivenCamera
+from inspection.simulation.virtual.cameras import Device, DrivenCamera
 from inspection.simulation.virtual.disk import Disk, Recorder
 from inspection.simulation.virtual.ejecting import Scheduler
 from inspection.simulation.virtual.ledger import Ledger
 from inspection.simulation.virtual.model import Pool, Remembered
 from inspection.simulation.virtual.plan import MS, Plan, Wiring
+from inspection.tracking.device_clock import ClockSettings, DeviceClock
 from inspection.tracking.match_settings import MatchSettings, Numbering
-from inspection.tracking.matching import Match, Matcher
+from inspection.tracking.matched_view import MatchedView
+from inspection.tracking.matching import Matcher
 
 STOPS = frozenset(
     {"CAMERA_LOST", "EJECTOR_LOST", "STATION_FAILED", "EJECTOR_PULSE_FAILED", "WRONG_PULSE", "UNKNOWN_PART"}
@@ -126,7 +128,6 @@ class VirtualStation:
         self._backlog: deque[Callable[[], None]] = deque()
         self._frozen = False
         self._arriving: Piece | None = None
-        self._born_number = 0
         self.alarms = AlarmBoard(agenda.clock)
         self.counters = RunCounters()
         self.counters.reset(run)
@@ -138,8 +139,6 @@ class VirtualStation:
         self.ejector.open(self.flow.on_actuation, self.flow.on_ejector_health)
         events = CameraEvents(lambda _text: None, lambda: None, lambda _text: None)
         self.line = Line(DrivenCamera("camera 0"), self.flow, 1, lambda _timeout_s: True, events)
-        self._matchers = [Matcher(self._match_settings(view)) for view in range(1, plan.cameras)]
-        self._unmatched: list[dict[int, Frame]] = [{} for _ in self._matchers]
         agenda.after(self.TICK_NS, self._tick)
 
     def make_flow(self) -> PartFlow:
@@ -155,20 +154,22 @@ class VirtualStation:
             memory=self.recorder,
             alarms=self.alarms,
             counters=self.counters,
-            offer=self._finished,
             mark=self._mark,
+            matched_views={view: self._matched_view(view) for view in range(1, plan.cameras)},
         )
 
-    def _match_settings(self, view: int) -> MatchSettings:
+    def _matched_view(self, view: int) -> MatchedView:
         plan = self._plan
         at, tolerance = plan.camera_at_ns(view), plan.pitch_ns * 3 // 10
-        return MatchSettings(
+        settings = MatchSettings(
             Numbering.EXPOSURES,
             earliest=plan.length(at - tolerance),
             latest=plan.length(at + tolerance),
             arrival=plan.length(4 * 1000 * MS),
             closest=plan.length(plan.pitch_ns * 7 // 10),
         )
+        clock = DeviceClock(ClockSettings(transfer_ns=Device.DELAY_NS))
+        return MatchedView(Matcher(settings), clock, self.motion.position_at)
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -224,40 +225,19 @@ class VirtualStation:
 
     def triggered(self, trigger: Trigger, piece: Piece | None) -> None:
         """Take a trigger of the first camera; piece: what really broke the beam."""
-        self._arriving, self._born_number = piece, 0
+        self._arriving = piece
         self.line.born(trigger)
-        number = self._born_number
-        if number and self._matchers:
-            place = trigger.host_ns if trigger.position is None else trigger.position
-            for view, matcher in enumerate(self._matchers, 1):
-                self._matched(view, matcher.born(number, place).match)
 
     def _mark(self, number: int) -> Mapping[str, Any]:
-        self._born_number = number
         self._ledger.triggered(self.run, number, self._arriving)
         return {}
 
-    def framed(self, view: int, frame: Frame, exposed_ns: int) -> None:
+    def framed(self, view: int, frame: Frame) -> None:
         """Take a frame."""
         if view == 0:
             self.line.take(frame)
-            return
-        place = self.motion.position_at(exposed_ns)
-        waiting = self._unmatched[view - 1]
-        waiting[frame.counter] = frame
-        while len(waiting) > 32:
-            del waiting[next(iter(waiting))]
-        received = self.motion.position_at(frame.received_host_ns)
-        self._matched(view, self._matchers[view - 1].frame(frame.counter, frame.lost_before, place, received))
-
-    def _matched(self, view: int, match: Match | None) -> None:
-        if match is None:
-            return
-        for part in match.without_image:
-            self.flow.on_frames_lost(part, part, view)
-        frame = self._unmatched[view - 1].pop(match.counter, None)
-        if frame is not None:
-            self.flow.on_frame(match.part, frame, view)
+        else:
+            self.flow.on_view_frame(view, frame)
 
     def camera_lost(self) -> None:
         """Take note that a camera has gone."""
@@ -268,15 +248,10 @@ class VirtualStation:
         if view == 0:
             self.line.reopening()
         else:
-            self._matchers[view - 1].restart()
-            self._unmatched[view - 1].clear()
+            self.flow.on_view_restarted(view)
         self.alarms.clear("CAMERA_LOST")
 
     # -- what goes out -------------------------------------------------------------------------------------------
-
-    def _finished(self, result: PartResult) -> None:
-        for matcher in self._matchers:
-            matcher.ended(result.part)
 
     def _durable(self, group: list[PartResult]) -> None:
         self.post(partial(self._publish, group))
