@@ -13,7 +13,9 @@ class ClockSettings:
     transfer_ns: from the exposure's stamp to the receipt at the very least. drift_ppm: how far its rate may be off
     the host's (crystals: 100). window_ns: how long a sample is kept (the last few for
     ever, so that a frame after a pause is not believed alone). bits: where the stamp wraps, in ns; None where
-    it never does. settle: how many samples must be there before a time is given. late_ns: a frame this much later
+    it never does. settle: how many samples must be there before a time is given, and steady_ns: by how much the last of
+    them may have been faster than all before; frames that a link held up and hands over all at once are ever faster,
+    and nothing is placed by them. late_ns: a frame this much later
     than the others is no measure of anything; `confirm` of them in a row are a clock that was set back.
     """
 
@@ -22,6 +24,7 @@ class ClockSettings:
     window_ns: int = 5_000_000_000
     bits: int | None = None
     settle: int = 3
+    steady_ns: int = 5_000_000
     late_ns: int = 500_000_000
     confirm: int = 5
 
@@ -49,11 +52,12 @@ class DeviceClock:
     _samples: deque[_Sample] = field(default_factory=deque)
     _suspects: list[_Sample] = field(default_factory=list)
     _latched: bool = False
+    _steady: int = 0  # samples since the estimate last fell by more than steady_ns
 
     @property
     def settled(self) -> bool:
         """True once enough samples were taken for a time to be given."""
-        return self._latched or len(self._samples) >= self.settings.settle
+        return self._latched or self._steady >= self.settings.settle
 
     @property
     def drift_ppm(self) -> float | None:
@@ -99,8 +103,12 @@ class DeviceClock:
                 suspects = self._suspects
                 self._reset()
                 samples.extend(suspects)
+                self._steady = len(suspects)
                 return True
+            fell_ns = -late_ns
+            self._steady = 0 if samples and fell_ns > settings.steady_ns else self._steady
         self._suspects = []
+        self._steady += 1
         samples.append(sample)
         while len(samples) > settings.settle and samples[0].device_ns < sample.device_ns - settings.window_ns:
             samples.popleft()
@@ -122,6 +130,7 @@ class DeviceClock:
         self._samples.clear()
         self._suspects = []
         self._latched = False
+        self._steady = 0
 
     def _bound(self, device_ns: int) -> int:
         """Return the latest host time that a stamp can have been made at, by all samples."""
