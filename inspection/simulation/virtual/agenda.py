@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
+from heapq import heappop, heappush
 
 Event = Callable[[], None]
 
@@ -24,20 +24,20 @@ class Agenda:
     def at(self, moment_ns: int, event: Event) -> None:
         """Have something happen at a moment; at once if that is over."""
         self._sequence += 1
-        heapq.heappush(self._events, (max(moment_ns, self.now_ns), self._sequence, event))
+        heappush(self._events, (moment_ns if moment_ns > self.now_ns else self.now_ns, self._sequence, event))
 
     def after(self, delay_ns: int, event: Event) -> None:
         """Have something happen after a time."""
-        self.at(self.now_ns + delay_ns, event)
+        self._sequence += 1
+        heappush(self._events, (self.now_ns + delay_ns, self._sequence, event))
 
     def clock(self) -> int:
         """Return the virtual moment, in place of `time.monotonic_ns`."""
         return self.now_ns
 
-    def step(self) -> bool:
-        """Let the next thing happen; False when nothing is left."""
-        if not self._events:
-            return False
-        self.now_ns, _, event = heapq.heappop(self._events)
-        event()
-        return True
+    def steps(self, count: int) -> None:
+        """Let the next things happen; a line always has some to come."""
+        events = self._events
+        for _ in range(count):
+            self.now_ns, _, event = heappop(events)
+            event()

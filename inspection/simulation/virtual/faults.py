@@ -9,7 +9,7 @@ from random import Random
 from types import MappingProxyType
 
 from inspection.simulation.virtual.line import VirtualLine
-from inspection.simulation.virtual.plan import MS, SECOND, Plan, Wiring
+from inspection.simulation.virtual.plan import MS, Plan, Wiring
 
 Cause = Callable[[VirtualLine, Random], None]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from inspection.part import EjectorAction, PartResult, Reason, Verdict
 from inspection.simulation.virtual.belt import Piece
+from inspection.simulation.virtual.story import Story
 
 GOOD_BIN = "good bin"
 REJECT_BIN = "reject bin"
@@ -85,6 +86,7 @@ class Ledger:
         self._pulse_releases = pulse_releases
         self._open: dict[tuple[str, int], Tag] = {}
         self._digest = hashlib.sha256()
+        self.story: Story | None = None
 
     def triggered(self, run: str, number: int, piece: Piece | None) -> None:
         """Take note of a trigger that the station took."""
@@ -94,6 +96,8 @@ class Ledger:
         tag = Tag(run, number, piece)
         if piece is not None and piece.tag is None:
             piece.tag = tag
+            if self.story is not None:
+                self.story.tagged(piece.index, run, number)
         else:
             tag.piece = None
         self._open[run, number] = tag
@@ -109,6 +113,7 @@ class Ledger:
         if tag is not None:
             piece = tag.piece
             tag.released = True
+            self._tell(tag, "its PASS was there in time")
             tag.knew_it = piece is None or (piece.model_passes and piece.views_scored == all_views)
 
     def pulsed(self, run: str, number: int, written_ns: int) -> None:
@@ -117,7 +122,9 @@ class Ledger:
         self._digest.update(b"pulse %d %d " % (number, written_ns))
         tag = self._open.get((run, number))
         if tag is None or (tag.record is not None and tag.record[2] is not EjectorAction.UNCONFIRMED):
-            self._break("wrong_pulses", f"a pulse at {written_ns} ns for part {number} of run {run}, which is over", tag)
+            self._break(
+                "wrong_pulses", f"a pulse at {written_ns} ns for part {number} of run {run}, which is over", tag
+            )
         else:
             tag.pulses += 1
 
@@ -132,6 +139,7 @@ class Ledger:
         if tag is None or tag.record is not None:
             self._break("record_faults", f"another record of part {result.part} of run {result.run}", tag)
             return
+        self._tell(tag, f"recorded: {decision.verdict} {decision.evaluation} {decision.reason}, {action}")
         tag.record = (decision.verdict, decision.reason, action)
         if decision.verdict is Verdict.PASS:
             account.passed += 1
@@ -155,11 +163,17 @@ class Ledger:
             account.model_escapes += tag.knew_it and not piece.is_good
             if not (tag.released and tag.knew_it):
                 known = "it was released unknown" if tag.released else "nobody released it"
-                self._break("system_escapes", f"part {piece.index} (number {tag.number}) is in the good bin: {known}", tag)
+                self._break(
+                    "system_escapes", f"part {piece.index} (number {tag.number}) is in the good bin: {known}", tag
+                )
         elif piece.is_good and fate is not TAKEN:
             account.model_overkill += not piece.model_passes
             account.fault_overkill += piece.model_passes
         self._settle(tag)
+
+    def _tell(self, tag: Tag, text: str) -> None:
+        if self.story is not None:
+            self.story.number(tag.run, tag.number, text)
 
     def _settle(self, tag: Tag) -> None:
         piece = tag.piece

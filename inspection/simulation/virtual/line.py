@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from random import Random
+from typing import Any
 
-from camera.frame import Frame
 from inspection.part import Actuation, EjectorAction
 from inspection.simulation.virtual.agenda import Agenda
 from inspection.simulation.virtual.belt import Belt, Piece, Place, Pulse
@@ -17,6 +17,7 @@ from inspection.simulation.virtual.ledger import CLEARED, GOOD_BIN, REJECT_BIN, 
 from inspection.simulation.virtual.model import LEVELS, passes
 from inspection.simulation.virtual.plan import MS, SECOND, Plan, Wiring
 from inspection.simulation.virtual.station import VirtualStation
+from inspection.simulation.virtual.story import Story
 
 HEARTBEAT = 2
 
@@ -78,12 +79,15 @@ class VirtualLine:
         self.eye_mishaps: list[str] = []
         self.encoder_silent_until_ns = 0
         self.on_piece: Callable[[], None] = lambda: None
-        self.history: list[str] = []
+        self.story = None if plan.trace is None else Story(self.agenda, plan.trace)
+        self.ledger.story = self.story
         self._lives = 0
         self._fed = 0
         self._last_position = 0
         self._edge_ns = 0
-        self._belt_is_free = plan.wiring is not Wiring.RELAY  # at its speed: neither stopped by the watchdog nor starting
+        self._belt_is_free = (
+            plan.wiring is not Wiring.RELAY
+        )  # at its speed: neither stopped by the watchdog nor starting
         self._fed_ns = 0
         self._watchdog_tripped = plan.wiring is Wiring.RELAY
         self._operator_is_on_it = False
@@ -137,11 +141,12 @@ class VirtualLine:
         self.agenda.after(Scheduler.LINK_NS, partial(station.post, event))
 
     def _reported(self, station: VirtualStation, actuation: Actuation) -> None:
+        if self.story is not None:
+            self.story.number(station.run, actuation.part, f"the ejector reports: {actuation}")
         self._link(station, partial(station.ejector.reported, actuation))
 
     def _pulsed(self, run: str, actuation: Actuation) -> None:
         self.ledger.pulsed(run, actuation.part, actuation.written_host_ns or 0)
-        self.note(f"pulse written for number {actuation.part}: {actuation.action}")
         if actuation.action is EjectorAction.FIRED_LATE:
             self.agenda.after(self.plan.LEAD_NS, self.nozzle.count)
 
@@ -154,7 +159,9 @@ class VirtualLine:
             device.lost = partial(station.post, station.camera_lost)
             device.back = partial(station.post, partial(station.camera_back, view))
 
-    def _framed(self, station: VirtualStation, view: int, frame: Frame) -> None:
+    def _framed(self, station: VirtualStation, view: int, frame: Any) -> None:
+        if self.story is not None and frame.pixels.piece is not None:
+            self.story.part(frame.pixels.piece.index, f"is on the frame {frame.counter} of camera {view}, now there")
         station.post(partial(station.framed, view, frame))
 
     # -- running -------------------------------------------------------------------------------------------------
@@ -162,10 +169,8 @@ class VirtualLine:
     def run(self, progress: Callable[[int], None] = lambda _parts: None) -> Account:
         """Let every part go by."""
         told = 0
-        step = self.agenda.step
         while not self._is_over():
-            for _ in range(2000):
-                step()
+            self.agenda.steps(2000)
             if self._fed - told >= 1000:
                 told = self._fed
                 progress(told)
@@ -182,9 +187,9 @@ class VirtualLine:
         return self.ledger.is_settled or self.agenda.now_ns - self._fed_ns > self.LAST_RECORDS_NS
 
     def note(self, text: str) -> None:
-        """Write into the history, where one is wanted."""
-        if self.plan.trace is not None:
-            self.history.append(f"{self.agenda.now_ns * 1e-9:14.6f} s  {text}")
+        """Write down what happens to the whole line, where a story is wanted."""
+        if self.story is not None:
+            self.story.line(text)
 
     # -- parts ---------------------------------------------------------------------------------------------------
 
@@ -267,14 +272,15 @@ class VirtualLine:
     def went(self, fate: str, piece: Piece) -> None:
         """Take note of where a part has gone, for good."""
         if not piece.fate:
-            self._trace(piece, f"goes to: {fate}")
+            if self.story is not None:
+                self.story.part(piece.index, f"is now: {fate}", ends=True)
             if piece in self.nozzle.inside:
                 self.nozzle.inside.remove(piece)
             self.ledger.went(piece, fate)
 
     def _trace(self, piece: Piece, text: str) -> None:
-        if self.plan.trace is not None:
-            self.note(f"part {piece.index} {text}")
+        if self.story is not None:
+            self.story.part(piece.index, text)
 
     def take_one_off(self, which: float) -> None:
         """Have somebody take one of the parts on the belt off."""
@@ -328,9 +334,7 @@ class VirtualLine:
 
     def _ramp(self, quarters: tuple[int, ...], then: Callable[[], None]) -> None:
         for step, quarter in enumerate(quarters):
-            self.agenda.after(
-                step * self.plan.BRAKE_NS // 4, partial(self._drive, self.plan.SPEED * quarter // 4)
-            )
+            self.agenda.after(step * self.plan.BRAKE_NS // 4, partial(self._drive, self.plan.SPEED * quarter // 4))
         self.agenda.after(len(quarters) * self.plan.BRAKE_NS // 4, then)
 
     def _drive(self, speed: int) -> None:
