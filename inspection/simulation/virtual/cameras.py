@@ -31,8 +31,8 @@ class DrivenCamera(Camera):
 class Device:
     """One camera on the line, whichever station follows it. Its frames arrive in order, each some time after exposure.
 
-    triggered: (device's count, host ns, belt position, part), where it is the camera at the photo-eye. framed: a frame has
-    arrived. lost and back: the connection has gone, or works again and the device counts from 1.
+    triggered: (trigger, part), where it is the camera at the photo-eye. framed: a frame has arrived. lost and back: the
+    connection has gone, or works again and the device counts from 1.
     """
 
     DELAY_NS = 8 * MS

@@ -65,7 +65,7 @@ class Disk:
 
 
 class Recorder:
-    """The memory of one station's life: takes parts as they end, and makes them durable in groups. See `flow.Memory`."""
+    """The memory of one station's life: takes parts as they end, makes them durable in groups. See `flow.Memory`."""
 
     GROUP_NS = 20 * MS
     CAPACITY = 1024

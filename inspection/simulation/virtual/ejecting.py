@@ -21,7 +21,8 @@ Message = Expect | Decide | Moved | Alive
 class Board:
     """A relay board on a cable. Its outputs act `lead_ns` after they are written; unplugged, it is without power.
 
-    pulse_ns: after which the board itself ends a pulse, None where it waits to be told. blocked_until_ns: until then the port takes nothing. switched(channel, on): what the outputs do.
+    pulse_ns: after which the board itself ends a pulse, None where it waits to be told. switched(channel, on): what the
+    outputs do. blocked_until_ns: until then the port takes nothing.
     """
 
     def __init__(
@@ -152,9 +153,9 @@ class Scheduler:
     def _take(self, message: Message) -> None:
         ignored = self.core.schedule.ignored_verdicts
         self.core.take(message, self._agenda.now_ns)
-        if isinstance(message, Decide) and message.verdict is Verdict.PASS:
-            if self.core.schedule.ignored_verdicts == ignored:
-                self._passed(message.part)
+        counts = self.core.schedule.ignored_verdicts == ignored
+        if isinstance(message, Decide) and message.verdict is Verdict.PASS and counts:
+            self._passed(message.part)
 
     def _told(self, actuation: Actuation) -> None:
         if actuation.written_host_ns is not None:

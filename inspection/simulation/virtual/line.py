@@ -23,7 +23,7 @@ HEARTBEAT = 2
 
 
 class Nozzle:
-    """The ejector itself. It hits whatever is in front of it while it is on and has air; a gate diverts while it is off."""
+    """The ejector itself. It hits what is in front of it while it is on and has air; a gate diverts while it is off."""
 
     def __init__(self) -> None:
         self.on = False

@@ -37,7 +37,8 @@ class Remembered(Judge):
 
     def decide(self, raw: Any) -> Decision:
         """Return what the judge says of the scores of a level."""
-        return _decided(self.threshold)[raw]
+        level: int = raw
+        return _decided(self.threshold)[level]
 
 
 _DECISIONS: dict[float, list[Decision]] = {}

@@ -125,7 +125,7 @@ class VirtualStation:
         self._plan = plan
         self._agenda = agenda
         self._ledger = ledger
-        self._backlog: deque[Callable[[], None]] = deque()
+        self._backlog: deque[Callable[[], object]] = deque()
         self._frozen = False
         self._arriving: Piece | None = None
         self.alarms = AlarmBoard(agenda.clock)
@@ -173,7 +173,7 @@ class VirtualStation:
 
     # -- life ----------------------------------------------------------------------------------------------------
 
-    def post(self, event: Callable[[], None]) -> None:
+    def post(self, event: Callable[[], object]) -> None:
         """Have the station do something: now, when it has thawed, or never."""
         if self.dead:
             return
