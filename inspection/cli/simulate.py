@@ -21,7 +21,7 @@ def simulate(
     fault_rate: Annotated[float, typer.Option(min=0, max=1, help="Faults a part.")] = 0.002,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another story; the same seed, the very same.")] = 1,
     cameras: Annotated[int, typer.Option(min=1, max=8)] = 1,
-    rate: Annotated[float, typer.Option(min=0.5, max=200, help="Parts a second.")] = 20.0,
+    rate: Annotated[float, typer.Option(min=0.5, max=100, help="Parts a second.")] = 20.0,
     encoder: Annotated[bool, typer.Option("--encoder/--time", help="What the station follows the belt by.")] = True,
     wiring: Annotated[Wiring, typer.Option(help="How ejector and belt are wired.")] = Wiring.RELAY,
     views_rule: Annotated[FusionRule, typer.Option(help="How several views become one verdict.")] = FusionRule.ANY,

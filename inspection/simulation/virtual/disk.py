@@ -79,7 +79,7 @@ class Recorder:
         trouble: Callable[[bool], None],
     ) -> None:
         self.run = run
-        self._disk = disk
+        self.disk = disk
         self._agenda = agenda
         self._on_durable = durable
         self._on_trouble = trouble
@@ -90,11 +90,11 @@ class Recorder:
 
     def born(self, part: object, due_host_ns: int, deadline_host_ns: int) -> None:
         """Note a part. Raises JournalError."""
-        if self._disk.refuses:
+        if self.disk.refuses:
             raise JournalError("the virtual disk refuses — mend it")
         number: int = part.number  # type: ignore[attr-defined]
         trigger_ns: int = part.stages.trigger_host_ns  # type: ignore[attr-defined]
-        self._disk.journal[self.run, number] = (trigger_ns, due_host_ns, deadline_host_ns)
+        self.disk.journal[self.run, number] = (trigger_ns, due_host_ns, deadline_host_ns)
 
     def submit(self, result: PartResult) -> bool:
         """Take a finished part; False when too many wait for the disk."""
@@ -110,7 +110,7 @@ class Recorder:
         self._planned = False
         if self.dead:
             return
-        if self._disk.full:
+        if self.disk.full:
             self._planned = True
             self._agenda.after(100 * MS, self._commit)
             if not self._troubled:
@@ -119,7 +119,7 @@ class Recorder:
             return
         group, self._waiting = self._waiting, []
         for result in group:
-            self._disk.durable(result)
+            self.disk.durable(result)
         if self._troubled:
             self._troubled = False
             self._on_trouble(False)

@@ -156,7 +156,7 @@ class VirtualLine:
         for device in self.devices:
             view = device.view
             device.framed = partial(self._framed, station, view)
-            device.lost = partial(station.post, station.camera_lost)
+            device.lost = partial(station.post, partial(station.camera_lost, view))
             device.back = partial(station.post, partial(station.camera_back, view))
 
     def _framed(self, station: VirtualStation, view: int, frame: Any) -> None:
@@ -363,7 +363,7 @@ class VirtualLine:
     def _sample(self) -> None:
         """Read the encoder, as the station does."""
         if self.plan.encoder:
-            self.agenda.after(self.plan.SAMPLE_NS, self._sample)
+            self.agenda.after(self.plan.sample_ns, self._sample)
             if self.agenda.now_ns >= self.encoder_silent_until_ns:
                 station = self.station
                 station.post(partial(station.flow.on_motion, self.agenda.now_ns, self.belt.position))

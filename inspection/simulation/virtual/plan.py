@@ -46,7 +46,6 @@ class Plan:
     SPEED = 20_000  # counts a second: 1 m/s at 20 counts a mm
     TRAVEL_NS = 2 * SECOND  # photo-eye to ejector at full speed
     RUN_OUT_NS = 3 * SECOND  # ejector to good bin: the belt stands before a part that was not hit gets there
-    SAMPLE_NS = 20 * MS  # between two encoder samples
     LEAD_NS = 2 * MS
     MARGIN_NS = 5 * MS
     WATCHDOG_NS = 600 * MS  # without an edge for this long the belt is stopped
@@ -67,6 +66,14 @@ class Plan:
     def window_ns(self) -> int:
         """Return how far from its moment a pulse still hits its part."""
         return min(5 * MS, self.pitch_ns // 10)
+
+    @property
+    def sample_ns(self) -> int:
+        """Return the time between two encoder samples: short enough for the window while the belt brakes.
+
+        A speed that is taken from the last 40 ms is wrong by a · 30 ms on a belt that brakes with a.
+        """
+        return 20 * MS if self.window_ns >= 4 * MS else 10 * MS if self.window_ns >= 2 * MS else 5 * MS
 
     def counts(self, time_ns: int) -> int:
         """Return how far the belt moves in a time at full speed, in encoder counts."""

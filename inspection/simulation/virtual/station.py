@@ -128,6 +128,7 @@ class VirtualStation:
         self._backlog: deque[Callable[[], object]] = deque()
         self._frozen = False
         self._arriving: Piece | None = None
+        self._lost_cameras: set[int] = set()
         self.alarms = AlarmBoard(agenda.clock)
         self.counters = RunCounters()
         self.counters.reset(run)
@@ -239,8 +240,9 @@ class VirtualStation:
         else:
             self.flow.on_view_frame(view, frame)
 
-    def camera_lost(self) -> None:
+    def camera_lost(self, view: int) -> None:
         """Take note that a camera has gone."""
+        self._lost_cameras.add(view)
         self.alarms.raise_alarm("CAMERA_LOST", detail="virtual")
 
     def camera_back(self, view: int) -> None:
@@ -249,7 +251,9 @@ class VirtualStation:
             self.line.reopening()
         else:
             self.flow.on_view_restarted(view)
-        self.alarms.clear("CAMERA_LOST")
+        self._lost_cameras.discard(view)
+        if not self._lost_cameras:
+            self.alarms.clear("CAMERA_LOST")
 
     # -- what goes out -------------------------------------------------------------------------------------------
 
