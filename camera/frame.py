@@ -19,8 +19,9 @@ class Frame:
     device_ns: time stamp of the device's clock, None where the device has none.
     received_host_ns: `time.monotonic_ns()` when the last pixel arrived.
     lost_before: exposures between the previous frame and this one that never arrived.
-    pixel_format: GenICam PFNC name (`Mono8`, `RGB8`, `BGR8`).
-    pixels: uint8, (height, width) for mono formats and (height, width, 3) for colour.
+    pixel_format: GenICam PFNC name (`Mono8`, `RGB8`, `BayerRG12p` …); `camera.pixels.FORMATS` lists what is read.
+    pixels: uint8, (height, width) for Mono8 and (height, width, 3) for RGB8 and BGR8; of every other format the raw
+        bytes as they came, (height, bytes of a row): `camera.pixels.image_of` makes an image of them.
     """
 
     camera: str

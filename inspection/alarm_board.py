@@ -1,78 +1,137 @@
-"""The alarms that stand now: raised and cleared by name, from any thread."""
+"""The alarms that stand now: raised and cleared by name, from any thread, each with the reaction of the recipe."""
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 
-from inspection.alarms import ALARMS
-from inspection.control import ActiveAlarm
+from inspection.alarms import ALARMS, Reaction
+from inspection.control import ActiveAlarm, Confirmation
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Standing:
+    """One alarm on the board, and when its time is up; None while it stands until it is cleared."""
+
+    alarm: ActiveAlarm
+    expires_host_ns: int | None
 
 
 class AlarmBoard:
-    """What is wrong at this moment. Owned by the station; texts and remedies live in the catalogues."""
+    """What is wrong at this moment. Owned by the station; texts and remedies live in the catalogues.
 
-    def __init__(self, now: Callable[[], int] = time.monotonic_ns) -> None:
+    reactions: by alarm, what the recipe chose; the table's own for an alarm that it does not name.
+    """
+
+    def __init__(
+        self, reactions: Mapping[str, Reaction] | None = None, now: Callable[[], int] = time.monotonic_ns
+    ) -> None:
         self._now = now
-        self._active: dict[str, ActiveAlarm] = {}
-        self._expires_host_ns: dict[str, int] = {}
+        self._reactions = dict(reactions or {})
+        self._standing: dict[str, _Standing] = {}
         self._lock = threading.Lock()
         self.blocking = False
         """True while an alarm stands that forbids to pass parts; read by the hot threads without the lock."""
         self.faulty = False
         """True while one of those is a fault, which puts the station in ERROR."""
+        self.silencing = False
+        """True while the heartbeat must be withdrawn: the line is to be stopped, or the station cannot reject."""
+        self.stops = 0
+        """How often an alarm has come up whose reaction is to stop the line."""
         self.raised = 0
+
+    def reaction(self, name: str) -> Reaction:
+        """Return what the station does while this alarm stands."""
+        own = Reaction.REJECT_ALL if ALARMS[name].blocks else Reaction.WARN
+        return self._reactions.get(name, own)
 
     def raise_alarm(self, name: str, *, for_s: float | None = None, **values: object) -> bool:
         """Raise an alarm, until it is cleared or for `for_s` seconds; True when it did not stand before."""
+        reaction = self.reaction(name)
+        shown = {key: str(value) for key, value in values.items()}
+        now_host_ns = self._now()
         with self._lock:
-            is_new = name not in self._active
-            since_wall_ns = time.time_ns() if is_new else self._active[name].since_wall_ns
-            self._active[name] = ActiveAlarm(name, since_wall_ns, {key: str(value) for key, value in values.items()})
-            if for_s is None:
-                self._expires_host_ns.pop(name, None)
-            elif is_new or name in self._expires_host_ns:
-                self._expires_host_ns[name] = self._now() + round(for_s * 1e9)
-            self.raised += is_new
+            known = self._standing.get(name)
+            since_wall_ns = time.time_ns() if known is None else known.alarm.since_wall_ns
+            stands_on = known is not None and known.expires_host_ns is None and not known.alarm.is_over
+            expires_host_ns = None if for_s is None or stands_on else now_host_ns + round(for_s * 1e9)
+            is_held = reaction is Reaction.HOLD
+            is_over = is_held and for_s is not None and not stands_on  # a single event is over at once
+            alarm = ActiveAlarm(name, since_wall_ns, shown, reaction, must_be_confirmed=is_held, is_over=is_over)
+            self._standing[name] = _Standing(alarm, expires_host_ns)
+            self.raised += known is None
+            self.stops += known is None and reaction is Reaction.STOP_LINE
             self._settle()
-            return is_new
+            return known is None
 
     def clear(self, name: str) -> bool:
-        """Clear an alarm; True when it stood."""
+        """Say that the fault has gone; True when its alarm stood and does so no more (a held one does)."""
         with self._lock:
-            self._expires_host_ns.pop(name, None)
-            stood = self._active.pop(name, None) is not None
+            gone = self._end(name)
             self._settle()
-            return stood
+            return gone
 
     def expire(self) -> None:
         """Clear the alarms whose time is over."""
         now_host_ns = self._now()
         with self._lock:
-            over = [name for name, end in self._expires_host_ns.items() if end <= now_host_ns]
-        for name in over:
-            self.clear(name)
+            for name, standing in list(self._standing.items()):
+                if standing.expires_host_ns is not None and standing.expires_host_ns <= now_host_ns:
+                    self._end(name)
+            self._settle()
 
-    def confirm(self) -> None:
-        """Clear the alarms that would end by themselves: those that tell of a moment, not of a state."""
+    def confirm(self, names: Collection[str], who: str) -> Confirmation:
+        """Let go of held alarms whose fault has gone, all of them when `names` is empty; who did it is logged.
+
+        A single event (raised for a time) is over at once; an alarm whose fault is still there stays.
+        """
         with self._lock:
-            passing = list(self._expires_host_ns)
-        for name in passing:
-            self.clear(name)
+            held = [name for name, one in self._standing.items() if one.alarm.reaction is Reaction.HOLD]
+            asked = [name for name in held if not names or name in names]
+            over = [name for name in asked if self._standing[name].alarm.is_over]
+            for name in over:
+                del self._standing[name]
+            self._settle()
+        still = [name for name in asked if name not in over]
+        _log.warning("alarms confirmed by %s: %s; still there: %s", who, _listed(over), _listed(still))
+        return Confirmation(tuple(over), tuple(still))
 
     def stands(self, name: str) -> bool:
         """Return whether an alarm stands now."""
         with self._lock:
-            return name in self._active
+            return name in self._standing
 
     def active(self) -> tuple[ActiveAlarm, ...]:
-        """Return what stands now, the gravest first, then the oldest."""
+        """Return what stands now, what blocks first, then the oldest."""
         with self._lock:
-            return tuple(
-                sorted(self._active.values(), key=lambda alarm: (not ALARMS[alarm.name].blocks, alarm.since_wall_ns))
-            )
+            alarms = [standing.alarm for standing in self._standing.values()]
+        return tuple(sorted(alarms, key=lambda alarm: (not alarm.blocks, alarm.since_wall_ns)))
+
+    def _end(self, name: str) -> bool:
+        standing = self._standing.get(name)
+        if standing is None:
+            return False
+        if standing.alarm.reaction is Reaction.HOLD:
+            standing.expires_host_ns = None
+            standing.alarm = replace(standing.alarm, is_over=True)
+            return False
+        del self._standing[name]
+        return True
 
     def _settle(self) -> None:
-        self.blocking = any(ALARMS[name].blocks for name in self._active)
-        self.faulty = any(ALARMS[name].blocks and ALARMS[name].is_fault for name in self._active)
+        self.blocking = any(one.alarm.blocks for one in self._standing.values())
+        self.faulty = any(one.alarm.blocks and ALARMS[name].is_fault for name, one in self._standing.items())
+        self.silencing = any(
+            one.alarm.reaction is Reaction.STOP_LINE
+            or (ALARMS[name].blind and one.alarm.blocks and not one.alarm.is_over)
+            for name, one in self._standing.items()
+        )
+
+
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(names) or "none"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from types import MappingProxyType
 
 
@@ -19,13 +19,24 @@ class Severity(IntEnum):
     ERROR = 3  # somebody must act now
 
 
+class Reaction(StrEnum):
+    """What the station does while an alarm stands. Somebody is told in any case."""
+
+    WARN = "warn"  # nothing else
+    REJECT_ALL = "reject_all"  # nothing passes
+    HOLD = "hold"  # nothing passes, and that stays so after the fault has gone, until somebody confirms
+    STOP_LINE = "stop_line"  # nothing passes, the heartbeat is withdrawn, and the line is stopped in order
+
+
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """One row of the table.
 
-    blocks: True when nothing may pass while it stands, which puts the station in ERROR.
-    is_fault: False for one that blocks, but that is mended by working with the running line: no ERROR.
+    blocks: True when nothing may pass while it stands, which puts the station in ERROR; the recipe may choose a
+    stricter reaction than that, or one for an alarm that does not block (see `inspection.faults`).
+    blind: True when the station cannot reject what passes while it stands, so that the heartbeat is withdrawn.
     values: the names of the values that its text may use, in braces.
+    is_fault: False for one that blocks, but that is mended by working with the running line: no ERROR.
     """
 
     name: str
@@ -33,17 +44,17 @@ class Alarm:
     blocks: bool
     values: tuple[str, ...] = ()
     is_fault: bool = True
+    blind: bool = False
 
 
 _ROWS = (
-    Alarm("CAMERA_LOST", Severity.ERROR, blocks=True, values=("detail",)),
-    Alarm("EJECTOR_LOST", Severity.ERROR, blocks=True, values=("port", "detail")),
+    Alarm("CAMERA_LOST", Severity.ERROR, blocks=True, values=("detail",), blind=True),
+    Alarm("EJECTOR_LOST", Severity.ERROR, blocks=True, values=("port", "detail"), blind=True),
     Alarm("MODEL_FAILED", Severity.ERROR, blocks=True, values=("detail",)),
     Alarm("INFERENCE_STALLED", Severity.ERROR, blocks=True, values=("detail",)),
     Alarm("RECORDS_TROUBLE", Severity.ERROR, blocks=True, values=("detail",)),
-    Alarm("STATION_FAILED", Severity.ERROR, blocks=True, values=("detail",)),
     # The line must run for the camera to learn the belt, but the heartbeat waits for it: a watchdog holds the belt.
-    Alarm("BELT_UNKNOWN", Severity.ERROR, blocks=True, values=("detail",), is_fault=False),
+    Alarm("BELT_UNKNOWN", Severity.ERROR, blocks=True, values=("detail",), is_fault=False, blind=True),
     Alarm("PARTS_UNSEEN", Severity.ERROR, blocks=True, values=("detail",)),
     Alarm("PLC_SILENT", Severity.ERROR, blocks=True, values=("detail",)),
     Alarm("PLC_QUIET", Severity.WARNING, blocks=False, values=("detail",)),
@@ -58,6 +69,7 @@ _ROWS = (
     ),
     Alarm("CHALLENGE_FAILED", Severity.ERROR, blocks=False, values=("missed", "parts")),
     Alarm("CHALLENGE_SOON", Severity.WARNING, blocks=False, values=("hours",)),
+    Alarm("STATION_FAILED", Severity.ERROR, blocks=True, values=("detail",), blind=True),
     # These two tell of one part that is already past the ejector: blocking the next parts would not bring it back.
     Alarm("EJECTOR_PULSE_FAILED", Severity.ERROR, blocks=False, values=("part",)),
     Alarm("WRONG_PULSE", Severity.ERROR, blocks=False, values=("part",)),
@@ -70,6 +82,15 @@ _ROWS = (
     Alarm("IMAGES_GIVEN_UP", Severity.WARNING, blocks=False, values=("detail",)),
     Alarm("DISK_LOW", Severity.WARNING, blocks=False, values=("free_mb", "limit_mb")),
     Alarm("NO_HEARTBEAT_WIRED", Severity.INFO, blocks=False),
+    Alarm("REJECTS_IN_A_ROW", Severity.WARNING, blocks=False, values=("count",)),
+    Alarm("EJECTOR_JAMMED", Severity.ERROR, blocks=True, values=("part",), blind=True),
+    Alarm("BIN_FULL", Severity.ERROR, blocks=True, blind=True),
+    Alarm("UNKNOWN_PART", Severity.ERROR, blocks=True, values=("count",)),
+    Alarm("CONTROLLER_RESET", Severity.ERROR, blocks=True, values=("detail",), blind=True),
+    Alarm("CONTROLLER_FAULT", Severity.ERROR, blocks=True, values=("detail",)),
+    Alarm("ENCODER_SILENT", Severity.ERROR, blocks=True, values=("detail",), blind=True),
+    Alarm("BELT_STOPPED", Severity.INFO, blocks=False),
+    Alarm("CLOCK_STEPPED", Severity.WARNING, blocks=False, values=("step_s",)),
 )
 
 ALARMS: Mapping[str, Alarm] = MappingProxyType({row.name: row for row in _ROWS})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ class CameraLoop(ABC):
     def __init__(self, camera: Camera, wait_for_room: Callable[[float], bool], events: CameraEvents) -> None:
         self.camera = camera
         self.reopened = 0
+        self._mend_host_ns = 0
         self._wait_for_room = wait_for_room
         self._events = events
         self._pool = FramePool(self._POOL_FRAMES)
@@ -56,9 +58,8 @@ class CameraLoop(ABC):
         return {"grab": self._grab_all}
 
     def start(self) -> None:
-        """Start acquisition and the threads that follow it."""
+        """Start acquisition and the threads that follow it. Raises CameraError when it cannot start."""
         self._stopping.clear()
-        self._lost.clear()
         self.camera.start()
         self._threads = [
             threading.Thread(target=self._guarded, args=(loop,), name=f"{name}-{self.camera.name}", daemon=True)
@@ -74,6 +75,25 @@ class CameraLoop(ABC):
         for thread in self._threads:
             thread.join(timeout_s)
         self._threads = []
+
+    @property
+    def lost(self) -> bool:
+        """True while the camera is lost; a line that was stopped meanwhile opens it with `mend`."""
+        return self._lost.is_set()
+
+    def mend(self) -> None:
+        """Try once to open a camera that was still lost when the line was stopped; at most one attempt a second."""
+        now_host_ns = time.monotonic_ns()
+        if now_host_ns < self._mend_host_ns:
+            return
+        self._mend_host_ns = now_host_ns + 1_000_000_000
+        try:
+            self.camera.open()
+        except CameraError:
+            self.camera.close()
+            return
+        self.reopening()
+        self._opened_again()
 
     @property
     def exhausted(self) -> bool:
@@ -131,7 +151,10 @@ class CameraLoop(ABC):
             except CameraError:
                 self.camera.close()
                 continue
-            self.reopened += 1
-            self._lost.clear()
-            self._events.recovered()
+            self._opened_again()
             return
+
+    def _opened_again(self) -> None:
+        self.reopened += 1
+        self._lost.clear()
+        self._events.recovered()

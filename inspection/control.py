@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from inspection.alarms import Reaction
 from inspection.part import Decision, PartResult
 
 
@@ -22,11 +23,30 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ActiveAlarm:
-    """One alarm that stands now: a name from the alarm table, and the values its text needs."""
+    """One alarm that stands now: a name from the alarm table, the values its text needs, what the station does.
+
+    must_be_confirmed: it stays until somebody confirms it. is_over: its fault has gone, only the confirmation is left.
+    """
 
     name: str
     since_wall_ns: int
     values: Mapping[str, str] = field(default_factory=dict)
+    reaction: Reaction = Reaction.WARN
+    must_be_confirmed: bool = False
+    is_over: bool = False
+
+    @property
+    def blocks(self) -> bool:
+        """True when nothing may pass while it stands."""
+        return self.reaction is not Reaction.WARN
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What a confirmation did: the alarms that are gone, and those whose fault is still there."""
+
+    confirmed: tuple[str, ...]
+    still_there: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +101,9 @@ class LineControl(Protocol):
 
     def stop_line(self) -> None:
         """Stop triggering, finish the parts in flight, → READY. No-op when stopped. Bounded."""
+
+    def confirm_alarms(self, names: Collection[str], who: str) -> Confirmation:
+        """Let go of held alarms whose fault has gone, all of them when `names` is empty. Logged with `who` did it."""
 
     def inspect(self, pixels: object, timeout_s: float) -> Decision:
         """Judge one uint8 image (H×W or H×W×3 RGB) with the station's model, apart from the line.

@@ -14,7 +14,7 @@ from inspection.control import BusyError
 from inspection.part import Decision
 from inspection.pipeline.batch_queue import BatchQueue, Job
 from inspection.pipeline.decide import Judge
-from inspection.pipeline.prepare import Slots
+from inspection.pipeline.prepare import Preparer, Slots
 from inspection.pipeline.times import ExecutionTimes
 from inspection.pipeline.worker import Worker
 from models.benchmark import measure_batch_times
@@ -52,7 +52,14 @@ class Engine:
         region = config.region.region() if config.region else None
         size = (card.input.height, card.input.width, card.input.channels)
         self.workers = [
-            Worker(f"infer-{i}", self.queue, session, Slots(inference.max_batch, *size, region), on_failure)
+            Worker(
+                f"infer-{i}",
+                self.queue,
+                session,
+                Slots(inference.max_batch, *size, (Preparer(region),)),
+                on_failure,
+                self.judge,
+            )
             for i in range(inference.workers)
         ]
         for worker in self.workers:

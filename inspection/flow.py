@@ -175,9 +175,9 @@ class PartFlow:
             counted.update(matched.counters)
         return {f"view_{name}": count for name, count in counted.items()}
 
-    def shut(self) -> None:
-        """Let nothing pass any more: the station is shutting down."""
-        self._shut = True
+    def shut(self, shut: bool = True) -> None:
+        """Let nothing pass any more (the station shuts down, or stops the line for a fault), or open again."""
+        self._shut = shut
 
     # ----------------------------------------------------- what becomes of it
 
@@ -207,7 +207,9 @@ class PartFlow:
         self._last_due_host_ns = due_host_ns
 
     def _score(self, part: PartInFlight, view: int, frame: Frame) -> None:
-        job = Job(frame.pixels, self.tracker.deadline_host_ns(part), self._on_scored, token=(part, view))
+        deadline_host_ns = self.tracker.deadline_host_ns(part)
+        token = part, view
+        job = Job(frame.pixels, deadline_host_ns, self._on_scored, token, pixel_format=frame.pixel_format)
         if not self._submit(job):
             self.tracker.view_decided(part, view, not_decidable(Reason.LATE))
 
@@ -219,7 +221,9 @@ class PartFlow:
 
     def _judged(self, job: Job, raw: Any, part: PartInFlight, view: int) -> Decision:
         if raw is not None:
-            return self._settings.judges[view].decide(raw)
+            judge = self._settings.judges[view]
+            made = job.decision  # with the rest of its batch, by the recipe's common threshold
+            return made if made is not None and made.threshold == judge.threshold else judge.decide(raw)
         if job.failure_reason is Reason.SYSTEM:
             part.note = job.failure
             self._warn("FRAME_UNUSABLE", part=part.number, detail=job.failure)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from camera.backends import BACKENDS, make_camera
 from camera.belt_camera import BeltCamera
@@ -23,17 +24,20 @@ from inspection.tracking.matching import Matcher
 from inspection.view_line import ViewLine
 
 
-def make_lines(
-    config: StationConfig,
-    flow: PartFlow,
-    scene: Scene | None,
-    wait_for_room: Callable[[float], bool],
-    events: Callable[[str], CameraEvents],
-    free_run_events: FreeRunEvents,
-) -> list[CameraLoop]:
+@dataclass(frozen=True, slots=True)
+class LineEvents:
+    """What the cameras' loops tell the station, and what they ask of it."""
+
+    camera: Callable[[str], CameraEvents]  # what to tell of a camera, by its name
+    free_run: FreeRunEvents
+    wait_for_room: Callable[[float], bool]
+    photo_eye: Callable[[], None] | None = None  # a simulated controller's input, where there is one
+
+
+def make_lines(config: StationConfig, flow: PartFlow, scene: Scene | None, events: LineEvents) -> list[CameraLoop]:
     """Open every camera and return their loops, the first camera's first. Raises CameraError; then none is open.
 
-    scene: what lies on the belt of a simulated camera. events: what to tell of a camera, by its name.
+    scene: what lies on the belt of a simulated camera.
     """
     cameras: list[Camera] = []
     try:
@@ -47,25 +51,24 @@ def make_lines(
         for camera in cameras:
             camera.close()
         raise
-    first, *others = cameras
-    lines: list[CameraLoop] = [_first_line(config, first, flow, wait_for_room, events(first.name), free_run_events)]
-    for place, camera in enumerate(others):
-        lines.append(ViewLine(camera, flow, config.camera.frames + place, wait_for_room, events(camera.name)))
+    lines = [_first_line(config, cameras[0], flow, events)]
+    for place, camera in enumerate(cameras[1:]):
+        view = config.camera.frames + place
+        lines.append(ViewLine(camera, flow, view, events.wait_for_room, events.camera(camera.name)))
     return lines
 
 
-def _first_line(
-    config: StationConfig,
-    camera: Camera,
-    flow: PartFlow,
-    wait_for_room: Callable[[float], bool],
-    events: CameraEvents,
-    free_run_events: FreeRunEvents,
-) -> CameraLoop:
-    if config.free_run is None:
-        return Line(camera, flow, config.camera.frames, wait_for_room, events)
-    settings = config.free_run.settings()
-    return FreeRunLine(camera, flow, lambda: FreeRunTriggers(settings), wait_for_room, events, free_run_events)
+def _first_line(config: StationConfig, camera: Camera, flow: PartFlow, events: LineEvents) -> CameraLoop:
+    of_camera = events.camera(camera.name)
+    if config.free_run is not None:
+        settings = config.free_run.settings()
+        return FreeRunLine(
+            camera, flow, lambda: FreeRunTriggers(settings), events.wait_for_room, of_camera, events.free_run
+        )
+    if config.ejector.is_controller:
+        photo_eye = events.photo_eye if camera.reports_triggers else None
+        return ViewLine(camera, flow, 0, events.wait_for_room, of_camera, photo_eye)
+    return Line(camera, flow, config.camera.frames, events.wait_for_room, of_camera)
 
 
 def matched_views(config: StationConfig, geometry: Geometry, motion: Motion) -> dict[int, MatchedView]:
@@ -74,10 +77,11 @@ def matched_views(config: StationConfig, geometry: Geometry, motion: Motion) -> 
     Raises ValueError where a frame of theirs could never be matched for sure.
     """
     closest = config.geometry.closest(geometry.takes_behind)
+    first = 0 if config.ejector.is_controller else 1
     views = {}
-    for place, camera in enumerate(config.cameras[1:]):
+    for place, camera in enumerate(config.cameras[first:]):
         matcher = Matcher(config.geometry.match_settings(camera, closest))
-        views[config.camera.frames + place] = MatchedView(matcher, DeviceClock(), motion.position_at)
+        views[first * config.camera.frames + place] = MatchedView(matcher, DeviceClock(), motion.position_at)
     return views
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
+from camera.frame import Trigger
 from camera.scene import Scene
 from inspection.alarm_board import AlarmBoard
 from inspection.camera_loop import CameraEvents, CameraLoop
@@ -14,15 +16,19 @@ from inspection.challenge import EXTRA_KEY
 from inspection.challenge.due import Production
 from inspection.challenge.interlock import Interlock
 from inspection.config import StationConfig, config_digest
-from inspection.control import Preview, State, StateError, StationStatus
+from inspection.control import Confirmation, Preview, State, StateError, StationStatus
+from inspection.ejector.controller.simulated import SimulatedControllerEjector
+from inspection.ejector.controller.wire import BinFull, FaultCode, FaultReport, Stranger
 from inspection.ejector.options import make_ejector
 from inspection.engine import Engine
 from inspection.errors import ConfigError
+from inspection.faults.watch import ClockWatch, EjectorWatch, RejectWatch
 from inspection.flow import FlowSettings, PartFlow
 from inspection.free_run_line import FreeRunEvents
-from inspection.lines import make_lines, matched_views, scene_of
+from inspection.lines import LineEvents, make_lines, matched_views, scene_of
 from inspection.memory import Memory
 from inspection.part import Decision
+from inspection.pipeline.interpreter import line_starts, line_stops
 from inspection.plc.commands import LineCommands
 from inspection.plc.plc import PlcPort
 from inspection.preview import PreviewSlot
@@ -49,12 +55,16 @@ class Station:
     def __init__(self, config: StationConfig) -> None:
         self.config = config
         self.digest = config_digest(config)
-        self.alarms = AlarmBoard()
+        self.alarms = AlarmBoard(config.reactions_of_alarms)
         self.counters = RunCounters()
         self.previews = PreviewSlot()
         self._is_open = False
         self._closed = threading.Event()
         self._wants_to_run = False
+        self._stopping_by_fault = False
+        self._stops_seen = 0
+        self._rejects = RejectWatch(self.alarms, config.reactions.rejects_in_a_row_limit)
+        self.clock = ClockWatch(self.alarms)
         self._look_at_disk_host_ns = 0
         self._commands = threading.Lock()
         self._camera_trouble: dict[str, str] = {}
@@ -68,7 +78,12 @@ class Station:
         """Bring everything up: records, model, ejector, camera. Raises the error of whatever cannot come up."""
         config = self.config
         self.ejector = make_ejector(
-            config.ejector, margin_ms=config.geometry.margin_ms, motion=config.geometry.followed_by
+            config.ejector,
+            margin_ms=config.geometry.margin_ms,
+            motion=config.geometry.followed_by,
+            course=config.geometry.course(),
+            on_motion=lambda host_ns, position: self.flow.on_motion(host_ns, position),
+            on_event=self._on_controller_event,
         )
         try:
             self._geometry = config.geometry.geometry(config.ejector, self.ejector.lead_ns)
@@ -87,7 +102,7 @@ class Station:
             )
             self.interlock = self._make_interlock()
             self.flow = self._make_flow()
-            self.ejector.open(self.flow.on_actuation, self.flow.on_ejector_health)
+            self.ejector.open(self.flow.on_actuation, self.flow.on_ejector_health, self._on_controller_trigger)
             self._open_plc()
             self.lines = self._open_cameras()
         except BaseException:
@@ -122,12 +137,28 @@ class Station:
         return {EXTRA_KEY: challenge} if challenge else {}
 
     def _open_cameras(self) -> list[CameraLoop]:
-        free_run = FreeRunEvents(
-            blind=lambda text: self._tell("BELT_UNKNOWN", text),
-            unseen=lambda text: self._raise("PARTS_UNSEEN", for_s=PartFlow.TRANSIENT_S, detail=text),
+        events = LineEvents(
+            camera=self._camera_events,
+            free_run=FreeRunEvents(
+                blind=lambda text: self._tell("BELT_UNKNOWN", text),
+                unseen=lambda text: self._raise("PARTS_UNSEEN", for_s=PartFlow.TRANSIENT_S, detail=text),
+            ),
+            wait_for_room=self.engine.queue.wait_for_room,
+            photo_eye=self.ejector.board.trigger if isinstance(self.ejector, SimulatedControllerEjector) else None,
         )
-        wait_for_room = self.engine.queue.wait_for_room
-        return make_lines(self.config, self.flow, self._scene(), wait_for_room, self._camera_events, free_run)
+        return make_lines(self.config, self.flow, self._scene(), events)
+
+    def _on_controller_event(self, event: Stranger | BinFull | FaultReport) -> None:
+        match event:
+            case Stranger():
+                count = self.ejector.health().counters.get("strangers", 0)
+                self._raise("UNKNOWN_PART", for_s=PartFlow.TRANSIENT_S, count=count)
+            case FaultReport() if event.code != FaultCode.ENCODER_STANDS:
+                self._raise("CONTROLLER_FAULT", for_s=PartFlow.TRANSIENT_S, detail=FaultCode(event.code).name)
+
+    def _on_controller_trigger(self, trigger: Trigger) -> None:
+        """A device-timed controller tells of each part itself; a simulated belt knows what it is."""
+        self.flow.on_trigger(trigger, self.lines[0].camera.truth(trigger.number) if self._is_open else "")
 
     def _camera_events(self, camera: str) -> CameraEvents:
         return CameraEvents(
@@ -197,19 +228,24 @@ class Station:
             return State.HALTED
         if not self._is_open:
             return State.PREOPERATIONAL
-        if self.alarms.faulty:
+        if self.alarms.faulty or self._stopping_by_fault:
             return State.ERROR
         return State.CONTINUOUS_EXECUTION if self._wants_to_run else State.READY
 
     def start_line(self) -> None:
         """Inspect every part that triggers from now on. Raises StateError unless READY or running."""
         with self._commands:
-            if self._wants_to_run:
+            if self._wants_to_run and not self._stopping_by_fault:
                 return
             if self.state is not State.READY:
                 raise StateError(f"the line cannot start in state {self.state}; {self._next_step()}")
-            for line in self.lines:
-                line.start()
+            line_starts()
+            try:
+                for line in self.lines:
+                    line.start()
+            except BaseException:
+                line_stops()
+                raise
             self._wants_to_run = True
 
     def stop_line(self) -> None:
@@ -222,10 +258,17 @@ class Station:
             self.tracker.wait_empty(self.config.geometry.travel_s + 5.0)
             self.memory.flush(5.0)
             self._wants_to_run = False
+            line_stops()
+
+    def confirm_alarms(self, names: Collection[str], who: str) -> Confirmation:
+        """Let go of held alarms whose fault has gone, all of them when `names` is empty. Logged with `who` did it."""
+        return self.alarms.confirm(names, who)
 
     def _next_step(self) -> str:
         alarms = self.alarms.active()
-        return f"first mend {alarms[0].name}" if alarms else "wait until it is READY"
+        if not alarms or not alarms[0].blocks:
+            return "wait until it is READY"
+        return f"first {'confirm' if alarms[0].is_over else 'mend'} {alarms[0].name}"
 
     def inspect(self, pixels: Any, timeout_s: float) -> Decision:
         """Judge one image apart from the line. Raises StateError or BusyError."""
@@ -250,6 +293,7 @@ class Station:
     def _make_flow(self) -> PartFlow:
         config = self.config
         motion = config.geometry.motion()
+        self._ejector_watch = EjectorWatch(self.alarms, motion)
         weights = [camera.weight for camera in config.cameras for _ in range(camera.frames)]
         judges = [
             self.engine.judge if camera.threshold is None else replace(self.engine.judge, threshold=camera.threshold)
@@ -278,6 +322,7 @@ class Station:
 
     def _on_durable(self, records: list[StoredRecord]) -> None:
         self.flow.on_durable(records)
+        self._rejects.add(records)
         self.previews.durable(records)
         if self.plc is not None:
             self.plc.on_results(records)
@@ -308,13 +353,46 @@ class Station:
             while not self._closed.wait(self._TICK_S):
                 self._look_after_inference()
                 self._look_after_disk()
+                self.clock.look()
+                self._ejector_watch.look(self.ejector.health(), self.tracker.in_flight > 0, time.monotonic_ns())
                 self.alarms.expire()
-                if self.state is State.CONTINUOUS_EXECUTION and not self.alarms.stands("BELT_UNKNOWN"):
+                self._stop_if_asked()
+                self._mend_cameras()
+                if self._wants_to_run and not self.alarms.silencing and not self._stopping_by_fault:
                     self.ejector.alive()
                 if self.plc is not None:
                     self.plc.on_state(self.state, self.alarms.active())
         except Exception as error:  # noqa: BLE001 - the thread's edge: the heartbeat ends, and nothing passes any more
             self._raise("STATION_FAILED", detail=f"supervisor: {type(error).__name__}: {error}")
+
+    def _stop_if_asked(self) -> None:
+        """Stop the line in order when a fault's reaction says so: first the belt, then, when it stands, the line."""
+        asked, self._stops_seen = self.alarms.stops > self._stops_seen, self.alarms.stops
+        if asked and self._wants_to_run and not self._stopping_by_fault:
+            self._stopping_by_fault = True
+            self.flow.shut()
+            threading.Thread(target=self._stop_by_fault, name="stop-by-fault", daemon=True).start()
+
+    def _stop_by_fault(self) -> None:
+        """Reject whatever still triggers while the belt runs out without a heartbeat, then stop the line."""
+        try:
+            self._closed.wait(self.config.reactions.run_out_s)
+            self.stop_line()
+        except Exception as error:  # noqa: BLE001 - the thread's edge: nothing passes any more
+            self._raise("STATION_FAILED", detail=f"stop: {type(error).__name__}: {error}")
+        finally:
+            self._stopping_by_fault = False
+            self.flow.shut(self._closed.is_set())
+
+    def _mend_cameras(self) -> None:
+        """Open cameras that were still lost when the line was stopped, so that the line can be started again."""
+        lost = [line for line in self.lines if line.lost]
+        if lost and not self._wants_to_run and self._commands.acquire(blocking=False):
+            try:
+                for line in lost:
+                    line.mend()
+            finally:
+                self._commands.release()
 
     def _look_after_inference(self) -> None:
         self._tell("INFERENCE_STALLED", self.engine.stalled())

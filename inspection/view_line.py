@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from camera.errors import CameraError
 from camera.frame import Frame
 from camera.interface import Camera
 from inspection.camera_loop import CameraEvents, CameraLoop
@@ -11,7 +12,11 @@ from inspection.flow import PartFlow
 
 
 class ViewLine(CameraLoop):
-    """Hands each frame to the flow, which finds its part by place and counter. view: which view of a part it shows."""
+    """Hands each frame to the flow, which finds its part by place and counter. view: which view of a part it shows.
+
+    photo_eye: called for each part that crosses the photo-eye of a simulated belt, where that is wired to a simulated
+    controller, as it would be on a line.
+    """
 
     def __init__(
         self,
@@ -20,10 +25,27 @@ class ViewLine(CameraLoop):
         view: int,
         wait_for_room: Callable[[float], bool],
         events: CameraEvents,
+        photo_eye: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(camera, wait_for_room, events)
         self._flow = flow
         self._view = view
+        self._photo_eye = photo_eye
+
+    def loops(self) -> dict[str, Callable[[], None]]:
+        """Grab, and let the photo-eye see the parts of a simulated belt."""
+        return super().loops() | ({} if self._photo_eye is None else {"photo-eye": self._watch_belt})
+
+    def _watch_belt(self) -> None:
+        assert self._photo_eye is not None
+        while not self.stopping:
+            try:
+                crossed = self.camera.wait_trigger(self.WAIT_S)
+            except CameraError:
+                self.wait_while_lost()
+                continue
+            if crossed is not None:
+                self._photo_eye()
 
     def take(self, frame: Frame) -> None:
         """Have the frame matched and scored."""

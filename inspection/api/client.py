@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
@@ -94,6 +94,11 @@ class StationClient:
     def stop_line(self, timeout_s: float = 60.0) -> pb.State.ValueType:
         """Stop the line, wait for the parts in flight and return the state. Raises CallError."""
         return self._ask(lambda: self._station.StopLine(pb.StopLineRequest(), timeout=timeout_s)).state
+
+    def confirm_alarms(self, who: str, names: Iterable[str] = ()) -> pb.ConfirmAlarmsResponse:
+        """Let go of held alarms whose fault has gone, all of them when none is named. Raises CallError."""
+        request = pb.ConfirmAlarmsRequest(names=names, who=who)
+        return self._ask(lambda: self._station.ConfirmAlarms(request, timeout=self._timeout_s))
 
     def image(self, sequence: int) -> tuple[bytes, str]:
         """Return a record's image file and its content type. Raises CallError (NOT_FOUND: RECORD or IMAGE)."""

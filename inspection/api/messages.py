@@ -48,7 +48,14 @@ def status_message(status: StationStatus) -> pb.GetStatusResponse:
         state=STATES[status.state],
         run=status.run,
         alarms=[
-            pb.Alarm(name=alarm.name, since_wall_ns=alarm.since_wall_ns, values=dict(alarm.values))
+            pb.Alarm(
+                name=alarm.name,
+                since_wall_ns=alarm.since_wall_ns,
+                values=dict(alarm.values),
+                blocks=alarm.blocks,
+                must_be_confirmed=alarm.must_be_confirmed,
+                is_over=alarm.is_over,
+            )
             for alarm in status.alarms
         ],
         triggers=status.triggers,

@@ -72,6 +72,19 @@ class StationService(pb_grpc.StationServiceServicer):
         await self._call(lambda: in_state(self._control, self._control.stop_line))
         return pb.StopLineResponse(state=await self._state())
 
+    @unary
+    async def ConfirmAlarms(  # noqa: N802 - the name in the proto
+        self, request: pb.ConfirmAlarmsRequest, _context: Context
+    ) -> pb.ConfirmAlarmsResponse:
+        """Let go of held alarms whose fault has gone."""
+        who = " ".join(request.who.split())[:64]
+        if not who:
+            text = "who is empty — the log keeps who confirmed — name a person or a panel"
+            raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, "WHO", text, field="who")
+        names = list(request.names)
+        found = await self._call(lambda: self._control.confirm_alarms(names, who))
+        return pb.ConfirmAlarmsResponse(confirmed=found.confirmed, still_there=found.still_there)
+
     @streaming
     async def WatchPreview(  # noqa: N802 - the name in the proto
         self, request: pb.WatchPreviewRequest, context: Context

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from camera.backends import options_model
+from inspection.alarms import Reaction
 from inspection.challenge.options import ChallengeOptions
-from inspection.ejector.options import EjectorOptions
+from inspection.ejector.options import Course, EjectorOptions
+from inspection.faults import problems, reactions_of_alarms
 from inspection.motion import ClockMotion, EncoderMotion, Motion
 from inspection.pipeline.prepare import Region
 from inspection.plc.options import PlcOptions
@@ -170,6 +173,13 @@ class GeometrySection(Section):
             closest=closest,
         )
 
+    def course(self) -> Course:
+        """Return how an ejector that times by itself is told of the way."""
+        if self.encoder_counts_per_mm is None:
+            return Course(f"{self.travel_s * 1e3:.3f} ms", self.belt_speed_mm_s)
+        counts = self.length(self.travel_s)
+        return Course(f"{counts} counts", self.belt_speed_mm_s, self.encoder_counts_per_mm)
+
     @property
     def followed_by(self) -> Literal["clock", "encoder"]:
         """What tells where the belt is."""
@@ -249,6 +259,31 @@ def _listed(cameras: Any) -> Any:
     return [cameras] if isinstance(cameras, Mapping | CameraSection) else cameras
 
 
+class ReactionsSection(Section):
+    """[reactions]: what the station does at each fault of `docs/fail-safe.md`, and from when on it is one."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, Reaction]
+
+    rejects_in_a_row_limit: int = Field(20, ge=2, le=100_000, description="parts in a row that were not OK")
+    run_out_s: float = Field(
+        2.0, ge=0, le=60, description="how long the belt may take to stand; parts that trigger until then are rejected"
+    )
+
+    @model_validator(mode="after")
+    def _the_table_allows_it(self) -> Self:
+        found = problems(self.chosen)
+        if found:
+            text = f"{'; '.join(found)} (docs/fail-safe.md)".replace("{", "(").replace("}", ")")
+            raise PydanticCustomError("reactions", f"{text}")
+        return self
+
+    @property
+    def chosen(self) -> dict[str, Reaction]:
+        """The reactions that the file names, by fault."""
+        return dict(self.__pydantic_extra__ or {})
+
+
 class StationConfig(Section):
     """One station: everything that it needs to know."""
 
@@ -271,6 +306,21 @@ class StationConfig(Section):
     page: PageSection = PageSection()
     simulation: SimulationSection = SimulationSection()
     challenge: ChallengeOptions = ChallengeOptions()
+
+    @model_validator(mode="after")
+    def _controller_fits(self) -> Self:
+        problems = []
+        if self.ejector.is_controller and self.camera.frames > 1:
+            problems.append(
+                f"camera.frames is {self.camera.frames}: beside a controller a camera makes one frame a part"
+            )
+        if self.ejector.is_controller and self.free_run is not None:
+            problems.append("[free_run] finds parts in pictures, a controller by its photo-eye: leave one of them out")
+        if self.geometry.encoder_counts_per_mm is not None and not self.ejector.is_controller:
+            problems.append("encoder_counts_per_mm needs an ejector that reads the encoder: driver controller")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
 
     @model_validator(mode="after")
     def _frames_of_the_first(self) -> Self:
@@ -297,3 +347,26 @@ class StationConfig(Section):
     def camera(self) -> CameraSection:
         """The first camera: the one that sees each part first."""
         return self.cameras[0]
+
+    reactions: ReactionsSection = ReactionsSection()
+
+    @property
+    def belt_can_be_stopped(self) -> bool:
+        """True where somebody stops the belt when the heartbeat is withdrawn."""
+        return self.ejector.heartbeat_channel is not None
+
+    @property
+    def reactions_of_alarms(self) -> dict[str, Reaction]:
+        """What the station does while each alarm stands."""
+        return reactions_of_alarms(self.reactions.chosen, belt_can_be_stopped=self.belt_can_be_stopped)
+
+    @model_validator(mode="after")
+    def _stopping_needs_a_way(self) -> Self:
+        stopping = [name for name, reaction in self.reactions.chosen.items() if reaction is Reaction.STOP_LINE]
+        if stopping and not self.belt_can_be_stopped:
+            raise PydanticCustomError(
+                "reactions",
+                f"reactions: {', '.join(stopping)} cannot stop the line: nothing tells the belt — wire a watchdog "
+                "relay and set ejector.heartbeat_channel, or choose hold",
+            )
+        return self

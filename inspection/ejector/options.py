@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from inspection.ejector.board_options import BoardOptions, SimulatedOptions
+from inspection.ejector.board_options import SimulatedOptions
 from inspection.ejector.boards import BOARDS, make_board, options_of
 from inspection.ejector.client import SerialEjector
+from inspection.ejector.controller.factory import make_controller
+from inspection.ejector.controller.options import ControllerBoard, ControllerOptions
+from inspection.ejector.controller.wire import BinFull, FaultReport, Stranger
 from inspection.ejector.errors import EjectorOptionsError
+from inspection.ejector.interface import Ejector
 from inspection.ejector.promises import SILENCE, Silence, kept_promises, silence_is_safe
 from inspection.ejector.settings import Settings
 from inspection.ejector.simulated import SimulatedEjector
 
 SIMULATED = "simulated"
+CONTROLLERS = {
+    "controller": "a reject controller that times by itself (docs/controller-protocol.md)",
+    "simulated_controller": "its firmware at the far end of a pty",
+}
+_OF_A_CONTROLLER = {
+    "driver", "port", "mode", "pulse_ms", "window_ms", "actuator_delay_ms", "alive_timeout_ms", "require", "board",
+}  # fmt: skip
 DRIVERS = {
     **{name: entry.summary for name, entry in BOARDS.items()},
     SIMULATED: "the far end of a pty that behaves like one of them",
+    **CONTROLLERS,
 }
 
 _PTY_ANSWERS_MS = 1000.0  # the kernel carries a pty's bytes at normal priority: under load that takes its time
@@ -68,7 +82,9 @@ class EjectorOptions(BaseModel):
         driver = info.data.get("driver")
         if driver is None:
             return board  # the driver is wrong already: nobody knows what it may be told
-        described: type[BoardOptions] = SimulatedOptions if driver == SIMULATED else options_of(driver)
+        described: type[BaseModel] = ControllerBoard
+        if driver not in CONTROLLERS:
+            described = SimulatedOptions if driver == SIMULATED else options_of(driver)
         try:
             return described.model_validate(board).model_dump()
         except ValidationError as error:
@@ -82,10 +98,13 @@ class EjectorOptions(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> EjectorOptions:
         problems = []
-        if self.driver != SIMULATED and not self.port:
+        if not self.is_simulated and not self.port:
             problems.append(f"driver {self.driver} needs a port, such as /dev/serial/by-id/…")
-        if self.driver == SIMULATED and self.port:
+        if self.is_simulated and self.port:
             problems.append(f"port is {self.port!r}, but the simulated ejector makes its own; leave it out")
+        if self.is_controller:
+            meaningless = sorted(self.model_fields_set - _OF_A_CONTROLLER)
+            problems += [f"{name} has no meaning with driver {self.driver}; leave it out" for name in meaningless]
         channels = int(self.board.get("channels", 64))
         for name, channel in (("channel", self.channel), ("heartbeat_channel", self.heartbeat_channel)):
             if channel is not None and channel > channels:
@@ -96,6 +115,16 @@ class EjectorOptions(BaseModel):
         if problems:
             raise PydanticCustomError("ejector", "; ".join(problems).replace("{", "(").replace("}", ")"))
         return self
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the far end is a process of ours."""
+        return self.driver in (SIMULATED, "simulated_controller")
+
+    @property
+    def is_controller(self) -> bool:
+        """Whether the far end times by itself, and tells of each trigger."""
+        return self.driver in CONTROLLERS
 
     @property
     def protocol(self) -> str:
@@ -143,6 +172,8 @@ class EjectorOptions(BaseModel):
     @property
     def silence_is_safe(self) -> Silence:
         """Whether promise 4 is kept by this wiring, and why."""
+        if self.is_controller:
+            return Silence(True, "the controller rejects by itself every part that it gets no answer for")
         ends_itself = self.protocol == "modbus_flash"
         return silence_is_safe(self.mode, ends_itself=ends_itself, has_heartbeat=self.heartbeat_channel is not None)
 
@@ -171,15 +202,34 @@ class EjectorOptions(BaseModel):
         return Settings(**values)
 
 
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a part gets to an ejector that times by itself. travel: a length such as "600 ms" or "4500 counts"."""
+
+    travel: str
+    belt_speed_mm_s: float | None = None
+    counts_per_mm: float | None = None
+
+
 def make_ejector(
-    options: EjectorOptions, *, margin_ms: float = 0.0, motion: Literal["clock", "encoder"] = "clock"
-) -> SerialEjector:
-    """Build the ejector that the options describe, unopened; a simulated one is a SimulatedEjector with a `board`.
+    options: EjectorOptions,
+    *,
+    margin_ms: float = 0.0,
+    motion: Literal["clock", "encoder"] = "clock",
+    course: Course | None = None,
+    on_motion: Callable[[int, int], None] | None = None,
+    on_event: Callable[[Stranger | BinFull | FaultReport], None] | None = None,
+) -> Ejector:
+    """Build the ejector that the options describe, unopened; a simulated one has a `board`.
 
-    margin_ms and motion: as the geometry of the line has them.
+    margin_ms, motion and course: as the geometry of the line has them. on_motion and on_event: what a controller tells
+    of its encoder, and of what concerns no part.
 
-    Raises EjectorOptionsError where a command takes longer on the wire than the heartbeat leaves between two edges.
+    Raises EjectorOptionsError where a command takes longer on the wire than the heartbeat leaves between two edges, or
+    where a controller's lengths cannot be converted.
     """
+    if options.is_controller:
+        return make_controller(_controller_options(options, margin_ms, motion, course), on_motion, on_event)
     settings = options.settings(margin_ms=margin_ms, motion=motion)
     command_ms = make_board(settings).occupied_s * 1e3
     if options.heartbeat_channel is not None and options.heartbeat_ms < 2 * command_ms:
@@ -190,3 +240,28 @@ def make_ejector(
     if options.driver == SIMULATED:
         return SimulatedEjector(settings, int(options.board["channels"]))
     return SerialEjector(settings)
+
+
+def _controller_options(
+    options: EjectorOptions, margin_ms: float, motion: Literal["clock", "encoder"], course: Course | None
+) -> ControllerOptions:
+    if course is None:
+        raise EjectorOptionsError("a controller must be told how far it is to the ejector — set [geometry] — mend it")
+    try:
+        return ControllerOptions(
+            **options.board,
+            port=options.port,
+            mode="time" if motion == "clock" else "encoder",
+            delay=course.travel,
+            deadline=f"{margin_ms:g} ms",
+            pulse=f"{options.pulse_ms:g} ms",
+            window=f"{options.window_ms:g} ms",
+            lead_ms=options.actuator_delay_ms,
+            belt_speed_mm_s=course.belt_speed_mm_s,
+            counts_per_mm=course.counts_per_mm,
+            wiring=options.mode,
+            alive_timeout_ms=round(options.alive_timeout_ms),
+        )
+    except ValidationError as error:
+        text = "; ".join(one["msg"] for one in error.errors())
+        raise EjectorOptionsError(f"[ejector] with [geometry]: {text}") from error

@@ -16,7 +16,9 @@ _QUESTION_OPEN_S = 15.0
 
 
 class StateLine:
-    """State, gravest message and the two commands of one browser; lives on the event loop.
+    """State, gravest message and the commands of one browser; lives on the event loop.
+
+    Confirm stands in the place of Start while an alarm is held: the line cannot be started then.
 
     Start works at one touch. Stop asks once more, in the middle of the screen and so away from the Stop button: two
     quick touches of the same place never stop a line, and the question goes away by itself.
@@ -37,6 +39,7 @@ class StateLine:
                     self._remedy = ui.label("").classes("lw-message-remedy")
                 self._more = ui.button("", on_click=self._open_messages, color=None).classes("lw-more")
                 self._more.props("flat no-caps")
+            self._confirm = self._button("confirm", "task_alt", self._do_confirm)
             self._start = self._button("start", "play_arrow", self._do_start)
             self._stop = self._button("stop", "stop", self._ask_stop)
         self._question = self._build_question()
@@ -72,6 +75,10 @@ class StateLine:
         self._messages = words.messages(status, self._texts)
         self._show_message(said)
         state = words.state_name(status)
+        held = words.held(status)
+        self._confirm.set_visibility(held)
+        self._confirm.set_enabled(not self._busy)
+        self._start.set_visibility(not held)
         self._start.set_enabled(state == "READY" and not self._busy)
         self._stop.set_enabled(state in ("CONTINUOUS_EXECUTION", "ERROR") and not self._busy)
 
@@ -103,6 +110,9 @@ class StateLine:
         self._question.open()
         ui.timer(_QUESTION_OPEN_S, self._question.close, once=True)
 
+    async def _do_confirm(self) -> None:
+        await self._command(self._feed.confirm_alarms)
+
     async def _do_start(self) -> None:
         await self._command(self._feed.start_line)
 
@@ -112,6 +122,7 @@ class StateLine:
 
     async def _command(self, command: Callable[[], Awaitable[str | None]]) -> None:
         self._busy = True
+        self._confirm.disable()
         self._start.disable()
         self._stop.disable()
         try:

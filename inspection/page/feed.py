@@ -103,6 +103,11 @@ class StationFeed:
         """Stop the line; answers as `start_line`."""
         return await self._command(lambda: self._station.StopLine(pb.StopLineRequest(), timeout=_COMMAND_TIMEOUT_S))
 
+    async def confirm_alarms(self) -> str | None:
+        """Confirm every held alarm; answers as `start_line`."""
+        request = pb.ConfirmAlarmsRequest(who=f"page {self.api}")
+        return await self._command(lambda: self._station.ConfirmAlarms(request, timeout=_COMMAND_TIMEOUT_S))
+
     async def _command(self, call: Callable[[], Awaitable[object]]) -> str | None:
         try:
             await call()

@@ -85,13 +85,26 @@ def banner(status: pb.GetStatusResponse, texts: Catalogue) -> Banner:
 def messages(status: pb.GetStatusResponse, texts: Catalogue) -> list[Message]:
     """Put the standing alarms in words: what stops the line first, then the gravest, then the oldest."""
     ordered = sorted(
-        status.alarms, key=lambda alarm: (not blocks(alarm.name), -severity_of(alarm.name), alarm.since_wall_ns)
+        status.alarms,
+        key=lambda alarm: (
+            not (alarm.blocks or blocks(alarm.name)),
+            -severity_of(alarm.name),
+            alarm.since_wall_ns,
+        ),
     )
     found = []
     for alarm in ordered:
         severity = severity_of(alarm.name)
-        found.append(Message(severity, _SEVERITY_ICONS[severity], *texts.alarm(alarm.name, dict(alarm.values))))
+        text, remedy = texts.alarm(alarm.name, dict(alarm.values))
+        if alarm.is_over:
+            remedy = f"{remedy} {texts.text('alarms.is_over')}"
+        found.append(Message(severity, _SEVERITY_ICONS[severity], text, remedy))
     return found
+
+
+def held(status: pb.GetStatusResponse) -> bool:
+    """Return whether an alarm waits for nothing but that somebody confirms it."""
+    return any(alarm.must_be_confirmed and alarm.is_over for alarm in status.alarms)
 
 
 def lights(status: pb.GetStatusResponse, texts: Catalogue) -> dict[str, Light]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from camera.errors import PixelFormatError
 from camera.frame import Pixels
+from camera.pixels import image_of
+from models.errors import PixelError
 from models.resize import fit
 
 
@@ -19,6 +23,11 @@ class Region:
     width: int
     height: int
 
+    @property
+    def rectangle(self) -> tuple[int, int, int, int]:
+        """x, y, width, height."""
+        return self.x, self.y, self.width, self.height
+
     def crop(self, pixels: Pixels) -> Pixels:
         """Return the view of the region; ValueError when it reaches out of the frame."""
         rows, columns = pixels.shape[:2]
@@ -30,16 +39,43 @@ class Region:
         return pixels[self.y : self.y + self.height, self.x : self.x + self.width]
 
 
+@dataclass(frozen=True, slots=True)
+class Preparer:
+    """How the frames of one view become the model's input: which region is looked at. Immutable, for any thread."""
+
+    region: Region | None = None
+
+    def prepare(self, pixels: Pixels, pixel_format: str, out: Pixels) -> None:
+        """Write one frame into `out`, uint8 (height, width, channels): crop, unpack or demosaic, and fit.
+
+        pixel_format: the PFNC name of raw pixels; '' for what is an image already, (H, W) grey or (H, W, 3) RGB.
+        Raises ValueError for a frame that cannot be.
+        """
+        try:
+            if pixel_format in ("", "Mono8", "RGB8"):
+                image = pixels if self.region is None else self.region.crop(pixels)
+            else:
+                image = image_of(pixels, pixel_format, None if self.region is None else self.region.rectangle)
+            height, width, channels = out.shape
+            fit(image, height, width, channels, out=out)
+        except (PixelError, PixelFormatError) as error:
+            raise ValueError(str(error)) from error
+
+
 class Slots:
-    """Preallocated input of one worker: uint8 (max_size, height, width, channels). Owned by that worker's thread."""
+    """Preallocated input of one worker: uint8 (max_size, height, width, channels). Owned by that worker's thread.
 
-    def __init__(self, max_size: int, height: int, width: int, channels: int, region: Region | None) -> None:
+    One preparer for each view; a job names its view by its place among them.
+    """
+
+    def __init__(
+        self, max_size: int, height: int, width: int, channels: int, preparers: Sequence[Preparer] = (Preparer(),)
+    ) -> None:
         self.batch = np.zeros((max_size, height, width, channels), np.uint8)
-        self._region = region
+        self._slots = tuple(self.batch)
+        self.filled = tuple(self.batch[:size] for size in range(max_size + 1))
+        self._preparers = tuple(preparers)
 
-    def fill(self, slot: int, pixels: Pixels) -> None:
-        """Write one frame, uint8 (H, W) or (H, W, 3) RGB, into a slot. Raises ValueError for a frame that cannot be."""
-        if self._region is not None:
-            pixels = self._region.crop(pixels)
-        height, width, channels = self.batch.shape[1:]
-        fit(pixels, height, width, channels, out=self.batch[slot])
+    def fill(self, slot: int, pixels: Pixels, view: int = 0, pixel_format: str = "") -> None:
+        """Write one frame of a view into a slot. Raises ValueError for a frame that cannot be."""
+        self._preparers[view].prepare(pixels, pixel_format, self._slots[slot])

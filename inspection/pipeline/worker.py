@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from inspection.pipeline.batch_queue import BatchQueue, Job
+from inspection.pipeline.decide import Judge
 from inspection.pipeline.prepare import Slots
 from models.session import Session
 
@@ -15,22 +16,35 @@ class Worker:
     """Prepare and infer in one thread: two of these, each call single-threaded, beat one call on two threads.
 
     Owned by the station. A frame that cannot be prepared costs its own part only; an error of the session is told to
-    the owner (`on_failure`) and ends the worker, after every job of its batch was given back unscored.
+    the owner (`on_failure`) and ends the worker, after every job of its batch was given back unscored. With a judge the
+    decisions of a batch are made at once. While no part comes it infers now and then, so that the first part after a
+    pause finds the weights where they are fast.
     """
 
     _TICK_S = 0.2
+    _KEEP_WARM_AFTER_NS = 1_000_000_000
+    _KEEP_WARM_SHARE = 0.02  # of one core
 
     def __init__(
-        self, name: str, queue: BatchQueue, session: Session, slots: Slots, on_failure: Callable[[str], None]
+        self,
+        name: str,
+        queue: BatchQueue,
+        session: Session,
+        slots: Slots,
+        on_failure: Callable[[str], None],
+        judge: Judge | None = None,
     ) -> None:
         self._queue = queue
         self._session = session
         self._slots = slots
         self._on_failure = on_failure
+        self._judge = judge
         self._stopping = False
         self.busy_since_host_ns = 0
         self.batches = 0
         self.images = 0
+        self.kept_warm = 0
+        self._warm_host_ns = 0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -57,6 +71,8 @@ class Worker:
                     self.busy_since_host_ns = time.monotonic_ns()
                     self._score(in_hand)
                     self.busy_since_host_ns = 0
+                elif not self._stopping:
+                    self._keep_warm()
         except Exception as error:  # noqa: BLE001 - the thread's edge: the owner is told, the parts are given back
             self._on_failure(f"{type(error).__name__}: {error}")
             for job in in_hand:
@@ -64,29 +80,44 @@ class Worker:
 
     def _score(self, in_hand: list[Job]) -> None:
         """Score the jobs in hand; each leaves the list just before it is done, so that none is done twice."""
-        started_ns = time.monotonic_ns()
         self._prepare(in_hand)
         size = len(in_hand)
         if not size:
             return
-        scores = self._session.run(self._slots.batch[:size])
-        self._queue.times.observe(size, (time.monotonic_ns() - started_ns) * 1e-9)
+        scores = self._session.run(self._slots.filled[size])
+        decisions = None if self._judge is None else self._judge.decide_batch(scores)
+        self._warm_host_ns = time.monotonic_ns()
+        self._queue.times.observe(size, (self._warm_host_ns - self.busy_since_host_ns) * 1e-9)
         self.batches += 1
         self.images += size
-        for raw in scores:
+        for place in range(size):
             job = in_hand.pop(0)
-            job.done(job, raw)
+            if decisions is not None:
+                job.decision = decisions[place]
+            job.done(job, scores[place])
 
     def _prepare(self, in_hand: list[Job]) -> None:
         """Fill one slot per job; a frame that cannot be prepared leaves the list unscored."""
         slot = 0
         while slot < len(in_hand):
+            job = in_hand[slot]
             try:
-                self._slots.fill(slot, in_hand[slot].pixels)
+                self._slots.fill(slot, job.pixels, job.view, job.pixel_format)
             except ValueError as error:
                 _give_back(in_hand.pop(slot), str(error))
             else:
                 slot += 1
+
+    def _keep_warm(self) -> None:
+        """Infer on what the first slot holds, when the line has idled for a second, with a small share of a core."""
+        expected_ns = self._queue.times.expected_s(1) * 1e9
+        pause_ns = max(self._KEEP_WARM_AFTER_NS, round(expected_ns / self._KEEP_WARM_SHARE))
+        now_host_ns = time.monotonic_ns()
+        if now_host_ns - self._warm_host_ns < pause_ns:
+            return
+        self._session.run(self._slots.filled[1])
+        self._warm_host_ns = time.monotonic_ns()
+        self.kept_warm += 1
 
 
 def _give_back(job: Job, failure: str) -> None:

@@ -22,8 +22,8 @@ class LineCommands:
         self._line.stop_line()
 
     def confirm(self) -> None:
-        """Take back the messages about single parts; what is still broken stays."""
-        self._alarms.confirm()
+        """Let go of the messages that are held and whose fault has gone; what is still broken stays."""
+        self._alarms.confirm((), "PLC")
 
     def trigger(self) -> bool:
         """Return False: no camera backend takes a trigger from software, each follows its photo-eye or its clock."""

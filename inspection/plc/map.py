@@ -231,6 +231,12 @@ FAULT_CODES: Mapping[str, int] = MappingProxyType(
         "CHALLENGE_RUNNING": 19,
         "CHALLENGE_FAILED": 20,
         "CHALLENGE_SOON": 21,
+        "EJECTOR_JAMMED": 24,
+        "BIN_FULL": 25,
+        "UNKNOWN_PART": 26,
+        "CONTROLLER_RESET": 27,
+        "CONTROLLER_FAULT": 28,
+        "ENCODER_SILENT": 29,
         "EJECTOR_PULSE_FAILED": 30,
         "WRONG_PULSE": 31,
         "LATE_VERDICTS": 32,
@@ -239,6 +245,8 @@ FAULT_CODES: Mapping[str, int] = MappingProxyType(
         "PARTS_TOO_CLOSE": 35,
         "IMAGES_GIVEN_UP": 36,
         "DISK_LOW": 37,
+        "REJECTS_IN_A_ROW": 38,
+        "CLOCK_STEPPED": 39,
     }
 )
 """A number each for the alarms above INFO; a number is never given twice, nor changed."""

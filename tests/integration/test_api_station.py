@@ -165,3 +165,13 @@ def test_reflection_describes_every_service(channel: grpc.Channel) -> None:
     assert {service.name for service in file.service} == set(pb.DESCRIPTOR.services_by_name)
     assert {"StationService", "ResultService", "InspectionService"} <= set(pb.DESCRIPTOR.services_by_name)
     assert file.SerializeToString() == pb.DESCRIPTOR.serialized_pb
+
+
+def test_a_confirmation_names_who_and_what(line: BenchLine, client: StationClient) -> None:
+    """The names and the person arrive; one without a person is refused, because the log keeps it."""
+    answer = client.confirm_alarms("Kim\n at panel 3", ["EJECTOR_LOST"])
+    assert (list(answer.confirmed), list(answer.still_there)) == (["EJECTOR_LOST"], [])
+    assert line.confirmed_by == "Kim at panel 3"
+    with pytest.raises(CallError) as refusal:
+        client.confirm_alarms(" \n")
+    assert (refusal.value.code, refusal.value.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "WHO")

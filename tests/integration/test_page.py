@@ -235,6 +235,24 @@ def test_stop_asks_once_more_and_start_does_not(line: HandLine, shown: Page) -> 
     assert line.running
 
 
+def test_a_held_alarm_is_confirmed_with_one_touch(line: HandLine, shown: Page) -> None:
+    """While the fault is there no Confirm is offered; once it has gone, Confirm takes the place of Start."""
+    confirm, start = shown.locator(".lw-state .lw-confirm"), shown.locator(".lw-state .lw-start")
+    line.alarms.raise_alarm("PLC_SILENT", detail="COM1")
+    expect(shown.locator(".lw-state-word")).to_have_text("ERROR")
+    expect(confirm).to_be_hidden()
+    line.alarms.clear("PLC_SILENT")
+    expect(shown.locator(".lw-state .lw-message-remedy")).to_contain_text("press Confirm")
+    expect(start).to_be_hidden()
+    box = confirm.bounding_box()
+    assert box is not None
+    assert min(box["width"], box["height"]) >= 56
+    confirm.click()
+    expect(shown.locator(".lw-state-word")).to_have_text("RUNNING")
+    expect(confirm).to_be_hidden()
+    assert line.alarms.active() == ()
+
+
 def test_an_alarm_shows_its_text_and_its_remedy(line: HandLine, shown: Page) -> None:
     """A lost ejector turns the page to ERROR, with what happened, what to do, and the light; and back."""
     expect(shown.locator(".lw-state-word")).to_have_text("RUNNING")

@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from inspection.api.feed import RecordFeed, ResultFeed
 from inspection.api.server import ApiServer
-from inspection.control import ActiveAlarm, BusyError, Preview, State, StateError, StationStatus
+from inspection.control import ActiveAlarm, BusyError, Confirmation, Preview, State, StateError, StationStatus
 from inspection.part import Actuation, Decision, EjectorAction, Evaluation, PartResult, Reason, Stages, Verdict
 from inspection.records.options import RecordsOptions
 from inspection.records.reader import RecordReader
@@ -80,6 +80,7 @@ class BenchLine:
         self.model_is_free = threading.Event()
         self.model_is_free.set()
         self.model_was_asked = threading.Event()
+        self.confirmed_by = ""
         self.judged_shapes: list[tuple[int, ...]] = []
         self._changed = threading.Condition()
         self._preview: Preview | None = None
@@ -99,6 +100,10 @@ class BenchLine:
 
     def stop_line(self) -> None:
         self.state = State.READY
+
+    def confirm_alarms(self, names: Collection[str], who: str) -> Confirmation:
+        self.confirmed_by = who
+        return Confirmation(tuple(names), ())
 
     def inspect(self, pixels: Any, timeout_s: float) -> Decision:
         if self.state is State.ERROR:

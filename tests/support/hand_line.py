@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from datasets.synthetic import PartRenderer
 from inspection.alarm_board import AlarmBoard
+from inspection.alarms import Reaction
 from inspection.api.feed import RecordFeed
 from inspection.api.server import ApiServer
-from inspection.control import Preview, State, StateError, StationStatus
+from inspection.control import Confirmation, Preview, State, StateError, StationStatus
 from inspection.part import (
     Actuation,
     Decision,
@@ -36,7 +38,7 @@ class HandLine:
     """A LineControl whose parts pass when the test says so; owned by the test, safe for the API's threads."""
 
     def __init__(self, folder: Path) -> None:
-        self.alarms = AlarmBoard()
+        self.alarms = AlarmBoard({"PLC_SILENT": Reaction.HOLD})
         self.running = True
         self._counters = RunCounters()
         self._counters.reset(RUN)
@@ -148,6 +150,9 @@ class HandLine:
 
     def stop_line(self) -> None:
         self.running = False
+
+    def confirm_alarms(self, names: Collection[str], who: str) -> Confirmation:
+        return self.alarms.confirm(names, who)
 
     def inspect(self, pixels: object, timeout_s: float) -> Decision:
         raise StateError("this line has no model: it is moved by hand")

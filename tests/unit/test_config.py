@@ -118,7 +118,7 @@ def test_lengths_are_counts_where_an_encoder_follows_the_belt() -> None:
     """300 mm at 10 counts a millimetre are 3,000 counts, whatever the speed."""
     text = MINIMAL.replace(
         "travel_time_s = 1.0", "camera_to_ejector_mm = 300\nbelt_speed_mm_s = 500\nencoder_counts_per_mm = 10"
-    )
+    ).replace('driver = "simulated"', 'driver = "simulated_controller"')
     config = parse_config(text, "a")
     assert config.geometry.geometry(config.ejector, 0).travel == 3000
     with pytest.raises(ConfigError, match="its highest speed"):

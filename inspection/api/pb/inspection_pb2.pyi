@@ -432,9 +432,18 @@ class Alarm(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     SINCE_WALL_NS_FIELD_NUMBER: _builtins.int
     VALUES_FIELD_NUMBER: _builtins.int
+    BLOCKS_FIELD_NUMBER: _builtins.int
+    MUST_BE_CONFIRMED_FIELD_NUMBER: _builtins.int
+    IS_OVER_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """A name of the alarm table, for example EJECTOR_LOST."""
     since_wall_ns: _builtins.int
+    blocks: _builtins.bool
+    """True when nothing may pass while it stands."""
+    must_be_confirmed: _builtins.bool
+    """True when it stays until somebody confirms it."""
+    is_over: _builtins.bool
+    """True when its fault has gone and only the confirmation is left."""
     @_builtins.property
     def values(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The values that the alarm's text names."""
@@ -445,10 +454,13 @@ class Alarm(_message.Message):
         name: _builtins.str = ...,
         since_wall_ns: _builtins.int = ...,
         values: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        blocks: _builtins.bool = ...,
+        must_be_confirmed: _builtins.bool = ...,
+        is_over: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "since_wall_ns", b"since_wall_ns", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "is_over", b"is_over", "must_be_confirmed", b"must_be_confirmed", "name", b"name", "since_wall_ns", b"since_wall_ns", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -671,6 +683,60 @@ class StopLineResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StopLineResponse: _TypeAlias = StopLineResponse  # noqa: Y015
+
+@_typing.final
+class ConfirmAlarmsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMES_FIELD_NUMBER: _builtins.int
+    WHO_FIELD_NUMBER: _builtins.int
+    who: _builtins.str
+    """Who confirms, for the log: a person, a panel, a program."""
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the alarm table; none for every alarm that is held."""
+
+    def __init__(
+        self,
+        *,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+        who: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["names", b"names", "who", b"who"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmAlarmsRequest: _TypeAlias = ConfirmAlarmsRequest  # noqa: Y015
+
+@_typing.final
+class ConfirmAlarmsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFIRMED_FIELD_NUMBER: _builtins.int
+    STILL_THERE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def confirmed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The alarms that are gone now."""
+
+    @_builtins.property
+    def still_there(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The alarms whose fault is still there."""
+
+    def __init__(
+        self,
+        *,
+        confirmed: _abc.Iterable[_builtins.str] | None = ...,
+        still_there: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirmed", b"confirmed", "still_there", b"still_there"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmAlarmsResponse: _TypeAlias = ConfirmAlarmsResponse  # noqa: Y015
 
 @_typing.final
 class WatchPreviewRequest(_message.Message):

@@ -50,6 +50,11 @@ class StationServiceStub:
                 request_serializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.StopLineRequest.SerializeToString,
                 response_deserializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.StopLineResponse.FromString,
                 _registered_method=True)
+        self.ConfirmAlarms = channel.unary_unary(
+                '/lineward.inspection.v1.StationService/ConfirmAlarms',
+                request_serializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.ConfirmAlarmsRequest.SerializeToString,
+                response_deserializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.ConfirmAlarmsResponse.FromString,
+                _registered_method=True)
         self.WatchPreview = channel.unary_stream(
                 '/lineward.inspection.v1.StationService/WatchPreview',
                 request_serializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.WatchPreviewRequest.SerializeToString,
@@ -84,6 +89,15 @@ class StationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ConfirmAlarms(self, request, context):
+        """Lets go of alarms that are held until somebody confirms them and whose fault has gone; those whose fault is still
+        there stay. Safe to repeat; the station logs who did it.
+        Errors: INVALID_ARGUMENT (nobody is named: reason WHO).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchPreview(self, request, context):
         """Streams the newest frame with its verdict, as JPEG, at most `max_rate_hz` a second. Previews may be skipped:
         this is the only stream that may drop.
@@ -111,6 +125,11 @@ def add_StationServiceServicer_to_server(servicer, server):
                     servicer.StopLine,
                     request_deserializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.StopLineRequest.FromString,
                     response_serializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.StopLineResponse.SerializeToString,
+            ),
+            'ConfirmAlarms': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmAlarms,
+                    request_deserializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.ConfirmAlarmsRequest.FromString,
+                    response_serializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.ConfirmAlarmsResponse.SerializeToString,
             ),
             'WatchPreview': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchPreview,
@@ -200,6 +219,33 @@ class StationService:
             '/lineward.inspection.v1.StationService/StopLine',
             lineward_dot_inspection_dot_v1_dot_inspection__pb2.StopLineRequest.SerializeToString,
             lineward_dot_inspection_dot_v1_dot_inspection__pb2.StopLineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmAlarms(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lineward.inspection.v1.StationService/ConfirmAlarms',
+            lineward_dot_inspection_dot_v1_dot_inspection__pb2.ConfirmAlarmsRequest.SerializeToString,
+            lineward_dot_inspection_dot_v1_dot_inspection__pb2.ConfirmAlarmsResponse.FromString,
             options,
             channel_credentials,
             insecure,

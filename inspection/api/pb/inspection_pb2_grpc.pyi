@@ -48,6 +48,11 @@ class StationServiceStub:
     """Stops the line after the parts in flight. Safe to repeat.
     Errors: FAILED_PRECONDITION when the state does not allow it (reason STATE, metadata state).
     """
+    ConfirmAlarms: _grpc.UnaryUnaryMultiCallable[_inspection_pb2.ConfirmAlarmsRequest, _inspection_pb2.ConfirmAlarmsResponse]
+    """Lets go of alarms that are held until somebody confirms them and whose fault has gone; those whose fault is still
+    there stay. Safe to repeat; the station logs who did it.
+    Errors: INVALID_ARGUMENT (nobody is named: reason WHO).
+    """
     WatchPreview: _grpc.UnaryStreamMultiCallable[_inspection_pb2.WatchPreviewRequest, _inspection_pb2.WatchPreviewResponse]
     """Streams the newest frame with its verdict, as JPEG, at most `max_rate_hz` a second. Previews may be skipped:
     this is the only stream that may drop.
@@ -69,6 +74,11 @@ class StationServiceAsyncStub(StationServiceStub):
     StopLine: _aio.UnaryUnaryMultiCallable[_inspection_pb2.StopLineRequest, _inspection_pb2.StopLineResponse]  # type: ignore[assignment]
     """Stops the line after the parts in flight. Safe to repeat.
     Errors: FAILED_PRECONDITION when the state does not allow it (reason STATE, metadata state).
+    """
+    ConfirmAlarms: _aio.UnaryUnaryMultiCallable[_inspection_pb2.ConfirmAlarmsRequest, _inspection_pb2.ConfirmAlarmsResponse]  # type: ignore[assignment]
+    """Lets go of alarms that are held until somebody confirms them and whose fault has gone; those whose fault is still
+    there stay. Safe to repeat; the station logs who did it.
+    Errors: INVALID_ARGUMENT (nobody is named: reason WHO).
     """
     WatchPreview: _aio.UnaryStreamMultiCallable[_inspection_pb2.WatchPreviewRequest, _inspection_pb2.WatchPreviewResponse]  # type: ignore[assignment]
     """Streams the newest frame with its verdict, as JPEG, at most `max_rate_hz` a second. Previews may be skipped:
@@ -106,6 +116,17 @@ class StationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_inspection_pb2.StopLineResponse, _abc.Awaitable[_inspection_pb2.StopLineResponse]]:
         """Stops the line after the parts in flight. Safe to repeat.
         Errors: FAILED_PRECONDITION when the state does not allow it (reason STATE, metadata state).
+        """
+
+    @_abc_1.abstractmethod
+    def ConfirmAlarms(
+        self,
+        request: _inspection_pb2.ConfirmAlarmsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inspection_pb2.ConfirmAlarmsResponse, _abc.Awaitable[_inspection_pb2.ConfirmAlarmsResponse]]:
+        """Lets go of alarms that are held until somebody confirms them and whose fault has gone; those whose fault is still
+        there stay. Safe to repeat; the station logs who did it.
+        Errors: INVALID_ARGUMENT (nobody is named: reason WHO).
         """
 
     @_abc_1.abstractmethod

@@ -9,11 +9,6 @@ from inspection.ejector.controller.options import ControllerOptions
 from inspection.ejector.controller.simulated import SimulatedControllerEjector
 from inspection.ejector.controller.wire import BinFull, FaultReport, Stranger
 
-DRIVERS = {
-    "controller": "a reject controller that times by itself (docs/controller-protocol.md)",
-    "simulated_controller": "its firmware at the far end of a pty",
-}
-
 
 def make_controller(
     options: ControllerOptions,

@@ -17,29 +17,15 @@ _LARGEST = 1_000_000_000
 Baud = Literal[115200, 230400, 460800, 921600]
 
 
-class ControllerOptions(BaseModel):
-    """A reject controller: where it is, how far the ejector is from its trigger, and how the ejector is wired.
-
-    A length is `"300 ms"`, `"450 mm"` or `"9000 counts"`; belt_speed_mm_s and counts_per_mm convert between them.
-    """
+class ControllerBoard(BaseModel):
+    """What only a reject controller may be told; the rest of `[ejector]` and `[geometry]` goes for it, too."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    port: str = Field("", description="serial port, best /dev/serial/by-id/…; empty for the simulated controller")
     baud: Baud = Field(115200, description="bits per second; without meaning for a board on USB")
-    mode: Literal["time", "encoder"] = Field("time", description="what measures the way to the ejector")
-    delay: Length = Field("300 ms", description="from the trigger to the part being at the ejector")
-    deadline: Length = Field("10 ms", description="a verdict counts until this much before the ejector must act")
-    pulse: Length = Field("30 ms", description="how long the ejector acts")
-    window: Length = Field("5 ms", description="half of the place in which a pulse belongs to its part")
-    lead_ms: float = Field(0.0, ge=0, le=1000, description="from the switched output to the part being hit")
-    belt_speed_mm_s: float | None = Field(None, gt=0, le=20_000)
-    counts_per_mm: float | None = Field(None, gt=0, le=10_000)
-    wiring: Literal["reject_pulse", "positive_release"] = Field("reject_pulse", description="what the output does")
     eject_active_low: bool = False
     run_active_low: bool = False
     heartbeat_timeout_ms: int = Field(300, ge=20, le=10_000, description="silence after which everything is rejected")
-    alive_timeout_ms: int = Field(500, ge=50, le=10_000, description="silence of the station that stops the heartbeat")
     debounce_us: int = Field(1000, ge=0, le=20_000, description="edges of one input closer than this are one")
     presence_at: Length | None = Field(None, description="from the trigger to the presence sensor, if wired")
     presence_window: Length = Field("10 ms", description="half of the place in which a part is expected there")
@@ -47,6 +33,25 @@ class ControllerOptions(BaseModel):
     bin_sensor: bool = Field(False, description="a sensor tells when the reject bin is full")
     release_limit_ms: int = Field(2000, ge=1, le=60_000, description="positive release: the gate is not open longer")
     encoder_period_ms: int = Field(10, ge=0, le=10_000, description="time between two samples of the encoder; 0: none")
+
+
+class ControllerOptions(ControllerBoard):
+    """A reject controller: where it is, how far the ejector is from its trigger, and how the ejector is wired.
+
+    A length is `"300 ms"`, `"450 mm"` or `"9000 counts"`; belt_speed_mm_s and counts_per_mm convert between them.
+    """
+
+    port: str = Field("", description="serial port, best /dev/serial/by-id/…; empty for the simulated controller")
+    mode: Literal["time", "encoder"] = Field("time", description="what measures the way to the ejector")
+    delay: Length = Field("300 ms", description="from the trigger to the part being at the ejector")
+    deadline: Length = Field("10 ms", description="a verdict counts until this much before the ejector must act")
+    pulse: Length = Field("30 ms", description="how long the ejector acts")
+    window: Length = Field("5 ms", description="half of the place in which a pulse belongs to its part")
+    lead_ms: float = Field(0.0, ge=0, le=1000, description="from the switched output to the part being hit")
+    belt_speed_mm_s: float | None = Field(None, gt=0, le=20_000)
+    counts_per_mm: float | None = Field(None, gt=0, le=100_000)
+    wiring: Literal["reject_pulse", "positive_release"] = Field("reject_pulse", description="what the output does")
+    alive_timeout_ms: int = Field(500, ge=50, le=10_000, description="silence of the station that stops the heartbeat")
 
     @model_validator(mode="after")
     def _convertible(self) -> ControllerOptions:
@@ -118,10 +123,6 @@ class ControllerOptions(BaseModel):
             verdict_lead_ns=(config.lead_us + deadline_us) * 1000,
         )
 
-    def broken_promises(self) -> tuple[str, ...]:
-        """Return which promises of the station this wiring cannot keep: none, the controller rejects by itself."""
-        return ()
-
     def _counts_per_ms(self) -> float | None:
         if self.counts_per_mm is None or self.belt_speed_mm_s is None:
             return None
@@ -157,12 +158,6 @@ class ControllerOptions(BaseModel):
             f"{name} is {length!r}, but mode is encoder: give it in counts, in mm with counts_per_mm, "
             "or in ms with counts_per_mm and belt_speed_mm_s"
         )
-
-
-class SimulatedControllerOptions(ControllerOptions):
-    """The controller's own firmware at the far end of a pty."""
-
-    port: Literal[""] = ""
 
 
 def _split(length: str) -> tuple[float, str]:

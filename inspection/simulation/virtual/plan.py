@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from inspection.alarms import Reaction
 from inspection.ejector.rules import SLACK_NS, Rules
+from inspection.faults import reactions_of_alarms
 from inspection.tracking.fusion import Fusion, FusionRule
 from inspection.tracking.geometry import Geometry
 
 MS = 1_000_000
 SECOND = 1_000_000_000
+STOPS = ("camera_gone", "ejector_port_gone", "pulse_failed", "pulse_outside_window")
+"""The faults for which the simulated recipe stops the line where a watchdog can: parts may be beyond rejecting."""
 
 
 class Wiring(StrEnum):
@@ -42,6 +46,7 @@ class Plan:
     model_escape_rate: float = 0.01  # bad parts that the model itself takes for good ones
     model_overkill_rate: float = 0.005
     trace: int | None = None
+    stops: bool = True  # the recipe stops the line for what a relay board cannot reject (STOPS), not only rejects all
 
     SPEED = 20_000  # counts a second: 1 m/s at 20 counts a mm
     TRAVEL_NS = 2 * SECOND  # photo-eye to ejector at full speed
@@ -111,6 +116,12 @@ class Plan:
             encoder_timeout_ns=200 * MS if self.encoder else None,
             heartbeat_channel=2 if self.wiring is Wiring.RELAY else None,
         )
+
+    def reactions(self) -> dict[str, Reaction]:
+        """Return what the simulated recipe does at each alarm."""
+        has_watchdog = self.wiring is Wiring.RELAY
+        chosen = dict.fromkeys(STOPS, Reaction.STOP_LINE) if self.stops and has_watchdog else {}
+        return reactions_of_alarms(chosen, belt_can_be_stopped=has_watchdog)
 
     def fusion(self) -> Fusion:
         """Return the recipe's rule over the views."""

@@ -26,16 +26,11 @@ from inspection.simulation.virtual.disk import Disk, Recorder
 from inspection.simulation.virtual.ejecting import Scheduler
 from inspection.simulation.virtual.ledger import Ledger
 from inspection.simulation.virtual.model import Pool, Remembered
-from inspection.simulation.virtual.plan import MS, Plan, Wiring
+from inspection.simulation.virtual.plan import MS, Plan
 from inspection.tracking.device_clock import ClockSettings, DeviceClock
 from inspection.tracking.match_settings import MatchSettings, Numbering
 from inspection.tracking.matched_view import MatchedView
 from inspection.tracking.matching import Matcher
-
-STOPS = frozenset(
-    {"CAMERA_LOST", "EJECTOR_LOST", "STATION_FAILED", "EJECTOR_PULSE_FAILED", "WRONG_PULSE", "UNKNOWN_PART"}
-)
-"""The alarms that stop the belt by the simulated recipe: what passes while they stand could not be rejected."""
 
 
 class LinkedEjector(Ejector):
@@ -117,6 +112,7 @@ class VirtualStation:
     """The station's process. `post` is the only way in: a frozen one takes it later, a dead one never."""
 
     TICK_NS = 50 * MS
+    RUN_OUT_NS = 2000 * MS
 
     def __init__(self, plan: Plan, run: str, agenda: Agenda, random: Random, disk: Disk, ledger: Ledger) -> None:
         self.run = run
@@ -129,7 +125,9 @@ class VirtualStation:
         self._frozen = False
         self._arriving: Piece | None = None
         self._lost_cameras: set[int] = set()
-        self.alarms = AlarmBoard(agenda.clock)
+        self._stopping = False
+        self._stops_seen = 0
+        self.alarms = AlarmBoard(plan.reactions(), agenda.clock)
         self.counters = RunCounters()
         self.counters.reset(run)
         self.ejector = LinkedEjector(plan)
@@ -201,11 +199,9 @@ class VirtualStation:
 
     @property
     def ready(self) -> bool:
-        """Return whether the operator can start the line."""
-        return not (self.dead or self._frozen or self.alarms.blocking or self._must_stop())
-
-    def _must_stop(self) -> bool:
-        return any(alarm.name in STOPS for alarm in self.alarms.active())
+        """Return whether the operator can start the line, and the belt with it."""
+        alarms = self.alarms
+        return not (self.dead or self._frozen or self._stopping or alarms.blocking or alarms.silencing)
 
     def _tick(self) -> None:
         if not self.dead:
@@ -217,10 +213,18 @@ class VirtualStation:
         """Do what the station's supervisor does."""
         self.alarms.expire()
         self.ejector.fail_unsent()
-        if self._plan.wiring is Wiring.RELAY and self._must_stop():
-            self.wants_to_run = False
-        if self.wants_to_run:
+        asked, self._stops_seen = self.alarms.stops > self._stops_seen, self.alarms.stops
+        if asked and self.wants_to_run and not self._stopping:
+            self._stopping = True
+            self.flow.shut()
+            self._agenda.after(self.RUN_OUT_NS, partial(self.post, self._stop_by_fault))
+        if self.wants_to_run and not (self.alarms.silencing or self._stopping):
             self.ejector.alive()
+
+    def _stop_by_fault(self) -> None:
+        """Stop the line: by now the belt stands."""
+        self.wants_to_run = self._stopping = False
+        self.flow.shut(False)
 
     # -- what comes in -------------------------------------------------------------------------------------------
 

@@ -1,0 +1,107 @@
+"""Faults that show only over several parts or over time: rejects in a row, a jammed ejector, a clock that is set."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from inspection.alarm_board import AlarmBoard
+from inspection.ejector.interface import EjectorHealth
+from inspection.motion import Motion
+from inspection.part import EjectorAction, Evaluation, Reason
+from inspection.records.record import StoredRecord
+
+STEP_NS = 500_000_000
+"""A wall clock that moved this much further or less than the monotonic one was set, not slewed."""
+
+_READING_NS = 5_000_000  # two readings of the clocks further apart than this do not belong together
+_TRANSIENT_S = 15.0
+_STEPPED_S = 60.0
+_ENCODER_SILENT_S = 0.5
+
+
+class RejectWatch:
+    """Follows durable records; owned by the station, called on the recorder's thread."""
+
+    def __init__(self, alarms: AlarmBoard, limit: int) -> None:
+        """limit: from how many parts in a row that were not OK the alarm stands."""
+        self._alarms = alarms
+        self._limit = limit
+        self.in_a_row = 0
+
+    def add(self, records: Iterable[StoredRecord]) -> None:
+        """Look at records that have just become durable."""
+        for record in records:
+            self._count(record)
+            if record.ejector_action == EjectorAction.NOT_SEEN:
+                self._alarms.raise_alarm("EJECTOR_JAMMED", for_s=_TRANSIENT_S, part=record.part)
+
+    def _count(self, record: StoredRecord) -> None:
+        """Count by what was found out, not by the verdict: while nothing may pass, good parts still end the row."""
+        if record.evaluation == Evaluation.OK:
+            self.in_a_row = 0
+            self._alarms.clear("REJECTS_IN_A_ROW")
+        elif record.reason not in (Reason.SYSTEM, Reason.OPERATOR):
+            self.in_a_row += 1
+            if self.in_a_row >= self._limit:
+                self._alarms.raise_alarm("REJECTS_IN_A_ROW", count=self.in_a_row)
+
+
+class EjectorWatch:
+    """Follows what the ejector says of itself and of the belt; owned by the station, called by its supervisor."""
+
+    def __init__(self, alarms: AlarmBoard, motion: Motion) -> None:
+        self._alarms = alarms
+        self._motion = motion
+        self._resets = 0
+
+    def look(self, health: EjectorHealth, in_flight: bool, now_ns: int) -> None:
+        """Raise and clear what concerns no single part. in_flight: parts are on the belt."""
+        resets = health.counters.get("controller_resets", 0)
+        if resets > self._resets:
+            self._resets = resets
+            self._alarms.raise_alarm("CONTROLLER_RESET", for_s=_TRANSIENT_S, detail=f"It was reset {resets} times.")
+        if health.counters.get("bin_full"):
+            self._alarms.raise_alarm("BIN_FULL")
+        else:
+            self._alarms.clear("BIN_FULL")
+        silent_s = self._motion.silent_ns(now_ns) * 1e-9
+        is_silent = in_flight and silent_s > _ENCODER_SILENT_S
+        if is_silent:
+            self._alarms.raise_alarm("ENCODER_SILENT", detail=f"No sample for {silent_s:.1f} s.")
+        else:
+            self._alarms.clear("ENCODER_SILENT")
+        if in_flight and not is_silent and self._motion.when(self._motion.position_at(now_ns) + 1) is None:
+            self._alarms.raise_alarm("BELT_STOPPED")
+        else:
+            self._alarms.clear("BELT_STOPPED")
+
+
+class ClockWatch:
+    """Holds the wall clock against the monotonic one; owned by the station, called by its supervisor."""
+
+    def __init__(
+        self,
+        alarms: AlarmBoard,
+        wall_ns: Callable[[], int] = time.time_ns,
+        host_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._alarms = alarms
+        self._wall_ns, self._host_ns = wall_ns, host_ns
+        self._apart_ns: int | None = None
+        self.steps = 0
+
+    def look(self) -> None:
+        """Compare both clocks with the last look. A reading that was interrupted says nothing."""
+        before_ns = self._host_ns()
+        wall_ns = self._wall_ns()
+        if self._host_ns() - before_ns > _READING_NS:
+            return
+        apart_ns = wall_ns - before_ns
+        if self._apart_ns is None:
+            self._apart_ns = apart_ns
+        step_ns = apart_ns - self._apart_ns
+        self._apart_ns = apart_ns
+        if abs(step_ns) >= STEP_NS:
+            self.steps += 1
+            self._alarms.raise_alarm("CLOCK_STEPPED", for_s=_STEPPED_S, step_s=f"{step_ns / 1e9:+.1f}")
