@@ -131,7 +131,7 @@ class VirtualLine:
             report=partial(self._reported, station),
             health=lambda connected, long: self._link(station, partial(station.ejector.health_is, connected, long)),
             pulsed=partial(self._pulsed, station.run),
-            overran=self.nozzle.count,
+            overran=self._overran,
             passed=partial(self.ledger.released, station.run, all_views=self._all_views),
         )
         station.ejector.connect(scheduler)
@@ -149,6 +149,11 @@ class VirtualLine:
         self.ledger.pulsed(run, actuation.part, actuation.written_host_ns or 0)
         if actuation.action is EjectorAction.FIRED_LATE:
             self.agenda.after(self.plan.LEAD_NS, self.nozzle.count)
+
+    def _overran(self) -> None:
+        """Take note that the pulse which stands, or has been written and not yet begun, is counted as a fault."""
+        self.nozzle.count()
+        self.agenda.after(self.plan.LEAD_NS, self.nozzle.count)
 
     def _connect_devices(self) -> None:
         station = self.station
@@ -398,7 +403,7 @@ class VirtualLine:
         if self.station.dead or self.scheduler.ended:
             return
         self.note("the ejector's process is killed")
-        self.nozzle.count()
+        self._overran()
         self.scheduler.kill()
         station = self.station
         self.agenda.after(10 * MS, partial(station.post, partial(station.ejector.connect, None)))
