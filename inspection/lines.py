@@ -81,7 +81,7 @@ def matched_views(config: StationConfig, geometry: Geometry, motion: Motion) -> 
     views = {}
     for place, camera in enumerate(config.cameras[first:]):
         matcher = Matcher(config.geometry.match_settings(camera, closest))
-        views[first * config.camera.frames + place] = MatchedView(matcher, DeviceClock(), motion.position_at)
+        views[first * config.camera.frames + place] = MatchedView(matcher, DeviceClock(), motion)
     return views
 
 

@@ -168,7 +168,7 @@ class VirtualStation:
             closest=plan.length(plan.pitch_ns * 7 // 10),
         )
         clock = DeviceClock(ClockSettings(transfer_ns=Device.DELAY_NS))
-        return MatchedView(Matcher(settings), clock, self.motion.position_at)
+        return MatchedView(Matcher(settings), clock, self.motion)
 
     # -- life ----------------------------------------------------------------------------------------------------
 
