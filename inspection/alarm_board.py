@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from inspection.alarms import ALARMS, Reaction
@@ -28,7 +28,10 @@ class AlarmBoard:
     reactions: by alarm, what the recipe chose; the table's own for an alarm that it does not name.
     """
 
-    def __init__(self, reactions: Mapping[str, Reaction] | None = None) -> None:
+    def __init__(
+        self, reactions: Mapping[str, Reaction] | None = None, now: Callable[[], int] = time.monotonic_ns
+    ) -> None:
+        self._now = now
         self._reactions = dict(reactions or {})
         self._standing: dict[str, _Standing] = {}
         self._lock = threading.Lock()
@@ -51,7 +54,7 @@ class AlarmBoard:
         """Raise an alarm, until it is cleared or for `for_s` seconds; True when it did not stand before."""
         reaction = self.reaction(name)
         shown = {key: str(value) for key, value in values.items()}
-        now_host_ns = time.monotonic_ns()
+        now_host_ns = self._now()
         with self._lock:
             known = self._standing.get(name)
             since_wall_ns = time.time_ns() if known is None else known.alarm.since_wall_ns
@@ -82,7 +85,7 @@ class AlarmBoard:
 
     def expire(self) -> None:
         """Clear the alarms whose time is over."""
-        now_host_ns = time.monotonic_ns()
+        now_host_ns = self._now()
         with self._lock:
             for name, standing in list(self._standing.items()):
                 if standing.expires_host_ns is not None and standing.expires_host_ns <= now_host_ns:

@@ -73,6 +73,7 @@ _ROWS = (
     # These two tell of one part that is already past the ejector: blocking the next parts would not bring it back.
     Alarm("EJECTOR_PULSE_FAILED", Severity.ERROR, blocks=False, values=("part",)),
     Alarm("WRONG_PULSE", Severity.ERROR, blocks=False, values=("part",)),
+    Alarm("PULSE_TOO_LONG", Severity.ERROR, blocks=False, values=("count",)),
     Alarm("LATE_VERDICTS", Severity.WARNING, blocks=False, values=("count",)),
     Alarm("NO_IMAGE", Severity.WARNING, blocks=False, values=("part",)),
     Alarm("FRAME_UNUSABLE", Severity.ERROR, blocks=False, values=("part", "detail")),

@@ -90,6 +90,7 @@ class PartFlow:
         self._matched_views = matched_views
         self._shut = False
         self._last_due_host_ns = 0
+        self._long_pulses = 0
         self.tracker = PartTracker(
             memory.run,
             settings.geometry,
@@ -153,6 +154,10 @@ class PartFlow:
             self._alarms.clear("EJECTOR_LOST")
         else:
             self._alarms.raise_alarm("EJECTOR_LOST", port=health.port, detail=health.detail)
+        long_pulses = health.counters.get("long_pulses", 0)
+        if long_pulses > self._long_pulses:
+            self._warn("PULSE_TOO_LONG", count=long_pulses)
+        self._long_pulses = long_pulses
 
     def on_durable(self, records: Sequence[StoredRecord]) -> None:
         """Count records that have become durable, and raise what they tell of."""
@@ -160,10 +165,6 @@ class PartFlow:
         for record in records:
             if record.reason is Reason.NO_IMAGE:
                 self._warn("NO_IMAGE", part=record.part)
-            if record.ejector_action is EjectorAction.FAILED:
-                self._warn("EJECTOR_PULSE_FAILED", part=record.part)
-            elif record.ejector_action is EjectorAction.FIRED_LATE:
-                self._warn("WRONG_PULSE", part=record.part)
         if self._counters.late_in_a_row >= self.LATE_IN_A_ROW:
             self._warn("LATE_VERDICTS", count=self._counters.late_in_a_row)
 
@@ -229,6 +230,10 @@ class PartFlow:
         return not_decidable(job.failure_reason)
 
     def _on_finished(self, result: PartResult) -> None:
+        if result.actuation.action is EjectorAction.FAILED:  # told at once: the belt may have to be stopped for it
+            self._warn("EJECTOR_PULSE_FAILED", part=result.part)
+        elif result.actuation.action is EjectorAction.FIRED_LATE:
+            self._warn("WRONG_PULSE", part=result.part)
         self._offer(result)
         for matched in self._matched_views.values():
             matched.ended(result.part)

@@ -52,9 +52,10 @@ class Line(CameraLoop):
                 self.wait_while_lost()
                 continue
             if trigger is not None:
-                self._born(trigger)
+                self.born(trigger)
 
-    def _born(self, trigger: Trigger) -> None:
+    def born(self, trigger: Trigger) -> None:
+        """Give birth to the part of a trigger, by its number in this run."""
         number = trigger.number + self._offset
         self._highest = max(self._highest, number)
         self._flow.on_trigger(replace(trigger, number=number), self.camera.truth(trigger.number))
@@ -89,4 +90,4 @@ class Line(CameraLoop):
         first = max(self._highest, self._part_of(frame.counter - frame.lost_before)[0] - 1) + 1
         step_ns = (frame.received_host_ns - since_host_ns) // max(1, part - first + 1)
         for place, number in enumerate(range(first, part + 1), 1):
-            self._born(Trigger(number - self._offset, since_host_ns + place * step_ns))
+            self.born(Trigger(number - self._offset, since_host_ns + place * step_ns))

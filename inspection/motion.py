@@ -59,6 +59,7 @@ class EncoderMotion:
     def __init__(self, span_ns: int = 40_000_000) -> None:
         self._span_ns = span_ns
         self._samples: deque[tuple[int, int]] = deque()
+        self._counts, self._took_ns = 0, 1  # the speed over the samples; 0 while nothing is known of one
 
     def observe(self, host_ns: int, position: int) -> None:
         """Take a sample; one that is not younger than the last is ignored.
@@ -76,6 +77,9 @@ class EncoderMotion:
         samples.append((host_ns, position))
         while len(samples) > 2 and samples[1][0] <= host_ns - self._span_ns:
             samples.popleft()
+        if len(samples) > 1:
+            first_ns, first = samples[0]
+            self._counts, self._took_ns = position - first, host_ns - first_ns
 
     @property
     def last_sample_ns(self) -> int | None:
@@ -86,27 +90,16 @@ class EncoderMotion:
         """Return how old the last sample is; before the first, the whole age of the clock."""
         return max(0, host_ns - (self._samples[-1][0] if self._samples else 0))
 
-    def _moved(self) -> tuple[int, int]:
-        """Return counts and nanoseconds over the recent samples; (0, 1) while nothing is known of a speed."""
-        if len(self._samples) < 2:
-            return 0, 1
-        (first_ns, first), (last_ns, last) = self._samples[0], self._samples[-1]
-        return last - first, last_ns - first_ns
-
     def position_at(self, host_ns: int) -> int:
         """Return the position at a moment; 0 before the first sample."""
         if not self._samples:
             return 0
         last_ns, last = self._samples[-1]
-        counts, took_ns = self._moved()
-        return last + (host_ns - last_ns) * counts // took_ns
+        return last + (host_ns - last_ns) * self._counts // self._took_ns
 
     def when(self, position: int) -> int | None:
         """Return the first moment at which the belt is at a position, by its present speed; None while it stands."""
-        if not self._samples:
+        if self._counts <= 0:
             return None
         last_ns, last = self._samples[-1]
-        counts, took_ns = self._moved()
-        if counts <= 0:
-            return None
-        return last_ns - (last - position) * took_ns // counts
+        return last_ns - (last - position) * self._took_ns // self._counts

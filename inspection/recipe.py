@@ -36,5 +36,5 @@ def matched_views(config: StationConfig, motion: Motion) -> dict[int, MatchedVie
     views = {}
     for place, camera in enumerate(config.cameras[first:]):
         matcher = Matcher(config.geometry.match_settings(camera, closest))
-        views[first * config.camera.frames + place] = MatchedView(matcher, DeviceClock(), motion.position_at)
+        views[first * config.camera.frames + place] = MatchedView(matcher, DeviceClock(), motion)
     return views

@@ -22,10 +22,11 @@ _OWN = {
     "cameras": "inspection.cli.cameras:app",
     "bench": "inspection.cli.bench:app",
     "doctor": "inspection.cli.doctor:doctor",
+    "simulate": "inspection.cli.simulate:simulate",
 }
 _ORDER = (
     "demo", "run", "challenge", "train", "evaluate", "dataset", "model", "records", "config", "cameras", "bench",
-    "doctor",
+    "simulate", "doctor",
 )  # fmt: skip
 
 

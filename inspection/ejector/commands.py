@@ -35,6 +35,7 @@ class Counters:
     merges: int = 0  # pulses that began while the one before still stood
     queued: int = 0  # pulses that waited for the one before, each with an edge of its own
     shortened: int = 0  # pulses that were cut so that the next began inside its window
+    long_pulses: int = 0  # pulses that ended more than a window late: they may have taken other parts along
     missed_parts: int = 0  # parts that had passed before anything could be written: reported FAILED
     blind_pulses: int = 0  # pulses written while the encoder was silent: reported FIRED_LATE
     barred_releases: int = 0  # passed parts too close to one that was not

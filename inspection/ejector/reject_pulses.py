@@ -85,6 +85,7 @@ class RejectPulses:
         """Report the part that was hit, or note the end of the pulse."""
         if not switch.on:
             self._counters.shortened += int(self._end_ns is not None and now_ns < self._end_ns)
+            self._counters.long_pulses += int(self._is_long(now_ns))
             self._end_ns = None
             self._free_ns = now_ns + self._rules.pause_ns
             return
@@ -104,6 +105,10 @@ class RejectPulses:
         in_time = abs(lateness_ns) <= self._rules.window_ns and not is_blind
         action = EjectorAction.FIRED if in_time else EjectorAction.FIRED_LATE
         self._report(Actuation(armed.part, action, armed.by_default, now_ns, lateness_ns // 1000, due_ns))
+
+    def _is_long(self, now_ns: int) -> bool:
+        """Return whether a pulse that ends now has stood for longer than other parts can be told of beforehand."""
+        return self._end_ns is not None and now_ns > self._end_ns + self._rules.window_ns + self._rules.guard_ns
 
     def lost(self, now_ns: int) -> None:  # noqa: ARG002 — as the mode's interface has it
         """Fail the part whose pulse was to be written; every channel is off when the port is back."""

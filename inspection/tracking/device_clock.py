@@ -13,7 +13,8 @@ class ClockSettings:
     transfer_ns: from the exposure's stamp to the receipt at the very least. drift_ppm: how far its rate may be off
     the host's (crystals: 100). window_ns: how long a sample is kept (the last few for
     ever, so that a frame after a pause is not believed alone). bits: where the stamp wraps, in ns; None where
-    it never does. settle: how many samples must be there before a time is given. late_ns: a frame this much later
+    it never does. settle: how many samples must agree, to steady_ns, before a time is given: frames that a link held up
+    and hands over all at once do not, and nothing is placed by them. late_ns: a frame this much later
     than the others is no measure of anything; `confirm` of them in a row are a clock that was set back.
     """
 
@@ -22,6 +23,7 @@ class ClockSettings:
     window_ns: int = 5_000_000_000
     bits: int | None = None
     settle: int = 3
+    steady_ns: int = 5_000_000
     late_ns: int = 500_000_000
     confirm: int = 5
 
@@ -49,11 +51,12 @@ class DeviceClock:
     _samples: deque[_Sample] = field(default_factory=deque)
     _suspects: list[_Sample] = field(default_factory=list)
     _latched: bool = False
+    _agreeing: int = 0
 
     @property
     def settled(self) -> bool:
         """True once enough samples were taken for a time to be given."""
-        return self._latched or len(self._samples) >= self.settings.settle
+        return self._latched or self._agreeing >= self.settings.settle
 
     @property
     def drift_ppm(self) -> float | None:
@@ -93,19 +96,38 @@ class DeviceClock:
             if sample.device_ns < samples[-1].device_ns or late_ns < -early_ns:
                 self._reset()
             elif late_ns > settings.late_ns:
-                self._suspects.append(sample)
+                self._suspect(sample)
                 if len(self._suspects) < settings.confirm:
                     return False
                 suspects = self._suspects
                 self._reset()
-                samples.extend(suspects)
+                for suspect in suspects:
+                    self._take(suspect)
                 return True
+            self._agree(late_ns)
         self._suspects = []
+        self._agreeing = max(1, self._agreeing)
         samples.append(sample)
         while len(samples) > settings.settle and samples[0].device_ns < sample.device_ns - settings.window_ns:
             samples.popleft()
         self._thin()
         return True
+
+    def _suspect(self, sample: _Sample) -> None:
+        """Keep a sample that is far too late; a clock that was set back makes all of them late by the same time."""
+        suspects = self._suspects
+        if suspects:
+            apart_ns = (sample.host_ns - suspects[0].host_ns) - (sample.device_ns - suspects[0].device_ns)
+            if abs(apart_ns) > self.settings.steady_ns + self._drift_ns(sample.device_ns - suspects[0].device_ns):
+                suspects.clear()
+        suspects.append(sample)
+
+    def _agree(self, late_ns: int) -> None:
+        """Count the samples near the estimate since one was much faster than all before it."""
+        if late_ns < -self.settings.steady_ns:
+            self._agreeing = 1
+        elif late_ns <= self.settings.steady_ns:
+            self._agreeing += 1
 
     def _thin(self) -> None:
         """Drop samples before the newest that a younger one bounds as tightly for all that follows."""
@@ -122,6 +144,7 @@ class DeviceClock:
         self._samples.clear()
         self._suspects = []
         self._latched = False
+        self._agreeing = 0
 
     def _bound(self, device_ns: int) -> int:
         """Return the latest host time that a stamp can have been made at, by all samples."""

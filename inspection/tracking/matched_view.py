@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from camera.frame import Frame
+from inspection.motion import Motion
 from inspection.tracking.device_clock import DeviceClock
 from inspection.tracking.matching import Match, Matcher
 
 _PENDING_FRAMES = 16
+_FRESH_NS = 25_000_000
+"""How old the last encoder sample may be at an exposure: they come every 20 ms at the latest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +28,15 @@ class Found:
 class MatchedView:
     """Shared by the thread that gives birth to parts and the one that grabs this view's frames, under one lock.
 
-    position_at: the belt's position at a host time (host ns itself where the clock is the belt).
+    motion: tells the belt's position at a host time. A frame that was exposed while nothing was heard of the belt is
+    placed by a guess: it settles nothing but that its part, if it seems to have one, is rejected.
     """
 
-    def __init__(self, matcher: Matcher, clock: DeviceClock, position_at: Callable[[int], int]) -> None:
+    def __init__(self, matcher: Matcher, clock: DeviceClock, motion: Motion) -> None:
         self._matcher = matcher
         self._clock = clock
-        self._position_at = position_at
+        self._motion = motion
+        self._position_at = motion.position_at
         self._pending: dict[int, Frame] = {}
         self._lock = threading.Lock()
 
@@ -51,16 +55,21 @@ class MatchedView:
     def frame(self, frame: Frame) -> Found:
         """Take a frame, and find its part; it waits where its part is not born yet."""
         with self._lock:
-            exposed = None
+            exposed, is_guessed = None, False
             if frame.device_ns is not None:
                 exposed_host_ns = self._clock.exposed(frame.device_ns, frame.received_host_ns)
-                exposed = None if exposed_host_ns is None else self._position_at(exposed_host_ns)
+                if exposed_host_ns is not None:
+                    exposed = self._position_at(exposed_host_ns)
+                    is_guessed = self._motion.silent_ns(exposed_host_ns) > _FRESH_NS
             self._pending[frame.counter] = frame
             while len(self._pending) > _PENDING_FRAMES:
                 del self._pending[next(iter(self._pending))]
             match = self._matcher.frame(
                 frame.counter, frame.lost_before, exposed, self._position_at(frame.received_host_ns)
             )
+            if is_guessed and match is not None:
+                self._pending.pop(match.counter, None)
+                return Found(without_image=(*match.without_image, match.part))
             return self._found(match, ())
 
     def ended(self, part: int) -> None:

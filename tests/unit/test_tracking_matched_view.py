@@ -1,0 +1,38 @@
+"""A view whose camera does not give the triggers finds its parts only where the belt is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from camera.frame import Frame
+from inspection.motion import EncoderMotion
+from inspection.tracking.device_clock import ClockSettings, DeviceClock
+from inspection.tracking.match_settings import MatchSettings, Numbering
+from inspection.tracking.matched_view import MatchedView
+from inspection.tracking.matching import Matcher
+
+MS = 1_000_000
+
+
+def frame(counter: int, exposed_ns: int) -> Frame:
+    """Make a frame that was received 2 ms after its exposure."""
+    pixels: Any = None
+    return Frame("side", counter, exposed_ns, exposed_ns + 2 * MS, 0, "Mono8", pixels)
+
+
+def test_a_frame_is_not_placed_by_an_encoder_that_is_silent() -> None:
+    """While samples come each frame finds its part; when they stay away its part is rejected, not guessed."""
+    motion = EncoderMotion()
+    settings = MatchSettings(Numbering.EXPOSURES, earliest=70, latest=130, arrival=1000, closest=150)
+    view = MatchedView(Matcher(settings), DeviceClock(ClockSettings(settle=1)), motion)
+    for part in range(1, 6):
+        view.born(part, part * 200)
+    found = []
+    for moment in range(0, 700, 10):
+        motion.observe(moment * MS, moment) if moment <= 520 else None
+        if moment % 200 == 100 and moment > 200:
+            found.append(view.frame(frame(moment // 200, moment * MS)))
+    assert [one.part for one in found] == [1, 2]
+    late = view.frame(frame(3, 700 * MS))
+    assert late.frame is None
+    assert late.without_image == (3,)
