@@ -129,7 +129,7 @@ class BeltCamera(Camera):
 
     @abstractmethod
     def _picture(self, part: int) -> Pixels | None:
-        """Give the picture of `part` (a read-only array is copied before it is handed out, unless the camera lends its frames), None for a lost frame."""
+        """Give the picture of `part`, None for a lost frame; a read-only array is lent or copied (`lends_frames`)."""
 
     @abstractmethod
     def _device_ns(self, part: int) -> int:
