@@ -243,9 +243,13 @@ class VirtualLine:
         self.on_piece()
 
     def spurious(self, picture_of: Piece | None) -> None:
-        """Have the photo-eye tell of a part that is not there."""
+        """Have the photo-eye tell of a part that is not there, or of one that is there anyway."""
         if self.belt.speed:
-            self.eye.edge(None, self.belt.position if self.plan.encoder else None, picture_of)
+            near = self.plan.counts(self.plan.pitch_ns // 4)
+            there = [*list(self._next_place(0).waiting)[-1:], *list(self._at_eye.waiting)[:1]]
+            piece = next((piece for piece in there if abs(piece.position - self.belt.position) < near), None)
+            position = self.belt.position if self.plan.encoder else None
+            self.eye.edge(piece, position, picture_of if piece is None else piece)
 
     def _next_place(self, view: int) -> Place:
         return self._at_cameras[view] if view < len(self._at_cameras) else self._at_nozzle
