@@ -187,3 +187,40 @@ def _colour(pixels: Pixels, pixel_format: str, x: int, y: int, width: int, heigh
         return cast(Pixels, cv2.cvtColor(pairs, _YUV[pixel_format]))[:, x - 2 * first : x - 2 * first + width]
     part = pixels[y : y + height, x : x + width]
     return part if pixel_format == "RGB8" else cast(Pixels, cv2.cvtColor(part, cv2.COLOR_BGR2RGB))
+
+
+@dataclass(frozen=True, slots=True)
+class RawPicture:
+    """A raw frame that becomes an image only when somebody looks: most passed parts' never do. Safe in any thread."""
+
+    pixels: NDArray[Any]
+    pixel_format: str
+
+    @property
+    def nbytes(self) -> int:
+        """What the frame holds in memory, in bytes."""
+        return int(self.pixels.nbytes)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the image; of a frame that cannot be read, rows and columns of its bytes."""
+        layout = SAMPLED.get(self.pixel_format)
+        try:
+            size = frame_size(self.pixels, self.pixel_format)
+        except PixelFormatError:
+            return (*self.pixels.shape, 1, 1)[:2]
+        return size if layout is not None and layout.bayer is None else (*size, 3)
+
+    @property
+    def ndim(self) -> int:
+        """2 for grey, 3 for colour."""
+        return len(self.shape)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Make the image, uint8 (H, W) or (H, W, 3) RGB. Raises ValueError: what cannot be read is no picture."""
+        del copy
+        try:
+            image = image_of(self.pixels, self.pixel_format)
+        except PixelFormatError as error:
+            raise ValueError(str(error)) from error
+        return image if dtype is None else image.astype(dtype)

@@ -69,6 +69,13 @@ class AlarmBoard:
             self._settle()
             return known is None
 
+    def tell(self, name: str, detail: str) -> None:
+        """Raise an alarm with its detail, or clear it when there is none."""
+        if detail:
+            self.raise_alarm(name, detail=detail)
+        else:
+            self.clear(name)
+
     def clear(self, name: str) -> bool:
         """Say that the fault has gone; True when its alarm stood and does so no more (a held one does)."""
         with self._lock:
@@ -100,11 +107,6 @@ class AlarmBoard:
         still = [name for name in asked if name not in over]
         _log.warning("alarms confirmed by %s: %s; still there: %s", who, _listed(over), _listed(still))
         return Confirmation(tuple(over), tuple(still))
-
-    def stands(self, name: str) -> bool:
-        """Return whether an alarm stands now."""
-        with self._lock:
-            return name in self._standing
 
     def active(self) -> tuple[ActiveAlarm, ...]:
         """Return what stands now, what blocks first, then the oldest."""

@@ -14,13 +14,8 @@ from inspection.config import StationConfig
 from inspection.flow import PartFlow
 from inspection.free_run_line import FreeRunEvents, FreeRunLine
 from inspection.line import Line
-from inspection.motion import Motion
 from inspection.simulation.scene import SyntheticScene
-from inspection.tracking.device_clock import DeviceClock
 from inspection.tracking.free_run import FreeRunTriggers
-from inspection.tracking.geometry import Geometry
-from inspection.tracking.matched_view import MatchedView
-from inspection.tracking.matching import Matcher
 from inspection.view_line import ViewLine
 
 
@@ -69,20 +64,6 @@ def _first_line(config: StationConfig, camera: Camera, flow: PartFlow, events: L
         photo_eye = events.photo_eye if camera.reports_triggers else None
         return ViewLine(camera, flow, 0, events.wait_for_room, of_camera, photo_eye)
     return Line(camera, flow, config.camera.frames, events.wait_for_room, of_camera)
-
-
-def matched_views(config: StationConfig, geometry: Geometry, motion: Motion) -> dict[int, MatchedView]:
-    """Return the views of the cameras that do not give the triggers, by their number in a part.
-
-    Raises ValueError where a frame of theirs could never be matched for sure.
-    """
-    closest = config.geometry.closest(geometry.takes_behind)
-    first = 0 if config.ejector.is_controller else 1
-    views = {}
-    for place, camera in enumerate(config.cameras[first:]):
-        matcher = Matcher(config.geometry.match_settings(camera, closest))
-        views[first * config.camera.frames + place] = MatchedView(matcher, DeviceClock(), motion)
-    return views
 
 
 def scene_of(config: StationConfig) -> SyntheticScene | None:

@@ -44,6 +44,7 @@ class EjectorAction(StrEnum):
     FIRED_LATE = "FIRED_LATE"  # the pulse was written outside the part's window: a fault
     FAILED = "FAILED"  # the pulse could not be written (port gone): take the part off by hand
     UNCONFIRMED = "UNCONFIRMED"  # the station ended before the ejector could report
+    TAKEN_ALONG = "TAKEN_ALONG"  # no pulse of its own: so close behind a rejected part that its pulse took both
     REMOVED = "REMOVED"  # the part was not there when its turn came: taken off the belt by hand
     DIVERTED = "DIVERTED"  # the gate took the part by itself: it was given no release pulse (positive release)
     NOT_SEEN = "NOT_SEEN"  # the reject fired, but the sensor behind the ejector saw no part: jammed or missed

@@ -69,6 +69,6 @@ def _everything_counted(station: Station) -> Mapping[str, int]:
         "previews_dropped": station.previews.dropped,
         "alarms_raised": station.alarms.raised,
         **({} if station.plc is None else station.plc.counters()),
-        "clock_steps": station.clock.steps,
+        "clock_steps": station.clock_steps,
         **station.memory.counters(),
     }

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.session import Session
+from models.engines import Engine
 
 
-def measure_batch_times(session: Session, sizes: Sequence[int] = (1, 2, 4, 8), repeats: int = 10) -> dict[int, float]:
+def measure_batch_times(session: Engine, sizes: Sequence[int] = (1, 2, 4, 8), repeats: int = 10) -> dict[int, float]:
     """Give the median seconds of `session.run` for each batch size, after one run that is not counted.
 
     The pixels are noise from a fixed seed, so that no part of the network is idle on zeros.
@@ -26,7 +26,7 @@ def measure_batch_times(session: Session, sizes: Sequence[int] = (1, 2, 4, 8), r
     return medians
 
 
-def _seconds(session: Session, batch: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> float:
+def _seconds(session: Engine, batch: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> float:
     started_ns = time.monotonic_ns()
     session.run(batch)
     return (time.monotonic_ns() - started_ns) / 1e9

@@ -1,13 +1,14 @@
-"""The commands `lineward model show` and `lineward model verify`."""
+"""The commands `lineward model show`, `lineward model verify` and `lineward model optimise`."""
 
 from __future__ import annotations
 
 import json
+import os
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(name="model", help="Show and verify model bundles.", no_args_is_help=True)
+app = typer.Typer(name="model", help="Show, verify and speed up model bundles.", no_args_is_help=True)
 
 BundleArgument = Annotated[str, typer.Argument(help="A bundle's folder or .zip, or zoo:<name>.", metavar="BUNDLE")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
@@ -57,3 +58,34 @@ def verify(
         Console().print(checks_view(path, checks), soft_wrap=True)
     if not passed:
         raise typer.Exit(1)
+
+
+@app.command()
+def optimise(
+    bundle: BundleArgument,
+    as_json: JsonOption = False,
+    callers: Annotated[
+        int, typer.Option(min=1, max=64, help="Inference threads, as [inference] workers; default as there.")
+    ] = max(1, min(4, os.cpu_count() or 1)),
+    rounds: Annotated[int, typer.Option(min=1, max=100, help="How often each engine is measured, in turn.")] = 5,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure only, keep no choice.")] = False,
+) -> None:
+    """Measure every installed engine here; keep the fastest that gives the same scores and verdicts."""
+    from dataclasses import asdict
+
+    from models.bundle import load_bundle
+    from models.optimise import optimise as measure
+    from models.optimise import write_choice
+    from models.references import resolve_bundle
+
+    loaded = load_bundle(resolve_bundle(bundle))
+    choice = measure(loaded, callers=callers, rounds=rounds)
+    kept = None if dry_run else write_choice(loaded, choice)
+    if as_json:
+        print(json.dumps(asdict(choice) | {"kept": None if kept is None else str(kept)}))
+        return
+    from rich.console import Console
+
+    from models.show import choice_view
+
+    Console().print(choice_view(choice, kept), soft_wrap=True)

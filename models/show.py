@@ -12,6 +12,7 @@ from rich.text import Text
 from models.bundle import Bundle
 from models.card import Card, Estimate, Rate
 from models.checks import Check
+from models.optimise import Choice
 
 Row = tuple[str, str]
 
@@ -33,6 +34,18 @@ def checks_view(path: Path, checks: Sequence[Check]) -> RenderableType:
     failed = sum(not check.passed for check in checks)
     verdict = f"{path}: {failed} check(s) failed" if failed else f"{path}: all {len(checks)} checks passed"
     return Group(*lines, Text(verdict, style="bold red" if failed else "bold"))
+
+
+def choice_view(choice: Choice, kept: Path | None) -> RenderableType:
+    """Lay out what `optimise` measured, one engine a line, what it chose, and where that is kept."""
+    table = Table("engine", "runs on", "images/s", "one call, ms", box=None, pad_edge=False, header_style="bold")
+    for row in choice.measured:
+        if row.refused:
+            table.add_row(row.engine, Text(f"refused: {row.refused}", style="red"), "", "")
+        else:
+            table.add_row(row.engine, row.provider, f"{row.images_per_s:.1f}", f"{row.call_ms:.2f}")
+    where = "not kept" if kept is None else f"kept in {kept}"
+    return Group(table, Text(f"{choice.engine} on {choice.machine}: {where}", style="bold"))
 
 
 def _facts(card: Card) -> list[Row]:

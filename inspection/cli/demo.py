@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inspection.errors import ConfigError
+
 if TYPE_CHECKING:
     from inspection.simulation.account import Account
 
@@ -23,6 +25,9 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Another seed, other parts.")] = 10_000,
     defect_rate: Annotated[float, typer.Option(min=0, max=1, help="Share of parts with a defect.")] = 0.15,
     lost_frame_rate: Annotated[float, typer.Option(min=0, max=1, help="Share of frames that get lost.")] = 0.01,
+    ejector: Annotated[
+        str, typer.Option(help="What rejects: a relay board, or the controller that times by itself (needs C++).")
+    ] = "relay",
     folder: Annotated[
         Path | None, typer.Option("--dir", help="Keep the records here; a temporary folder else.")
     ] = None,
@@ -35,6 +40,11 @@ def demo(
     """Run the simulated line; exit 1 when a promise of the design was broken."""
     from inspection.cli.status_view import StatusView
     from inspection.simulation.demo_line import DemoLine, demo_config
+    from inspection.simulation.far_ends import ControllerFarEnd, RelayFarEnd
+
+    far_ends: dict[str, type[RelayFarEnd | ControllerFarEnd]] = {"relay": RelayFarEnd, "controller": ControllerFarEnd}
+    if ejector not in far_ends:
+        raise ConfigError(f"--ejector {ejector}: does not exist — there are: {', '.join(far_ends)} — choose one")
 
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -55,7 +65,7 @@ def demo(
             api_port=api_port,
             language=language,
         )
-        with DemoLine(make_config) as line:
+        with DemoLine(far_ends[ejector](), make_config) as line:
             view.opened(line.service)
             with view:
                 line.wait(over, view.show)

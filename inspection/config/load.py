@@ -15,7 +15,8 @@ from pydantic_core import ErrorDetails
 
 from camera.backends import options_model
 from camera.errors import CameraOptionsError
-from inspection.config.sections import CameraSection, StationConfig
+from inspection.config.cameras import CameraSection
+from inspection.config.sections import StationConfig
 from inspection.errors import ConfigError
 
 _NEXT_STEP = "`lineward config example` prints a complete file with every key explained"

@@ -59,6 +59,11 @@ class Ejector(ABC):
         on_trigger: called for each trigger, where `reports_triggers`.
         """
 
+    def get_ready(self, timeout_s: float) -> bool:
+        """Wait until verdicts count; False when they do not within `timeout_s`. True at once for a relay board."""
+        del timeout_s
+        return True
+
     @abstractmethod
     def expect(self, part: int, due: int) -> None:
         """Arm the reject of a part: it fires at its place on the belt unless `decide(part, PASS)` arrives in time.

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from inspection.alarm_board import AlarmBoard
+from inspection.ejector.controller.wire import BinFull, FaultCode, FaultReport, Stranger
 from inspection.ejector.interface import EjectorHealth
 from inspection.motion import Motion
 from inspection.part import EjectorAction, Evaluation, Reason
@@ -65,6 +66,18 @@ class EjectorWatch:
             self._alarms.raise_alarm("BIN_FULL")
         else:
             self._alarms.clear("BIN_FULL")
+        self._look_at_belt(in_flight, now_ns)
+
+    def hear(self, event: Stranger | BinFull | FaultReport, health: EjectorHealth) -> None:
+        """Take what a controller tells at once; a full bin and an encoder that stands are looked at regularly."""
+        match event:
+            case Stranger():
+                count = health.counters.get("strangers", 0)
+                self._alarms.raise_alarm("UNKNOWN_PART", for_s=_TRANSIENT_S, count=count)
+            case FaultReport() if event.code != FaultCode.ENCODER_STANDS:
+                self._alarms.raise_alarm("CONTROLLER_FAULT", for_s=_TRANSIENT_S, detail=FaultCode(event.code).name)
+
+    def _look_at_belt(self, in_flight: bool, now_ns: int) -> None:
         silent_s = self._motion.silent_ns(now_ns) * 1e-9
         is_silent = in_flight and silent_s > _ENCODER_SILENT_S
         if is_silent:

@@ -14,6 +14,7 @@ from typing import Any
 
 from camera.frame import Pixels
 from inspection.part import Decision, Reason
+from inspection.pipeline.decide import Judge
 from inspection.pipeline.times import ExecutionTimes
 
 Clock = Callable[[], int]
@@ -26,7 +27,8 @@ class Job:
     raw: the model's raw scores of this image, (classes,), or None when it could not be scored in time or at all.
     view: which preparer crops and converts the pixels. pixel_format: PFNC name of raw pixels, '' for an image.
     priority: of the line, 0 first; it only decides who waits while there is not enough time for all.
-    decision: what the worker's judge made of the scores, together with those of the whole batch; None without one.
+    judge: makes a decision of the scores, on the worker's thread together with those of the whole batch; `decision`
+    is what it decided, None without a judge or scores.
     """
 
     pixels: Pixels
@@ -36,6 +38,7 @@ class Job:
     view: int = 0
     pixel_format: str = ""
     priority: int = 0
+    judge: Judge | None = None
     batch_host_ns: int = 0
     failure: str = ""
     failure_reason: Reason = Reason.SYSTEM

@@ -6,19 +6,20 @@ import threading
 import time
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from inspection.pipeline.batch_queue import BatchQueue, Job
-from inspection.pipeline.decide import Judge
 from inspection.pipeline.prepare import Slots
-from models.session import Session
+from models.engines import Engine
 
 
 class Worker:
     """Prepare and infer in one thread: two of these, each call single-threaded, beat one call on two threads.
 
     Owned by the station. A frame that cannot be prepared costs its own part only; an error of the session is told to
-    the owner (`on_failure`) and ends the worker, after every job of its batch was given back unscored. With a judge the
-    decisions of a batch are made at once. While no part comes it infers now and then, so that the first part after a
-    pause finds the weights where they are fast.
+    the owner (`on_failure`) and ends the worker, after every job of its batch was given back unscored. While no part
+    comes it infers now and then, so that the first part after a pause finds the weights where they are fast.
     """
 
     _TICK_S = 0.2
@@ -29,16 +30,14 @@ class Worker:
         self,
         name: str,
         queue: BatchQueue,
-        session: Session,
+        session: Engine,
         slots: Slots,
         on_failure: Callable[[str], None],
-        judge: Judge | None = None,
     ) -> None:
         self._queue = queue
         self._session = session
         self._slots = slots
         self._on_failure = on_failure
-        self._judge = judge
         self._stopping = False
         self.busy_since_host_ns = 0
         self.batches = 0
@@ -85,15 +84,13 @@ class Worker:
         if not size:
             return
         scores = self._session.run(self._slots.filled[size])
-        decisions = None if self._judge is None else self._judge.decide_batch(scores)
+        _decide(in_hand, scores)
         self._warm_host_ns = time.monotonic_ns()
         self._queue.times.observe(size, (self._warm_host_ns - self.busy_since_host_ns) * 1e-9)
         self.batches += 1
         self.images += size
         for place in range(size):
             job = in_hand.pop(0)
-            if decisions is not None:
-                job.decision = decisions[place]
             job.done(job, scores[place])
 
     def _prepare(self, in_hand: list[Job]) -> None:
@@ -118,6 +115,17 @@ class Worker:
         self._session.run(self._slots.filled[1])
         self._warm_host_ns = time.monotonic_ns()
         self.kept_warm += 1
+
+
+def _decide(jobs: list[Job], scores: NDArray[np.float32]) -> None:
+    """Have a batch judged at once, where one judge judges all of it: that costs little more than judging one part."""
+    judge = jobs[0].judge
+    if judge is not None and all(job.judge is judge for job in jobs):
+        for job, decision in zip(jobs, judge.decide_batch(scores), strict=True):
+            job.decision = decision
+        return
+    for job, raw in zip(jobs, scores, strict=True):
+        job.decision = None if job.judge is None else job.judge.decide(raw)
 
 
 def _give_back(job: Job, failure: str) -> None:

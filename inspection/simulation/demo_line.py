@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from inspection.config import StationConfig
 from inspection.control import StationStatus
-from inspection.ejector.simulated import SimulatedBoard
 from inspection.records.reader import RecordReader
 from inspection.records.record import StoredRecord
 from inspection.records.verify import verify
 from inspection.service import Service
 from inspection.simulation.account import Account, FarEnd, settle
+from inspection.simulation.far_ends import ControllerFarEnd, RelayFarEnd
 
-REJECT_CHANNEL = 1
-HEARTBEAT_CHANNEL = 2
+MakeConfig = Callable[[Mapping[str, object]], StationConfig]
 SPEED_MM_S = 400.0
 CAMERA_TO_EJECTOR_MM = 320.0
 _BEATS_WITHIN_S = 2.0
@@ -27,7 +26,7 @@ _BEATS_WITHIN_S = 2.0
 
 def demo_config(
     folder: Path,
-    port: str,
+    ejector: Mapping[str, object],
     *,
     parts: int | None,
     rate_hz: float,
@@ -41,7 +40,7 @@ def demo_config(
 ) -> StationConfig:
     """Return the configuration of the demo's station: what a real one would have in its TOML file.
 
-    folder: where the records go. port: the serial port of the relay board. parts: None for an endless belt.
+    folder: where the records go. ejector: how its far end is reached. parts: None for an endless belt.
     """
     pitch_mm = SPEED_MM_S / rate_hz
     return StationConfig.model_validate(
@@ -58,15 +57,12 @@ def demo_config(
             },
             "simulation": {"seed": seed, "defect_rate": defect_rate},
             "model": {"bundle": "zoo:parts"},
-            "geometry": {"camera_to_ejector_mm": CAMERA_TO_EJECTOR_MM, "belt_speed_mm_s": SPEED_MM_S},
-            "ejector": {
-                "driver": "lcus",
-                "port": port,
-                "channel": REJECT_CHANNEL,
-                "heartbeat_channel": HEARTBEAT_CHANNEL,
-                "pulse_ms": 20.0,
-                "window_ms": 20.0,
+            "geometry": {
+                "camera_to_ejector_mm": CAMERA_TO_EJECTOR_MM,
+                "belt_speed_mm_s": SPEED_MM_S,
+                "closest_ms": 1000.0 * 0.7 / rate_hz,
             },
+            "ejector": {**ejector, "pulse_ms": 20.0, "window_ms": 20.0},
             "records": {"dir": str(folder), "image_budget_mb": 500, "min_free_mb": 50},
             "api": {"address": f"127.0.0.1:{api_port}"},
             "page": {"enabled": page, "port": page_port, "language": language},
@@ -75,15 +71,15 @@ def demo_config(
 
 
 class DemoLine:
-    """A station, the relay board at the far end of its serial line, and a listener that counts what clients see."""
+    """A station, the far end of its serial line, and a listener that counts what clients see."""
 
-    def __init__(self, make_config: Callable[[str], StationConfig]) -> None:
-        self.board = SimulatedBoard("lcus", channels=2)
+    def __init__(self, far_end: RelayFarEnd | ControllerFarEnd, make_config: MakeConfig) -> None:
+        self._far_end = far_end
         try:
-            self.config = make_config(self.board.port)
+            self.config = make_config(far_end.ejector)
             self.service = Service(self.config)
         except BaseException:
-            self.board.close()
+            far_end.close()
             raise
         self._published = 0
         self._ran_s = 0.0
@@ -91,16 +87,18 @@ class DemoLine:
     def __enter__(self) -> Self:
         try:
             self.service.__enter__()
+            self.service.station.memory.subscribe(self._count)
+            self.service.station.start_line()
         except BaseException:
-            self.board.close()
+            self.service.close()
+            self._far_end.close()
             raise
-        self.service.station.memory.subscribe(self._count)
-        self.service.station.start_line()
+        self._far_end.began(self.service.station.ejector)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.service.close()
-        self.board.close()
+        self._far_end.close()
 
     def _count(self, records: list[StoredRecord]) -> None:
         self._published += len(records)
@@ -122,25 +120,15 @@ class DemoLine:
         expected = self.config.camera.options.get("parts") if finished else None
         self.service.close()
         far_end = FarEnd(
-            reject_on_host_ns=[pulse.on_host_ns for pulse in self.board.pulses(REJECT_CHANNEL)],
-            lead_ns=station.ejector.lead_ns,
+            reject_on_host_ns=self._far_end.rejects_host_ns(),
+            lead_ns=self._far_end.lead_ns(station.ejector),
             window_ns=round(options.window_ms * 1e6),
         )
         folder = self.config.records.dir
         records = RecordReader(folder).find(run=run, limit=2**31, newest_first=False)
         account = settle(triggers if expected is None else expected, self._published, records, far_end)
-        account.promises_broken += self._silence_is_safe() + self._chain_holds(folder)
+        account.promises_broken += self._far_end.unsafe(ran=self._ran_s > _BEATS_WITHIN_S) + self._chain_holds(folder)
         return account
-
-    def _silence_is_safe(self) -> list[str]:
-        """The far end after the station has gone: every channel off, and the heartbeat has beaten before."""
-        broken = []
-        on = [channel for channel in (REJECT_CHANNEL, HEARTBEAT_CHANNEL) if self.board.level(channel)]
-        if on:
-            broken.append(f"4 silence is safe: channels {on} are still on after the end")
-        if self._ran_s > _BEATS_WITHIN_S and not any(edge.on for edge in self.board.edges(HEARTBEAT_CHANNEL)):
-            broken.append("4 silence is safe: the heartbeat never beat")
-        return broken
 
     def _chain_holds(self, folder: Path) -> list[str]:
         report = verify(folder)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from camera.frame import Frame
-from inspection.part import Decision, EjectorAction, Reason, Stages
+from inspection.part import Decision, EjectorAction, Reason, Stages, Verdict
 
 
 @dataclass(slots=True)
@@ -33,18 +33,19 @@ class PartInFlight:
     truth: str = ""
     note: str = ""  # why it could not be judged, where that has a reason
     judged: Decision | None = None  # what all its views say, before it was held against its neighbours
-    decision: Decision | None = None  # what the ejector was told
+    decision: Decision | None = None  # what becomes of it
+    told: Verdict | None = None  # what the ejector was told: PASS, too, for a part that another's pulse takes along
     shown: int = 0  # the view that decided
     ended: bool = False
     action: EjectorAction | None = None  # what the ejector reported
-    behind: list[PartInFlight] = field(default_factory=list)  # parts that its reject would take along
-    ahead: list[PartInFlight] = field(default_factory=list)  # parts whose reject would take it along
+    behind: list[PartInFlight] = field(default_factory=list)  # parts that its pulse would take along
+    ahead: list[PartInFlight] = field(default_factory=list)  # parts whose pulse would take it along
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def has_frame(self) -> bool:
-        """True once any view has its frame."""
-        return any(view.frame is not None for view in self.views)
+    def is_taken_along(self) -> bool:
+        """True for a part that was decided to be rejected by the pulse of another one."""
+        return self.told is Verdict.PASS and self.decision is not None and self.decision.verdict is Verdict.REJECT
 
 
 @dataclass(slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from camera.frame import Frame
+from camera.pixels import RawPicture
 from inspection.part import Actuation, PartResult
 from inspection.tracking.part import PartInFlight, View
 from inspection.tracking.sheet import Place, Sheet, places
@@ -35,8 +37,13 @@ def part_result(
 
 def _pixels(part: PartInFlight) -> Any:
     """Return the picture of the part: its frame's, or those of all views that came, side by side."""
-    pictures = tuple(view.frame.pixels for view in part.views if view.frame is not None)
+    pictures = tuple(_picture(view.frame) for view in part.views if view.frame is not None)
     return Sheet(pictures) if len(pictures) > 1 else pictures[0] if pictures else None
+
+
+def _picture(frame: Frame) -> Any:
+    is_image = frame.pixel_format in ("Mono8", "RGB8")
+    return frame.pixels if is_image else RawPicture(frame.pixels, frame.pixel_format)
 
 
 def _extra(part: PartInFlight) -> dict[str, Any]:
@@ -45,7 +52,7 @@ def _extra(part: PartInFlight) -> dict[str, Any]:
         extra["failure"] = part.note
     if len(part.views) > 1:
         frames = [view.frame for view in part.views if view.frame is not None]
-        boxes = iter(places([frame.pixels.shape for frame in frames]))
+        boxes = iter(places([_picture(frame).shape for frame in frames]))
         extra["views"] = [_view(view, None if view.frame is None else next(boxes)) for view in part.views]
         extra["view"] = part.shown
     return extra

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from camera.frame import Pixels
-
 Place = tuple[int, int, int, int]
 """x, y, width, height in pixels of the sheet."""
 
@@ -27,10 +25,11 @@ def places(shapes: Sequence[tuple[int, ...]]) -> list[Place]:
 class Sheet:
     """Pictures that are joined only when somebody looks: most passed parts' never are. Safe in any thread.
 
-    views: uint8, each (height, width) or (height, width, 3) RGB; the space below a lower one is black.
+    views: uint8, each (height, width) or (height, width, 3) RGB, or what becomes such an array; the
+        space below a lower one is black.
     """
 
-    views: tuple[Pixels, ...]
+    views: tuple[Any, ...]
 
     @property
     def nbytes(self) -> int:
@@ -45,5 +44,6 @@ class Sheet:
         coloured = any(view.ndim == 3 for view in self.views)
         sheet = np.zeros((*size, 3) if coloured else size, np.uint8)
         for view, (x, _, width, height) in zip(self.views, boxes, strict=True):
-            sheet[:height, x : x + width] = view[..., None] if coloured and view.ndim == 2 else view
+            picture = np.asarray(view)
+            sheet[:height, x : x + width] = picture[..., None] if coloured and picture.ndim == 2 else picture
         return sheet if dtype is None else sheet.astype(dtype)

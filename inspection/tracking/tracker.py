@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from camera.frame import Frame, Trigger
 from inspection.ejector.interface import Ejector
@@ -189,28 +189,30 @@ class PartTracker:
             part = waiting.pop()
             if part.judged is None or part.decision is not None or part.ended:
                 continue
-            decision = part.judged
-            if decision.verdict is Verdict.PASS:
-                lets_pass = self._neighbours.may_pass(part)
-                if lets_pass is None:
+            decision, taken_along = part.judged, False
+            if decision.verdict is Verdict.PASS and self.may_pass():
+                known = self._neighbours.taken_along(part)
+                if known is None:
                     continue
-                if not lets_pass:
+                taken_along = known
+                if taken_along:
                     decision = overruled(decision, Reason.SYSTEM)
-                    part.note = "too close to a rejected part to be told apart from it at the ejector"
+                    part.note = "so close behind a rejected part that its pulse takes this one along"
                     self.counters.taken_along += 1
-                elif not self.may_pass():
-                    decision = overruled(decision, Reason.SYSTEM)
+            elif decision.verdict is Verdict.PASS:
+                decision = overruled(decision, Reason.SYSTEM)
             self.counters.system_rejects += decision.reason is Reason.SYSTEM
             part.stages.decided_host_ns = self.now()
             part.decision = decision
+            part.told = Verdict.PASS if taken_along else decision.verdict
             told.append(part)
             waiting.extend(part.behind)
         return told
 
     def _tell(self, parts: list[PartInFlight]) -> None:
         for part in parts:
-            assert part.decision is not None
-            self.ejector.decide(part.number, part.decision.verdict)
+            assert part.told is not None
+            self.ejector.decide(part.number, part.told)
 
     # --------------------------------------------------------------------- end
 
@@ -222,6 +224,8 @@ class PartTracker:
                 self.counters.unknown_actuations += 1
                 return
             part.ended = True
+            if actuation.action is EjectorAction.RELEASED and part.is_taken_along:
+                actuation = replace(actuation, action=EjectorAction.TAKEN_ALONG)
             part.action = actuation.action
             part.decision = self._final(part, actuation)
             told = self._settle(list(part.behind))

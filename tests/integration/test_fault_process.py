@@ -175,8 +175,12 @@ def test_fault_process_faults_fire_at_no_wrong_part(story: Story) -> None:
 
 
 def test_fault_parts_too_close(story: Story) -> None:
-    """Parts 50 ms apart and pulses of 120 ms are an alarm (the story waits for it), and each part has its verdict."""
-    assert {r.verdict for r in story.records if r.part < 10} == {Verdict.PASS, Verdict.REJECT}
+    """Parts 50 ms apart, pulses of 120 ms: an alarm (the story waits for it), and what a pulse takes along is told."""
+    first = [record for record in story.records if record.part < 10]
+    assert {record.verdict for record in first} == {Verdict.PASS, Verdict.REJECT}
+    taken = [record for record in first if record.ejector_action is EjectorAction.TAKEN_ALONG]
+    assert taken
+    assert {(record.verdict, record.reason) for record in taken} == {(Verdict.REJECT, Reason.SYSTEM)}
 
 
 def test_fault_pulse_outside_window(story: Story) -> None:
@@ -218,7 +222,8 @@ def test_fault_station_frozen(story: Story) -> None:
     assert {(r.verdict, r.ejector_action) for r in gone_by} == {(Verdict.REJECT, EjectorAction.FAILED)}
     armed = [r for r in story.due((began, ended)) if r.trigger_host_ns < began - SECOND_NS // 10]
     assert armed
-    assert {r.ejector_action for r in armed} <= {EjectorAction.RELEASED, EjectorAction.FIRED, EjectorAction.FIRED_LATE}
+    in_time = {EjectorAction.RELEASED, EjectorAction.TAKEN_ALONG, EjectorAction.FIRED, EjectorAction.FIRED_LATE}
+    assert {r.ejector_action for r in armed} <= in_time
     after = story.due((ended + SECOND_NS, ended + 2 * SECOND_NS))
     assert {is_bad(r.part) for r in after if r.reason is Reason.MODEL} == {True}
     assert {is_bad(r.part) for r in after if r.ejector_action is EjectorAction.RELEASED} == {False}

@@ -21,6 +21,7 @@ from camera.interface import Camera
 
 _TRIGGER = struct.Struct("<qq")  # number, host ns
 _FRAME = struct.Struct("<qHHB")  # counter, height, width, what it is
+_SPACING_S = 0.05
 _COMPLETE, _INCOMPLETE, _NONSENSE = 0, 1, 2
 
 
@@ -113,6 +114,7 @@ class CameraDevice:
         """Every part that was ever triggered: host ns and grey level, in order."""
         self._number = 0
         self._lock = threading.Lock()
+        self._pause = threading.Event()
         self._links: list[socket.socket] = []
         self._listeners: list[socket.socket] = []
 
@@ -153,7 +155,10 @@ class CameraDevice:
         nonsense: bool = False,
         size: tuple[int, int] = (48, 64),
     ) -> None:
-        """Let one part cross the photo-eye: a trigger, and (unless it is lost) a frame of one grey level."""
+        """Let one part cross the photo-eye: a trigger, and (unless it is lost) a frame of one grey level.
+
+        The next one can come 50 ms later at the soonest: parts closer than a pulse would share one fate.
+        """
         with self._lock:
             self._number += 1
             now_host_ns = time.monotonic_ns()
@@ -162,10 +167,9 @@ class CameraDevice:
             if not lost:
                 kind = _NONSENSE if nonsense else _INCOMPLETE if incomplete else _COMPLETE
                 self._links[0].sendall(_FRAME.pack(self._number, *size, kind) + bytes([level]) * (size[0] * size[1]))
+        self._pause.wait(_SPACING_S)
 
-    def parts(self, *levels: int, every_s: float = 0.05) -> None:
+    def parts(self, *levels: int) -> None:
         """Let several parts cross, one after the other."""
-        pause = threading.Event()
         for level in levels:
             self.part(level)
-            pause.wait(every_s)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from camera.errors import PixelFormatError
-from camera.pixels import FORMATS, SAMPLED, frame_size, image_of
+from camera.pixels import FORMATS, SAMPLED, RawPicture, frame_size, image_of
 
 BITS = {"8": 8, "10": 10, "12": 12, "16": 16, "10p": 10, "12p": 12, "10Packed": 10, "12Packed": 12}
 CODES = {
@@ -120,3 +120,15 @@ def test_a_format_that_is_not_read_is_named() -> None:
     """The text lists what may be set instead."""
     with pytest.raises(PixelFormatError, match=r"'Coord3D_C16' is not read — one of Mono8"):
         image_of(np.zeros((4, 4), np.uint8), "Coord3D_C16")
+
+
+def test_a_raw_picture_is_its_image() -> None:
+    """What is recorded and shown of a raw frame is what the model looked at, made when it is asked for."""
+    raw = np.random.default_rng(3).integers(0, 256, (8, 12), np.uint8)
+    for name, columns, channels in (("Mono12p", 8, ()), ("BayerGB12p", 8, (3,)), ("YUV422_8", 6, (3,))):
+        picture = RawPicture(raw, name)
+        assert picture.shape == (8, columns, *channels)
+        assert (picture.ndim, picture.nbytes) == (len(picture.shape), raw.nbytes)
+        np.testing.assert_array_equal(np.asarray(picture), image_of(raw, name))
+    with pytest.raises(ValueError, match="not read"):
+        np.asarray(RawPicture(raw, "Coord3D_C16"))

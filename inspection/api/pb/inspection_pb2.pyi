@@ -112,6 +112,8 @@ class _EjectorActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ejector
     """The reject fired, but the sensor behind the ejector saw no part."""
     EJECTOR_ACTION_DIVERTED: _EjectorAction.ValueType  # 8
     """The gate took the part by itself: it was given no release pulse (positive release)."""
+    EJECTOR_ACTION_TAKEN_ALONG: _EjectorAction.ValueType  # 9
+    """No pulse of its own: so close behind a rejected part that its pulse took both."""
 
 class EjectorAction(_EjectorAction, metaclass=_EjectorActionEnumTypeWrapper):
     """What the ejector did for a part."""
@@ -128,6 +130,8 @@ EJECTOR_ACTION_NOT_SEEN: EjectorAction.ValueType  # 7
 """The reject fired, but the sensor behind the ejector saw no part."""
 EJECTOR_ACTION_DIVERTED: EjectorAction.ValueType  # 8
 """The gate took the part by itself: it was given no release pulse (positive release)."""
+EJECTOR_ACTION_TAKEN_ALONG: EjectorAction.ValueType  # 9
+"""No pulse of its own: so close behind a rejected part that its pulse took both."""
 Global___EjectorAction: _TypeAlias = EjectorAction  # noqa: Y015
 
 class _State:

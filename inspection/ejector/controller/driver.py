@@ -43,6 +43,8 @@ WORDS = 4096  # verdicts that may wait for the thread; more are dropped and coun
 _SILENCE_S = 1.0
 _WIRE_NS = 5_000_000  # from `decide` to the controller having read it
 _CLOSE_S = 3.0
+_READY_POLL_S = 0.02
+_HOLDING = 1  # STATUS flag: the ejector is held for parts that nobody knows
 
 
 class ControllerEjector(Ejector):
@@ -123,6 +125,20 @@ class ControllerEjector(Ejector):
                 f"no reject controller answers at {self._settings.port} ({detail}) — it must run Lineward's firmware — "
                 "check the port and the board"
             )
+
+    def get_ready(self, timeout_s: float) -> bool:
+        """Arm the controller, and wait until it no longer holds the ejector for what was on the belt before."""
+        until_s = time.monotonic() + timeout_s
+        while not self._is_ready():
+            if time.monotonic() >= until_s:
+                return False
+            self.alive()
+            self._closing.wait(_READY_POLL_S)
+        return True
+
+    def _is_ready(self) -> bool:
+        status = self._session.status
+        return self._session.armed and status is not None and not status.flags & _HOLDING
 
     def expect(self, part: int, due: int, *_deadline: int) -> None:
         """Do nothing: the controller armed the part's reject at its trigger."""

@@ -7,6 +7,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
+from camera.frame import Trigger
 from inspection.part import Actuation, EjectorAction
 from inspection.simulation.virtual.agenda import Agenda
 from inspection.simulation.virtual.belt import Belt, Piece, Place
@@ -34,7 +35,7 @@ class VirtualLine:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.agenda = Agenda()
-        self.ledger = Ledger(plan.seed, plan.wiring is Wiring.RELEASE)
+        self.ledger = Ledger(plan)
         self.disk = Disk(self.agenda, self.ledger)
         self.random = {name: Random(f"{plan.seed} {name}") for name in ("parts", "model", "link", "cameras", "faults")}
         self.belt = Belt(self.agenda)
@@ -110,6 +111,9 @@ class VirtualLine:
 
     def _pulsed(self, run: str, actuation: Actuation) -> None:
         self.ledger.pulsed(run, actuation.part, actuation.written_host_ns or 0)
+        tag = self.ledger.tag(run, actuation.part)
+        if tag is not None:
+            self.agenda.after(self.plan.LEAD_NS, partial(self.nozzle.fire_for, tag.place))
         if actuation.action is EjectorAction.FIRED_LATE:
             self.agenda.after(self.plan.LEAD_NS, self.nozzle.count)
 
@@ -120,12 +124,16 @@ class VirtualLine:
 
     def _connect_devices(self) -> None:
         station = self.station
-        self.eye.triggered = lambda trigger, piece: station.post(partial(station.triggered, trigger, piece))
+        self.eye.triggered = partial(self._triggered, station)
         for device in self.devices:
             view = device.view
             device.framed = partial(self._framed, station, view)
             device.lost = partial(station.post, partial(station.camera_lost, view))
             device.back = partial(station.post, partial(station.camera_back, view))
+
+    @staticmethod
+    def _triggered(station: VirtualStation, trigger: Trigger, piece: Piece | None, place: int) -> None:
+        station.post(partial(station.triggered, trigger, piece, place))
 
     def _framed(self, station: VirtualStation, view: int, frame: Any) -> None:
         if self.story is not None and frame.pixels.piece is not None:
@@ -165,10 +173,9 @@ class VirtualLine:
     def _came_to_the_eye(self, piece: Piece) -> None:
         self.feeder.fed += 1
         self._trace(piece, "at the photo-eye")
-        position = self.belt.position if self.plan.encoder else None
         mishap = self.eye_mishaps.pop() if self.eye_mishaps else ""
         if mishap != "missed":
-            self.eye.edge(piece, position, piece)
+            self.eye.edge(piece, piece.position, piece, has_encoder=self.plan.encoder)
         if mishap == "doubled":
             self.agenda.after(self.random["faults"].randrange(1, 12) * MS, partial(self.spurious, piece))
         self._next_place(0).expect(piece)
@@ -181,8 +188,8 @@ class VirtualLine:
             near = self.plan.counts(self.plan.pitch_ns // 4)
             there = [*list(self._next_place(0).waiting)[-1:], *list(self._at_eye.waiting)[:1]]
             piece = next((piece for piece in there if abs(piece.position - self.belt.position) < near), None)
-            position = self.belt.position if self.plan.encoder else None
-            self.eye.edge(piece, position, picture_of if piece is None else piece)
+            shown = picture_of if piece is None else piece
+            self.eye.edge(piece, self.belt.position, shown, has_encoder=self.plan.encoder)
 
     def _next_place(self, view: int) -> Place:
         return self._at_cameras[view] if view < len(self._at_cameras) else self._at_nozzle

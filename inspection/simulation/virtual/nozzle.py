@@ -23,6 +23,10 @@ class Nozzle:
             for piece in self.inside:
                 self._hit(piece)
 
+    def fire_for(self, place: int) -> None:
+        """Take note of which part the pulse that stands is for."""
+        self.pulse.fired_for.append(place)
+
     def count(self) -> None:
         """Take note that the pulse which stands is counted as a fault."""
         self.pulse.is_counted = self.pulse.is_counted or self.on

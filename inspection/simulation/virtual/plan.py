@@ -94,13 +94,8 @@ class Plan:
 
     def geometry(self) -> Geometry:
         """Return what the tracker goes by."""
-        behind_ns = self.pulse_ns + 2 * self.window_ns
-        return Geometry(
-            travel=self.length(self.TRAVEL_NS),
-            lead_ns=self.LEAD_NS + self.MARGIN_NS,
-            takes_behind=self.length(behind_ns),
-            takes_ahead=self.length(self.window_ns),
-        )
+        reach_ns = 0 if self.wiring is Wiring.RELEASE else self.pulse_ns + 2 * self.window_ns
+        return Geometry(self.length(self.TRAVEL_NS), self.LEAD_NS + self.MARGIN_NS, self.length(reach_ns))
 
     def rules(self) -> Rules:
         """Return what the ejector's scheduler goes by."""

@@ -1,0 +1,65 @@
+"""What the file may say about cameras: which there are, whether the first runs free, and how views become a verdict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from camera.backends import options_model
+from inspection.config.section import Name, Section
+from inspection.tracking.detection import Direction, FreeRunSettings
+from inspection.tracking.fusion import FusionRule
+
+
+class CameraSection(Section):
+    """[camera], or [[camera]] for each of several: the backend, whatever options it has, and where it looks.
+
+    The first camera sees each part first, and gives the triggers unless [trigger] says otherwise.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    backend: str = Field(description="simulated, conveyor or replay; `lineward cameras list` shows them")
+    name: Name = Field("top", description="names the camera in records")
+    frames: int = Field(1, ge=1, le=8, description="frames of each part, one after the other: each is a view")
+    position_mm: float = Field(0.0, ge=0, le=100_000, description="from the photo-eye to where this camera looks")
+    threshold: float | None = Field(None, ge=0, le=1, description="of this camera's views; absent: [model].threshold")
+    weight: float = Field(1.0, gt=0, le=1000, description="of this camera's views, where [fusion] is weighted")
+    window_ms: float = Field(10.0, gt=0, le=1000, description="how far from its place a part's exposure may be")
+    arrival_ms: float = Field(200.0, gt=0, le=10_000, description="how long after its exposure a frame may come")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The backend's options as written in the file, and what else of the section it wants to know."""
+        known = options_model(self.backend).model_fields
+        place = {"position_mm": self.position_mm} if self.position_mm and "position_mm" in known else {}
+        return {**(self.model_extra or {}), **place}
+
+
+class FreeRunSection(Section):
+    """[free_run]: the first camera runs free over the belt, and parts are found in its pictures. Absent: triggers."""
+
+    part_length_px: int = Field(gt=0, le=65_536, description="length of one part along the belt, in pixels")
+    direction: Direction = Field("right", description="which way parts go through the picture: right, left, down, up")
+    line: float = Field(0.5, gt=0, lt=1, description="where a part triggers, as a share of the picture's length")
+    band_from: float = Field(0.0, ge=0, lt=1, description="share of the belt's width from which on it is looked at")
+    band_to: float = Field(1.0, gt=0, le=1, description="… and up to which")
+    cell_px: int = Field(4, ge=1, le=64, description="pixels that are averaged to one")
+
+    def settings(self) -> FreeRunSettings:
+        """Return it as the detection takes it."""
+        return FreeRunSettings(
+            part_length=self.part_length_px,
+            direction=self.direction,
+            line=self.line,
+            band=(self.band_from, self.band_to),
+            cell=self.cell_px,
+        )
+
+
+class FusionSection(Section):
+    """[fusion]: how several views become one verdict. A view that is missing rejects the part in any case."""
+
+    rule: FusionRule = Field(FusionRule.ANY, description="any view that is NOT_OK rejects, or weighted mean of scores")
+    threshold: float = Field(0.5, ge=0, le=1, description="of the weighted mean")

@@ -1,0 +1,120 @@
+"""The station's own watch: it looks at everything, and tells the ejector that the station lives."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from inspection.faults.watch import ClockWatch, EjectorWatch, RejectWatch
+
+if TYPE_CHECKING:
+    from inspection.motion import Motion
+    from inspection.station import Station
+
+
+class Supervisor:
+    """One thread beside a station, from its opening to its closing; owned by it.
+
+    The heartbeat goes on only while this loop does, the operator wants the line to run, and no alarm withdraws it.
+    """
+
+    _TICK_S = 0.05
+    _DISK_S = 10.0
+
+    def __init__(self, station: Station, motion: Motion, commands: threading.Lock) -> None:
+        self._station = station
+        self._alarms = station.alarms
+        self._commands = commands
+        self._over = threading.Event()
+        self._stops_seen = 0
+        self._look_at_disk_host_ns = 0
+        self.stopping = False
+        """True while the line is being stopped because of a fault."""
+        self.rejects = RejectWatch(self._alarms, station.config.reactions.rejects_in_a_row_limit)
+        self.clock = ClockWatch(self._alarms)
+        self.ejector = EjectorWatch(self._alarms, motion)
+        self._looks: tuple[Callable[[], None], ...] = (
+            self._look_after_inference,
+            self._look_after_disk,
+            self._look_after_ejector,
+            self.clock.look,
+            self._alarms.expire,
+            self._stop_if_asked,
+            self._mend_cameras,
+            self._give_signs_of_life,
+        )
+        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the watch: no sign of life goes out any more. Bounded."""
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join(2.0)
+
+    def _run(self) -> None:
+        try:
+            while not self._over.wait(self._TICK_S):
+                for look in self._looks:
+                    look()
+        except Exception as error:  # noqa: BLE001 - the thread's edge: the heartbeat ends, and nothing passes any more
+            self._alarms.raise_alarm("STATION_FAILED", detail=f"supervisor: {type(error).__name__}: {error}")
+
+    def _give_signs_of_life(self) -> None:
+        station = self._station
+        if station.wants_to_run and not self._alarms.silencing and not self.stopping:
+            station.ejector.alive()
+        if station.plc is not None:
+            station.plc.on_state(station.state, self._alarms.active())
+
+    def _look_after_inference(self) -> None:
+        self._alarms.tell("INFERENCE_STALLED", self._station.engine.stalled())
+
+    def _look_after_ejector(self) -> None:
+        on_belt = self._station.tracker.in_flight > 0
+        self.ejector.look(self._station.ejector.health(), on_belt, time.monotonic_ns())
+
+    def _look_after_disk(self) -> None:
+        now_host_ns = time.monotonic_ns()
+        if now_host_ns < self._look_at_disk_host_ns:
+            return
+        self._look_at_disk_host_ns = now_host_ns + round(self._DISK_S * 1e9)
+        free_mb, limit_mb = self._station.memory.free_mb(), self._station.config.records.min_free_mb
+        if free_mb < limit_mb:
+            self._alarms.raise_alarm("DISK_LOW", free_mb=free_mb, limit_mb=limit_mb)
+        else:
+            self._alarms.clear("DISK_LOW")
+
+    def _stop_if_asked(self) -> None:
+        """Stop the line in order when a fault's reaction says so: first the belt, then, when it stands, the line."""
+        asked, self._stops_seen = self._alarms.stops > self._stops_seen, self._alarms.stops
+        if asked and self._station.wants_to_run and not self.stopping:
+            self.stopping = True
+            self._station.flow.shut()
+            threading.Thread(target=self._stop_by_fault, name="stop-by-fault", daemon=True).start()
+
+    def _stop_by_fault(self) -> None:
+        """Reject whatever still triggers while the belt runs out without a heartbeat, then stop the line."""
+        try:
+            self._over.wait(self._station.config.reactions.run_out_s)
+            self._station.stop_line()
+        except Exception as error:  # noqa: BLE001 - the thread's edge: nothing passes any more
+            self._alarms.raise_alarm("STATION_FAILED", detail=f"stop: {type(error).__name__}: {error}")
+        finally:
+            self.stopping = False
+            self._station.flow.shut(self._over.is_set())
+
+    def _mend_cameras(self) -> None:
+        """Open cameras that were still lost when the line was stopped, so that the line can be started again."""
+        lost = [line for line in self._station.lines if line.lost]
+        if lost and not self._station.wants_to_run and self._commands.acquire(blocking=False):
+            try:
+                for line in lost:
+                    line.mend()
+            finally:
+                self._commands.release()
