@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 from inspection.bench.bare import Rate, call_ms, load, model_alone, roofline
 from inspection.bench.frames import Setting, render, render_frames
 from inspection.bench.station_load import latency, throughput
+from models.engines import OPENVINO
 
 Say = Callable[[str], None]
 _LOADS = (0.5, 0.8)
@@ -26,14 +27,25 @@ def run(setting: Setting, *, seconds: float, rounds: int, say: Say, loads: Seque
     to_model: station / model alone. to_roofline: station / (preparation + model). Each is the median over the rounds
     of the station's rate over the mean of the reference just before and just after it, so that a neighbour on the
     machine slows both; the `_core` ratios compare processor time instead, which a neighbour hardly touches.
+    On OpenVINO its own asynchronous queue, fed with the same frames, is a third reference.
     Latency ratios: trigger-to-verdict over a call of the model alone by one caller, both percentiles of this run.
     """
     with tempfile.TemporaryDirectory(prefix="lineward-bench-") as folder:
         frames, setting = render_frames(Path(folder) / "frames", setting)
         engine, pictures = load(setting), render(setting)
 
-        def reference() -> tuple[Rate, Rate]:
-            return model_alone(setting, engine, seconds / 2), roofline(setting, engine, pictures, seconds / 2)
+        references_of: list[tuple[str, Callable[[], Rate]]] = [
+            ("model", lambda: model_alone(setting, engine, seconds / 2)),
+            ("roofline", lambda: roofline(setting, engine, pictures, seconds / 2)),
+        ]
+        if setting.engine == OPENVINO:
+            from inspection.bench.openvino_queue import AsyncQueue
+
+            queue = AsyncQueue(setting)
+            references_of.append(("async_queue", lambda: queue.rate(pictures, seconds / 2)))
+
+        def reference() -> dict[str, Rate]:
+            return {name: measure() for name, measure in references_of}
 
         references, stations, reasons = [reference()], [], Counter[str]()
         calls_ms = call_ms(engine, seconds / 4)
@@ -45,7 +57,7 @@ def run(setting: Setting, *, seconds: float, rounds: int, say: Say, loads: Seque
             calls_ms += call_ms(engine, seconds / 4)
             say(_round_line(number + 1, rate, references[-1]))
         result = _throughput_lines(setting, stations, references) | {"ended": dict(reasons)}
-        bare_rate = statistics.median(bare.per_s for bare, _ in references)
+        bare_rate = statistics.median(rates["model"].per_s for rates in references)
         result["call_ms"] = {"p50": _percentile(calls_ms, 50), "p99": _percentile(calls_ms, 99)}
         result["latency"] = {}
         for load_share in loads:
@@ -58,16 +70,13 @@ def run(setting: Setting, *, seconds: float, rounds: int, say: Say, loads: Seque
         return result
 
 
-def _round_line(number: int, rate: Rate, references: tuple[Rate, Rate]) -> str:
-    bare, roof = references
-    return (
-        f"round {number}: station {rate.per_s:.1f} parts/s ({rate.core_ms:.2f} core-ms each), model alone "
-        f"{bare.per_s:.1f} ({bare.core_ms:.2f}), roofline {roof.per_s:.1f} ({roof.core_ms:.2f})"
-    )
+def _round_line(number: int, rate: Rate, references: Mapping[str, Rate]) -> str:
+    beside = ", ".join(f"{name} {one.per_s:.1f} ({one.core_ms:.2f})" for name, one in references.items())
+    return f"round {number}: station {rate.per_s:.1f} parts/s ({rate.core_ms:.2f} core-ms each); {beside}"
 
 
 def _throughput_lines(
-    setting: Setting, stations: Sequence[Rate], references: Sequence[tuple[Rate, Rate]]
+    setting: Setting, stations: Sequence[Rate], references: Sequence[Mapping[str, Rate]]
 ) -> dict[str, Any]:
     lines: dict[str, Any] = {
         "bundle": setting.bundle,
@@ -79,8 +88,8 @@ def _throughput_lines(
         "station_parts_per_s": round(statistics.median(rate.per_s for rate in stations), 1),
         "station_core_ms": round(statistics.median(rate.core_ms for rate in stations), 3),
     }
-    for place, name in enumerate(("model", "roofline")):
-        found = [pair[place] for pair in references]
+    for name in references[0]:
+        found = [rates[name] for rates in references]
         around = [
             (statistics.mean((a.per_s, b.per_s)), statistics.mean((a.core_ms, b.core_ms))) for a, b in pairwise(found)
         ]
