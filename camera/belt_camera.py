@@ -86,7 +86,7 @@ class BeltCamera(Camera):
             pixels = into[: picture.size].reshape(picture.shape)
             np.copyto(pixels, picture)
         else:
-            pixels = picture if picture.flags.writeable else picture.copy()
+            pixels = picture if picture.flags.writeable or self.lends_frames else picture.copy()
         lost_before, self._last_counter = part - self._last_counter - 1, part
         return Frame(
             camera=self.name,
@@ -94,9 +94,12 @@ class BeltCamera(Camera):
             device_ns=self._device_ns(part),
             received_host_ns=received_host_ns,
             lost_before=lost_before,
-            pixel_format="Mono8" if pixels.ndim == 2 else "RGB8",
+            pixel_format=self._format_of(pixels),
             pixels=pixels,
         )
+
+    def _format_of(self, pixels: Pixels) -> str:
+        return "Mono8" if pixels.ndim == 2 else "RGB8"
 
     def _picture_ahead(self, part: int) -> Pixels | None:
         ready = self._ready
@@ -126,7 +129,7 @@ class BeltCamera(Camera):
 
     @abstractmethod
     def _picture(self, part: int) -> Pixels | None:
-        """Give the picture of `part` (a read-only array is copied before it is handed out), None for a lost frame."""
+        """Give the picture of `part`, None for a lost frame; a read-only array is lent or copied (`lends_frames`)."""
 
     @abstractmethod
     def _device_ns(self, part: int) -> int:

@@ -67,6 +67,11 @@ class Camera(ABC):
         """True for a source without a clock of its own: the next part comes when `grab` is called, not before."""
         return False
 
+    @property
+    def lends_frames(self) -> bool:
+        """True for a source whose frames may be read-only views of memory that stays as it is: it needs no buffer."""
+        return False
+
     def truth(self, trigger_number: int) -> str:
         """Return what the source knows about a part (its label), '' where it knows nothing, as any real camera."""
         del trigger_number

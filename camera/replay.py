@@ -34,6 +34,9 @@ class Options(BaseModel):
     loop: bool = Field(default=False, description="begin again after the last picture")
     recursive: bool = Field(default=False, description="images of the folders below, too")
     truth_from_folder: bool = Field(default=False, description="the name of an image's folder is its true class")
+    pixel_format: str | None = Field(
+        default=None, description="what the grey pictures really are, as recorded raw: BayerRG8, Mono12p … (PFNC)"
+    )
     preload: bool = Field(default=False, description="decode everything before the start")
     preload_limit_mb: int = Field(default=1_000, ge=1, le=1_000_000, description="memory that preload may take")
 
@@ -55,6 +58,14 @@ class ReplayCamera(BeltCamera):
         self._lap_ns = 0
         self.problems: dict[str, str] = {}
         """Pictures that could not be shown, by name, and why; at most `MAX_PROBLEMS`."""
+
+    def _format_of(self, pixels: Pixels) -> str:
+        return self._options.pixel_format or super()._format_of(pixels)
+
+    @property
+    def lends_frames(self) -> bool:
+        """True with `preload`: the decoded pictures stay in memory, read only, as long as anybody looks at one."""
+        return self._options.preload
 
     def truth(self, trigger_number: int) -> str:
         """Return the folder name of the picture of a part where `truth_from_folder` is set, else ''."""

@@ -53,6 +53,9 @@ class CameraLoop(ABC):
     def reopening(self) -> None:
         """Get ready for a camera that counts from the beginning again: it is open, and about to start."""
 
+    def follow(self) -> None:  # noqa: B027 - most cameras have nothing to follow
+        """Do what has to be done before a frame is taken, or when none came, on the grabbing thread."""
+
     def loops(self) -> dict[str, Callable[[], None]]:
         """Return the loops to run while the line runs, each in a thread of its own, by name."""
         return {"grab": self._grab_all}
@@ -124,10 +127,13 @@ class CameraLoop(ABC):
             except CameraError as error:
                 self._recover(error)
                 continue
+            self.follow()
             if frame is not None:
                 self.take(frame)
 
     def _grab(self) -> Frame | None:
+        if self.camera.lends_frames:
+            return self.camera.grab(None, self.WAIT_S)
         try:
             frame = self.camera.grab(self._pool.free_buffer(), self.WAIT_S)
         except ValueError:  # a frame larger than those before

@@ -36,8 +36,15 @@ class Line(CameraLoop):
         self._last_frame: Frame | None = None
 
     def loops(self) -> dict[str, Callable[[], None]]:
-        """Grab, and follow the triggers where the camera tells of them."""
-        return super().loops() | ({"trigger": self._follow_triggers} if self.camera.reports_triggers else {})
+        """Grab, and follow the triggers where the camera tells of them and does not wait for us."""
+        of_its_own = self.camera.reports_triggers and not self.camera.waits_for_host
+        return super().loops() | ({"trigger": self._follow_triggers} if of_its_own else {})
+
+    def follow(self) -> None:
+        """Take the triggers of a source that waits for the host: as many frames as it gives, they never overtake."""
+        if self.camera.reports_triggers and self.camera.waits_for_host:
+            while (trigger := self.camera.wait_trigger(0.0)) is not None:
+                self._born(trigger)
 
     def reopening(self) -> None:
         """Number the parts of a camera that counts from 1 again after those of before."""

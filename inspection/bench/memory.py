@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import psutil
 
-from inspection.bench.pipeline import Say, Setting, render_frames, running, station_config
+from inspection.bench.frames import Setting, render_frames
+from inspection.bench.pipeline import Say
+from inspection.bench.station_load import running, station_config
 
 HOUR_PARTS = 28_800  # eight a second
 _SAMPLES = 40

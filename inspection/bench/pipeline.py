@@ -1,216 +1,99 @@
-"""How much the whole station costs beside the bare model: throughput as a ratio, latency at two loads."""
+"""How much the whole station costs beside the bare model: throughput and latency as ratios from one run."""
 
 from __future__ import annotations
 
 import statistics
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
-from datasets.synthetic import PartRenderer
-from inspection.config import StationConfig
-from inspection.records.record import StoredRecord
-from inspection.station import Station
-from models.bundle import load_bundle
-from models.references import resolve_bundle
-from models.resize import fit
-from models.score import defect_probability
-from models.session import open_session
+from inspection.bench.bare import Rate, call_ms, load, model_alone, roofline
+from inspection.bench.frames import Setting, render, render_frames
+from inspection.bench.station_load import latency, throughput
 
 Say = Callable[[str], None]
-_FRAMES = 24
-_TRAVEL_S = 3.0
 _LOADS = (0.5, 0.8)
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What is measured: one bundle, the same workers and batch size for the bare loop and for the station."""
+def run(setting: Setting, *, seconds: float, rounds: int, say: Say, loads: Sequence[float] = _LOADS) -> dict[str, Any]:
+    """Measure model, roofline and station in turn, `rounds` times, then the latency at 50 % and 80 % of the bare rate.
 
-    bundle: str
-    workers: int
-    max_batch: int
-    width: int
-    height: int
-    threshold: float = 1.0
-
-
-def run(setting: Setting, *, seconds: float, rounds: int, say: Say) -> dict[str, Any]:
-    """Measure bare loop and station in turn, `rounds` times, then the latency at 50 % and 80 % of the bare rate.
-
-    Throughput ratio: median over the rounds of station / mean of the bare loop just before and just after it, so that
-    a neighbour on the machine slows both. Bare loop: `workers` threads, each with a single-threaded session, calling
-    `session.run` on a full batch in memory. Station: frames from a replay camera through records, schedule and ejector.
+    to_model: station / model alone. to_roofline: station / (preparation + model). Each is the median over the rounds
+    of the station's rate over the mean of the reference just before and just after it, so that a neighbour on the
+    machine slows both; the `_core` ratios compare processor time instead, which a neighbour hardly touches.
+    Latency ratios: trigger-to-verdict over a call of the model alone by one caller, both percentiles of this run.
     """
     with tempfile.TemporaryDirectory(prefix="lineward-bench-") as folder:
         frames, setting = render_frames(Path(folder) / "frames", setting)
-        bare, station = [_bare_rate(setting, seconds)], []
+        engine, pictures = load(setting), render(setting)
+
+        def reference() -> tuple[Rate, Rate]:
+            return model_alone(setting, engine, seconds / 2), roofline(setting, engine, pictures, seconds / 2)
+
+        references, stations, reasons = [reference()], [], Counter[str]()
+        calls_ms = call_ms(engine, seconds / 4)
         for number in range(rounds):
-            station.append(_station_rate(setting, frames, Path(folder) / f"records-{number}", bare[-1] * seconds))
-            bare.append(_bare_rate(setting, seconds))
-            say(f"round {number + 1}: station {station[-1]:.1f} parts/s, bare loop {bare[-2]:.1f} and {bare[-1]:.1f}")
-        ratios = [rate / statistics.mean(bare[i : i + 2]) for i, rate in enumerate(station)]
-        bare_rate = statistics.median(bare)
-        bare_ms = _bare_latency_ms(setting)
-        result: dict[str, Any] = {
-            "bundle": setting.bundle,
-            "workers": setting.workers,
-            "max_batch": setting.max_batch,
-            "frame": f"{setting.width}x{setting.height}",
-            "bare_parts_per_s": round(bare_rate, 1),
-            "station_parts_per_s": round(statistics.median(station), 1),
-            "throughput_ratio": round(statistics.median(ratios), 3),
-            "throughput_ratios": [round(ratio, 3) for ratio in ratios],
-            "bare_call_ms": {"p50": bare_ms[0], "p99": bare_ms[1]},
-            "latency": {},
-        }
-        for load in _LOADS:
-            latency = _latency(setting, frames, Path(folder) / f"load-{load}", load * bare_rate, seconds)
-            latency |= {f"{p}_ratio": round(latency[f"{p}_ms"] / bare_ms[0], 2) for p in ("p50", "p99")}
-            result["latency"][f"{load:.0%}"] = latency
-            say(f"at {load:.0%} load: median {latency['p50_ms']:.1f} ms, p99 {latency['p99_ms']:.1f} ms")
+            rate, ended = throughput(setting, frames, Path(folder) / f"records-{number}", seconds)
+            stations.append(rate)
+            reasons += ended
+            references.append(reference())
+            calls_ms += call_ms(engine, seconds / 4)
+            say(_round_line(number + 1, rate, references[-1]))
+        result = _throughput_lines(setting, stations, references) | {"ended": dict(reasons)}
+        bare_rate = statistics.median(bare.per_s for bare, _ in references)
+        result["call_ms"] = {"p50": _percentile(calls_ms, 50), "p99": _percentile(calls_ms, 99)}
+        result["latency"] = {}
+        for load_share in loads:
+            records = Path(folder) / f"load-{load_share}"
+            found = latency(setting, frames, records, load_share * bare_rate, seconds * 2)
+            result["latency"][f"{load_share:.0%}"] = found | {
+                f"{p}_ratio": round(found[f"{p}_ms"] / result["call_ms"][p], 2) for p in ("p50", "p99")
+            }
+            say(f"at {load_share:.0%} load: " + ", ".join(f"{key} {value}" for key, value in found.items()))
         return result
 
 
-def render_frames(folder: Path, setting: Setting) -> tuple[Path, Setting]:
-    """Write the frames, and set the threshold so that the worst of them (about 4 % of the parts) is rejected."""
-    folder.mkdir()
-    bundle = load_bundle(resolve_bundle(setting.bundle))
-    session, card = open_session(bundle), bundle.card
-    renderer = PartRenderer(20_000, setting.width, setting.height)
-    scores = []
-    for number in range(_FRAMES):
-        pixels = renderer.render(number).pixels
-        cv2.imwrite(str(folder / f"{number:03d}.bmp"), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
-        image = fit(pixels, card.input.height, card.input.width, card.input.channels)
-        scores.append(float(defect_probability(session.run(image[None]), card.good_index)[0]))
-    return folder, replace(setting, threshold=max(scores))
-
-
-def _bare_rate(setting: Setting, seconds: float) -> float:
-    """Return images a second of `workers` threads that do nothing but `session.run` on a full batch."""
-    bundle = load_bundle(resolve_bundle(setting.bundle))
-    sessions = [open_session(bundle, intra_op_threads=1) for _ in range(setting.workers)]
-    size = bundle.card.input
-    batch = np.random.default_rng(0).integers(
-        0, 256, (setting.max_batch, size.height, size.width, size.channels), np.uint8
+def _round_line(number: int, rate: Rate, references: tuple[Rate, Rate]) -> str:
+    bare, roof = references
+    return (
+        f"round {number}: station {rate.per_s:.1f} parts/s ({rate.core_ms:.2f} core-ms each), model alone "
+        f"{bare.per_s:.1f} ({bare.core_ms:.2f}), roofline {roof.per_s:.1f} ({roof.core_ms:.2f})"
     )
-    counts, start = [0] * setting.workers, threading.Barrier(setting.workers + 1)
-    end_host_ns = 0
-
-    def loop(worker: int) -> None:
-        start.wait()
-        while time.monotonic_ns() < end_host_ns:
-            sessions[worker].run(batch)
-            counts[worker] += setting.max_batch
-
-    threads = [threading.Thread(target=loop, args=(worker,)) for worker in range(setting.workers)]
-    for thread in threads:
-        thread.start()
-    began_host_ns = time.monotonic_ns()
-    end_host_ns = began_host_ns + round(seconds * 1e9)
-    start.wait()
-    for thread in threads:
-        thread.join()
-    return sum(counts) / ((time.monotonic_ns() - began_host_ns) * 1e-9)
 
 
-def _bare_latency_ms(setting: Setting, calls: int = 200) -> tuple[float, float]:
-    """Return median and p99 of one single-image call, one caller, in milliseconds."""
-    bundle = load_bundle(resolve_bundle(setting.bundle))
-    session, size = open_session(bundle, intra_op_threads=1), bundle.card.input
-    image = np.zeros((1, size.height, size.width, size.channels), np.uint8)
-    taken_ms = []
-    for _ in range(calls):
-        began_ns = time.monotonic_ns()
-        session.run(image)
-        taken_ms.append((time.monotonic_ns() - began_ns) * 1e-6)
-    return round(float(np.percentile(taken_ms, 50)), 3), round(float(np.percentile(taken_ms, 99)), 3)
-
-
-def station_config(
-    setting: Setting, frames: Path, records: Path, rate_hz: float, travel_s: float = _TRAVEL_S
-) -> StationConfig:
-    """Return a station that replays frames from memory; rate 0: as fast as they go."""
-    return StationConfig.model_validate(
-        {
-            "camera": {
-                "backend": "replay", "path": str(frames), "rate_hz": rate_hz, "loop": True,
-                "preload": True, "preload_limit_mb": 2000,
-            },
-            "model": {"bundle": setting.bundle, "threshold": setting.threshold},
-            "geometry": {"travel_time_s": travel_s},
-            "inference": {"workers": setting.workers, "max_batch": setting.max_batch, "queue_capacity": 1000},
-            "ejector": {"driver": "simulated", "pulse_ms": 5.0, "heartbeat_channel": 2},
-            "records": {"dir": str(records)},
-        }
-    )  # fmt: skip
-
-
-@contextmanager
-def running(config: StationConfig, on_records: Callable[[list[StoredRecord]], None]) -> Iterator[Station]:
-    """Open a station, start its line and close it in the end; `on_records` gets what becomes durable."""
-    station = Station(config)
-    station.open()
-    try:
-        station.memory.subscribe(on_records)
-        station.start_line()
-        yield station
-    finally:
-        station.close()
-
-
-def _collect(config: StationConfig, count: int, limit_s: float) -> tuple[list[StoredRecord], int]:
-    """Run a station until `count` records are durable (or the limit); return all that it leaves, and that moment."""
-    records: list[StoredRecord] = []
-    enough = threading.Event()
-
-    def take(new: list[StoredRecord]) -> None:
-        records.extend(new)
-        if len(records) >= count:
-            enough.set()
-
-    with running(config, take):
-        enough.wait(limit_s)
-        enough_host_ns = time.monotonic_ns()
-    return records, enough_host_ns
-
-
-def _station_rate(setting: Setting, frames: Path, records_dir: Path, parts: float) -> float:
-    """Return parts a second through the whole station, without the first tenth and what the shutdown still scores.
-
-    Rejected parts are recorded when they have been at the ejector, seconds after they were scored: all records that
-    the run leaves are looked at, and counted by when they were scored.
-    """
-    count = max(60, round(parts))
-    records, enough_host_ns = _collect(station_config(setting, frames, records_dir, 0), count, limit_s=120.0)
-    moments = sorted(record.scored_host_ns for record in records if record.scored_host_ns)
-    steady = [moment for moment in moments[count // 10 :] if moment <= enough_host_ns]
-    return (len(steady) - 1) / ((steady[-1] - steady[0]) * 1e-9)
-
-
-def _latency(setting: Setting, frames: Path, records_dir: Path, rate_hz: float, seconds: float) -> dict[str, Any]:
-    """Return trigger-to-verdict percentiles of parts that come at a given rate, in milliseconds."""
-    count = max(100, round(rate_hz * seconds * 2))
-    records, _ = _collect(station_config(setting, frames, records_dir, rate_hz), count, limit_s=count / rate_hz + 60.0)
-    return summary_ms(records) | {"parts_per_s": round(rate_hz, 1)}
-
-
-def summary_ms(records: Sequence[StoredRecord]) -> dict[str, Any]:
-    """Return median, p99 and maximum of the latencies, and how many parts were late."""
-    latencies_ms = np.array([record.latency_us for record in records if record.latency_us is not None]) / 1e3
-    return {
-        "p50_ms": round(float(np.percentile(latencies_ms, 50)), 3),
-        "p99_ms": round(float(np.percentile(latencies_ms, 99)), 3),
-        "max_ms": round(float(latencies_ms.max()), 3),
-        "late": sum(record.reason == "LATE" for record in records),
-        "parts": len(records),
+def _throughput_lines(
+    setting: Setting, stations: Sequence[Rate], references: Sequence[tuple[Rate, Rate]]
+) -> dict[str, Any]:
+    lines: dict[str, Any] = {
+        "bundle": setting.bundle,
+        "engine": setting.engine,
+        "workers": setting.workers,
+        "max_batch": setting.max_batch,
+        "frame": f"{setting.width}x{setting.height} {setting.pixel_format}",
+        "region": None if setting.region is None else "{2}x{3}+{0}+{1}".format(*setting.region),
+        "station_parts_per_s": round(statistics.median(rate.per_s for rate in stations), 1),
+        "station_core_ms": round(statistics.median(rate.core_ms for rate in stations), 3),
     }
+    for place, name in enumerate(("model", "roofline")):
+        found = [pair[place] for pair in references]
+        around = [
+            (statistics.mean((a.per_s, b.per_s)), statistics.mean((a.core_ms, b.core_ms))) for a, b in pairwise(found)
+        ]
+        lines[f"{name}_per_s"] = round(statistics.median(rate.per_s for rate in found), 1)
+        lines[f"{name}_core_ms"] = round(statistics.median(rate.core_ms for rate in found), 3)
+        ratios = [rate.per_s / per_s for rate, (per_s, _) in zip(stations, around, strict=True)]
+        lines[f"to_{name}"] = round(statistics.median(ratios), 3)
+        lines[f"to_{name}_rounds"] = [round(ratio, 3) for ratio in ratios]
+        lines[f"to_{name}_core"] = round(
+            statistics.median(core_ms / rate.core_ms for rate, (_, core_ms) in zip(stations, around, strict=True)), 3
+        )
+    return lines
+
+
+def _percentile(values: Sequence[float], percent: float) -> float:
+    return round(float(np.percentile(values, percent)), 3)

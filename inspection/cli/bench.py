@@ -24,24 +24,44 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 
 @app.command()
 def pipeline(
-    bundle: Annotated[str, typer.Option(help="A bundle, zoo:NAME, or resnet18 (made on the spot).")] = "resnet18",
+    bundle: Annotated[
+        list[str] | None,
+        typer.Option(help="A bundle or zoo:NAME; resnet18, resnet18-int8 and mobilenet_v3_small are made on the spot."),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, max=64)] = min(4, os.cpu_count() or 1),
     max_batch: Annotated[int, typer.Option(min=1, max=64)] = 4,
     width: Annotated[int, typer.Option(min=64, max=8192, help="Frame width in pixels.")] = 1280,
     height: Annotated[int, typer.Option(min=64, max=8192, help="Frame height in pixels.")] = 960,
+    pixel_format: Annotated[str, typer.Option(help="Mono8, RGB8 or BayerRG8.")] = "Mono8",
+    region: Annotated[str, typer.Option(help="What the model looks at: x,y,width,height; empty: all.")] = "",
+    engine: Annotated[str, typer.Option(help="onnxruntime or openvino.")] = "onnxruntime",
     seconds: Annotated[float, typer.Option(min=1, max=600, help="Length of each measurement.")] = 8.0,
     rounds: Annotated[int, typer.Option(min=1, max=50)] = 5,
+    quick: Annotated[bool, typer.Option("--quick", help="Two rounds of three seconds: a first look.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare the whole station with the bare model; print latency at 50 % and 80 % load."""
-    from inspection.bench.pipeline import Setting, run
+    """Compare the whole station with the bare model, and with model and preparation; latency at 50 % and 80 % load."""
+    from inspection.bench.frames import Setting
+    from inspection.bench.pipeline import run
 
     notes = Console(stderr=True, highlight=False)
-    with _bundle(bundle, notes) as path:
-        setting = Setting(path, workers, max_batch, width, height)
-        result = run(setting, seconds=seconds, rounds=rounds, say=notes.print)
-    result["bundle"] = bundle
-    _print(result, as_json)
+    places = [int(place) for place in region.split(",")] if region else []
+    if len(places) not in (0, 4) or pixel_format not in ("Mono8", "RGB8", "BayerRG8"):
+        raise typer.BadParameter("region is x,y,width,height; pixel_format is Mono8, RGB8 or BayerRG8")
+    crop = (places[0], places[1], places[2], places[3]) if places else None
+    results = []
+    for reference in bundle or ["mobilenet_v3_small", "resnet18", "resnet18-int8"]:
+        with _bundle(reference, notes) as path:
+            setting = Setting(
+                path, workers, max_batch, width, height, pixel_format=pixel_format, region=crop, engine=engine
+            )
+            result = run(setting, seconds=3.0 if quick else seconds, rounds=2 if quick else rounds, say=notes.print)
+        results.append(result | {"bundle": reference})
+    if as_json:
+        print(json.dumps(results[0] if len(results) == 1 else results))
+        return
+    for result in results:
+        _print(result, as_json=False)
 
 
 @app.command()
@@ -63,28 +83,38 @@ def memory(
     as_json: JsonOption = False,
 ) -> None:
     """Watch the resident memory of a whole station over an hour's worth of parts."""
+    from inspection.bench.frames import Setting
     from inspection.bench.memory import run
-    from inspection.bench.pipeline import Setting
 
     notes = Console(stderr=True, highlight=False)
     setting = Setting(bundle, min(4, os.cpu_count() or 1), max_batch=4, width=640, height=480)
     _print(run(setting, parts=parts, say=notes.print), as_json)
 
 
+_MADE = {
+    "resnet18": ["--backbone", "resnet18"],
+    "resnet18-int8": ["--backbone", "resnet18", "--int8"],
+    "mobilenet_v3_small": ["--backbone", "mobilenet_v3_small"],
+}
+
+
 @contextmanager
 def _bundle(reference: str, notes: Console) -> Iterator[str]:
-    """Give the bundle to measure with; `resnet18` is made with random weights where the training extra is installed."""
-    if reference != "resnet18":
+    """Give the bundle to measure with; some are made with random weights where the training extra is installed."""
+    if reference not in _MADE:
         yield reference
         return
     if find_spec("torch") is None:
-        notes.print("a ResNet-18 needs the training extra (pip install 'lineward[train]'): measuring zoo:parts instead")
+        notes.print(
+            f"{reference} needs the training extra (pip install 'lineward[train]'): zoo:parts is measured instead"
+        )
         yield "zoo:parts"
         return
-    with tempfile.TemporaryDirectory(prefix="lineward-resnet18-") as folder:
-        notes.print("making a ResNet-18 with random weights, 224×224 …")
-        out = Path(folder) / "resnet18"
-        subprocess.run([sys.executable, "-m", "training.untrained", "--backbone", "resnet18", "--out", out], check=True)
+    with tempfile.TemporaryDirectory(prefix=f"lineward-{reference}-") as folder:
+        notes.print(f"making {reference} with random weights, 224×224 …")
+        out = Path(folder) / reference
+        command = [sys.executable, "-m", "training.untrained", *_MADE[reference], "--out", str(out)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         yield str(out)
 
 

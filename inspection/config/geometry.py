@@ -30,7 +30,8 @@ class GeometrySection(Section):
         None,
         ge=0,
         le=10_000,
-        description="a reject takes parts along that follow it by less; absent: as long as its pulse; 0: none",
+        description="a reject takes parts along that follow it by less, or lie less than its window ahead; "
+        "absent: its pulse and window; 0: none",
     )
 
     closest_ms: float | None = Field(
@@ -110,9 +111,11 @@ class GeometrySection(Section):
                 f"a part is at the ejector after {self.travel_s * 1e3:.0f} ms, but the ejector needs its verdict "
                 f"{lead_ms:.0f} ms earlier; move the ejector away from the camera, or slow the belt down"
             )
-        along_ms = ejector.pulse_ms if self.separation_ms is None else self.separation_ms
+        reaches = ejector.mode == "reject_pulse"  # a gate that releases takes nobody along: its core sees to that
+        behind_ms = ejector.pulse_ms + ejector.window_ms if self.separation_ms is None else self.separation_ms
         return Geometry(
             travel=self.length(self.travel_s),
             lead_ns=round(lead_ms * 1e6),
-            takes_along=0 if ejector.mode == "positive_release" else self.length(along_ms * 1e-3),
+            takes_behind=self.length(behind_ms * 1e-3) if reaches else 0,
+            takes_ahead=self.length(min(ejector.window_ms, behind_ms) * 1e-3) if reaches else 0,
         )

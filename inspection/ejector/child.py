@@ -13,7 +13,7 @@ from pathlib import Path
 
 import inspection
 from inspection.ejector.errors import EjectorOpenError
-from inspection.ejector.messages import LONGEST, Health, Message, decode, encode
+from inspection.ejector.messages import LONGEST, Health, Message, decode_all
 from inspection.ejector.settings import Settings
 
 _SOCKET_BYTES = 1 << 20  # room for about a thousand packets in each direction
@@ -49,10 +49,10 @@ class Child:
         """The link's descriptor, readable when something was reported or the process ended."""
         return self._socket.fileno()
 
-    def send(self, message: Message) -> bool:
-        """Send a message without waiting; return False when the process takes nothing or has gone."""
+    def send(self, packet: bytes) -> bool:
+        """Send a packet of messages without waiting; return False when the process takes nothing or has gone."""
         try:
-            self._socket.send(encode(message))
+            self._socket.send(packet)
         except OSError:
             return False
         return True
@@ -69,7 +69,7 @@ class Child:
             if not packet:
                 self.ended = True
                 return
-            yield decode(packet)
+            yield from decode_all(packet)
 
     def first_health(self, timeout_s: float) -> Health:
         """Wait for the first health, which says whether the port is open. Raises EjectorOpenError."""

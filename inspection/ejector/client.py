@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from inspection.ejector.child import Child
 from inspection.ejector.errors import EjectorError, EjectorOpenError
 from inspection.ejector.interface import Ejector, EjectorHealth
 from inspection.ejector.loop import GOODBYE_LIMIT_NS
-from inspection.ejector.messages import COUNTERS, Alive, Decide, Expect, Goodbye, Health, Moved
+from inspection.ejector.messages import COUNTERS, Alive, Decide, Expect, Goodbye, Health, Moved, encode
 from inspection.ejector.rules import lead_ns
 from inspection.ejector.settings import Settings
 from inspection.part import Actuation, EjectorAction, Verdict
@@ -26,7 +27,11 @@ HANG_S = 2.0
 RESTART_FIRST_S = 0.2
 RESTART_LONGEST_S = 2.0
 _LOOK_S = 0.25
+_TOGETHER = 64  # messages in a packet
 _CLOSE_S = GOODBYE_LIMIT_NS / 1e9 + 1.5
+
+
+_Told = Expect | Decide | Moved | Alive | Goodbye
 
 
 class SerialEjector(Ejector):
@@ -41,8 +46,11 @@ class SerialEjector(Ejector):
         self._child: Child | None = None
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
-        self._lock = threading.Lock()  # held for a non-blocking send at most
-        self._armed: dict[int, bool] = {}  # parts without a report, and whether the process was told of them
+        self._lock = threading.Lock()  # held for a moment: what is armed
+        self._armed: set[int] = set()  # parts without a report
+        self._untold: list[int] = []  # armed parts that the process could not be told of
+        self._sending = threading.Lock()  # held for a non-blocking send at most; taken before _lock
+        self._outbox: deque[_Told] = deque()
         self._duplicates = self._unsent = self._restarts = 0
         self._told_pulses = self._told_reconnects = self._past_pulses = self._past_reconnects = 0
         self._heard_s = 0.0
@@ -77,7 +85,7 @@ class SerialEjector(Ejector):
             if not first.connected:
                 raise EjectorOpenError(first.detail)
         except EjectorError:
-            child.send(Goodbye())
+            child.send(encode(Goodbye()))
             child.wait(2.0)
             child.hang_up()
             raise
@@ -96,22 +104,20 @@ class SerialEjector(Ejector):
             if part in self._armed:
                 self._duplicates += 1
                 return
-            self._armed[part] = self._send(Expect(part, due))
+            self._armed.add(part)
+        self._send(Expect(part, due))
 
     def moved(self, host_ns: int, position: int) -> None:
         """Pass an encoder sample on; the process tells a silent encoder from a belt that stands."""
-        with self._lock:
-            self._send(Moved(host_ns, position))
+        self._send(Moved(host_ns, position))
 
     def decide(self, part: int, verdict: Verdict) -> None:
         """Pass the verdict on; one that cannot be passed on leaves the reject armed."""
-        with self._lock:
-            self._send(Decide(part, verdict))
+        self._send(Decide(part, verdict))
 
     def alive(self) -> None:
         """Pass the sign of life on."""
-        with self._lock:
-            self._send(Alive())
+        self._send(Alive())
 
     def health(self) -> EjectorHealth:
         """Return the last known health."""
@@ -123,17 +129,13 @@ class SerialEjector(Ejector):
         if thread is None:
             return
         self._closing.set()
-        with self._lock:
-            self._send(Goodbye())
+        self._send(Goodbye())
         thread.join(_CLOSE_S)
         child = self._child
         if child is not None:
             child.wait(0.5)  # its end ends the thread, too
         thread.join(2.0)
-        with self._lock:
-            self._child = None
-            if child is not None:
-                child.hang_up()
+        self._drop_child()
         self._health = self._unhealthy("the ejector is closed")
 
     # -- the thread ----------------------------------------------------------------------------------------------
@@ -158,7 +160,7 @@ class SerialEjector(Ejector):
         select.select([] if child is None else [child], [], [], _LOOK_S)
         if child is not None:
             self._take_reports(child)
-        self._fail_unsent()
+        self._fail_untold()
         if child is None:
             self._restart_if_due()
         elif child.ended and not self._closing.is_set():
@@ -171,8 +173,9 @@ class SerialEjector(Ejector):
             match message:
                 case Actuation():
                     with self._lock:
-                        waiting = self._armed.pop(message.part, None) is not None
-                    if waiting:
+                        is_armed = message.part in self._armed
+                        self._armed.discard(message.part)
+                    if is_armed:
                         self._on_actuation(message)
                 case Health():
                     self._heard_s = time.monotonic()
@@ -203,22 +206,25 @@ class SerialEjector(Ejector):
         self._child = Child(self._settings)
 
     def _drop_child(self) -> None:
-        with self._lock:
+        with self._sending:
             child, self._child = self._child, None
+            self._outbox.clear()
             if child is not None:
                 child.hang_up()
 
-    def _fail_unsent(self) -> None:
+    def _fail_untold(self) -> None:
+        if not self._untold:
+            return
         with self._lock:
-            unsent = [part for part, sent in self._armed.items() if not sent]
-            for part in unsent:
-                del self._armed[part]
-        self._report_all(unsent, EjectorAction.FAILED)
+            parts, self._untold = [part for part in self._untold if part in self._armed], []
+            self._armed.difference_update(parts)
+        self._report_all(parts, EjectorAction.FAILED)
 
     def _report_rest(self, action: EjectorAction) -> None:
         with self._lock:
-            parts = list(self._armed)
+            parts = sorted(self._armed)
             self._armed.clear()
+            self._untold.clear()
         self._report_all(parts, action)
 
     def _report_all(self, parts: list[int], action: EjectorAction) -> None:
@@ -227,12 +233,29 @@ class SerialEjector(Ejector):
 
     # -- from any thread -----------------------------------------------------------------------------------------
 
-    def _send(self, message: Expect | Decide | Moved | Alive | Goodbye) -> bool:
-        """Send to the process there is, under the lock."""
-        if self._child is not None and self._child.send(message):
-            return True
-        self._unsent += 1
-        return False
+    def _send(self, message: _Told) -> None:
+        """Send to the process there is, after what others are sending at this moment, and together with it.
+
+        Whoever finds another thread sending leaves the message to it: nobody waits for a lock while holding the
+        interpreter's, and what comes at once goes as one packet.
+        """
+        self._outbox.append(message)
+        while self._outbox and self._sending.acquire(blocking=False):
+            try:
+                self._flush()
+            finally:
+                self._sending.release()
+
+    def _flush(self) -> None:
+        messages: list[_Told] = []
+        while self._outbox and len(messages) < _TOGETHER:
+            messages.append(self._outbox.popleft())
+        packet = b"".join([encode(message) for message in messages])
+        if not messages or (self._child is not None and self._child.send(packet)):
+            return
+        self._unsent += len(messages)
+        with self._lock:
+            self._untold += [message.part for message in messages if isinstance(message, Expect)]
 
     def _tell(self, health: EjectorHealth) -> None:
         self._health = health

@@ -6,7 +6,7 @@ import socket
 from collections import deque
 from collections.abc import Iterator
 
-from inspection.ejector.messages import LONGEST, Message, decode, encode
+from inspection.ejector.messages import LONGEST, Message, decode_all, encode, pack
 
 _BURST = 64
 _BACKLOG = 8192
@@ -23,6 +23,7 @@ class Link:
         connection.setblocking(False)
         self._connection = connection
         self._backlog: deque[bytes] = deque()
+        self._packet = b""  # taken off the backlog, not sent yet
         self.ended = False
         self.lost_reports = 0
 
@@ -33,7 +34,7 @@ class Link:
     @property
     def congested(self) -> bool:
         """Whether packets wait for room in the socket."""
-        return bool(self._backlog)
+        return bool(self._packet or self._backlog)
 
     def receive(self) -> Iterator[Message]:
         """Give the messages that have arrived, a bounded number at a time; sets `ended` at the end of the link."""
@@ -49,26 +50,26 @@ class Link:
             if not packet:
                 self.ended = True
                 return
-            yield decode(packet)
+            yield from decode_all(packet)
 
     def send(self, message: Message) -> None:
-        """Send a message, after those that still wait."""
+        """Send a message with the next `flush`, after those that still wait."""
         if self.ended:
             return
         if len(self._backlog) >= _BACKLOG:
             self.lost_reports += 1
             return
         self._backlog.append(encode(message))
-        self.flush()
 
     def flush(self) -> None:
-        """Send as much of the backlog as the socket takes."""
-        while self._backlog:
+        """Send as much of the backlog as the socket takes, many messages to a packet."""
+        while self._packet or self._backlog:
+            if not self._packet:
+                self._packet = pack(self._backlog)
             try:
-                self._connection.send(self._backlog[0])
+                self._connection.send(self._packet)
             except BlockingIOError:
                 return
             except OSError:
                 self._backlog.clear()  # nobody is left to be told; `receive` sees the end of the link
-                return
-            self._backlog.popleft()
+            self._packet = b""

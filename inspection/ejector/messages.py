@@ -1,8 +1,9 @@
-"""The messages between the station and the ejector's process: one fixed-size packet each, led by a version byte."""
+"""The messages between the station and the ejector's process: of fixed size, led by a version, some to a packet."""
 
 from __future__ import annotations
 
 import struct
+from collections import deque
 from dataclasses import fields
 from enum import IntEnum
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from inspection.part import Actuation, EjectorAction, Verdict
 VERSION = 2
 DETAIL_BYTES = 320
 COUNTERS = tuple(one.name for one in fields(Counters))
-LONGEST = 512
+LONGEST = 4096
 
 _ACTIONS = tuple(EjectorAction)
 _VERDICTS = tuple(Verdict)
@@ -101,6 +102,39 @@ def encode(message: Message) -> bytes:
         case Health(connected, beating, realtime, reconnects, counts, detail):
             text = detail.encode()[:DETAIL_BYTES]
             return _HEALTH.pack(VERSION, Kind.HEALTH, connected, beating, realtime, reconnects, *counts, text)
+
+
+_SIZES = {
+    Kind.EXPECT: _EXPECT.size,
+    Kind.DECIDE: _DECIDE.size,
+    Kind.ALIVE: _HEAD.size,
+    Kind.GOODBYE: _HEAD.size,
+    Kind.ACTUATION: _ACTUATION.size,
+    Kind.HEALTH: _HEALTH.size,
+    Kind.MOVED: _MOVED.size,
+}
+
+
+def pack(encoded: deque[bytes]) -> bytes:
+    """Take as many encoded messages off the left as fit into one packet, at least one, and return the packet."""
+    packet = [encoded.popleft()]
+    size = len(packet[0])
+    while encoded and size + len(encoded[0]) <= LONGEST:
+        size += len(encoded[0])
+        packet.append(encoded.popleft())
+    return b"".join(packet)
+
+
+def decode_all(packet: bytes) -> list[Message]:
+    """Return the messages of a packet, in the order in which they were sent. Raises EjectorError as `decode` does."""
+    messages: list[Message] = []
+    start = 0
+    while start < len(packet) or not messages:
+        kind = packet[start + 1] if len(packet) > start + 1 else 0
+        end = start + _SIZES.get(kind, len(packet))  # type: ignore[call-overload]  # an IntEnum is its number
+        messages.append(decode(packet[start:end]))
+        start = end
+    return messages
 
 
 def decode(packet: bytes) -> Message:

@@ -10,10 +10,11 @@ class Geometry:
     """Lengths are belt positions: nanoseconds on a belt that the clock follows, counts where there is an encoder.
 
     travel: from the photo-eye to the ejector. lead_ns: how long before a part is due its verdict must have arrived (the
-    time on the wire, the actuator's delay and a margin). takes_along: how close behind a rejected part another one is
-    hit by its pulse, too; 0 where nothing is.
+    time on the wire, the actuator's delay and a margin). takes_behind: how close behind a rejected part another one is
+    hit by its pulse, too (the pulse and its window). takes_ahead: how close ahead of it (the window). 0: nothing is.
     """
 
     travel: int
     lead_ns: int
-    takes_along: int = 0
+    takes_behind: int = 0
+    takes_ahead: int = 0

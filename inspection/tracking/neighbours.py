@@ -1,4 +1,4 @@
-"""Parts so close behind a rejected one that its pulse takes them along."""
+"""Parts so close to a rejected one that its pulse takes them along."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ class Neighbours:
     """Knows which parts would be taken along by which reject. Owned by the tracker, used under its lock."""
 
     def __init__(self, geometry: Geometry) -> None:
-        self._reach = geometry.takes_along
+        self._reach = geometry.takes_behind
+        self._ahead = min(geometry.takes_ahead, geometry.takes_behind)
         self._recent: deque[PartInFlight] = deque()
 
     def join(self, part: PartInFlight) -> None:
@@ -26,15 +27,24 @@ class Neighbours:
         for other in recent:
             part.ahead.append(other)
             other.behind.append(part)
+            if part.position - other.position < self._ahead:
+                other.ahead.append(part)
+                part.behind.append(other)
         if self._reach:
             recent.append(part)
 
     @staticmethod
     def taken_along(part: PartInFlight) -> bool | None:
-        """Return whether a part is taken along by the pulse of one ahead of it; None while that is not known."""
+        """Return whether a part is taken along by the pulse of another one; None while that is not known.
+
+        Of two parts that could take each other along, the first is decided as soon as the second was judged OK: it will
+        have no pulse of its own then.
+        """
         known: bool | None = False
         for other in part.ahead:
             pulses = _pulses(other)
+            if pulses is None and other.number > part.number and other.judged is not None:
+                pulses = other.judged.verdict is Verdict.REJECT
             if pulses:
                 return True
             if pulses is None:

@@ -180,7 +180,7 @@ class PartTracker:
         if part.judged is not None or any(view.decision is None and view.missing is None for view in part.views):
             return []
         part.judged, part.shown = self.fusion.fuse(part.views)
-        return self._settle([part])
+        return self._settle([*part.behind, part])  # some may have waited only to hear what is said about this one
 
     def _settle(self, waiting: list[PartInFlight]) -> list[PartInFlight]:
         """Decide the parts that can be, and those that waited for them; return the ones to tell the ejector of."""
@@ -197,7 +197,7 @@ class PartTracker:
                 taken_along = known
                 if taken_along:
                     decision = overruled(decision, Reason.SYSTEM)
-                    part.note = "so close behind a rejected part that its pulse takes this one along"
+                    part.note = "so close to a rejected part that its pulse takes this one along"
                     self.counters.taken_along += 1
             elif decision.verdict is Verdict.PASS:
                 decision = overruled(decision, Reason.SYSTEM)

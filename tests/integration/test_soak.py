@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
+from inspection.bench.frames import Setting
 from inspection.bench.memory import HOUR_PARTS, run
-from inspection.bench.pipeline import Setting
 
 pytestmark = pytest.mark.soak
 

@@ -195,16 +195,30 @@ def test_preloading_keeps_its_limit(tmp_path: Path) -> None:
 
 
 def test_a_preloaded_picture_survives_its_consumer(tmp_path: Path) -> None:
-    """Who writes into a frame does not change the picture of the next lap."""
+    """Who would write into a lent frame is stopped, and a frame in a buffer is the buffer's owner's."""
     write(tmp_path / "1.png", grey(9))
     with replay(tmp_path, preload=True, loop=True) as camera:
         camera.start()
         first = camera.grab(None, BOUND_S)
         assert first is not None
-        first.pixels[:] = 0
-        second = camera.grab(None, BOUND_S)
+        with pytest.raises(ValueError, match="read-only"):
+            first.pixels[:] = 0
+        second = camera.grab(np.zeros(first.pixels.size, np.uint8), BOUND_S)
         assert second is not None
-        assert int(second.pixels[0, 0]) == 9
+        second.pixels[:] = 0
+        third = camera.grab(None, BOUND_S)
+        assert third is not None
+        assert int(third.pixels[0, 0]) == 9
+
+
+def test_a_raw_recording_is_what_its_format_says(tmp_path: Path) -> None:
+    """Grey files may hold a Bayer pattern: the frames carry that name, and their bytes are untouched."""
+    write(tmp_path / "1.png", grey(9))
+    with replay(tmp_path, pixel_format="BayerRG8") as camera:
+        camera.start()
+        frame = camera.grab(None, BOUND_S)
+    assert frame is not None
+    assert (frame.pixel_format, int(frame.pixels[0, 0])) == ("BayerRG8", 9)
 
 
 def test_a_video_that_ends_early_loses_frames(tmp_path: Path) -> None:

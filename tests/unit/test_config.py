@@ -105,14 +105,14 @@ def test_a_geometry_without_time_to_decide_is_refused() -> None:
         config.geometry.geometry(config.ejector, ejector_lead_ns=20_000_000)
 
 
-def test_a_reject_takes_along_what_its_pulse_reaches_unless_told_otherwise() -> None:
-    """The reach of a reject is its pulse, in the unit of the belt's motion; a gate that releases reaches nobody."""
+def test_a_reject_takes_behind_what_its_pulse_reaches_unless_told_otherwise() -> None:
+    """The reach of a reject is its pulse and its window, in the unit of the motion; a gate's release reaches nobody."""
     config = parse_config(MINIMAL + "pulse_ms = 30\nwindow_ms = 5\n", "a")
-    assert config.geometry.geometry(config.ejector, 0).takes_along == 30_000_000
+    assert config.geometry.geometry(config.ejector, 0).takes_behind == 35_000_000
     alone = parse_config(MINIMAL.replace("= 1.0", "= 1.0\nseparation_ms = 0"), "a")
-    assert alone.geometry.geometry(alone.ejector, 0).takes_along == 0
+    assert alone.geometry.geometry(alone.ejector, 0).takes_behind == 0
     gate = parse_config(MINIMAL + 'mode = "positive_release"\n', "a")
-    assert gate.geometry.geometry(gate.ejector, 0).takes_along == 0
+    assert gate.geometry.geometry(gate.ejector, 0).takes_behind == 0
 
 
 def test_lengths_are_counts_where_an_encoder_follows_the_belt() -> None:

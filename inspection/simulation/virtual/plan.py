@@ -94,8 +94,14 @@ class Plan:
 
     def geometry(self) -> Geometry:
         """Return what the tracker goes by."""
-        reach_ns = 0 if self.wiring is Wiring.RELEASE else self.pulse_ns + 2 * self.window_ns
-        return Geometry(self.length(self.TRAVEL_NS), self.LEAD_NS + self.MARGIN_NS, self.length(reach_ns))
+        reaches = self.wiring is not Wiring.RELEASE
+        behind_ns = self.pulse_ns + 2 * self.window_ns
+        return Geometry(
+            travel=self.length(self.TRAVEL_NS),
+            lead_ns=self.LEAD_NS + self.MARGIN_NS,
+            takes_behind=self.length(behind_ns) if reaches else 0,
+            takes_ahead=self.length(self.window_ns) if reaches else 0,
+        )
 
     def rules(self) -> Rules:
         """Return what the ejector's scheduler goes by."""
@@ -108,7 +114,7 @@ class Plan:
             pause_ns=self.LEAD_NS,
             positive_release=self.wiring is Wiring.RELEASE,
             ends_itself=self.wiring is Wiring.RELEASE,
-            encoder_timeout_ns=200 * MS if self.encoder else None,
+            encoder_timeout_ns=self.sample_ns * 5 // 2 if self.encoder else None,
             heartbeat_channel=2 if self.wiring is Wiring.RELAY else None,
         )
 
