@@ -44,7 +44,7 @@ class Line(CameraLoop):
         """Take the triggers of a source that waits for the host: as many frames as it gives, they never overtake."""
         if self.camera.reports_triggers and self.camera.waits_for_host:
             while (trigger := self.camera.wait_trigger(0.0)) is not None:
-                self._born(trigger)
+                self.born(trigger)
 
     def reopening(self) -> None:
         """Number the parts of a camera that counts from 1 again after those of before."""
