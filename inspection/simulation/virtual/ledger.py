@@ -203,7 +203,7 @@ class Ledger:
         A doubled trigger just behind a part makes the station reject somebody who is not there, and hit the part.
         """
         behind = (place - piece.position for place in pulse.fired_for)
-        return pulse.is_counted or any(0 < distance <= self._too_close for distance in behind)
+        return pulse.is_counted or any(0 <= distance <= self._too_close for distance in behind)
 
     def _pulse_is_wrong(self, pulses: int, verdict: Verdict, action: EjectorAction) -> bool:
         """Hold a part's pulses against what its record says of them; FAILED and UNCONFIRMED are counted faults."""
