@@ -17,8 +17,8 @@ def _brief_losses(config: StationConfig) -> list[str]:
     if not relies_on_belt or not missing:
         return []
     sentence = (
-        "promise 4 (silence is safe) holds for losses that last; in one that is over before the watchdog trips, parts go "
-        f"by unrejected — set [reactions] {', '.join(missing)} to stop_line, and clear the belt before Start"
+        "promise 4 (silence is safe) holds for losses that last; in one that is over before the watchdog trips, parts "
+        f"go by unrejected — set [reactions] {', '.join(missing)} to stop_line, and clear the belt before Start"
     )
     return [sentence]
 
