@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import deque
 from typing import Protocol
 
+_THINNED_NS = 4_000_000
+_TOGETHER_NS = 30_000_000  # samples further apart than this say nothing about what was between them
+
 
 class Motion(Protocol):
     """The belt's movement. A position is a whole number in the unit of the geometry and grows in running direction.
@@ -15,6 +18,9 @@ class Motion(Protocol):
 
     def position_at(self, host_ns: int) -> int:
         """Return the belt's position at a moment, extrapolated with the present speed where it is ahead."""
+
+    def where_was(self, host_ns: int) -> int | None:
+        """Return where the belt was at a moment that may lie back; None where nothing was heard of it around then."""
 
     def when(self, position: int) -> int | None:
         """Return the moment (host ns) at which the belt is or was at a position; None while it does not get there.
@@ -33,6 +39,10 @@ class ClockMotion:
     """A belt of constant speed: its position is the host's clock itself, so a distance is a time in ns."""
 
     def position_at(self, host_ns: int) -> int:
+        """Return the moment itself."""
+        return host_ns
+
+    def where_was(self, host_ns: int) -> int | None:
         """Return the moment itself."""
         return host_ns
 
@@ -56,8 +66,10 @@ class EncoderMotion:
     or a reset of the counter; a step back is a belt that runs back.
     """
 
-    def __init__(self, span_ns: int = 40_000_000) -> None:
+    def __init__(self, span_ns: int = 40_000_000, remembered_ns: int = 5_000_000_000) -> None:
         self._span_ns = span_ns
+        self._remembered_ns = remembered_ns
+        self._past: deque[tuple[int, int]] = deque()  # thinned, for places of moments that lie back
         self._samples: deque[tuple[int, int]] = deque()
         self._counts, self._took_ns = 0, 1  # the speed over the samples; 0 while nothing is known of one
 
@@ -75,6 +87,7 @@ class EncoderMotion:
                 samples.clear()
                 samples.append((last_ns, last))
         samples.append((host_ns, position))
+        self._remember(host_ns, position)
         while len(samples) > 2 and samples[1][0] <= host_ns - self._span_ns:
             samples.popleft()
         if len(samples) > 1:
@@ -96,6 +109,33 @@ class EncoderMotion:
             return 0
         last_ns, last = self._samples[-1]
         return last + (host_ns - last_ns) * self._counts // self._took_ns
+
+    def _remember(self, host_ns: int, position: int) -> None:
+        past = self._past
+        if past and host_ns - past[-1][0] < _THINNED_NS:
+            return
+        past.append((host_ns, position))
+        while past[0][0] < host_ns - self._remembered_ns:
+            past.popleft()
+
+    def where_was(self, host_ns: int) -> int | None:
+        """Return the position between the samples around a moment; None before the first and where they stayed away.
+
+        The present speed says nothing about a moment before it was taken up.
+        """
+        if not self._past:
+            return None
+        after = self._samples[-1]
+        if host_ns >= after[0]:
+            return self.position_at(host_ns) if host_ns - after[0] <= _TOGETHER_NS else None
+        for before in reversed(self._past):
+            if before[0] <= host_ns:
+                if after[0] - before[0] > _TOGETHER_NS:
+                    return None
+                moved, took_ns = after[1] - before[1], after[0] - before[0]
+                return before[1] + (host_ns - before[0]) * moved // max(1, took_ns)
+            after = before
+        return None
 
     def when(self, position: int) -> int | None:
         """Return the first moment at which the belt is at a position, by its present speed; None while it stands."""

@@ -11,7 +11,6 @@ from inspection.tracking.device_clock import DeviceClock
 from inspection.tracking.matching import Match, Matcher
 
 _PENDING_FRAMES = 16
-_FRESH_NS = 25_000_000
 """How old the last encoder sample may be at an exposure: they come every 20 ms at the latest."""
 
 
@@ -36,7 +35,6 @@ class MatchedView:
         self._matcher = matcher
         self._clock = clock
         self._motion = motion
-        self._position_at = motion.position_at
         self._pending: dict[int, Frame] = {}
         self._lock = threading.Lock()
 
@@ -56,15 +54,13 @@ class MatchedView:
         """Take a frame, and find its part; it waits where its part is not born yet."""
         with self._lock:
             exposed: int | None = None
-            received: int | None = self._position_at(frame.received_host_ns)
+            received = self._motion.where_was(frame.received_host_ns)
             if frame.device_ns is not None:
                 exposed_host_ns = self._clock.exposed(frame.device_ns, frame.received_host_ns)
-                exposed = None if exposed_host_ns is None else self._position_at(exposed_host_ns)
-                silent_ns = self._motion.silent_ns(exposed_host_ns or frame.received_host_ns)
-            else:
-                silent_ns = self._motion.silent_ns(frame.received_host_ns)
-            if silent_ns > _FRESH_NS:
-                exposed = received = None
+                if exposed_host_ns is not None:
+                    exposed = self._motion.where_was(exposed_host_ns)
+                    if exposed is None:
+                        received = None  # when it was exposed is known, but not where the belt was: no guess is better
             self._pending[frame.counter] = frame
             while len(self._pending) > _PENDING_FRAMES:
                 del self._pending[next(iter(self._pending))]

@@ -99,3 +99,39 @@ def test_a_new_speed_is_known_after_the_span(old: int, new: int) -> None:
         motion.observe((95 + index * 5) * MS, 19 * old + index * new)
     position = 19 * old + 9 * new
     assert motion.when(position + 10 * new) == (140 + 50) * MS
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(5, 20), st.integers(0, 400)), min_size=3, max_size=80),
+    st.floats(0, 1, allow_nan=False),
+)
+def test_where_the_belt_was_does_not_depend_on_its_speed_now(steps: list[tuple[int, int]], share: float) -> None:
+    """Whatever speed it took up later, a moment between two samples lies between their places."""
+    motion, now_ns, place = EncoderMotion(), 0, 0
+    samples = [(0, 0)]
+    for took_ms, moved in steps:
+        now_ns += took_ms * 1_000_000
+        place += moved
+        samples.append((now_ns, place))
+    for host_ns, position in samples:
+        motion.observe(host_ns, position)
+    moment_ns = round(share * now_ns)
+    before = max(position for host_ns, position in samples if host_ns <= moment_ns)
+    after = min(position for host_ns, position in samples if host_ns >= moment_ns)
+    was = motion.where_was(moment_ns)
+    assert was is not None
+    assert before <= was <= after
+
+
+def test_a_moment_in_a_silence_of_the_encoder_has_no_place() -> None:
+    """Samples that stayed away, the time before the first, and what is forgotten say nothing; nor does a guess."""
+    motion = EncoderMotion(remembered_ns=1_000_000_000)
+    for host_ns in (*range(0, 100, 10), *range(400, 500, 10)):
+        motion.observe(host_ns * 1_000_000, host_ns)
+    assert motion.where_was(45_000_000) == 45
+    assert motion.where_was(250_000_000) is None
+    assert motion.where_was(-1) is None
+    assert motion.where_was(600_000_000) is None
+    motion.observe(2_000_000_000, 2000)
+    assert motion.where_was(45_000_000) is None
