@@ -60,6 +60,8 @@ class Station:
         self._closed = threading.Event()
         self.wants_to_run = False
         """What the operator asked for last; written under the lock of the commands."""
+        self.winding_down = False
+        """True while the line is being stopped: the heartbeat has ended, the belt runs out."""
         self._commands = threading.Lock()
         self._camera_trouble: dict[str, str] = {}
         self._camera_trouble_lock = threading.Lock()
@@ -241,15 +243,22 @@ class Station:
             self.wants_to_run = True
 
     def stop_line(self) -> None:
-        """Stop triggering and let the parts in flight end. Bounded by the travel time and a few seconds."""
+        """Stop the belt, then triggering, and let the parts in flight end. Bounded by the travel time and some seconds.
+
+        The heartbeat ends first: what still triggers while the belt runs out is inspected as ever, so nothing passes
+        that nobody followed.
+        """
         with self._commands:
             if not self.wants_to_run:
                 return
+            self.winding_down = True
+            if self.config.belt_can_be_stopped and not self.lines[0].exhausted:
+                time.sleep(self.config.reactions.run_out_s)
             for line in self.lines:
                 line.stop()
             self.tracker.wait_empty(self.config.geometry.travel_s + 5.0)
             self.memory.flush(5.0)
-            self.wants_to_run = False
+            self.wants_to_run = self.winding_down = False
             line_stops()
 
     def confirm_alarms(self, names: Collection[str], who: str) -> Confirmation:

@@ -67,7 +67,8 @@ class Supervisor:
 
     def _give_signs_of_life(self) -> None:
         station = self._station
-        if station.wants_to_run and not self._alarms.silencing and not self.stopping:
+        beats = station.wants_to_run and not station.winding_down
+        if beats and not self._alarms.silencing and not self.stopping:
             station.ejector.alive()
         if station.plc is not None:
             station.plc.on_state(station.state, self._alarms.active())
@@ -101,7 +102,6 @@ class Supervisor:
     def _stop_by_fault(self) -> None:
         """Reject whatever still triggers while the belt runs out without a heartbeat, then stop the line."""
         try:
-            self._over.wait(self._station.config.reactions.run_out_s)
             self._station.stop_line()
         except Exception as error:  # noqa: BLE001 - the thread's edge: nothing passes any more
             self._alarms.raise_alarm("STATION_FAILED", detail=f"stop: {type(error).__name__}: {error}")

@@ -91,6 +91,26 @@ def memory(
     _print(run(setting, parts=parts, say=notes.print), as_json)
 
 
+@app.command()
+def peers(
+    python: Annotated[Path, typer.Option(help="Interpreter of an environment with ray[serve], anomalib and openvino.")],
+    bundle: Annotated[str, typer.Option(help="A bundle, or mobilenet_v3_small, resnet18 …")] = "mobilenet_v3_small",
+    engine: Annotated[str, typer.Option(help="onnxruntime or openvino, for the station.")] = "onnxruntime",
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="Length of each measurement.")] = 5.0,
+    rounds: Annotated[int, typer.Option(min=1, max=20)] = 3,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare the station with other servers of the same model: plain gRPC, Ray Serve, anomalib, OpenVINO's queue."""
+    from inspection.bench.beside import run
+    from inspection.bench.frames import Setting
+
+    notes = Console(stderr=True, highlight=False)
+    with _bundle(bundle, notes) as path:
+        setting = Setting(path, min(4, os.cpu_count() or 1), 4, 1280, 960, pixel_format="RGB8", engine=engine)
+        result = run(setting, python, seconds=seconds, rounds=rounds, say=notes.print)
+    _print(result | {"bundle": bundle}, as_json)
+
+
 _MADE = {
     "resnet18": ["--backbone", "resnet18"],
     "resnet18-int8": ["--backbone", "resnet18", "--int8"],

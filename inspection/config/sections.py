@@ -191,7 +191,7 @@ class StationConfig(Section):
     @property
     def belt_can_be_stopped(self) -> bool:
         """True where somebody stops the belt when the heartbeat is withdrawn."""
-        return self.ejector.heartbeat_channel is not None
+        return self.ejector.heartbeat_channel is not None or self.ejector.is_controller
 
     @property
     def reactions_of_alarms(self) -> dict[str, Reaction]:

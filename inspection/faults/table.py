@@ -217,6 +217,17 @@ _REJECTING = (
         test=_PROCESS + "test_fault_pulse_outside_window",
     ),
     Fault(
+        name="pulse_too_long",
+        what="the end of a pulse was written later than other parts can be told of beforehand",
+        alarm="PULSE_TOO_LONG",
+        station="counts the pulse as too long; parts behind its own may be in the bin, recorded as PASS",
+        ejector="switches off as soon as it can",
+        recovers="15 s after the last one",
+        default=Reaction.WARN,
+        allowed=ANY,
+        test="tests/unit/test_ejector_long_pulses.py::test_a_pulse_that_ends_late_is_counted",
+    ),
+    Fault(
         name="pulse_failed",
         what="a reject could not be written, or came so late that its part had gone",
         alarm="EJECTOR_PULSE_FAILED",

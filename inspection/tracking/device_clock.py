@@ -108,10 +108,19 @@ class DeviceClock:
         self._suspects = []
         self._agreeing = max(1, self._agreeing)
         samples.append(sample)
-        while len(samples) > settings.settle and samples[0].device_ns < sample.device_ns - settings.window_ns:
-            samples.popleft()
+        if len(samples) > settings.settle and samples[0].device_ns < sample.device_ns - settings.window_ns:
+            self._forget(sample.device_ns)
         self._thin()
         return True
+
+    def _forget(self, device_ns: int) -> None:
+        """Drop what is older than the window; what has agreed with a much better estimate agrees no more."""
+        samples, settings = self._samples, self.settings
+        before_ns = self._bound(device_ns)
+        while len(samples) > settings.settle and samples[0].device_ns < device_ns - settings.window_ns:
+            samples.popleft()
+        if self._bound(device_ns) - before_ns > settings.steady_ns:
+            self._agreeing = 1
 
     def _suspect(self, sample: _Sample) -> None:
         """Keep a sample that is far too late; a clock that was set back makes all of them late by the same time."""

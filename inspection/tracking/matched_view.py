@@ -28,8 +28,8 @@ class Found:
 class MatchedView:
     """Shared by the thread that gives birth to parts and the one that grabs this view's frames, under one lock.
 
-    motion: tells the belt's position at a host time. A frame that was exposed while nothing was heard of the belt is
-    placed by a guess: it settles nothing but that its part, if it seems to have one, is rejected.
+    motion: tells the belt's position at a host time. A frame that was exposed while nothing was heard of the belt would
+    be placed by a guess, so it finds no part.
     """
 
     def __init__(self, matcher: Matcher, clock: DeviceClock, motion: Motion) -> None:
@@ -55,21 +55,20 @@ class MatchedView:
     def frame(self, frame: Frame) -> Found:
         """Take a frame, and find its part; it waits where its part is not born yet."""
         with self._lock:
-            exposed, is_guessed = None, False
+            exposed: int | None = None
+            received: int | None = self._position_at(frame.received_host_ns)
             if frame.device_ns is not None:
                 exposed_host_ns = self._clock.exposed(frame.device_ns, frame.received_host_ns)
-                if exposed_host_ns is not None:
-                    exposed = self._position_at(exposed_host_ns)
-                    is_guessed = self._motion.silent_ns(exposed_host_ns) > _FRESH_NS
+                exposed = None if exposed_host_ns is None else self._position_at(exposed_host_ns)
+                silent_ns = self._motion.silent_ns(exposed_host_ns or frame.received_host_ns)
+            else:
+                silent_ns = self._motion.silent_ns(frame.received_host_ns)
+            if silent_ns > _FRESH_NS:
+                exposed = received = None
             self._pending[frame.counter] = frame
             while len(self._pending) > _PENDING_FRAMES:
                 del self._pending[next(iter(self._pending))]
-            match = self._matcher.frame(
-                frame.counter, frame.lost_before, exposed, self._position_at(frame.received_host_ns)
-            )
-            if is_guessed and match is not None:
-                self._pending.pop(match.counter, None)
-                return Found(without_image=(*match.without_image, match.part))
+            match = self._matcher.frame(frame.counter, frame.lost_before, exposed, received)
             return self._found(match, ())
 
     def ended(self, part: int) -> None:

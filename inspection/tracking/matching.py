@@ -145,11 +145,12 @@ class Matcher:
                 known.open = False
                 return
 
-    def frame(self, counter: int, lost_before: int, exposed: int | None, received: int) -> Match | None:
+    def frame(self, counter: int, lost_before: int, exposed: int | None, received: int | None) -> Match | None:
         """Return the part that a frame surely shows, None where there is any doubt (or it is not born yet).
 
         counter: as the camera gave it, wrapped or not. lost_before: frames lost before it, as the driver says.
-        exposed: place of the exposure where the device's clock (or the encoder) tells it. received: place of receipt.
+        exposed: place of the exposure where the device's clock (or the encoder) tells it. received: place of receipt,
+        None where nobody knows where the belt is: then the frame is counted, and matches nothing.
         """
         settings = self._settings
         before, count = self._last, self._unwrapped(counter)
@@ -158,11 +159,12 @@ class Matcher:
             return None
         if before is not None and count - before.count != lost_before + 1:
             self._doubt()
-        low = high = received if exposed is None else exposed
+        place = received if exposed is None else exposed
+        low = high = place or 0
         if exposed is None:
             low -= settings.arrival
         frame = self._last = _Frame(counter, count, low, high)
-        if exposed is None and not self._exact and not self._receipt_will_do:
+        if exposed is None and not self._exact and not (self._receipt_will_do and received is not None):
             self.counters.unplaced += 1
             return None
         return self._settle(frame)

@@ -13,17 +13,20 @@ from inspection.ejector.controller.simulated import SimulatedControllerEjector
 from inspection.part import EjectorAction, Verdict
 from inspection.station import Station
 
-PARTS = 40
+PARTS = 24
 
 
 def _config(folder: Path, **changes: Any) -> StationConfig:
     values: dict[str, Any] = {
-        "camera": {"backend": "simulated", "speed_mm_s": 600.0, "pitch_mm": 60.0, "jitter_mm": 3.0, "parts": PARTS},
-        "geometry": {"travel_time_s": 1.0, "closest_ms": 60.0, "separation_ms": 30},
+        "camera": {
+            "backend": "simulated", "speed_mm_s": 600.0, "pitch_mm": 120.0, "jitter_mm": 3.0, "parts": PARTS,
+            "window_ms": 80.0,
+        },
+        "geometry": {"travel_time_s": 2.0, "closest_ms": 180.0, "separation_ms": 30},
         "simulation": {"seed": 10_000, "defect_rate": 0.2},
         "ejector": {"driver": "simulated_controller", "pulse_ms": 20.0, "window_ms": 20.0, "alive_timeout_ms": 2000},
         "records": {"dir": str(folder), "min_free_mb": 0},
-    }
+    }  # fmt: skip
     for name, section in changes.items():
         values[name] = {**values[name], **section}
     return StationConfig.model_validate(values)

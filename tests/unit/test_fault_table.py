@@ -98,6 +98,6 @@ def test_nothing_stops_a_belt_that_nobody_can_stop() -> None:
 def test_a_wrong_choice_is_one_clear_message(line: str, said: str) -> None:
     """An unknown fault and a reaction that the table does not allow are refused with what is allowed."""
     with pytest.raises(ConfigError) as refusal:
-        parse_config(EXAMPLE.replace("[reactions] ", f"[reactions]\n{line}\n#"), "station.toml")
+        parse_config(EXAMPLE.replace('camera_gone = "stop_line"', line), "station.toml")
     assert said in str(refusal.value)
     assert "1 problem:" in str(refusal.value)

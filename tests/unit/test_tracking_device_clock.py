@@ -75,6 +75,19 @@ def test_a_link_that_is_held_up_is_no_clock_that_was_set() -> None:
         assert found is None or found <= index * 50 * MS + 2 * MS
 
 
+def test_a_window_of_late_frames_dates_nothing() -> None:
+    """When the last punctual frame has left the window, frames that are late by ever other times are not believed."""
+    clock = DeviceClock(ClockSettings(transfer_ns=2 * MS))
+    rng = random.Random(5)
+    for index in range(60):
+        clock.exposed(index * 100 * MS, index * 100 * MS + 2 * MS)
+    assert clock.settled
+    for index in range(60, 140):
+        found = clock.exposed(index * 100 * MS, index * 100 * MS + rng.randrange(100 * MS, 480 * MS))
+        assert found is None or found - index * 100 * MS < 5 * MS
+    assert found is None
+
+
 def test_the_drift_is_told() -> None:
     """The shown drift comes near the true one when most frames arrive quickly."""
     clock = DeviceClock(ClockSettings(transfer_ns=2 * MS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,9 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class Pulse:
-    """One time that the ejector was on. is_counted: as a fault, by a record, a counter or an alarm."""
+    """One time that the ejector was on.
+
+    is_counted: as a fault, by a record, a counter or an alarm. fired_for: the parts that it was to hit, by the belt's
+    place at their triggers.
+    """
 
     is_counted: bool = False
+    fired_for: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)

@@ -31,8 +31,8 @@ class DrivenCamera(Camera):
 class Device:
     """One camera on the line, whichever station follows it. Its frames arrive in order, each some time after exposure.
 
-    triggered: (trigger, part), where it is the camera at the photo-eye. framed: a frame has arrived. lost and back: the
-    connection has gone, or works again and the device counts from 1.
+    triggered: (trigger, part, place), where it is the camera at the photo-eye. framed: a frame has arrived. lost and
+    back: the connection has gone, or works again and the device counts from 1.
     """
 
     DELAY_NS = 8 * MS
@@ -114,21 +114,21 @@ class PhotoEye(Device):
 
     def __init__(self, agenda: Agenda, random: Random) -> None:
         super().__init__(agenda, random, 0)
-        self.triggered: Callable[[Trigger, Piece | None], None] = lambda _trigger, _piece: None
+        self.triggered: Callable[[Trigger, Piece | None, int], None] = lambda _trigger, _piece, _place: None
         self._triggers = 0
 
-    def edge(self, piece: Piece | None, position: int | None, picture_of: Piece | None) -> None:
-        """Take an edge of the photo-eye."""
+    def edge(self, piece: Piece | None, place: int, picture_of: Piece | None, *, has_encoder: bool) -> None:
+        """Take an edge of the photo-eye; place: where the belt is; the trigger tells it where an encoder does."""
         if not self.connected:
             return
         self._triggers += 1
-        trigger = Trigger(self._triggers, self._agenda.now_ns, position)
-        self._agenda.after(200_000, partial(self._tell, trigger, piece, self._life))
+        trigger = Trigger(self._triggers, self._agenda.now_ns, place if has_encoder else None)
+        self._agenda.after(200_000, partial(self._tell, trigger, piece, place, self._life))
         self.expose(picture_of, numbered=self._triggers)
 
-    def _tell(self, trigger: Trigger, piece: Piece | None, life: int) -> None:
+    def _tell(self, trigger: Trigger, piece: Piece | None, place: int, life: int) -> None:
         if life == self._life:
-            self.triggered(trigger, piece)
+            self.triggered(trigger, piece, place)
 
     def _plug(self) -> None:
         self._triggers = 0

@@ -47,7 +47,7 @@ def _spurious(line: VirtualLine, random: Random) -> None:
 
 
 def _close(line: VirtualLine, random: Random) -> None:
-    line.feed_closer(int(line.plan.pitch_ns * random.uniform(0.2, 0.74)))
+    line.feeder.come_closer(int(line.plan.pitch_ns * random.uniform(0.2, 0.74)))
 
 
 def _taken_off(line: VirtualLine, random: Random) -> None:
@@ -125,11 +125,11 @@ def _scheduler_late(line: VirtualLine, random: Random) -> None:
 
 
 def _belt_slow(line: VirtualLine, random: Random) -> None:
-    line.change_speed(random.uniform(0.3, 0.95), _milliseconds(random, 200, 5000))
+    line.drive.change(random.uniform(0.3, 0.95), _milliseconds(random, 200, 5000))
 
 
 def _belt_stopped(line: VirtualLine, random: Random) -> None:
-    line.change_speed(0.0, _milliseconds(random, 300, 5000))
+    line.drive.change(0.0, _milliseconds(random, 300, 5000))
 
 
 def _encoder_silent(line: VirtualLine, random: Random) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inspection.part import EjectorAction, PartResult, Reason, Verdict
-from inspection.simulation.virtual.belt import Piece
+from inspection.simulation.virtual.belt import Piece, Pulse
+from inspection.simulation.virtual.plan import Plan, Wiring
 from inspection.simulation.virtual.story import Story
 
 GOOD_BIN = "good bin"
@@ -16,7 +17,9 @@ REJECT_BIN = "reject bin"
 CLEARED = "cleared off the standing belt"
 TAKEN = "taken off by somebody"
 
-_NOT_PULSED = frozenset({EjectorAction.RELEASED, EjectorAction.REMOVED, EjectorAction.DIVERTED})
+_NOT_PULSED = frozenset(
+    {EjectorAction.RELEASED, EjectorAction.TAKEN_ALONG, EjectorAction.REMOVED, EjectorAction.DIVERTED}
+)
 _PULSED = frozenset({EjectorAction.FIRED, EjectorAction.FIRED_LATE, EjectorAction.NOT_SEEN})
 
 
@@ -27,6 +30,7 @@ class Tag:
     run: str
     number: int
     piece: Piece | None
+    place: int  # where the belt was
     pulses: int = 0
     released: bool = False  # the ejector's side let it pass, because a PASS was there in time
     knew_it: bool = False  # at that moment the model had seen each view of this very part, and called it good
@@ -81,19 +85,20 @@ class Ledger:
     Nothing is kept of a part that is settled: ten million take no more memory than one.
     """
 
-    def __init__(self, seed: int, pulse_releases: bool) -> None:
-        self.account = Account(seed)
-        self._pulse_releases = pulse_releases
+    def __init__(self, plan: Plan) -> None:
+        self.account = Account(plan.seed)
+        self._pulse_releases = plan.wiring is Wiring.RELEASE
+        self._too_close = plan.counts(plan.window_ns)
         self._open: dict[tuple[str, int], Tag] = {}
         self._digest = hashlib.sha256()
         self.story: Story | None = None
 
-    def triggered(self, run: str, number: int, piece: Piece | None) -> None:
+    def triggered(self, run: str, number: int, piece: Piece | None, place: int) -> None:
         """Take note of a trigger that the station took."""
         tag = self._open.get((run, number))
         if tag is not None:
             return
-        tag = Tag(run, number, piece)
+        tag = Tag(run, number, piece, place)
         if piece is not None and piece.tag is None:
             piece.tag = tag
             if self.story is not None:
@@ -184,13 +189,21 @@ class Ledger:
             text = f"part {tag.number} had {tag.pulses} pulses, but its record says {verdict} {action}"
             self._break("wrong_pulses", text, tag)
         if verdict is Verdict.PASS and piece is not None and piece.hit_by and not self._pulse_releases:
-            if piece.hit_by.is_counted:
+            if self._is_counted(piece, piece.hit_by):
                 self.account.fault_hits += 1
             else:
                 self._break("wrong_pulses", f"a pulse hit part {tag.number}, which was passed", tag)
         if action is EjectorAction.UNCONFIRMED:
             return  # the orphaned ejector may still fire for it: it is closed with its run
         del self._open[tag.run, tag.number]
+
+    def _is_counted(self, piece: Piece, pulse: Pulse) -> bool:
+        """Return whether a pulse is known to have hit a passed part: as a fault, or by the alarm PARTS_TOO_CLOSE.
+
+        A doubled trigger just behind a part makes the station reject somebody who is not there, and hit the part.
+        """
+        behind = (place - piece.position for place in pulse.fired_for)
+        return pulse.is_counted or any(0 <= distance <= self._too_close for distance in behind)
 
     def _pulse_is_wrong(self, pulses: int, verdict: Verdict, action: EjectorAction) -> bool:
         """Hold a part's pulses against what its record says of them; FAILED and UNCONFIRMED are counted faults."""

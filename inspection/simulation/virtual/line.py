@@ -7,14 +7,17 @@ from functools import partial
 from random import Random
 from typing import Any
 
+from camera.frame import Trigger
 from inspection.part import Actuation, EjectorAction
 from inspection.simulation.virtual.agenda import Agenda
-from inspection.simulation.virtual.belt import Belt, Piece, Place, Pulse
+from inspection.simulation.virtual.belt import Belt, Piece, Place
 from inspection.simulation.virtual.cameras import Device, PhotoEye
 from inspection.simulation.virtual.disk import Disk
+from inspection.simulation.virtual.drive import Drive
 from inspection.simulation.virtual.ejecting import Board, Scheduler
+from inspection.simulation.virtual.feeder import Feeder
 from inspection.simulation.virtual.ledger import CLEARED, GOOD_BIN, REJECT_BIN, TAKEN, Account, Ledger
-from inspection.simulation.virtual.model import LEVELS, passes
+from inspection.simulation.virtual.nozzle import Nozzle
 from inspection.simulation.virtual.plan import MS, SECOND, Plan, Wiring
 from inspection.simulation.virtual.station import VirtualStation
 from inspection.simulation.virtual.story import Story
@@ -22,51 +25,17 @@ from inspection.simulation.virtual.story import Story
 HEARTBEAT = 2
 
 
-class Nozzle:
-    """The ejector itself. It hits what is in front of it while it is on and has air; a gate diverts while it is off."""
-
-    def __init__(self) -> None:
-        self.on = False
-        self.air = True
-        self.pulse = Pulse()
-        self.inside: list[Piece] = []
-
-    def switch(self, on: bool) -> None:
-        """Take the output's level."""
-        if on and not self.on:
-            self.pulse = Pulse()
-        self.on = on
-        if on:
-            for piece in self.inside:
-                self._hit(piece)
-
-    def count(self) -> None:
-        """Take note that the pulse which stands is counted as a fault."""
-        self.pulse.is_counted = self.pulse.is_counted or self.on
-
-    def enter(self, piece: Piece) -> None:
-        """Take a part that comes in front of it."""
-        self.inside.append(piece)
-        if self.on:
-            self._hit(piece)
-
-    def _hit(self, piece: Piece) -> None:
-        if self.air and piece.hit_by is None:
-            piece.hit_by = self.pulse
-
-
 class VirtualLine:
     """One simulation: `run` lets all parts go by and returns the account. One seed, one story, to the last pulse."""
 
     STATION: type[VirtualStation] = VirtualStation
     SCHEDULER: type[Scheduler] = Scheduler
-    BRAKE_STEPS = 10
     LAST_RECORDS_NS = 60 * SECOND
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.agenda = Agenda()
-        self.ledger = Ledger(plan.seed, plan.wiring is Wiring.RELEASE)
+        self.ledger = Ledger(plan)
         self.disk = Disk(self.agenda, self.ledger)
         self.random = {name: Random(f"{plan.seed} {name}") for name in ("parts", "model", "link", "cameras", "faults")}
         self.belt = Belt(self.agenda)
@@ -82,23 +51,18 @@ class VirtualLine:
         self.story = None if plan.trace is None else Story(self.agenda, plan.trace)
         self.ledger.story = self.story
         self._lives = 0
-        self._fed = 0
-        self._last_position = 0
-        self._edge_ns = 0
-        self._belt_is_free = (
-            plan.wiring is not Wiring.RELAY
-        )  # at its speed: neither stopped by the watchdog nor starting
-        self._fed_ns = 0
-        self._watchdog_tripped = plan.wiring is Wiring.RELAY
+        self._busy_ns = 0
         self._operator_is_on_it = False
-        self._may_start = True  # the watchdog relay holds until somebody resets it
         self._all_views = (1 << plan.cameras) - 1
         self._set_up_places()
         self.station = self._start_station()
         self.scheduler = self._start_scheduler()
         self._connect_devices()
         self._sample()
-        self._start_feeding()
+        self.station.wants_to_run = True
+        self.drive = Drive(plan, self.agenda, self.belt, self.nozzle, self._tripped)
+        self.feeder = Feeder(plan, self.random["parts"], self.belt, self._at_eye)
+        self.feeder.begin()
 
     # -- building ------------------------------------------------------------------------------------------------
 
@@ -147,6 +111,9 @@ class VirtualLine:
 
     def _pulsed(self, run: str, actuation: Actuation) -> None:
         self.ledger.pulsed(run, actuation.part, actuation.written_host_ns or 0)
+        tag = self.ledger.tag(run, actuation.part)
+        if tag is not None:
+            self.agenda.after(self.plan.LEAD_NS, partial(self.nozzle.fire_for, tag.place))
         if actuation.action is EjectorAction.FIRED_LATE:
             self.agenda.after(self.plan.LEAD_NS, self.nozzle.count)
 
@@ -157,12 +124,16 @@ class VirtualLine:
 
     def _connect_devices(self) -> None:
         station = self.station
-        self.eye.triggered = lambda trigger, piece: station.post(partial(station.triggered, trigger, piece))
+        self.eye.triggered = partial(self._triggered, station)
         for device in self.devices:
             view = device.view
             device.framed = partial(self._framed, station, view)
             device.lost = partial(station.post, partial(station.camera_lost, view))
             device.back = partial(station.post, partial(station.camera_back, view))
+
+    @staticmethod
+    def _triggered(station: VirtualStation, trigger: Trigger, piece: Piece | None, place: int) -> None:
+        station.post(partial(station.triggered, trigger, piece, place))
 
     def _framed(self, station: VirtualStation, view: int, frame: Any) -> None:
         if self.story is not None and frame.pixels.piece is not None:
@@ -176,20 +147,21 @@ class VirtualLine:
         told = 0
         while not self._is_over():
             self.agenda.steps(2000)
-            if self._fed - told >= 1000:
-                told = self._fed
+            if self.feeder.fed - told >= 1000:
+                told = self.feeder.fed
                 progress(told)
         self.ledger.run_is_over(self.station.run)
         self.disk.recover()
         self.ledger.run_is_over(self.station.run)
-        self.ledger.account.parts = self._fed
+        self.ledger.account.parts = self.feeder.fed
         return self.ledger.close(self.agenda.now_ns)
 
     def _is_over(self) -> bool:
-        if self._fed < self.plan.parts or self.belt.waiting or self.nozzle.inside:
-            self._fed_ns = self.agenda.now_ns
+        if not self.feeder.is_empty or self.belt.waiting:
+            self._busy_ns = self.agenda.now_ns
             return False
-        return self.ledger.is_settled or self.agenda.now_ns - self._fed_ns > self.LAST_RECORDS_NS
+        since_ns = self.agenda.now_ns - self._busy_ns
+        return since_ns > (2 * SECOND if self.ledger.is_settled else self.LAST_RECORDS_NS)
 
     def note(self, text: str) -> None:
         """Write down what happens to the whole line, where a story is wanted."""
@@ -198,54 +170,26 @@ class VirtualLine:
 
     # -- parts ---------------------------------------------------------------------------------------------------
 
-    def _start_feeding(self) -> None:
-        self._last_position = self.belt.position + self.plan.counts(SECOND // 2)
-        self._feed()
-        if self.plan.wiring is not Wiring.RELAY:
-            self.station.wants_to_run = True
-            self.belt.run(self.plan.SPEED)
-        else:
-            self.station.wants_to_run = True
-
-    def _feed(self) -> None:
-        """Put the next part on the belt."""
-        if self._fed >= self.plan.parts:
-            return
-        random, plan = self.random["parts"], self.plan
-        gap = 0.75 + 0.5 * random.random()
-        self._last_position += int(plan.counts(plan.pitch_ns) * gap)
-        is_good = random.random() >= plan.defect_rate
-        wrong = random.random() < (plan.model_overkill_rate if is_good else plan.model_escape_rate)
-        low, high = (0, LEVELS // 3) if is_good != wrong else (LEVELS * 2 // 3, LEVELS)
-        levels = tuple(random.randrange(low, high) for _ in range(plan.cameras))
-        piece = Piece(self._fed + 1, self._last_position, is_good, levels, passes(plan, levels))
-        self._at_eye.expect(piece)
-
-    def feed_closer(self, gap_ns: int) -> None:
-        """Bring the part that comes next nearer to the one before it."""
-        piece = self._at_eye.waiting[0] if self._at_eye.waiting else None
-        if piece is not None:
-            piece.position = max(self.belt.position + 1, piece.position - self.plan.counts(gap_ns))
-            self._last_position = piece.position
-            self._at_eye.plan()
-
     def _came_to_the_eye(self, piece: Piece) -> None:
-        self._fed += 1
+        self.feeder.fed += 1
         self._trace(piece, "at the photo-eye")
-        position = self.belt.position if self.plan.encoder else None
         mishap = self.eye_mishaps.pop() if self.eye_mishaps else ""
         if mishap != "missed":
-            self.eye.edge(piece, position, piece)
+            self.eye.edge(piece, piece.position, piece, has_encoder=self.plan.encoder)
         if mishap == "doubled":
             self.agenda.after(self.random["faults"].randrange(1, 12) * MS, partial(self.spurious, piece))
         self._next_place(0).expect(piece)
-        self._feed()
+        self.feeder.feed()
         self.on_piece()
 
     def spurious(self, picture_of: Piece | None) -> None:
-        """Have the photo-eye tell of a part that is not there."""
+        """Have the photo-eye tell of a part that is not there, or of one that is there anyway."""
         if self.belt.speed:
-            self.eye.edge(None, self.belt.position if self.plan.encoder else None, picture_of)
+            near = self.plan.counts(self.plan.pitch_ns // 4)
+            there = [*list(self._next_place(0).waiting)[-1:], *list(self._at_eye.waiting)[:1]]
+            piece = next((piece for piece in there if abs(piece.position - self.belt.position) < near), None)
+            shown = picture_of if piece is None else piece
+            self.eye.edge(piece, self.belt.position, shown, has_encoder=self.plan.encoder)
 
     def _next_place(self, view: int) -> Place:
         return self._at_cameras[view] if view < len(self._at_cameras) else self._at_nozzle
@@ -293,77 +237,36 @@ class VirtualLine:
         if pieces:
             self.went(TAKEN, pieces[int(which * len(pieces))])
 
-    # -- watchdog, belt and operator -----------------------------------------------------------------------------
+    # -- watchdog, operator and encoder --------------------------------------------------------------------------
 
     def _switched(self, channel: int, on: bool) -> None:
-        if channel != HEARTBEAT:
+        if channel == HEARTBEAT:
+            self.drive.edge()
+        else:
             self.nozzle.switch(on)
-            return
-        self._edge_ns = self.agenda.now_ns
-        self.agenda.after(self.plan.WATCHDOG_NS + 1, self._look_for_edges)
-        if self._watchdog_tripped and self._may_start:
-            self._watchdog_tripped = self._may_start = False
-            self._start_belt()
 
-    def _look_for_edges(self) -> None:
-        if not self._watchdog_tripped and self.agenda.now_ns - self._edge_ns > self.plan.WATCHDOG_NS:
-            self._watchdog_tripped = True
-            self.stop_belt()
-
-    def stop_belt(self) -> None:
-        """Have the watchdog relay cut the belt's drive and the ejector's air."""
+    def _tripped(self) -> None:
+        """The watchdog has stopped the belt: the line is stopped, and somebody comes to see to it."""
         self.ledger.account.belt_stops += 1
         self.note("the watchdog stops the belt")
-        self.nozzle.air = self._belt_is_free = False
-        self._ramp((3, 2, 1, 0), lambda: None)
         self.station.wants_to_run = False
         if not self._operator_is_on_it:
             self._operator_is_on_it = True
             self.agenda.after(self.random["faults"].randrange(2, 8) * SECOND, self._see_to_it)
 
-    def change_speed(self, share: float, for_ns: int) -> None:
-        """Let the belt run at a share of its speed for a while, unless it is stopped or about to be."""
-        if self._belt_is_free and self.belt.speed == self.plan.SPEED:
-            quarters = self.BRAKE_STEPS
-            for step in range(1, quarters + 1):
-                speed = round(self.plan.SPEED * (1 - (1 - share) * step / quarters))
-                self.agenda.after(step * self.plan.BRAKE_NS // quarters, partial(self._drive_if_free, speed))
-            for step in range(1, quarters + 1):
-                speed = round(self.plan.SPEED * (share + (1 - share) * step / quarters))
-                moment_ns = for_ns + self.plan.BRAKE_NS + step * self.plan.BRAKE_NS // quarters
-                self.agenda.after(moment_ns, partial(self._drive_if_free, speed))
-
-    def _drive_if_free(self, speed: int) -> None:
-        if self._belt_is_free:
-            self.belt.run(speed)
-
-    def _ramp(self, quarters: tuple[int, ...], then: Callable[[], None]) -> None:
-        for step, quarter in enumerate(quarters):
-            self.agenda.after(step * self.plan.BRAKE_NS // 4, partial(self._drive, self.plan.SPEED * quarter // 4))
-        self.agenda.after(len(quarters) * self.plan.BRAKE_NS // 4, then)
-
-    def _drive(self, speed: int) -> None:
-        self.belt.run(speed)
-
     def _see_to_it(self) -> None:
         """The operator: wait until the station is ready, clear the belt, start the line."""
-        if self.belt.speed or not self.station.ready or not self._watchdog_tripped:
+        if not (self.drive.stands and self.station.ready):
             self.agenda.after(SECOND, self._see_to_it)
             return
         self.note("the operator clears the belt and starts the line")
         for piece in self.belt.take_off():
             if piece.position <= self.belt.position:
                 self.went(CLEARED, piece)
-        self._last_position = self.belt.position + self.plan.counts(SECOND // 2)
-        self._feed()
+        self.feeder.begin()
         self._operator_is_on_it = False
-        self._may_start = self.station.wants_to_run = True
-
-    def _start_belt(self) -> None:
-        self._ramp((1, 2, 3, 4), self._at_full_speed)
-
-    def _at_full_speed(self) -> None:
-        self.nozzle.air = self._belt_is_free = not self._watchdog_tripped
+        self.drive.reset()
+        self.station.wants_to_run = True
 
     def _sample(self) -> None:
         """Read the encoder, as the station does."""

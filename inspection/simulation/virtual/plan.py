@@ -114,7 +114,7 @@ class Plan:
             pause_ns=self.LEAD_NS,
             positive_release=self.wiring is Wiring.RELEASE,
             ends_itself=self.wiring is Wiring.RELEASE,
-            encoder_timeout_ns=200 * MS if self.encoder else None,
+            encoder_timeout_ns=self.sample_ns * 5 // 2 if self.encoder else None,
             heartbeat_channel=2 if self.wiring is Wiring.RELAY else None,
         )
 

@@ -124,6 +124,7 @@ class VirtualStation:
         self._backlog: deque[Callable[[], object]] = deque()
         self._frozen = False
         self._arriving: Piece | None = None
+        self._place = 0
         self._lost_cameras: set[int] = set()
         self._stopping = False
         self._stops_seen = 0
@@ -228,13 +229,13 @@ class VirtualStation:
 
     # -- what comes in -------------------------------------------------------------------------------------------
 
-    def triggered(self, trigger: Trigger, piece: Piece | None) -> None:
-        """Take a trigger of the first camera; piece: what really broke the beam."""
-        self._arriving = piece
+    def triggered(self, trigger: Trigger, piece: Piece | None, place: int) -> None:
+        """Take a trigger of the first camera; piece: what really broke the beam, place: where the belt really was."""
+        self._arriving, self._place = piece, place
         self.line.born(trigger)
 
     def _mark(self, number: int) -> Mapping[str, Any]:
-        self._ledger.triggered(self.run, number, self._arriving)
+        self._ledger.triggered(self.run, number, self._arriving, self._place)
         return {}
 
     def framed(self, view: int, frame: Frame) -> None:
