@@ -231,16 +231,19 @@ class Station:
                 return
             if self.state is not State.READY:
                 raise StateError(f"the line cannot start in state {self.state}; {self._next_step()}")
-            if not self.ejector.get_ready(self.config.geometry.travel_s + self._READY_S):
-                raise StateError(f"the ejector does not get ready: {self.ejector.health().detail}; try again")
             line_starts()
             try:
-                for line in self.lines:
-                    line.start()
+                self._start_all()
             except BaseException:
                 line_stops()
                 raise
             self.wants_to_run = True
+
+    def _start_all(self) -> None:
+        if not self.ejector.get_ready(self.config.geometry.travel_s + self._READY_S):
+            raise StateError(f"the ejector does not get ready: {self.ejector.health().detail}; try again")
+        for line in self.lines:
+            line.start()
 
     def stop_line(self) -> None:
         """Stop the belt, then triggering, and let the parts in flight end. Bounded by the travel time and some seconds.

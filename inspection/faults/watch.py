@@ -21,6 +21,10 @@ _STEPPED_S = 60.0
 _ENCODER_SILENT_S = 0.5
 
 
+_TOLD_OTHERWISE = frozenset({FaultCode.ENCODER_STANDS, FaultCode.HEARTBEAT_LOST})
+"""An encoder that stands has an alarm of its own; after our own silence the controller rejects and is armed again."""
+
+
 class RejectWatch:
     """Follows durable records; owned by the station, called on the recorder's thread."""
 
@@ -74,7 +78,7 @@ class EjectorWatch:
             case Stranger():
                 count = health.counters.get("strangers", 0)
                 self._alarms.raise_alarm("UNKNOWN_PART", for_s=_TRANSIENT_S, count=count)
-            case FaultReport() if event.code != FaultCode.ENCODER_STANDS:
+            case FaultReport() if event.code not in _TOLD_OTHERWISE:
                 self._alarms.raise_alarm("CONTROLLER_FAULT", for_s=_TRANSIENT_S, detail=FaultCode(event.code).name)
 
     def _look_at_belt(self, in_flight: bool, now_ns: int) -> None:
