@@ -75,6 +75,7 @@ _ROWS = (
     Alarm("WRONG_PULSE", Severity.ERROR, blocks=False, values=("part",)),
     Alarm("PULSE_TOO_LONG", Severity.ERROR, blocks=False, values=("count",)),
     Alarm("LATE_VERDICTS", Severity.WARNING, blocks=False, values=("count",)),
+    Alarm("MISSING_VIEW", Severity.WARNING, blocks=False, values=("part", "view")),
     Alarm("NO_IMAGE", Severity.WARNING, blocks=False, values=("part",)),
     Alarm("FRAME_UNUSABLE", Severity.ERROR, blocks=False, values=("part", "detail")),
     Alarm("PARTS_TOO_CLOSE", Severity.WARNING, blocks=False, values=("gap_ms", "pulse_ms")),

@@ -165,6 +165,9 @@ class PartFlow:
         for record in records:
             if record.reason is Reason.NO_IMAGE:
                 self._warn("NO_IMAGE", part=record.part)
+            elif record.reason is Reason.MISSING_VIEW:
+                missing = [str(n) for n, view in enumerate(record.extra.get("views", ()), 1) if view["missing"]]
+                self._warn("MISSING_VIEW", part=record.part, view=", ".join(missing))
         if self._counters.late_in_a_row >= self.LATE_IN_A_ROW:
             self._warn("LATE_VERDICTS", count=self._counters.late_in_a_row)
 

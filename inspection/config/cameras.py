@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from camera.backends import options_model
 from inspection.config.section import Name, Section
@@ -46,6 +46,12 @@ class FreeRunSection(Section):
     band_from: float = Field(0.0, ge=0, lt=1, description="share of the belt's width from which on it is looked at")
     band_to: float = Field(1.0, gt=0, le=1, description="… and up to which")
     cell_px: int = Field(4, ge=1, le=64, description="pixels that are averaged to one")
+
+    @model_validator(mode="after")
+    def _band_has_a_width(self) -> Self:
+        if self.band_from >= self.band_to:
+            raise ValueError(f"band_from is {self.band_from:g}, band_to {self.band_to:g}; from must be the smaller one")
+        return self
 
     def settings(self) -> FreeRunSettings:
         """Return it as the detection takes it."""

@@ -7,14 +7,16 @@ from pathlib import Path
 
 from inspection.api.address import check_address
 from inspection.config.sections import StationConfig
+from inspection.ejector.options import make_ejector
 from inspection.plc.plc import check_installed
+from inspection.recipe import matched_views
 from models.bundle import load_bundle
 from models.references import resolve_bundle
 
 
 def missing_here(config: StationConfig) -> list[str]:
     """Return one sentence for each thing that `run` would refuse on this machine; nothing is opened for longer."""
-    checks: tuple[Callable[[StationConfig], None], ...] = (_address, _model, _recording, _port, _plc)
+    checks: tuple[Callable[[StationConfig], None], ...] = (_address, _model, _recording, _port, _plc, _geometry)
     problems = []
     for check in checks:
         try:
@@ -45,6 +47,19 @@ def _recording(config: StationConfig) -> None:
         raise _MissingError(
             f"camera.path {path}: does not exist — a folder, a list or a video is needed — mend the path"
         )
+
+
+def _geometry(config: StationConfig) -> None:
+    """Hold the way of a part against what this ejector needs, as the station does when it starts."""
+    geometry = config.geometry
+    ejector = make_ejector(
+        config.ejector, margin_ms=geometry.margin_ms, motion=geometry.followed_by, course=geometry.course()
+    )
+    try:
+        geometry.geometry(config.ejector, ejector.lead_ns)
+        matched_views(config, geometry.motion())
+    except ValueError as error:
+        raise _MissingError(f"geometry: {error}") from None
 
 
 def _port(config: StationConfig) -> None:

@@ -14,6 +14,7 @@ from inspection.challenge.options import ChallengeOptions
 from inspection.config.cameras import CameraSection, FreeRunSection, FusionSection
 from inspection.config.geometry import GeometrySection
 from inspection.config.section import Name, Section
+from inspection.config.together import contradictions
 from inspection.ejector.options import EjectorOptions
 from inspection.faults import problems, reactions_of_alarms
 from inspection.pipeline.prepare import Region
@@ -144,6 +145,13 @@ class StationConfig(Section):
     page: PageSection = PageSection()
     simulation: SimulationSection = SimulationSection()
     challenge: ChallengeOptions = ChallengeOptions()
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        problems = contradictions(self)
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
 
     @model_validator(mode="after")
     def _controller_fits(self) -> Self:

@@ -39,6 +39,7 @@ _CONTROLLED = "tests/integration/test_station_controller.py::"
 _CORE = "tests/unit/test_controller_core.py::"
 _PLC = "tests/integration/test_plc_station.py::"
 _CHALLENGE = "tests/integration/test_challenge_line.py::"
+_VIEWS = "tests/integration/test_station_views.py::"
 _FREE_RUN = "tests/integration/test_station_free_run.py::"
 
 _SEEING = (
@@ -53,6 +54,17 @@ _SEEING = (
         default=Reaction.REJECT_ALL,
         allowed=UNSAFE,
         test=_PARTS + "test_fault_camera_gone",
+    ),
+    Fault(
+        name="view_missing",
+        what="one of several cameras gave no picture of a part, or none that is surely of it",
+        alarm="MISSING_VIEW",
+        station="that part is rejected (MISSING_VIEW), whatever the other views say",
+        ejector=_ONE_PART,
+        recovers="with the next picture; the alarm goes 15 s after the last one",
+        default=Reaction.WARN,
+        allowed=ANY,
+        test=_VIEWS + "test_the_views_of_a_part_are_its_own_and_a_missing_one_rejects",
     ),
     Fault(
         name="frame_lost",

@@ -245,6 +245,7 @@ FAULT_CODES: Mapping[str, int] = MappingProxyType(
         "PARTS_TOO_CLOSE": 35,
         "IMAGES_GIVEN_UP": 36,
         "DISK_LOW": 37,
+        "MISSING_VIEW": 40,
         "REJECTS_IN_A_ROW": 38,
         "CLOCK_STEPPED": 39,
     }

@@ -52,6 +52,7 @@ def test_the_views_of_a_part_are_its_own_and_a_missing_one_rejects(tmp_path: Pat
         elif record.verdict is Verdict.PASS:
             assert all(view["evaluation"] == Evaluation.OK for view in record.extra["views"])
     reasons = [record.reason for record in records]
+    assert "MISSING_VIEW" in {alarm.name for alarm in station.alarms.active()}
     assert both > PARTS // 2
     assert Reason.MISSING_VIEW in reasons
     assert Reason.NONE in reasons

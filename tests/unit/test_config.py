@@ -128,7 +128,7 @@ def test_lengths_are_counts_where_an_encoder_follows_the_belt() -> None:
 
 def test_several_cameras_are_listed() -> None:
     """One [camera] or several [[camera]]; the first sees each part first, and no name comes twice."""
-    several = MINIMAL.replace(
+    several = MINIMAL.replace("travel_time_s = 1.0", "camera_to_ejector_mm = 300\nbelt_speed_mm_s = 500").replace(
         "[camera]", '[[camera]]\nname = "top"\nbackend = "simulated"\n[[camera]]\nname = "side"\nposition_mm = 40'
     )
     config = parse_config(several, "a")
@@ -139,3 +139,25 @@ def test_several_cameras_are_listed() -> None:
         parse_config(several.replace("side", "top"), "a")
     with pytest.raises(ConfigError, match=r"camera\.1\.pitch_mm: Input should be greater than 0"):
         parse_config(several.replace("position_mm = 40", "pitch_mm = -1"), "a")
+
+
+DISTANCE = "camera_to_ejector_mm = 300\nbelt_speed_mm_s = 500"
+
+
+@pytest.mark.parametrize(
+    ("camera", "geometry", "fragment"),
+    [
+        ("", "travel_time_s = 1.0\n[free_run]\npart_length_px = 100", "runs free; set camera.backend"),
+        ('backend = "conveyor"', "travel_time_s = 1.0", "[free_run] must say how long a part is"),
+        ("position_mm = 20", "travel_time_s = 1.0", "needs distance and speed"),
+        ("position_mm = 400", DISTANCE, "looks at 400 mm, but the ejector is at 300 mm"),
+        ("position_mm = 40\nspeed_mm_s = 300", DISTANCE, "runs at 300 mm/s, [geometry] says 500 mm/s"),
+    ],
+)
+def test_sections_that_contradict_each_other_are_refused(camera: str, geometry: str, fragment: str) -> None:
+    """What could never judge a part is told when the file is read, not by rejects on the line."""
+    backend = 'backend = "simulated"'
+    text = MINIMAL.replace(backend, camera if "backend" in camera else f"{backend}\n{camera}")
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text.replace("travel_time_s = 1.0", geometry), "a")
+    assert fragment in str(caught.value)
