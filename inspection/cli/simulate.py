@@ -32,10 +32,13 @@ def simulate(
     from inspection.simulation.virtual.faults import FAULTS
     from inspection.simulation.virtual.plan import Plan
 
-    kinds = {"all": tuple(FAULTS), "none": ()}.get(faults, tuple(faults.split(",")))
-    unknown = [kind for kind in kinds if kind not in FAULTS]
+    if trace is not None and (as_json or trace > parts):
+        raise typer.BadParameter(f"--trace is for one of the {parts} parts, and prints text: leave --json out")
+    named = tuple(kind.strip() for kind in faults.split(","))
+    kinds = {"all": tuple(FAULTS), "none": ()}.get(faults, named)
+    unknown = [repr(kind) for kind in kinds if kind not in FAULTS]
     if unknown:
-        raise typer.BadParameter(f"there is no fault {', '.join(unknown)}; there are {', '.join(FAULTS)}, all and none")
+        raise typer.BadParameter(f"no fault is called {', '.join(unknown)}; there are all, none, {', '.join(FAULTS)}")
     plan = Plan(
         parts=parts,
         seed=seed,
@@ -49,6 +52,11 @@ def simulate(
         workers=max(2, round(cameras * rate * 0.012)),
         trace=trace,
     )
+    without = [kind for kind in kinds if not FAULTS[kind].needs(plan)]
+    if without and faults != "all":
+        raise typer.BadParameter(
+            f"this line has no {', '.join(without)}; choose another --wiring, --encoder or --time (docs/simulator.md)"
+        )
     account, history = _run(plan, quiet=as_json)
     if as_json:
         print(json.dumps(account.as_json()))

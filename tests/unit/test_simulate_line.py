@@ -116,3 +116,21 @@ def test_a_hundred_thousand_parts_with_every_fault() -> None:
     assert account.kept, told(account)
     assert account.records == account.triggers > 95_000
     assert set(account.faults) == {kind for kind in ALL if FAULTS[kind].needs(Plan(encoder=False))}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--faults", "trigger_missed"], "has no trigger_missed"),
+        (["--faults", "belt_slow", "--time"], "has no belt_slow"),
+        (["--faults", "gremlins"], "no fault is called 'gremlins'"),
+        (["--parts", "10", "--trace", "11"], "one of the 10 parts"),
+        (["--trace", "1", "--json"], "leave --json out"),
+    ],
+)
+def test_what_a_line_cannot_have_is_refused(options: list[str], said: str) -> None:
+    """A fault that would never be caused is no proof of anything: it is refused, and so is what cannot be shown."""
+    command = [sys.executable, "-m", "inspection.cli.main", "simulate", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert said in " ".join(done.stderr.replace("│", " ").split())
