@@ -280,6 +280,7 @@ def _as_record(result: PartResult) -> SimpleNamespace:
     """Return what counters and alarms read of a record."""
     decided_ns = result.stages.decided_host_ns
     return SimpleNamespace(
+        extra=result.extra,
         run=result.run,
         part=result.part,
         verdict=result.decision.verdict,
