@@ -15,6 +15,30 @@ pitch_mm = 60.0                 # distance between parts
 # path = "photos/"
 # rate_hz = 5.0
 # loop = true
+# frames = 1                    # frames of each part, one after the other: each is a view
+# threshold = 0.5               # of this camera's views; absent: that of [model]
+# weight = 1.0                  # of this camera's views, where [fusion] is weighted
+
+# Several cameras are written as [[camera]] instead of [camera], at most eight. The first gives the triggers; a frame of
+# another one finds its part by place, so [geometry] needs camera_to_ejector_mm and belt_speed_mm_s.
+# [[camera]]
+# name = "side"
+# backend = "simulated"
+# position_mm = 40.0            # from the photo-eye to where it looks
+# window_ms = 10.0              # how far from its place an exposure may be; closest_ms must exceed twice that
+# arrival_ms = 200.0            # how long after its exposure a frame may come
+
+# [fusion]
+# rule = "any"                  # any view that is NOT_OK rejects; or "weighted": the mean of the scores
+# threshold = 0.5               # of that mean
+
+# [free_run]                    # the camera runs free (backend "conveyor"): parts are found in its pictures
+# part_length_px = 240
+# direction = "right"           # right, left, down or up
+# line = 0.5                    # where a part triggers, as a share of the picture's length
+# band_from = 0.0               # which share of the belt's width is looked at
+# band_to = 1.0
+# cell_px = 4                   # pixels that are averaged to one
 
 [model]
 bundle = "zoo:parts"            # the demo's model; or the folder or zip that `lineward train` wrote
@@ -30,16 +54,21 @@ bundle = "zoo:parts"            # the demo's model; or the folder or zip that `l
 camera_to_ejector_mm = 300.0    # from the photo-eye to the ejector
 belt_speed_mm_s = 300.0
 # travel_time_s = 1.0           # instead of the two above
+# encoder_counts_per_mm = 20.0  # a controller's encoder follows the belt; belt_speed_mm_s is then its highest speed
+# closest_ms = 60.0             # smallest time between two parts; absent: as long as a pulse
+# separation_ms = 35.0          # a reject takes along what follows it by less; absent: pulse and window
 margin_ms = 5.0                 # kept free between the last moment for a verdict and the reject command
 
 [inference]
 # workers = 2                   # absent: one per core, at most 4
 max_batch = 4
 queue_capacity = 64             # parts that may wait for the model; one more is rejected as LATE
+# engine = "auto"               # what `lineward model optimise` chose; or "onnxruntime", "openvino"
 
 [ejector]
 driver = "simulated"            # a relay board at the far end of a real pseudo-terminal; or "lcus", "modbus_rtu",
-                                # "modbus_flash", "kmtronic", "numato", "devantech"
+                                # "modbus_flash", "kmtronic", "numato", "devantech"; or "controller", which times and
+                                # rejects by itself (docs/controller-protocol.md)
 # port = "/dev/serial/by-id/…"  # a real board: the by-id path stays the same after a reboot
 channel = 1                     # the relay that fires the ejector
 # mode = "positive_release"     # a gate that rejects by itself; a pulse lets a part pass
@@ -64,6 +93,7 @@ every_hours = 8.0               # a passed challenge holds so long
 on_start = true                 # each start of the station needs a challenge of its own
 on_model_change = true          # so do another model bundle and another configuration
 timeout_s = 600.0               # time for laying all the parts
+
 [reactions]                     # per fault: warn, reject_all, hold or stop_line, as docs/fail-safe.md allows
 camera_gone = "stop_line"       # nothing passes, the heartbeat stops the belt, and the line waits for Start:
 ejector_port_gone = "stop_line" # what these four let by can be taken off the standing belt
