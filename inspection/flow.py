@@ -210,9 +210,14 @@ class PartFlow:
         self._last_due_host_ns = due_host_ns
 
     def _score(self, part: PartInFlight, view: int, frame: Frame) -> None:
-        deadline_host_ns = self.tracker.deadline_host_ns(part)
-        token = part, view
-        job = Job(frame.pixels, deadline_host_ns, self._on_scored, token, pixel_format=frame.pixel_format)
+        job = Job(
+            frame.pixels,
+            self.tracker.deadline_host_ns(part),
+            self._on_scored,
+            token=(part, view),
+            pixel_format=frame.pixel_format,
+            judge=self._settings.judges[view],
+        )
         if not self._submit(job):
             self.tracker.view_decided(part, view, not_decidable(Reason.LATE))
 
@@ -224,9 +229,7 @@ class PartFlow:
 
     def _judged(self, job: Job, raw: Any, part: PartInFlight, view: int) -> Decision:
         if raw is not None:
-            judge = self._settings.judges[view]
-            made = job.decision  # with the rest of its batch, by the recipe's common threshold
-            return made if made is not None and made.threshold == judge.threshold else judge.decide(raw)
+            return self._settings.judges[view].decide(raw) if job.decision is None else job.decision
         if job.failure_reason is Reason.SYSTEM:
             part.note = job.failure
             self._warn("FRAME_UNUSABLE", part=part.number, detail=job.failure)

@@ -235,6 +235,8 @@ class Station:
             try:
                 self._start_all()
             except BaseException:
+                for line in self.lines:
+                    line.stop()
                 line_stops()
                 raise
             self.wants_to_run = True

@@ -1,0 +1,64 @@
+"""The way of a part: what the flow asks the model for."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+from test_tracking_tracker import ManualEjector
+
+from camera.frame import Frame, Trigger
+from inspection.alarm_board import AlarmBoard
+from inspection.flow import FlowSettings, PartFlow
+from inspection.motion import ClockMotion
+from inspection.part import PartResult, Reason
+from inspection.pipeline.batch_queue import Job
+from inspection.pipeline.decide import Judge
+from inspection.run_counters import RunCounters
+from inspection.tracking.fusion import Fusion
+from inspection.tracking.geometry import Geometry
+from inspection.tracking.part import PartInFlight
+
+JUDGE = Judge(("good", "bad"), 0, 0.5)
+
+
+class Memory:
+    """Takes everything and keeps nothing."""
+
+    run = "run-1"
+
+    def born(self, part: PartInFlight, due_host_ns: int, deadline_host_ns: int) -> None: ...
+
+    def submit(self, result: PartResult) -> bool:
+        return True
+
+
+def test_each_view_is_judged_by_its_own_judge_together_with_its_batch() -> None:
+    """Jobs carry the judge of their view, so that a worker decides a whole batch at once; its decision is taken."""
+    jobs: list[Job] = []
+    strict = replace(JUDGE, threshold=0.25)
+    ejector = ManualEjector()
+    flow = PartFlow(
+        FlowSettings(Geometry(10**9, 0), Fusion(), (JUDGE, strict), 30.0),
+        now=time.monotonic_ns,
+        motion=ClockMotion(),
+        ejector=ejector,
+        submit=lambda job: jobs.append(job) is None,
+        memory=Memory(),
+        alarms=AlarmBoard(),
+        counters=RunCounters(),
+    )
+    flow.on_trigger(Trigger(1, time.monotonic_ns()))
+    for view in (0, 1):
+        frame = Frame("top", 1, None, time.monotonic_ns(), 0, "Mono8", np.zeros((4, 4), np.uint8))
+        flow.on_frame(1, frame, view)
+    assert [job.judge for job in jobs] == [JUDGE, strict]
+    likely_good = np.array([0.85, 0.0], np.float32)  # 0.30 of a defect: good by the one, bad by the other
+    for job in jobs:
+        assert job.judge is not None
+        (job.decision,) = job.judge.decide_batch(likely_good[None])
+        job.done(job, likely_good)
+    (part,) = flow.tracker._parts.values()
+    assert part.decision is not None
+    assert (part.decision.reason, part.decision.threshold, part.shown) == (Reason.MODEL, 0.25, 1)
