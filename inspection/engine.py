@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 
@@ -84,8 +84,8 @@ class Engine:
         answered = threading.Event()
         answer: list[Decision | str] = []
 
-        def done(job: Job, raw: object) -> None:
-            answer.append(job.failure if raw is None else self.judge.decide(raw))  # type: ignore[arg-type]
+        def done(jobs: Sequence[Job]) -> None:
+            answer.extend(job.failure if job.raw is None else self.judge.decide(job.raw) for job in jobs)
             answered.set()
 
         deadline_host_ns = time.monotonic_ns() + round(timeout_s * 1e9)

@@ -215,21 +215,25 @@ class PartFlow:
             self.tracker.deadline_host_ns(part),
             self._on_scored,
             token=(part, view),
+            view=view,
             pixel_format=frame.pixel_format,
-            judge=self._settings.judges[view],
         )
         if not self._submit(job):
             self.tracker.view_decided(part, view, not_decidable(Reason.LATE))
 
-    def _on_scored(self, job: Job, raw: Any) -> None:
-        part, view = job.token
-        part.stages.batch_host_ns = job.batch_host_ns
-        part.stages.scored_host_ns = self._now()
-        self.tracker.view_decided(part, view, self._judged(job, raw, part, view))
+    def _on_scored(self, jobs: Sequence[Job]) -> None:
+        scored_host_ns = self._now()
+        found = []
+        for job in jobs:
+            part, view = job.token
+            part.stages.batch_host_ns = job.batch_host_ns
+            part.stages.scored_host_ns = scored_host_ns
+            found.append((part, view, self._judged(job, part, view)))
+        self.tracker.views_decided(found)
 
-    def _judged(self, job: Job, raw: Any, part: PartInFlight, view: int) -> Decision:
-        if raw is not None:
-            return self._settings.judges[view].decide(raw) if job.decision is None else job.decision
+    def _judged(self, job: Job, part: PartInFlight, view: int) -> Decision:
+        if job.raw is not None:
+            return self._settings.judges[view].decide(job.raw)
         if job.failure_reason is Reason.SYSTEM:
             part.note = job.failure
             self._warn("FRAME_UNUSABLE", part=part.number, detail=job.failure)

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import exp, isnan
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
 def defect_probability(raw: ArrayLike, good_index: int) -> NDArray[np.float64]:
-    """Give 1 - softmax(raw)[good] for each row of raw scores (n, classes), as (n,).
-
-    Computed as the sum over the defect classes after the row's maximum was taken off, so that it neither overflows nor
-    loses a small probability to the subtraction. A row that has no softmax (NaN, or +inf) gives 1.0: what is not known
-    never passes.
-    """
-    scores = np.asarray(raw, dtype=np.float64)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-        share: NDArray[np.float64] = np.delete(weights, good_index, axis=1).sum(axis=1) / weights.sum(axis=1)
-    return np.where(np.isnan(share), 1.0, share)
+    """Give `defect_probability_of` each row of raw scores (n, classes), as (n,)."""
+    rows: list[list[float]] = np.asarray(raw, dtype=np.float64).tolist()
+    return np.array([defect_probability_of(row, good_index) for row in rows], dtype=np.float64)
 
 
 def worst_class(raw: ArrayLike, good_index: int) -> NDArray[np.intp]:
-    """Give the index of the likeliest class other than the good one for each row (n, classes), as (n,)."""
-    scores = np.array(raw, dtype=np.float64)
-    scores[:, good_index] = -np.inf
-    others = [index for index in range(scores.shape[1]) if index != good_index]
-    best = np.argmax(scores[:, others], axis=1)
-    chosen: NDArray[np.intp] = np.asarray(others, dtype=np.intp)[best]
-    return chosen
+    """Give `worst_class_of` each row of raw scores (n, classes), as (n,)."""
+    rows: list[list[float]] = np.asarray(raw, dtype=np.float64).tolist()
+    return np.array([worst_class_of(row, good_index) for row in rows], dtype=np.intp)
+
+
+def defect_probability_of(scores: Sequence[float], good_index: int) -> float:
+    """Give 1 - softmax(scores)[good] of one image, in Python's own floats: a few scores cost numpy ten times as much.
+
+    Computed as the sum over the defect classes after the maximum was taken off, so that it neither overflows nor loses
+    a small probability to the subtraction. Scores that have no softmax (NaN, or +inf) give 1.0: what is not known never
+    passes.
+    """
+    top = max(scores)
+    weights = [exp(score - top) for score in scores]
+    good = weights[good_index]
+    weights[good_index] = 0.0
+    defects = sum(weights)
+    share = defects / (defects + good)
+    return 1.0 if isnan(share) else share
+
+
+def worst_class_of(scores: Sequence[float], good_index: int) -> int:
+    """Give the index of the likeliest class other than the good one."""
+    return max((index for index in range(len(scores)) if index != good_index), key=scores.__getitem__)

@@ -6,7 +6,7 @@ import select
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from inspection.ejector.boards import make_board
@@ -114,6 +114,10 @@ class SerialEjector(Ejector):
     def decide(self, part: int, verdict: Verdict) -> None:
         """Pass the verdict on; one that cannot be passed on leaves the reject armed."""
         self._send(Decide(part, verdict))
+
+    def decide_all(self, verdicts: Sequence[tuple[int, Verdict]]) -> None:
+        """Pass several verdicts on, in one packet."""
+        self._send(*[Decide(part, verdict) for part, verdict in verdicts])
 
     def alive(self) -> None:
         """Pass the sign of life on."""
@@ -233,13 +237,13 @@ class SerialEjector(Ejector):
 
     # -- from any thread -----------------------------------------------------------------------------------------
 
-    def _send(self, message: _Told) -> None:
+    def _send(self, *messages: _Told) -> None:
         """Send to the process there is, after what others are sending at this moment, and together with it.
 
         Whoever finds another thread sending leaves the message to it: nobody waits for a lock while holding the
         interpreter's, and what comes at once goes as one packet.
         """
-        self._outbox.append(message)
+        self._outbox.extend(messages)
         while self._outbox and self._sending.acquire(blocking=False):
             try:
                 self._flush()

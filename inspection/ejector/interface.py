@@ -8,7 +8,7 @@ dies or is late rejects, whatever happens to it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -79,6 +79,11 @@ class Ejector(ABC):
     @abstractmethod
     def decide(self, part: int, verdict: Verdict) -> None:
         """Tell the verdict. A PASS that is late is ignored: the reject stands and is reported by_default."""
+
+    def decide_all(self, verdicts: Sequence[tuple[int, Verdict]]) -> None:
+        """Tell the verdicts on parts that were judged together, as `decide` does each."""
+        for part, verdict in verdicts:
+            self.decide(part, verdict)
 
     @abstractmethod
     def alive(self) -> None:

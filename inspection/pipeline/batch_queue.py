@@ -6,15 +6,14 @@ import threading
 import time
 from bisect import insort
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from camera.frame import Pixels
-from inspection.part import Decision, Reason
-from inspection.pipeline.decide import Judge
+from inspection.part import Reason
 from inspection.pipeline.times import ExecutionTimes
 
 Clock = Callable[[], int]
@@ -22,27 +21,34 @@ Clock = Callable[[], int]
 
 @dataclass(slots=True)
 class Job:
-    """One image to score before a deadline. `done(job, raw)` is called exactly once, on a worker's thread.
+    """One image to score before a deadline. `done` is called exactly once for it, on a worker's thread.
 
+    done: takes the jobs that ended together and have the same one, in their order in the batch.
     raw: the model's raw scores of this image, (classes,), or None when it could not be scored in time or at all.
     view: which preparer crops and converts the pixels. pixel_format: PFNC name of raw pixels, '' for an image.
     priority: of the line, 0 first; it only decides who waits while there is not enough time for all.
-    judge: makes a decision of the scores, on the worker's thread together with those of the whole batch; `decision`
-    is what it decided, None without a judge or scores.
     """
 
     pixels: Pixels
     deadline_host_ns: int
-    done: Callable[[Job, Any], None]
+    done: Callable[[Sequence[Job]], None]
     token: Any = None
     view: int = 0
     pixel_format: str = ""
     priority: int = 0
-    judge: Judge | None = None
     batch_host_ns: int = 0
+    raw: Any = None
     failure: str = ""
     failure_reason: Reason = Reason.SYSTEM
-    decision: Decision | None = None
+
+
+def end_jobs(jobs: list[Job]) -> None:
+    """Tell the owners of jobs that these have ended, those of one owner at once; they leave the list before."""
+    while jobs:
+        done = jobs[0].done
+        together = [job for job in jobs if job.done == done]
+        jobs[:] = [job for job in jobs if job.done != done]
+        done(together)
 
 
 @dataclass(slots=True)
@@ -118,8 +124,7 @@ class BatchQueue:
             hopeless = self._pop_hopeless(now_host_ns)
             batch = self._pop_batch(now_host_ns)
             self._drop_tokens(len(hopeless) + len(batch) - 1)
-        for job in hopeless:
-            job.done(job, None)
+        end_jobs(hopeless)
         if self._waiting_for_room:
             with self._room:
                 self._room.notify_all()
@@ -193,4 +198,4 @@ class BatchQueue:
             self._size = 0
         for job in jobs:
             job.failure = "the station is shutting down"
-            job.done(job, None)
+        end_jobs(jobs)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inspection.part import Decision, Evaluation, Reason, Verdict
-from models.score import defect_probability, worst_class
+from models.score import defect_probability_of, worst_class_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +25,10 @@ class Judge:
 
         Scores that are not finite decide nothing: NOT_DECIDABLE, rejected for SYSTEM.
         """
-        return self.decide_batch(raw[None, :])[0]
-
-    def decide_batch(self, raw: NDArray[np.float32]) -> list[Decision]:
-        """Decide each row of raw scores, (n, classes), as `decide` does; a batch costs little more than one part."""
-        finite: list[bool] = np.asarray(np.isfinite(raw).all(axis=1)).tolist()
-        probabilities = defect_probability(raw, self.good_index).tolist()
-        worst = worst_class(raw, self.good_index).tolist()
-        rows: list[list[float]] = raw.tolist()
-        return [
-            self._decide(tuple(row), finite[place], probabilities[place], worst[place])
-            for place, row in enumerate(rows)
-        ]
-
-    def _decide(self, raw_scores: tuple[float, ...], finite: bool, score: float, worst: int) -> Decision:
-        if not finite:
-            return replace(not_decidable(Reason.SYSTEM), raw_scores=raw_scores)
+        scores: tuple[float, ...] = tuple(raw.tolist())
+        if not all(map(isfinite, scores)):
+            return replace(not_decidable(Reason.SYSTEM), raw_scores=scores)
+        score = defect_probability_of(scores, self.good_index)
         rejected = score >= self.threshold
         return Decision(
             Evaluation.NOT_OK if rejected else Evaluation.OK,
@@ -47,8 +36,8 @@ class Judge:
             Reason.MODEL if rejected else Reason.NONE,
             score,
             self.threshold,
-            self.classes[worst],
-            raw_scores,
+            self.classes[worst_class_of(scores, self.good_index)],
+            scores,
         )
 
 

@@ -6,10 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-import numpy as np
-from numpy.typing import NDArray
-
-from inspection.pipeline.batch_queue import BatchQueue, Job
+from inspection.pipeline.batch_queue import BatchQueue, Job, end_jobs
 from inspection.pipeline.prepare import Slots
 from models.engines import Engine
 
@@ -75,23 +72,23 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - the thread's edge: the owner is told, the parts are given back
             self._on_failure(f"{type(error).__name__}: {error}")
             for job in in_hand:
-                _give_back(job, f"inference failed: {error}")
+                job.raw, job.failure = None, f"inference failed: {error}"
+            end_jobs(in_hand)
 
     def _score(self, in_hand: list[Job]) -> None:
-        """Score the jobs in hand; each leaves the list just before it is done, so that none is done twice."""
+        """Score the jobs in hand; they leave the list just before they are done, so that none is done twice."""
         self._prepare(in_hand)
         size = len(in_hand)
         if not size:
             return
         scores = self._session.run(self._slots.filled[size])
-        _decide(in_hand, scores)
         self._warm_host_ns = time.monotonic_ns()
         self._queue.times.observe(size, (self._warm_host_ns - self.busy_since_host_ns) * 1e-9)
         self.batches += 1
         self.images += size
-        for place in range(size):
-            job = in_hand.pop(0)
-            job.done(job, scores[place])
+        for job, raw in zip(in_hand, scores, strict=True):
+            job.raw = raw
+        end_jobs(in_hand)
 
     def _prepare(self, in_hand: list[Job]) -> None:
         """Fill one slot per job; a frame that cannot be prepared leaves the list unscored."""
@@ -101,7 +98,8 @@ class Worker:
             try:
                 self._slots.fill(slot, job.pixels, job.view, job.pixel_format)
             except ValueError as error:
-                _give_back(in_hand.pop(slot), str(error))
+                job.failure = str(error)
+                end_jobs([in_hand.pop(slot)])
             else:
                 slot += 1
 
@@ -115,19 +113,3 @@ class Worker:
         self._session.run(self._slots.filled[1])
         self._warm_host_ns = time.monotonic_ns()
         self.kept_warm += 1
-
-
-def _decide(jobs: list[Job], scores: NDArray[np.float32]) -> None:
-    """Have a batch judged at once, where one judge judges all of it: that costs little more than judging one part."""
-    judge = jobs[0].judge
-    if judge is not None and all(job.judge is judge for job in jobs):
-        for job, decision in zip(jobs, judge.decide_batch(scores), strict=True):
-            job.decision = decision
-        return
-    for job, raw in zip(jobs, scores, strict=True):
-        job.decision = None if job.judge is None else job.judge.decide(raw)
-
-
-def _give_back(job: Job, failure: str) -> None:
-    job.failure = failure
-    job.done(job, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from camera.frame import Frame, Trigger
@@ -169,11 +169,17 @@ class PartTracker:
 
     def view_decided(self, part: PartInFlight, view: int, decision: Decision) -> None:
         """Take what was found on one view; the part is decided when each of its views has decided or never will."""
+        self.views_decided([(part, view, decision)])
+
+    def views_decided(self, found: Sequence[tuple[PartInFlight, int, Decision]]) -> None:
+        """Take what was found on views that were scored together; the ejector is told of their parts at once."""
+        told: list[PartInFlight] = []
         with self._lock:
-            if part.ended or part.views[view].decision is not None:
-                return
-            part.views[view].decision = decision
-            told = self._judge_if_complete(part)
+            for part, view, decision in found:
+                if part.ended or part.views[view].decision is not None:
+                    continue
+                part.views[view].decision = decision
+                told += self._judge_if_complete(part)
         self._tell(told)
 
     def _judge_if_complete(self, part: PartInFlight) -> list[PartInFlight]:
@@ -210,9 +216,8 @@ class PartTracker:
         return told
 
     def _tell(self, parts: list[PartInFlight]) -> None:
-        for part in parts:
-            assert part.told is not None
-            self.ejector.decide(part.number, part.told)
+        if parts:
+            self.ejector.decide_all([(part.number, part.told or Verdict.REJECT) for part in parts])
 
     # --------------------------------------------------------------------- end
 

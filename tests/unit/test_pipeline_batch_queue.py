@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,10 @@ FAR_NS = 10**12
 
 
 def _job(number: int, done: list[tuple[int, Any]], slack_ns: int = FAR_NS) -> Job:
-    return Job(PIXELS, time.monotonic_ns() + slack_ns, lambda job, raw: done.append((job.token, raw)), token=number)
+    def note(jobs: Sequence[Job]) -> None:
+        done.extend((job.token, job.raw) for job in jobs)
+
+    return Job(PIXELS, time.monotonic_ns() + slack_ns, note, token=number)
 
 
 def _queue(capacity: int = 100, max_size: int = 4, workers: int = 1) -> BatchQueue:

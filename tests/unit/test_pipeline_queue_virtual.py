@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from hypothesis import settings
@@ -32,10 +32,11 @@ class QueueInVirtualTime(RuleBasedStateMachine):
         self.outcomes: Counter[int] = Counter()
         self.number = 0
 
-    def _done(self, job: Job, raw: Any) -> None:
-        assert raw is None
-        self.outcomes[job.token] += 1
-        del self.waiting[job.token]
+    def _done(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            assert job.raw is None
+            self.outcomes[job.token] += 1
+            del self.waiting[job.token]
 
     @rule(slack_ms=st.integers(-5, 120), priority=st.integers(0, 2))
     def put(self, slack_ms: int, priority: int) -> None:
@@ -111,7 +112,7 @@ def _queue(now_ns: list[int], workers: int = 1) -> BatchQueue:
 
 
 def _job(number: int, deadline_ms: int, priority: int = 0) -> Job:
-    return Job(PIXELS, deadline_ms * MS, lambda job, raw: None, token=number, priority=priority)
+    return Job(PIXELS, deadline_ms * MS, lambda jobs: None, token=number, priority=priority)
 
 
 def test_taking_without_waiting_never_waits() -> None:

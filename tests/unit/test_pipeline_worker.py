@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ import pytest
 from tiny_bundle import write_tiny_bundle
 
 from inspection.pipeline.batch_queue import BatchQueue, Job
-from inspection.pipeline.decide import Judge
 from inspection.pipeline.prepare import Preparer, Region, Slots
 from inspection.pipeline.times import ExecutionTimes
 from inspection.pipeline.worker import Worker
@@ -34,10 +34,10 @@ class Outcome:
         self.raw: dict[Any, Any] = {}
         self._changed = threading.Condition()
 
-    def done(self, job: Job, raw: Any) -> None:
+    def done(self, jobs: Sequence[Job]) -> None:
         with self._changed:
-            self.jobs.append(job)
-            self.raw[job.token] = raw
+            self.jobs += jobs
+            self.raw |= {job.token: job.raw for job in jobs}
             self._changed.notify_all()
 
     def wait(self, count: int) -> None:
@@ -105,20 +105,24 @@ def test_a_frame_that_cannot_be_prepared_costs_its_own_part_only(
     assert outcome.raw["good"] is not None
 
 
-def test_each_job_is_judged_by_its_own_judge(engine: Engine) -> None:
-    """One judge for all, several in a batch, or none: the decision is what the judge makes of that row alone."""
-    outcome, rng = Outcome(), np.random.default_rng(5)
-    classes = tuple(engine.card.classes)
-    pass_all, reject_all = Judge(classes, 0, 1.1), Judge(classes, 0, 0.0)
-    pixels = rng.integers(0, 256, (4, SIDE, SIDE, 3), np.uint8)
-    judges = [pass_all, reject_all, None, pass_all]
-    jobs = [
-        Job(image, far(), outcome.done, token=number, judge=judge)
-        for number, (image, judge) in enumerate(zip(pixels, judges, strict=True))
-    ]
+def test_jobs_of_one_owner_end_together_and_each_once(engine: Engine) -> None:
+    """A batch of two owners: each is called once, with its own jobs in their order, and all of them have scores."""
+    batches: dict[str, list[list[Any]]] = {"a": [], "b": []}
+    outcome = Outcome()
+
+    def owner(name: str) -> Callable[[Sequence[Job]], None]:
+        def done(jobs: Sequence[Job]) -> None:
+            batches[name].append([job.token for job in jobs])
+            outcome.done(jobs)
+
+        return done
+
+    owners = {name: owner(name) for name in batches}
+    pixels = np.random.default_rng(5).integers(0, 256, (4, SIDE, SIDE, 3), np.uint8)
+    jobs = [Job(image, far(), owners["ab"[number % 2]], token=number) for number, image in enumerate(pixels)]
     run(engine, jobs, (Preparer(),), outcome)
-    for job in jobs:
-        assert job.decision == (None if job.judge is None else job.judge.decide(outcome.raw[job.token]))
+    assert batches == {"a": [[0, 2]], "b": [[1, 3]]}
+    np.testing.assert_allclose([outcome.raw[number] for number in range(4)], engine.run(pixels), atol=1e-5)
 
 
 class HastyWorker(Worker):

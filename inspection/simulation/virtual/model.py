@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspection.part import Decision
-from inspection.pipeline.batch_queue import BatchQueue, Job
+from inspection.pipeline.batch_queue import BatchQueue, Job, end_jobs
 from inspection.pipeline.decide import Judge
 from inspection.pipeline.times import ExecutionTimes
 from inspection.simulation.virtual.agenda import Agenda
@@ -118,16 +118,19 @@ class Pool:
     def _scored(self, batch: list[Job], took_ns: int) -> None:
         self._idle += 1
         self.queue.times.observe(len(batch), took_ns * 1e-9)
+        scored = []
         for job in batch:
             picture: Any = job.pixels
             if picture.broken:
                 job.failure = "a picture that cannot be prepared"
-                job.done(job, None)
+                end_jobs([job])
                 continue
             piece = picture.piece
             if piece is None:
-                job.done(job, EMPTY_LEVEL)
+                job.raw = EMPTY_LEVEL
             else:
                 piece.views_scored |= 1 << picture.view
-                job.done(job, piece.view_scores[picture.view])
+                job.raw = piece.view_scores[picture.view]
+            scored.append(job)
+        end_jobs(scored)
         self._serve()
