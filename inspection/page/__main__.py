@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 
+from inspection.background import give_way
 from inspection.page.errors import PageError
 from inspection.page.server import serve
 from inspection.texts import LANGUAGES
@@ -32,6 +33,7 @@ def main() -> int:
         "--until-stdin-closes", action="store_true", help="end together with the program that holds standard input"
     )
     options = parser.parse_args()
+    give_way()
     if options.until_stdin_closes:
         threading.Thread(target=_end_with_stdin, name="stdin", daemon=True).start()
     if not 0 <= options.port <= 65535:

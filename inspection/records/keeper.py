@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from inspection.background import give_way
 from inspection.records.images import ImageFormat, keep_image
 from inspection.records.record import ImageState, KeptImage
 from inspection.records.store import Row
@@ -26,7 +27,7 @@ class KeeperEvents:
 
 
 class ImageKeeper:
-    """Encodes and writes the images that are to be kept; owned by the `RecordWriter`, one thread.
+    """Encodes and writes the images that are to be kept; owned by the `RecordWriter`, one thread that gives way.
 
     Its queue is bounded by the bytes of the pixels that wait. Overflow policy: the image is refused (the record goes
     on without it). A record waits for its own image only, and never for another part's.
@@ -79,6 +80,7 @@ class ImageKeeper:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        give_way()
         try:
             while (item := self._next()) is not None:
                 failure = self._keep(*item)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from inspection.background import NICENESS
 from inspection.cli.records import app
 from inspection.part import Actuation, Decision, EjectorAction, Evaluation, PartResult, Reason, Stages, Verdict
 from inspection.records.errors import JournalError, RecordMissingError, RecordRunError, RecordStoreError
@@ -85,6 +87,17 @@ def test_what_is_published_is_already_readable(make_writer: Callable[..., Record
     counts = reader.counts("r1")
     assert (counts.records, counts.passed, counts.rejected_by_reason) == (700, 350, {"MODEL": 350})
     reader.close()
+
+
+def test_encoding_an_image_gives_way_to_the_line(make_writer: Callable[..., RecordWriter]) -> None:
+    """The thread that encodes has a lower priority than the line; the one that makes records durable has not."""
+    writer = make_writer()
+    assert writer.submit(a_part(1, pixels=NOISE))
+    assert writer.flush(TIMEOUT_S)
+    ids = {thread.name: thread.native_id or 0 for thread in threading.enumerate()}
+    ours = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    assert os.getpriority(os.PRIO_PROCESS, ids["records-images"]) == max(ours, NICENESS)
+    assert os.getpriority(os.PRIO_PROCESS, ids["records-store"]) == ours
 
 
 def test_a_full_queue_refuses_and_counts(make_writer: Callable[..., RecordWriter], tmp_path: Path) -> None:
