@@ -6,6 +6,7 @@ import statistics
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,19 @@ from inspection.bench.station_load import latency, throughput
 from models.engines import OPENVINO
 
 Say = Callable[[str], None]
-_LOADS = (0.5, 0.8)
+_LOADS = (0.2, 0.5, 0.8)
+_LOW_LOAD = 0.2
 
 
 def run(setting: Setting, *, seconds: float, rounds: int, say: Say, loads: Sequence[float] = _LOADS) -> dict[str, Any]:
-    """Measure model, roofline and station in turn, `rounds` times, then the latency at 50 % and 80 % of the bare rate.
+    """Measure model, roofline and station in turn, `rounds` times, then the latency at 20, 50, 80 % of the bare rate.
 
     to_model: station / model alone. to_roofline: station / (preparation + model). Each is the median over the rounds
     of the station's rate over the mean of the reference just before and just after it, so that a neighbour on the
     machine slows both; the `_core` ratios compare processor time instead, which a neighbour hardly touches.
     On OpenVINO its own asynchronous queue, fed with the same frames, is a third reference.
     Latency ratios: trigger-to-verdict over a call of the model alone by one caller, both percentiles of this run.
+    `p99_to_batch_1`: the p99 at the lowest load over that of a station that never makes a batch.
     """
     with tempfile.TemporaryDirectory(prefix="lineward-bench-") as folder:
         frames, setting = render_frames(Path(folder) / "frames", setting)
@@ -67,6 +70,11 @@ def run(setting: Setting, *, seconds: float, rounds: int, say: Say, loads: Seque
                 f"{p}_ratio": round(found[f"{p}_ms"] / result["call_ms"][p], 2) for p in ("p50", "p99")
             }
             say(f"at {load_share:.0%} load: " + ", ".join(f"{key} {value}" for key, value in found.items()))
+        one_by_one = replace(setting, max_batch=1)
+        single = latency(one_by_one, frames, Path(folder) / "batch-1", _LOW_LOAD * bare_rate, seconds * 2)
+        result["latency"]["batch 1"] = single
+        if (low := result["latency"].get(f"{_LOW_LOAD:.0%}")) is not None:
+            low["p99_to_batch_1"] = round(low["p99_ms"] / single["p99_ms"], 2)
         return result
 
 

@@ -40,7 +40,7 @@ def pipeline(
     quick: Annotated[bool, typer.Option("--quick", help="Two rounds of three seconds: a first look.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare the whole station with the bare model, and with model and preparation; latency at 50 % and 80 % load."""
+    """Compare the whole station with the bare model, and with model and preparation; latency at three loads."""
     from inspection.bench.frames import Setting
     from inspection.bench.pipeline import run
 
@@ -62,6 +62,28 @@ def pipeline(
         return
     for result in results:
         _print(result, as_json=False)
+
+
+@app.command()
+def choices(
+    bundle: Annotated[str, typer.Option(help="A bundle, or mobilenet_v3_small, resnet18 …")] = "mobilenet_v3_small",
+    seconds: Annotated[float, typer.Option(min=0.5, max=60, help="Length of each measurement.")] = 2.0,
+    rounds: Annotated[int, typer.Option(min=1, max=50)] = 5,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure what each choice around the model is worth here, beside the way that was not taken."""
+    from inspection.bench.choices import run
+
+    notes = Console(stderr=True, highlight=False)
+    with _bundle(bundle, notes) as path:
+        lines = run(path, seconds=seconds, rounds=rounds, say=notes.print)
+    if as_json:
+        print(json.dumps(lines))
+        return
+    table = Table("chosen", "instead of", "unit", "ours", "other", "times better", box=None, pad_edge=False)
+    for line in lines:
+        table.add_row(*[str(value) for value in line.values()])
+    Console(highlight=False).print(table)
 
 
 @app.command()

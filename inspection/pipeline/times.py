@@ -50,13 +50,6 @@ class ExecutionTimes:
         """
         self._expected_s[1] = max(self._measured_s[1], self._expected_s[1] * (1.0 - self._FALL))
 
-    def largest_within(self, slack_s: float, available: int) -> int:
-        """Return the largest size ≤ available whose execution fits into `slack_s`; 0 when not even one part fits."""
-        for size in range(min(available, self.max_size), 0, -1):
-            if self._expected_s[size] <= slack_s:
-                return size
-        return 0
-
     def table_ms(self) -> dict[int, float]:
         """Return the present expectations in milliseconds, for status pages and benchmarks."""
         return {size: round(self._expected_s[size] * 1e3, 3) for size in range(1, self.max_size + 1)}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from inspection.pipeline.times import ExecutionTimes
 
@@ -29,16 +27,3 @@ def test_slow_runs_count_at_once_and_fast_ones_slowly() -> None:
     assert times.expected_s(1) == pytest.approx(0.020)
     times.observe(1, 0.0)
     assert times.expected_s(1) == pytest.approx(0.0196)
-
-
-@given(
-    st.dictionaries(st.integers(1, 16), st.floats(1e-4, 1.0), min_size=1).map(lambda known: {1: 0.001, **known}),
-    st.floats(-1.0, 2.0),
-    st.integers(1, 64),
-)
-def test_the_size_chosen_fits_and_none_larger_does(known: dict[int, float], slack_s: float, available: int) -> None:
-    """`largest_within` is the largest size that fits, and 0 exactly when none does."""
-    times = ExecutionTimes(known, max_size=16)
-    size = times.largest_within(slack_s, available)
-    fitting = [n for n in range(1, min(available, 16) + 1) if times.expected_s(n) <= slack_s]
-    assert size == max(fitting, default=0)
