@@ -6,17 +6,14 @@ import heapq
 import json
 import os
 import select
-import shutil
 import sys
-import tempfile
 import time
-import tty
 from collections import deque
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from inspection.ejector.controller.core import EJECT, RUN, ControllerCore
+from inspection.ejector.pty_line import PtyLine
 from inspection.ejector.realtime import become_punctual
 
 HISTORY = 200_000
@@ -25,15 +22,13 @@ _OUT_BYTES = 1 << 16
 
 
 class FarEnd:
-    """A controller with its inputs and outputs, on a pty whose path stays the same when it is plugged in again.
+    """A controller with its inputs and outputs, on a line of its own.
 
     Owned by its process's one thread. Like a real one it remembers its wiring over a reset, and nothing else.
     """
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="lineward-controller-"))
-        self.path = self._folder / "port"
-        self._master = self._slave = -1
+        self.line = PtyLine("controller")
         self._flags: int | None = None  # what a real one keeps of its wiring
         self._count = 0.0
         self._speed = 0.0
@@ -44,7 +39,6 @@ class FarEnd:
         self._planned: list[tuple[int, int, str]] = []
         self._plans = 0
         self.start()
-        self.plug_in()
 
     def start(self) -> None:
         """Switch the controller on: everything but its wiring is forgotten."""
@@ -58,30 +52,6 @@ class FarEnd:
         """Reset the controller while the line stays up."""
         self._flags = self._core.flags
         self.start()
-
-    def plug_in(self) -> None:
-        """Create the pty and let the path point to it."""
-        if self._master >= 0:
-            return
-        self._master, self._slave = os.openpty()  # our own slave descriptor keeps the line up between two openings
-        tty.setraw(self._slave)
-        os.set_blocking(self._master, False)
-        self.path.symlink_to(os.ttyname(self._slave))
-
-    def unplug(self) -> None:
-        """Take the path away and hang the line up, as a pulled cable does."""
-        if self._master < 0:
-            return
-        self.path.unlink()
-        os.close(self._slave)
-        os.close(self._master)
-        self._master = self._slave = -1
-        self._unsent = b""
-
-    @property
-    def descriptors(self) -> list[int]:
-        """What to wait on: nothing while unplugged."""
-        return [self._master] if self._master >= 0 else []
 
     def now_us(self) -> int:
         """The controller's clock."""
@@ -133,11 +103,6 @@ class FarEnd:
             "switchings": sum(self.seen.values()),
         }
 
-    def close(self) -> None:
-        """Unplug for good."""
-        self.unplug()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
     def _move_belt(self) -> int:
         now_ns = time.monotonic_ns()
         now_us = (now_ns - self._start_ns) // 1000
@@ -160,23 +125,16 @@ class FarEnd:
                 self._core.bin(at_us, kind == "bin_full")
 
     def _receive(self) -> None:
-        while self._master >= 0:
-            try:
-                data = os.read(self._master, 4096)
-            except BlockingIOError:
-                return
+        while data := self.line.read():
             self._core.receive(self.now_us(), data)
 
     def _send(self) -> None:
         """Hand the bytes to the line as far as it takes them; what a host leaves unread for too long is lost."""
         self._unsent = (self._unsent + self._core.transmit())[-_OUT_BYTES:]
-        if self._master < 0:
+        if not self.line.is_plugged_in:
             self._unsent = b""
-        if self._unsent:
-            try:
-                self._unsent = self._unsent[os.write(self._master, self._unsent) :]
-            except BlockingIOError:
-                return
+        elif self._unsent:
+            self._unsent = self._unsent[self.line.write(self._unsent) :]
 
     def _note_switchings(self) -> None:
         for switching in self._core.switchings():
@@ -192,7 +150,7 @@ def serve(far_end: FarEnd) -> None:
         waits = [wait_s for wait_s in (far_end.wait_s(),) if wait_s is not None]
         if awaited is not None:
             waits.append(max(0.0, awaited[1] - time.monotonic()))
-        select.select([sys.stdin.buffer, *far_end.descriptors], [], [], min(waits, default=None))
+        select.select([sys.stdin.buffer, *far_end.line.descriptors], [], [], min(waits, default=None))
         far_end.turn()
         if awaited is not None:
             reached = all(far_end.state()[name] >= least for name, least in awaited[0].items())
@@ -222,9 +180,9 @@ def _carry_out(far_end: FarEnd, request: dict[str, Any]) -> None:
         case "speed":
             far_end.set_speed(request["counts_per_s"])
         case "unplug":
-            far_end.unplug()
+            far_end.line.unplug()
         case "replug":
-            far_end.plug_in()
+            far_end.line.plug_in()
         case "reset":
             far_end.reset()
     return _say(**far_end.state())
@@ -239,10 +197,10 @@ def main() -> None:
     far_end = FarEnd()
     become_punctual()  # the times of the far end are no better than its own punctuality
     try:
-        _say(port=str(far_end.path))
+        _say(port=str(far_end.line.path))
         serve(far_end)
     finally:
-        far_end.close()
+        far_end.line.close()
 
 
 if __name__ == "__main__":
