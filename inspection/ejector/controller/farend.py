@@ -44,6 +44,7 @@ class FarEnd:
         """Switch the controller on: everything but its wiring is forgotten."""
         self._start_ns = self._moved_ns = time.monotonic_ns()
         self._count = 0.0
+        self._advanced_us = 0  # its time never goes back: an edge that we hear of later happens then
         self.boot_id = int.from_bytes(os.urandom(4), "little")
         self._core = ControllerCore(self.boot_id, flags=self._flags or 0, knows_wiring=self._flags is not None)
         self._note_switchings()
@@ -62,8 +63,9 @@ class FarEnd:
         now_us = self._move_belt()
         while self._planned and self._planned[0][0] <= time.monotonic_ns():
             at_ns, _, kind = heapq.heappop(self._planned)
-            self._apply(kind, min(now_us, max(0, (at_ns - self._start_ns) // 1000)))
+            self._apply(kind, min(now_us, max(self._advanced_us, (at_ns - self._start_ns) // 1000)))
         self._core.advance(now_us)
+        self._advanced_us = now_us
         self._receive()
         self._note_switchings()
         self._send()
@@ -80,12 +82,12 @@ class FarEnd:
             return None
         return max(0.0, (min(wakes) - time.monotonic_ns()) / 1e9)
 
-    def plan(self, events: list[tuple[int, str]]) -> None:
-        """Let inputs happen later: (µs from now, kind)."""
-        now_ns = time.monotonic_ns()
+    def plan(self, events: list[tuple[int, str]], from_host_ns: int | None) -> None:
+        """Let inputs happen: (µs from then, or from now, kind)."""
+        start_ns = time.monotonic_ns() if from_host_ns is None else from_host_ns
         for after_us, kind in events:
             self._plans += 1
-            heapq.heappush(self._planned, (now_ns + after_us * 1000, self._plans, kind))
+            heapq.heappush(self._planned, (start_ns + after_us * 1000, self._plans, kind))
 
     def set_speed(self, counts_per_s: float) -> None:
         """Let the belt run at a speed from now on."""
@@ -151,21 +153,31 @@ def serve(far_end: FarEnd) -> None:
         if awaited is not None:
             waits.append(max(0.0, awaited[1] - time.monotonic()))
         select.select([sys.stdin.buffer, *far_end.line.descriptors], [], [], min(waits, default=None))
+        request = _request()
+        if request is not None and request["do"] == "plan":
+            far_end.plan(request["events"], request["from_host_ns"])  # before time goes on: it may be of a moment ago
         far_end.turn()
         if awaited is not None:
             reached = all(far_end.state()[name] >= least for name, least in awaited[0].items())
             if reached or time.monotonic() >= awaited[1]:
                 _say(reached=reached, **far_end.state())
                 awaited = None
-        if select.select([sys.stdin.buffer], [], [], 0)[0]:
-            line = sys.stdin.buffer.readline()
-            if not line:
-                return
-            request = json.loads(line)
-            if request["do"] == "wait":
-                awaited = (request["least"], time.monotonic() + request["timeout_s"])
-            else:
-                _carry_out(far_end, request)
+        if request is None:
+            continue
+        if request["do"] == "end":
+            return
+        if request["do"] == "wait":
+            awaited = (request["least"], time.monotonic() + request["timeout_s"])
+        else:
+            _carry_out(far_end, request)
+
+
+def _request() -> dict[str, Any] | None:
+    """Return the request that has come, if one has; the end of standard input is the request to end."""
+    if not select.select([sys.stdin.buffer], [], [], 0)[0]:
+        return None
+    line = sys.stdin.buffer.readline()
+    return dict(json.loads(line)) if line else {"do": "end"}
 
 
 def _carry_out(far_end: FarEnd, request: dict[str, Any]) -> None:
@@ -175,8 +187,6 @@ def _carry_out(far_end: FarEnd, request: dict[str, Any]) -> None:
             forgotten = seen - len(far_end.history)
             edges = list(islice(far_end.history, max(0, request["after"] - forgotten), None))
             return _say(edges=edges, switchings=seen)
-        case "plan":
-            far_end.plan(request["events"])
         case "speed":
             far_end.set_speed(request["counts_per_s"])
         case "unplug":

@@ -42,13 +42,16 @@ class SimulatedController(FarEndProcess):
         self._fetched = 0
         super().__init__("simulated controller", "inspection.ejector.controller.farend")
 
-    def trigger(self) -> None:
-        """Let a part break the trigger's beam now."""
-        self.plan([(0, "trigger")])
+    def trigger(self, at_host_ns: int | None = None) -> None:
+        """Let a part break the trigger's beam now, or let it have done so a moment ago.
+
+        A pin has its edge at that moment; the message to this process takes longer.
+        """
+        self._request(do="plan", events=[(0, "trigger")], from_host_ns=at_host_ns)
 
     def plan(self, events: list[tuple[int, str]]) -> None:
         """Let inputs happen: (µs from now, "trigger", "presence", "ejected", "bin_full" or "bin_empty")."""
-        self._request(do="plan", events=events)
+        self._request(do="plan", events=events, from_host_ns=None)
 
     def belt(self, parts: int, spacing_us: int) -> None:
         """Let parts come to the trigger, the first after one spacing."""
