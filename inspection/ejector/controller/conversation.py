@@ -20,6 +20,7 @@ from inspection.ejector.controller.wire import (
     FaultReport,
     Info,
     Result,
+    StatusFlag,
     StatusReport,
     Stranger,
     Told,
@@ -31,7 +32,6 @@ from inspection.ejector.controller.wire import (
 from inspection.part import Actuation, Verdict
 
 Event = Stranger | BinFull | FaultReport
-_HOLDING = 1  # STATUS flag: the ejector is held for parts that nobody knows
 
 
 class Conversation:
@@ -90,7 +90,7 @@ class Conversation:
     def free(self) -> bool:
         """Whether it is armed and no longer holds the ejector for what was on the belt before."""
         status = self._session.status
-        return self._session.armed and status is not None and not status.flags & _HOLDING
+        return self._session.armed and status is not None and not status.flags & StatusFlag.HOLDING
 
     @property
     def refusal(self) -> str:
