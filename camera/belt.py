@@ -87,6 +87,11 @@ class Belt:
         """Host time at which the belt time was 0, while it runs."""
         return self._origin_host_ns
 
+    def now_ns(self) -> int | None:
+        """Return the belt time; None while the belt stands or waits for the host."""
+        with self._changed:
+            return time.monotonic_ns() - self._origin_host_ns if self._running and self._paced else None
+
     def run(self, origin_host_ns: int | None = None) -> None:
         """Set the belt in motion from where it stands, or with another one that looks at the same parts."""
         with self._changed:

@@ -65,6 +65,9 @@ class BeltCamera(Camera):
     def _wait_trigger(self, timeout_s: float) -> Trigger | None:
         return self._opened_belt().next_trigger(_until_host_ns(timeout_s))
 
+    def _device_now_ns(self) -> int | None:
+        return self._opened_belt().now_ns()
+
     def _grab(self, into: Pixels | None, timeout_s: float) -> Frame | None:
         belt, until_host_ns = self._opened_belt(), _until_host_ns(timeout_s)
         while not belt.frames_done:

@@ -34,6 +34,15 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockReading:
+    """What a device's clock showed when it was asked: it was read between two moments of the host's."""
+
+    device_ns: int
+    before_host_ns: int
+    after_host_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Trigger:
     """One part at the photo-eye: its number (counted from 1) and when the beam was broken, on the host clock.
 

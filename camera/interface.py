@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import ClassVar, Self
 
 from camera.errors import CameraError
-from camera.frame import Frame, Pixels, Trigger
+from camera.frame import ClockReading, Frame, Pixels, Trigger
 
 
 class Camera(ABC):
@@ -56,6 +57,13 @@ class Camera(ABC):
         if not self.reports_triggers:
             raise CameraError(f"camera '{self.name}': this backend does not report triggers; use its frame counter")
         return self._wait_trigger(timeout_s) if self._is_started else None
+
+    def read_clock(self) -> ClockReading | None:
+        """Ask for the time of the clock that stamps the frames; None where nobody can ask it, or it does not run."""
+        self._require_open("read_clock")
+        before_host_ns = time.monotonic_ns()
+        device_ns = self._device_now_ns() if self._is_started else None
+        return None if device_ns is None else ClockReading(device_ns, before_host_ns, time.monotonic_ns())
 
     @property
     def exhausted(self) -> bool:
@@ -111,6 +119,9 @@ class Camera(ABC):
 
     @abstractmethod
     def _grab(self, into: Pixels | None, timeout_s: float) -> Frame | None: ...
+
+    def _device_now_ns(self) -> int | None:
+        return None
 
     def _wait_trigger(self, timeout_s: float) -> Trigger | None:
         raise NotImplementedError

@@ -53,6 +53,11 @@ class SimulatedCamera(BeltCamera):
         self._scene = scene
         self._spacing = Spacing(options.pitch_mm, options.speed_mm_s, options.jitter_mm, options.seed)
 
+    @property
+    def _way_ns(self) -> int:
+        """From the photo-eye to where it looks, in belt time."""
+        return round(self._options.position_mm / self._options.speed_mm_s * 1e9)
+
     def truth(self, trigger_number: int) -> str:
         """Tell what the part really is, whether its frame arrived or not."""
         return self._scene.truth(trigger_number)
@@ -68,14 +73,13 @@ class SimulatedCamera(BeltCamera):
         options = self._options
         delay_ns = 0
         if options.paced:
-            way_s = options.position_mm / options.speed_mm_s
-            delay_ns = round(way_s * 1e9 + options.exposure_us * 1e3 + options.readout_ms * 1e6)
+            delay_ns = self._way_ns + round(options.exposure_us * 1e3 + options.readout_ms * 1e6)
         if chance(options.seed, "late", part) < options.late_frame_rate:
             delay_ns += round(options.late_frame_ms * 1e6)
         return delay_ns
 
     def _device_ns(self, part: int) -> int:
-        return self._spacing.crossing_ns(part)
+        return self._spacing.crossing_ns(part) + self._way_ns
 
     def _release(self) -> None:
         """Nothing is held: the scene belongs to whoever passed it in."""

@@ -53,6 +53,9 @@ class CameraLoop(ABC):
     def reopening(self) -> None:
         """Get ready for a camera that counts from the beginning again: it is open, and about to start."""
 
+    def started(self) -> None:  # noqa: B027 - most cameras have nothing to be asked
+        """Ask the camera what has to be known before its first frame is taken: it has just started."""
+
     def follow(self) -> None:  # noqa: B027 - most cameras have nothing to follow
         """Do what has to be done before a frame is taken, or when none came, on the grabbing thread."""
 
@@ -64,6 +67,7 @@ class CameraLoop(ABC):
         """Start acquisition and the threads that follow it. Raises CameraError when it cannot start."""
         self._stopping.clear()
         self.camera.start()
+        self.started()
         self._threads = [
             threading.Thread(target=self._guarded, args=(loop,), name=f"{name}-{self.camera.name}", daemon=True)
             for name, loop in self.loops().items()
@@ -154,6 +158,7 @@ class CameraLoop(ABC):
                 self.camera.open()
                 self.reopening()
                 self.camera.start()
+                self.started()
             except CameraError:
                 self.camera.close()
                 continue

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from camera.frame import Frame, Trigger
+from camera.frame import ClockReading, Frame, Trigger
 from inspection.alarm_board import AlarmBoard
 from inspection.ejector.interface import Ejector, EjectorHealth
 from inspection.motion import Motion
@@ -129,6 +129,10 @@ class PartFlow:
     def on_view_restarted(self, view: int) -> None:
         """Note that such a camera counts from the beginning again."""
         self._matched_views[view].restart()
+
+    def on_view_clock(self, view: int, reading: ClockReading) -> None:
+        """Note what such a camera's clock showed when it was asked; its frames come after that."""
+        self._matched_views[view].clock_read(reading)
 
     def on_doubtful_frame(self, number: int, frame: Frame, why: str, view: int = 0) -> None:
         """Take a frame that surely is of part `number`, but says nothing that could let it pass."""

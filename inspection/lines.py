@@ -26,7 +26,7 @@ class LineEvents:
     camera: Callable[[str], CameraEvents]  # what to tell of a camera, by its name
     free_run: FreeRunEvents
     wait_for_room: Callable[[float], bool]
-    photo_eye: Callable[[], None] | None = None  # a simulated controller's input, where there is one
+    photo_eye: Callable[[int], None] | None = None  # a simulated controller's input, where there is one
 
 
 def make_lines(config: StationConfig, flow: PartFlow, scene: Scene | None, events: LineEvents) -> list[CameraLoop]:

@@ -51,12 +51,15 @@ class Memory:
         self._writer.on_recovered(lambda: on_trouble(""))
         self._writer.on_image_trouble(on_image_trouble)
         self._writer.on_image_recovered(lambda: on_image_trouble(""))
+        self.run = self._begin_run(config, config_hash, engine)
+
+    def _begin_run(self, config: StationConfig, config_hash: str, engine: Engine) -> str:
         started_wall_ns = time.time_ns()
         moment = datetime.fromtimestamp(started_wall_ns * 1e-9, UTC)
-        self.run = moment.strftime("%Y%m%dT%H%M%S.%fZ")
+        run = moment.strftime("%Y%m%dT%H%M%S.%fZ")
         self._writer.begin_run(
             Run(
-                run=self.run,
+                run=run,
                 station=config.station.name,
                 model=engine.bundle.card.name,
                 bundle_digest=engine.bundle.digest,
@@ -65,6 +68,7 @@ class Memory:
                 started_host_ns=time.monotonic_ns(),
             )
         )
+        return run
 
     def subscribe(self, listener: Callable[[list[StoredRecord]], None]) -> None:
         """Call back with each group of records once it is durable, on the store's thread."""

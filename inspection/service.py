@@ -74,6 +74,7 @@ class Service:
             self._page.close()
             self._page = None
         if self.station.is_open:
+            self.station.hurry()
             self.station.stop_line()
         if self._api is not None:
             self._api.stop(1.0)

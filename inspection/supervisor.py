@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from inspection.faults.watch import ClockWatch, EjectorWatch, RejectWatch
+from inspection.faults.watch import ClockWatch, EjectorWatch
 
 if TYPE_CHECKING:
-    from inspection.motion import Motion
     from inspection.station import Station
 
 
@@ -23,7 +22,7 @@ class Supervisor:
     _TICK_S = 0.05
     _DISK_S = 10.0
 
-    def __init__(self, station: Station, motion: Motion, commands: threading.Lock) -> None:
+    def __init__(self, station: Station, ejector: EjectorWatch, commands: threading.Lock) -> None:
         self._station = station
         self._alarms = station.alarms
         self._commands = commands
@@ -32,9 +31,8 @@ class Supervisor:
         self._look_at_disk_host_ns = 0
         self.stopping = False
         """True while the line is being stopped because of a fault."""
-        self.rejects = RejectWatch(self._alarms, station.config.reactions.rejects_in_a_row_limit)
         self.clock = ClockWatch(self._alarms)
-        self.ejector = EjectorWatch(self._alarms, motion)
+        self._ejector = ejector
         self._looks: tuple[Callable[[], None], ...] = (
             self._look_after_inference,
             self._look_after_disk,
@@ -78,7 +76,7 @@ class Supervisor:
 
     def _look_after_ejector(self) -> None:
         on_belt = self._station.tracker.in_flight > 0
-        self.ejector.look(self._station.ejector.health(), on_belt, time.monotonic_ns())
+        self._ejector.look(self._station.ejector.health(), on_belt, time.monotonic_ns())
 
     def _look_after_disk(self) -> None:
         now_host_ns = time.monotonic_ns()

@@ -14,8 +14,8 @@ from inspection.flow import PartFlow
 class ViewLine(CameraLoop):
     """Hands each frame to the flow, which finds its part by place and counter. view: which view of a part it shows.
 
-    photo_eye: called for each part that crosses the photo-eye of a simulated belt, where that is wired to a simulated
-    controller, as it would be on a line.
+    photo_eye: called with the moment (host ns) at which a part crosses the photo-eye of a simulated belt, where that is
+    wired to a simulated controller, as it would be on a line.
     """
 
     def __init__(
@@ -25,7 +25,7 @@ class ViewLine(CameraLoop):
         view: int,
         wait_for_room: Callable[[float], bool],
         events: CameraEvents,
-        photo_eye: Callable[[], None] | None = None,
+        photo_eye: Callable[[int], None] | None = None,
     ) -> None:
         super().__init__(camera, wait_for_room, events)
         self._flow = flow
@@ -45,7 +45,13 @@ class ViewLine(CameraLoop):
                 self.wait_while_lost()
                 continue
             if crossed is not None:
-                self._photo_eye()
+                self._photo_eye(crossed.host_ns)
+
+    def started(self) -> None:
+        """Hold the camera's clock against ours, where it can be asked: so the very first frame can be placed."""
+        reading = self.camera.read_clock()
+        if reading is not None:
+            self._flow.on_view_clock(self._view, reading)
 
     def take(self, frame: Frame) -> None:
         """Have the frame matched and scored."""

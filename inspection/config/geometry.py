@@ -69,7 +69,7 @@ class GeometrySection(Section):
         window = self.length(camera.window_ms * 1e-3)
         return MatchSettings(
             Numbering.EXPOSURES,
-            earliest=max(0, place - window),
+            earliest=place - window,  # also where it looks at the photo-eye: neither clock is exact
             latest=place + window,
             arrival=self.length(camera.arrival_ms * 1e-3),
             closest=closest,

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import select
-import shutil
 import sys
-import tempfile
 import time
-import tty
 from collections import deque
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from inspection.ejector.decoders import DECODERS, Switching
+from inspection.ejector.pty_line import PtyLine
 from inspection.ejector.realtime import become_punctual
 
 HISTORY = 200_000
 
 
 class FarEnd:
-    """A relay board on a pty of its own, reached through a path that stays the same when it is plugged in again.
+    """A relay board on a line of its own.
 
     Owned by its process's one thread. The history of commands is bounded; the oldest are forgotten and counted.
     """
@@ -31,57 +27,39 @@ class FarEnd:
         self._protocol = protocol
         self._channels = channels
         self._ends: dict[int, int] = {}  # channels that the board itself switches off, and when
-        self._folder = Path(tempfile.mkdtemp(prefix="lineward-relay-"))
-        self.path = self._folder / "port"
-        self._master = self._slave = -1
+        self.line = PtyLine("relay")
         self.history: deque[tuple[int, bool, int]] = deque(maxlen=HISTORY)
         self.seen = 0
         self._garbage_before = 0
-        self.plug_in()
+        self._decoder = DECODERS[protocol](channels)
 
     def plug_in(self) -> None:
-        """Create the pty and let the path point to it."""
-        if self._master >= 0:
+        """Switch on a new board at the same path."""
+        if self.line.is_plugged_in:
             return
         self._decoder = DECODERS[self._protocol](self._channels)
         self._ends.clear()
-        self._master, self._slave = os.openpty()  # our own slave descriptor keeps the line up between two openings
-        tty.setraw(self._slave)
-        os.set_blocking(self._master, False)
-        self.path.symlink_to(os.ttyname(self._slave))
+        self.line.plug_in()
 
     def unplug(self) -> None:
-        """Take the path away and hang the line up, as a pulled cable does."""
-        if self._master < 0:
-            return
-        self.take_bytes()
-        self.path.unlink()
-        os.close(self._slave)
-        os.close(self._master)
-        self._master = self._slave = -1
-        self._garbage_before += self._decoder.garbage_bytes
+        """Take the board and its line away, as a pulled cable does."""
+        if self.line.is_plugged_in:
+            self.take_bytes()
+            self.line.unplug()
+            self._garbage_before += self._decoder.garbage_bytes
 
     @property
     def garbage_bytes(self) -> int:
         """How many bytes fitted no command."""
-        return self._garbage_before + (self._decoder.garbage_bytes if self._master >= 0 else 0)
-
-    @property
-    def descriptors(self) -> list[int]:
-        """What to wait on: nothing while unplugged."""
-        return [self._master] if self._master >= 0 else []
+        return self._garbage_before + (self._decoder.garbage_bytes if self.line.is_plugged_in else 0)
 
     def take_bytes(self) -> None:
         """Decode everything that has arrived; each command gets the time right after its last byte was read."""
-        while self._master >= 0:
-            try:
-                data = os.read(self._master, 4096)
-            except BlockingIOError:
-                return
+        while data := self.line.read():
             at_host_ns = time.monotonic_ns()
             switchings, answer = self._decoder.feed(data)
             if answer:
-                os.write(self._master, answer)
+                self.line.write(answer)
             for switching in switchings:
                 self._switch(switching, at_host_ns)
 
@@ -110,7 +88,7 @@ class FarEnd:
     def close(self) -> None:
         """Unplug for good."""
         self.unplug()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self.line.close()
 
 
 def serve(far_end: FarEnd) -> None:
@@ -120,7 +98,7 @@ def serve(far_end: FarEnd) -> None:
         ends_ns = [end_ns] if (end_ns := far_end.next_end_ns()) is not None else []
         moments_s = [end_ns / 1e9 for end_ns in ends_ns] + ([] if awaited is None else [awaited[1]])
         left_s = max(0.0, min(moments_s) - time.monotonic()) if moments_s else None
-        ready, _, _ = select.select([sys.stdin.buffer, *far_end.descriptors], [], [], left_s)
+        ready, _, _ = select.select([sys.stdin.buffer, *far_end.line.descriptors], [], [], left_s)
         far_end.take_bytes()
         far_end.end_pulses()
         if awaited is not None and (far_end.seen >= awaited[0] or time.monotonic() >= awaited[1]):
@@ -163,7 +141,7 @@ def main(arguments: list[str]) -> None:
     become_punctual()  # the times of the far end are no better than its own punctuality
     far_end = FarEnd(arguments[0], int(arguments[1]))
     try:
-        _say(port=str(far_end.path))
+        _say(port=str(far_end.line.path))
         serve(far_end)
     finally:
         far_end.close()

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from inspection.ejector.child import package_environment
 from inspection.ejector.client import SerialEjector
-from inspection.ejector.errors import EjectorError, EjectorLostError
+from inspection.ejector.errors import EjectorError
+from inspection.ejector.far_process import FarEndProcess
 from inspection.ejector.farend import HISTORY
 from inspection.ejector.interface import EjectorHealth
 from inspection.ejector.settings import Settings
@@ -44,26 +40,13 @@ class Edge:
     host_ns: int
 
 
-class SimulatedBoard:
-    """A relay board on a pty, in a process of its own. Any thread may use it; it ends with `close` or its owner.
-
-    `port` is the path to open; it stays the same from `unplug` to `replug`. The last 200,000 commands are kept.
-    """
+class SimulatedBoard(FarEndProcess):
+    """A relay board on a pty, in a process of its own. The last 200,000 commands are kept."""
 
     def __init__(self, protocol: str = "lcus", channels: int = 4) -> None:
-        self._lock = threading.Lock()
         self._edges: deque[Edge] = deque(maxlen=HISTORY)
         self._counts = {"commands": 0, "garbage_bytes": 0}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "inspection.ejector.farend", protocol, str(channels)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=package_environment(),
-            start_new_session=True,
-            text=True,
-        )
-        self._open = True
-        self.port: str = self._answer()["port"]
+        super().__init__("simulated relay board", "inspection.ejector.farend", protocol, str(channels))
 
     def edges(self, channel: int | None = None) -> list[Edge]:
         """Return every switching so far, oldest first; those of one channel if it is named."""
@@ -98,53 +81,16 @@ class SimulatedBoard:
 
     def wait_commands(self, count: int, timeout_s: float) -> bool:
         """Wait until `count` commands have arrived since the start; return False if they do not come in time."""
-        with self._lock:
-            return bool(self._ask(do="wait", count=count, timeout_s=timeout_s)["reached"])
+        return bool(self._request(do="wait", count=count, timeout_s=timeout_s)["reached"])
 
     def set_input(self, number: int, on: bool) -> None:
         """Set the level of an input, counted from 1, of a board that has some."""
-        with self._lock:
-            self._ask(do="input", number=number, on=on)
-
-    def unplug(self) -> None:
-        """Pull the cable: the path vanishes, the line hangs up."""
-        with self._lock:
-            self._ask(do="unplug")
-
-    def replug(self) -> None:
-        """Plug the cable in again, under the same path."""
-        with self._lock:
-            self._ask(do="replug")
-
-    def close(self) -> None:
-        """End the board; what it has seen stays readable. Idempotent."""
-        with self._lock:
-            if not self._open:
-                return
-            self._fetch()
-            self._open = False
-            self._process.communicate(timeout=10.0)
+        self._request(do="input", number=number, on=on)
 
     def _fetch(self) -> None:
         answer = self._ask(do="edges", after=self._counts["commands"])
         self._edges.extend(Edge(*values) for values in answer["edges"])
         self._counts = {"commands": answer["commands"], "garbage_bytes": answer["garbage_bytes"]}
-
-    def _ask(self, **request: object) -> Any:
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(json.dumps(request) + "\n")
-            self._process.stdin.flush()
-        except (OSError, ValueError) as error:
-            raise EjectorLostError("the simulated relay board has ended — start it again") from error
-        return self._answer()
-
-    def _answer(self) -> Any:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise EjectorLostError("the simulated relay board has ended — start it again")
-        return json.loads(line)
 
 
 class SimulatedEjector(SerialEjector):

@@ -43,6 +43,7 @@ def demo_config(
     folder: where the records go. ejector: how its far end is reached. parts: None for an endless belt.
     """
     pitch_mm = SPEED_MM_S / rate_hz
+    closest_ms = 0.7 * 1000.0 / rate_hz
     return StationConfig.model_validate(
         {
             "station": {"name": "demo"},
@@ -53,6 +54,7 @@ def demo_config(
                 "jitter_mm": 0.1 * pitch_mm,
                 "seed": seed,
                 "lost_frame_rate": lost_frame_rate,
+                "window_ms": min(10.0, 0.4 * closest_ms),
                 **({} if parts is None else {"parts": parts}),
             },
             "simulation": {"seed": seed, "defect_rate": defect_rate},
@@ -60,7 +62,7 @@ def demo_config(
             "geometry": {
                 "camera_to_ejector_mm": CAMERA_TO_EJECTOR_MM,
                 "belt_speed_mm_s": SPEED_MM_S,
-                "closest_ms": 1000.0 * 0.7 / rate_hz,
+                "closest_ms": closest_ms,
             },
             "ejector": {**ejector, "pulse_ms": 20.0, "window_ms": 20.0},
             "records": {"dir": str(folder), "image_budget_mb": 500, "min_free_mb": 50},

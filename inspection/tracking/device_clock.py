@@ -75,9 +75,16 @@ class DeviceClock:
         span_ns = second.device_ns - first.device_ns
         return ((second.host_ns - first.host_ns) - span_ns) / span_ns * 1e6 if span_ns else None
 
-    def latch(self, device_ns: int, after_host_ns: int) -> None:
-        """Take a stamp that the device was asked for: it was made before `after_host_ns`, when the answer was there."""
-        self._take(_Sample(self._unwrapped(device_ns, after_host_ns), after_host_ns))
+    def latch(self, device_ns: int, before_host_ns: int, after_host_ns: int) -> None:
+        """Take a stamp that the device was asked for: made between the question and the answer, it is beyond doubt.
+
+        Frames can be dated from then on, the very first one, too. A clock that stood, or was set back, since the frames
+        before is learned anew.
+        """
+        sample = _Sample(self._unwrapped(device_ns, after_host_ns), after_host_ns)
+        if self._samples and self._bound(sample.device_ns) < before_host_ns:
+            self._reset()
+        self._take(sample)
         self._latched = True
 
     def exposed(self, device_ns: int, received_host_ns: int) -> int | None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from camera.frame import Frame
+from camera.frame import ClockReading, Frame
 from inspection.motion import Motion
 from inspection.tracking.device_clock import DeviceClock
 from inspection.tracking.matching import Match, Matcher
 
 _PENDING_FRAMES = 16
-"""How old the last encoder sample may be at an exposure: they come every 20 ms at the latest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +65,11 @@ class MatchedView:
                 del self._pending[next(iter(self._pending))]
             match = self._matcher.frame(frame.counter, frame.lost_before, exposed, received)
             return self._found(match, ())
+
+    def clock_read(self, reading: ClockReading) -> None:
+        """Take what the camera's clock showed when it was asked, before the frames that it stamps from now on."""
+        with self._lock:
+            self._clock.latch(reading.device_ns, reading.before_host_ns, reading.after_host_ns)
 
     def ended(self, part: int) -> None:
         """Take note that a part is done."""

@@ -174,6 +174,25 @@ def test_frames_show_their_own_part_with_all_fields(backend: Backend) -> None:
     assert device_ns == sorted(set(device_ns))
 
 
+def test_the_clock_that_was_read_dates_the_frames(backend: Backend) -> None:
+    """Before the start nobody can tell; then what it showed tells of every frame that it came before its receipt."""
+    with backend.camera() as camera:
+        assert camera.read_clock() is None
+        camera.start()
+        reading = camera.read_clock()
+        frames = grab_all(camera)
+        camera.stop()
+        assert camera.read_clock() is None
+    if reading is None:
+        assert camera.waits_for_host
+        return
+    assert reading.before_host_ns <= reading.after_host_ns
+    for frame in frames:
+        assert frame.device_ns is not None
+        exposed_host_ns = reading.before_host_ns + frame.device_ns - reading.device_ns
+        assert reading.before_host_ns - reading.device_ns <= exposed_host_ns <= frame.received_host_ns
+
+
 def test_a_given_buffer_holds_the_pixels(backend: Backend) -> None:
     """The frame's pixels are a view of the buffer; one that is too small is refused and the frame is not lost."""
     buffer = np.zeros(48 * 64 * 3 + 11, np.uint8)

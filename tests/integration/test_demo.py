@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from controller_world import needs_compiler
+
 from inspection.records.verify import verify
 
 DEMO = [sys.executable, "-m", "inspection.cli.main", "demo", "--no-page", "--api-port", "0"]
@@ -33,6 +35,17 @@ def test_the_demo_ends_by_itself_with_one_json_object(tmp_path: Path) -> None:
     assert account["promises_broken"] == broken_by_slowness
     assert done.returncode == (1 if broken_by_slowness else 0)
     assert verify(tmp_path).ok
+
+
+@needs_compiler
+def test_no_part_of_a_demo_with_a_controller_is_without_image(tmp_path: Path) -> None:
+    """The controller tells of the triggers, the camera of nothing but frames: each finds its part from the first on."""
+    command = [*DEMO, "--ejector", "controller", "--parts", "12", "--rate", "4", "--lost-frame-rate", "0", "--json"]
+    done = subprocess.run([*command, "--dir", str(tmp_path)], capture_output=True, text=True, timeout=200, check=False)
+    account = json.loads(done.stdout.splitlines()[-1])
+    assert account["triggers"] == account["records"] == 12
+    assert "NO_IMAGE" not in account["rejected_by_reason"]
+    assert account["escaped"] == 0
 
 
 def test_ctrl_c_ends_an_endless_demo_cleanly(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from station_runs import run_to_the_end, wait_until
 from inspection.config import StationConfig
 from inspection.ejector.controller.simulated import SimulatedControllerEjector
 from inspection.part import EjectorAction, Verdict
+from inspection.records.reader import RecordReader
 from inspection.station import Station
 
 PARTS = 24
@@ -28,7 +29,7 @@ def _config(folder: Path, **changes: Any) -> StationConfig:
         "records": {"dir": str(folder), "min_free_mb": 0},
     }  # fmt: skip
     for name, section in changes.items():
-        values[name] = {**values[name], **section}
+        values[name] = {**values.get(name, {}), **section}
     return StationConfig.model_validate(values)
 
 
@@ -45,6 +46,27 @@ def test_each_part_that_the_controller_tells_of_gets_its_own_verdict(tmp_path: P
     assert all(record.ejector_action is not EjectorAction.RELEASED for record in rejected)
     fired = [record for record in records if record.ejector_action is EjectorAction.FIRED]
     assert len(station.ejector.board.pulses()) >= len(fired) > 0
+
+
+def test_the_first_parts_have_their_pictures(tmp_path: Path) -> None:
+    """From the first part on, and again after the line, and with it the simulated camera's clock, has stood."""
+    station = Station(_config(tmp_path, camera={"parts": 12, "window_ms": 10.0}, reactions={"run_out_s": 0.0}))
+    station.open()
+    try:
+        station.start_line()
+        wait_until(lambda: station.tracker.counters.frames >= 4)
+        station.stop_line()
+        halted_behind = station.triggers
+        assert halted_behind < 12
+        station.start_line()
+        wait_until(lambda: station.finished, 60.0)
+        run = station.memory.run
+    finally:
+        station.close()
+    records = RecordReader(tmp_path).find(run=run, limit=100, newest_first=False)
+    assert [record.part for record in records] == list(range(1, 13))
+    without_image = {record.part for record in records if record.frame_counter != record.part}
+    assert without_image <= {halted_behind}  # which may have crossed just as the belt was halted
 
 
 def test_the_sensors_of_a_controller_reach_the_operator(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def belt_config(folder: Path, bundle: str, **changes: Any) -> StationConfig:
         "challenge": {"required": True, "parts": 3, "marks": ["C1", "C2", "C3"]},
     }
     for name, section in changes.items():
-        values[name] = {**values[name], **section}
+        values[name] = {**values.get(name, {}), **section}
     return StationConfig.model_validate(values)
 
 
@@ -147,7 +147,7 @@ def challenged_station(config: StationConfig, belt: Belt | None = None) -> Itera
     """Run a whole station with its API for as long as the block lasts, its line started."""
     service = Service(config)
     if belt is not None:
-        service.station._scene = lambda: belt  # type: ignore[method-assign, assignment, return-value]
+        service.station.scene = belt
     with service:
         service.station.start_line()
         yield service

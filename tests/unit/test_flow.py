@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
-from test_tracking_tracker import ManualEjector
+from manual_ejector import ManualEjector
 
 from camera.frame import Frame, Trigger
 from inspection.alarm_board import AlarmBoard

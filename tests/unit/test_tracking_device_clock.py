@@ -129,8 +129,34 @@ def test_a_latched_stamp_settles_at_once() -> None:
     """A stamp that the device was asked for makes the very first frame datable."""
     clock = DeviceClock(ClockSettings())
     assert DeviceClock(ClockSettings()).exposed(5 * S, 9 * S) is None
-    clock.latch(4 * S, 8 * S)
+    clock.latch(4 * S, 8 * S - MS, 8 * S)
     assert clock.exposed(5 * S, 9 * S + 200 * MS) == 9 * S + 100_000
+
+
+def test_a_clock_that_stood_is_learnt_anew_when_it_is_read() -> None:
+    """A device whose clock stood for a minute, less than late frames would tell: its next frame is dated at once."""
+    clock = DeviceClock(ClockSettings())
+    for index in range(20):
+        clock.exposed(index * 10 * MS, index * 10 * MS + MS)
+    clock.latch(200 * MS, 60 * S - MS, 60 * S)
+    assert clock.resets == 1
+    assert clock.exposed(300 * MS, 60 * S + 130 * MS) == 60 * S + 100 * MS + 10_000
+
+
+def test_reading_a_clock_that_is_known_only_makes_it_better() -> None:
+    """What was learnt from punctual frames is kept, and a slow answer makes nothing later."""
+    clock = DeviceClock(ClockSettings())
+    for index in range(20):
+        clock.exposed(index * 10 * MS, index * 10 * MS + 5 * MS)
+    clock.latch(200 * MS, 200 * MS - MS, 200 * MS + 50 * MS)
+    found = clock.exposed(210 * MS, 300 * MS)
+    assert found is not None
+    assert 210 * MS <= found < 216 * MS
+    clock.latch(220 * MS, 220 * MS - MS, 220 * MS + MS)
+    found = clock.exposed(230 * MS, 300 * MS)
+    assert found is not None
+    assert 230 * MS <= found < 232 * MS
+    assert clock.resets == 0
 
 
 def test_a_late_first_frame_after_an_hour_is_not_believed() -> None:

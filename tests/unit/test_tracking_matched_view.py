@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from camera.frame import Frame
-from inspection.motion import EncoderMotion
+from camera.frame import ClockReading, Frame
+from inspection.motion import ClockMotion, EncoderMotion
 from inspection.tracking.device_clock import ClockSettings, DeviceClock
 from inspection.tracking.match_settings import MatchSettings, Numbering
 from inspection.tracking.matched_view import MatchedView
@@ -36,3 +36,16 @@ def test_a_frame_is_not_placed_by_an_encoder_that_is_silent() -> None:
     assert view.frame(frame(3, 700 * MS)).frame is None
     motion.observe(710 * MS, 710)
     assert view.born(6, 1200).frame is None
+
+
+def test_the_first_frame_of_a_clock_that_was_read_finds_its_part() -> None:
+    """Unread, the clock has to see some frames first, and their parts are without image."""
+    settings = MatchSettings(Numbering.EXPOSURES, earliest=-10 * MS, latest=10 * MS, arrival=300 * MS, closest=90 * MS)
+    found = []
+    for read in (False, True):
+        view = MatchedView(Matcher(settings), DeviceClock(), ClockMotion())
+        if read:
+            view.clock_read(ClockReading(0, -1000, 1000))
+        view.born(1, 100 * MS)
+        found.append(view.frame(frame(1, 100 * MS)).part)
+    assert found == [0, 1]

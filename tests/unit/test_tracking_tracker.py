@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from manual_ejector import ManualEjector
 
 from camera.frame import Frame, Trigger
-from inspection.ejector.interface import Ejector, EjectorHealth
 from inspection.motion import ClockMotion
 from inspection.part import Actuation, Decision, EjectorAction, Evaluation, PartResult, Reason, Verdict
 from inspection.pipeline.decide import not_decidable
@@ -21,44 +20,6 @@ from inspection.tracking.tracker import PartTracker
 
 OK = Decision(Evaluation.OK, Verdict.PASS, Reason.NONE, 0.1, 0.5)
 BAD = Decision(Evaluation.NOT_OK, Verdict.REJECT, Reason.MODEL, 0.9, 0.5, "scratch")
-
-
-class ManualEjector(Ejector):
-    """An ejector whose clock the test owns: a PASS releases, silence rejects, reports come on demand."""
-
-    def __init__(self) -> None:
-        self.armed: dict[int, Verdict | None] = {}
-
-    lead_ns = 0
-
-    def open(
-        self,
-        on_actuation: Callable[[Actuation], None],
-        on_health: Callable[[EjectorHealth], None],
-        on_trigger: Callable[[Trigger], None] | None = None,
-    ) -> None:
-        self.report = on_actuation
-
-    def expect(self, part: int, due: int) -> None:
-        self.armed[part] = None
-
-    def moved(self, host_ns: int, position: int) -> None: ...
-
-    def decide(self, part: int, verdict: Verdict) -> None:
-        if self.armed.get(part, Verdict.PASS) is None:
-            self.armed[part] = verdict
-
-    def due(self, part: int, action: EjectorAction | None = None) -> None:
-        verdict = self.armed.pop(part)
-        usual = EjectorAction.RELEASED if verdict is Verdict.PASS else EjectorAction.FIRED
-        self.report(Actuation(part, action or usual, verdict is None, None, None))
-
-    def alive(self) -> None: ...
-
-    def health(self) -> EjectorHealth:
-        return EjectorHealth(True, "", "manual", "", 0, 0, False, False)
-
-    def close(self) -> None: ...
 
 
 class Bench:

@@ -1,8 +1,9 @@
-// The reject controller on an RP2040 (Raspberry Pi Pico) with the Pico SDK. See README.md: not compiled in CI.
+// The reject controller on an RP2040 (Raspberry Pi Pico) with the Pico SDK. See README.md: never built with it so far.
 //
 // Interrupts do the exact work: edges are stamped with the 64-bit µs timer, a hardware alarm wakes the core when its
 // next switching is due, PIO counts the encoder. The main loop moves bytes over USB and feeds the watchdog. The core
 // is entered with interrupts masked, always.
+#include <initializer_list>
 #include <new>
 
 #include "hardware/gpio.h"

@@ -6,17 +6,14 @@ import heapq
 import json
 import os
 import select
-import shutil
 import sys
-import tempfile
 import time
-import tty
 from collections import deque
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from inspection.ejector.controller.core import EJECT, RUN, ControllerCore
+from inspection.ejector.pty_line import PtyLine
 from inspection.ejector.realtime import become_punctual
 
 HISTORY = 200_000
@@ -25,15 +22,13 @@ _OUT_BYTES = 1 << 16
 
 
 class FarEnd:
-    """A controller with its inputs and outputs, on a pty whose path stays the same when it is plugged in again.
+    """A controller with its inputs and outputs, on a line of its own.
 
     Owned by its process's one thread. Like a real one it remembers its wiring over a reset, and nothing else.
     """
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="lineward-controller-"))
-        self.path = self._folder / "port"
-        self._master = self._slave = -1
+        self.line = PtyLine("controller")
         self._flags: int | None = None  # what a real one keeps of its wiring
         self._count = 0.0
         self._speed = 0.0
@@ -44,12 +39,12 @@ class FarEnd:
         self._planned: list[tuple[int, int, str]] = []
         self._plans = 0
         self.start()
-        self.plug_in()
 
     def start(self) -> None:
         """Switch the controller on: everything but its wiring is forgotten."""
         self._start_ns = self._moved_ns = time.monotonic_ns()
         self._count = 0.0
+        self._advanced_us = 0  # its time never goes back: an edge that we hear of later happens then
         self.boot_id = int.from_bytes(os.urandom(4), "little")
         self._core = ControllerCore(self.boot_id, flags=self._flags or 0, knows_wiring=self._flags is not None)
         self._note_switchings()
@@ -58,30 +53,6 @@ class FarEnd:
         """Reset the controller while the line stays up."""
         self._flags = self._core.flags
         self.start()
-
-    def plug_in(self) -> None:
-        """Create the pty and let the path point to it."""
-        if self._master >= 0:
-            return
-        self._master, self._slave = os.openpty()  # our own slave descriptor keeps the line up between two openings
-        tty.setraw(self._slave)
-        os.set_blocking(self._master, False)
-        self.path.symlink_to(os.ttyname(self._slave))
-
-    def unplug(self) -> None:
-        """Take the path away and hang the line up, as a pulled cable does."""
-        if self._master < 0:
-            return
-        self.path.unlink()
-        os.close(self._slave)
-        os.close(self._master)
-        self._master = self._slave = -1
-        self._unsent = b""
-
-    @property
-    def descriptors(self) -> list[int]:
-        """What to wait on: nothing while unplugged."""
-        return [self._master] if self._master >= 0 else []
 
     def now_us(self) -> int:
         """The controller's clock."""
@@ -92,8 +63,9 @@ class FarEnd:
         now_us = self._move_belt()
         while self._planned and self._planned[0][0] <= time.monotonic_ns():
             at_ns, _, kind = heapq.heappop(self._planned)
-            self._apply(kind, min(now_us, max(0, (at_ns - self._start_ns) // 1000)))
+            self._apply(kind, min(now_us, max(self._advanced_us, (at_ns - self._start_ns) // 1000)))
         self._core.advance(now_us)
+        self._advanced_us = now_us
         self._receive()
         self._note_switchings()
         self._send()
@@ -110,12 +82,12 @@ class FarEnd:
             return None
         return max(0.0, (min(wakes) - time.monotonic_ns()) / 1e9)
 
-    def plan(self, events: list[tuple[int, str]]) -> None:
-        """Let inputs happen later: (µs from now, kind)."""
-        now_ns = time.monotonic_ns()
+    def plan(self, events: list[tuple[int, str]], from_host_ns: int | None) -> None:
+        """Let inputs happen: (µs from then, or from now, kind)."""
+        start_ns = time.monotonic_ns() if from_host_ns is None else from_host_ns
         for after_us, kind in events:
             self._plans += 1
-            heapq.heappush(self._planned, (now_ns + after_us * 1000, self._plans, kind))
+            heapq.heappush(self._planned, (start_ns + after_us * 1000, self._plans, kind))
 
     def set_speed(self, counts_per_s: float) -> None:
         """Let the belt run at a speed from now on."""
@@ -132,11 +104,6 @@ class FarEnd:
             "count": int(self._count),
             "switchings": sum(self.seen.values()),
         }
-
-    def close(self) -> None:
-        """Unplug for good."""
-        self.unplug()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _move_belt(self) -> int:
         now_ns = time.monotonic_ns()
@@ -160,23 +127,16 @@ class FarEnd:
                 self._core.bin(at_us, kind == "bin_full")
 
     def _receive(self) -> None:
-        while self._master >= 0:
-            try:
-                data = os.read(self._master, 4096)
-            except BlockingIOError:
-                return
+        while data := self.line.read():
             self._core.receive(self.now_us(), data)
 
     def _send(self) -> None:
         """Hand the bytes to the line as far as it takes them; what a host leaves unread for too long is lost."""
         self._unsent = (self._unsent + self._core.transmit())[-_OUT_BYTES:]
-        if self._master < 0:
+        if not self.line.is_plugged_in:
             self._unsent = b""
-        if self._unsent:
-            try:
-                self._unsent = self._unsent[os.write(self._master, self._unsent) :]
-            except BlockingIOError:
-                return
+        elif self._unsent:
+            self._unsent = self._unsent[self.line.write(self._unsent) :]
 
     def _note_switchings(self) -> None:
         for switching in self._core.switchings():
@@ -192,22 +152,32 @@ def serve(far_end: FarEnd) -> None:
         waits = [wait_s for wait_s in (far_end.wait_s(),) if wait_s is not None]
         if awaited is not None:
             waits.append(max(0.0, awaited[1] - time.monotonic()))
-        select.select([sys.stdin.buffer, *far_end.descriptors], [], [], min(waits, default=None))
+        select.select([sys.stdin.buffer, *far_end.line.descriptors], [], [], min(waits, default=None))
+        request = _request()
+        if request is not None and request["do"] == "plan":
+            far_end.plan(request["events"], request["from_host_ns"])  # before time goes on: it may be of a moment ago
         far_end.turn()
         if awaited is not None:
             reached = all(far_end.state()[name] >= least for name, least in awaited[0].items())
             if reached or time.monotonic() >= awaited[1]:
                 _say(reached=reached, **far_end.state())
                 awaited = None
-        if select.select([sys.stdin.buffer], [], [], 0)[0]:
-            line = sys.stdin.buffer.readline()
-            if not line:
-                return
-            request = json.loads(line)
-            if request["do"] == "wait":
-                awaited = (request["least"], time.monotonic() + request["timeout_s"])
-            else:
-                _carry_out(far_end, request)
+        if request is None:
+            continue
+        if request["do"] == "end":
+            return
+        if request["do"] == "wait":
+            awaited = (request["least"], time.monotonic() + request["timeout_s"])
+        else:
+            _carry_out(far_end, request)
+
+
+def _request() -> dict[str, Any] | None:
+    """Return the request that has come, if one has; the end of standard input is the request to end."""
+    if not select.select([sys.stdin.buffer], [], [], 0)[0]:
+        return None
+    line = sys.stdin.buffer.readline()
+    return dict(json.loads(line)) if line else {"do": "end"}
 
 
 def _carry_out(far_end: FarEnd, request: dict[str, Any]) -> None:
@@ -217,14 +187,12 @@ def _carry_out(far_end: FarEnd, request: dict[str, Any]) -> None:
             forgotten = seen - len(far_end.history)
             edges = list(islice(far_end.history, max(0, request["after"] - forgotten), None))
             return _say(edges=edges, switchings=seen)
-        case "plan":
-            far_end.plan(request["events"])
         case "speed":
             far_end.set_speed(request["counts_per_s"])
         case "unplug":
-            far_end.unplug()
+            far_end.line.unplug()
         case "replug":
-            far_end.plug_in()
+            far_end.line.plug_in()
         case "reset":
             far_end.reset()
     return _say(**far_end.state())
@@ -239,10 +207,10 @@ def main() -> None:
     far_end = FarEnd()
     become_punctual()  # the times of the far end are no better than its own punctuality
     try:
-        _say(port=str(far_end.path))
+        _say(port=str(far_end.line.path))
         serve(far_end)
     finally:
-        far_end.close()
+        far_end.line.close()
 
 
 if __name__ == "__main__":

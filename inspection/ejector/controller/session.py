@@ -47,6 +47,11 @@ class Session:
         self._heartbeat_ns: int | None = None
         self._unanswered: dict[int, tuple[int, bool, int]] = {}  # tag: epoch, passed, when it was told
 
+    @property
+    def unanswered(self) -> bool:
+        """Whether a verdict was told that the controller has not answered yet."""
+        return bool(self._unanswered)
+
     def tell(self, message: tuple[int, bytes]) -> None:
         """Send one message."""
         self._sequence = (self._sequence + 1) % 256

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any
 
 from camera.frame import Trigger
-from inspection.ejector.child import package_environment
 from inspection.ejector.controller.build import library
+from inspection.ejector.controller.conversation import Event
 from inspection.ejector.controller.core import EJECT, RUN
 from inspection.ejector.controller.driver import ControllerEjector
 from inspection.ejector.controller.farend import HISTORY
 from inspection.ejector.controller.settings import ControllerSettings
-from inspection.ejector.controller.wire import BinFull, FaultReport, State, Stranger
-from inspection.ejector.errors import EjectorError, EjectorLostError
+from inspection.ejector.controller.wire import State
+from inspection.ejector.errors import EjectorError
+from inspection.ejector.far_process import FarEndProcess
 from inspection.ejector.interface import EjectorHealth
 from inspection.part import Actuation
 
@@ -33,47 +30,28 @@ class Edge:
     host_ns: int
 
 
-class SimulatedController:
-    """The firmware on a pty, in a process of its own. Any thread may use it; it ends with `close` or its owner.
+class SimulatedController(FarEndProcess):
+    """The firmware on a pty, in a process of its own; unplugged it works on.
 
-    `port` is the path to open; it stays the same from `unplug` to `replug`. Raises ControllerBuildError where the
-    firmware cannot be compiled.
+    Raises ControllerBuildError where the firmware cannot be compiled.
     """
 
     def __init__(self) -> None:
         library()  # built here, where an error can be told
-        self._lock = threading.Lock()
         self._edges: deque[Edge] = deque(maxlen=HISTORY)
         self._fetched = 0
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "inspection.ejector.controller.farend"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=package_environment(),
-            start_new_session=True,
-            text=True,
-        )
-        self._open = True
-        self.port: str = self._answer()["port"]
+        super().__init__("simulated controller", "inspection.ejector.controller.farend")
 
-    @property
-    def pid(self) -> int:
-        """The process's id."""
-        return self._process.pid
+    def trigger(self, at_host_ns: int | None = None) -> None:
+        """Let a part break the trigger's beam now, or let it have done so a moment ago.
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close()
-
-    def trigger(self) -> None:
-        """Let a part break the trigger's beam now."""
-        self.plan([(0, "trigger")])
+        A pin has its edge at that moment; the message to this process takes longer.
+        """
+        self._request(do="plan", events=[(0, "trigger")], from_host_ns=at_host_ns)
 
     def plan(self, events: list[tuple[int, str]]) -> None:
         """Let inputs happen: (µs from now, "trigger", "presence", "ejected", "bin_full" or "bin_empty")."""
-        self._request(do="plan", events=events)
+        self._request(do="plan", events=events, from_host_ns=None)
 
     def belt(self, parts: int, spacing_us: int) -> None:
         """Let parts come to the trigger, the first after one spacing."""
@@ -82,14 +60,6 @@ class SimulatedController:
     def set_speed(self, counts_per_s: float) -> None:
         """Let the encoder run."""
         self._request(do="speed", counts_per_s=counts_per_s)
-
-    def unplug(self) -> None:
-        """Pull the cable: the path vanishes, the line hangs up; the controller works on."""
-        self._request(do="unplug")
-
-    def replug(self) -> None:
-        """Plug the cable in again, under the same path."""
-        self._request(do="replug")
 
     def reset(self) -> None:
         """Reset the controller; the line stays up."""
@@ -129,39 +99,10 @@ class SimulatedController:
         edges = self.edges(RUN)
         return bool(edges) and edges[-1].active
 
-    def close(self) -> None:
-        """End the controller; what it has done stays readable. Idempotent."""
-        with self._lock:
-            if not self._open:
-                return
-            self._fetch()
-            self._open = False
-            self._process.communicate(timeout=10.0)
-
     def _fetch(self) -> None:
         answer = self._ask(do="edges", after=self._fetched)
         self._edges.extend(Edge(*values) for values in answer["edges"])
         self._fetched = answer["switchings"]
-
-    def _request(self, **request: object) -> Any:
-        with self._lock:
-            return self._ask(**request)
-
-    def _ask(self, **request: object) -> Any:
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(json.dumps(request) + "\n")
-            self._process.stdin.flush()
-        except (OSError, ValueError) as error:
-            raise EjectorLostError("the simulated controller has ended — start it again") from error
-        return self._answer()
-
-    def _answer(self) -> Any:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise EjectorLostError("the simulated controller has ended — start it again")
-        return json.loads(line)
 
 
 class SimulatedControllerEjector(ControllerEjector):
@@ -171,7 +112,7 @@ class SimulatedControllerEjector(ControllerEjector):
         self,
         settings: ControllerSettings,
         on_motion: Callable[[int, int], None] | None = None,
-        on_event: Callable[[Stranger | BinFull | FaultReport], None] | None = None,
+        on_event: Callable[[Event], None] | None = None,
     ) -> None:
         super().__init__(settings, on_motion, on_event)
         self._board: SimulatedController | None = None
