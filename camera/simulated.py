@@ -53,6 +53,12 @@ class SimulatedCamera(BeltCamera):
         self._scene = scene
         self._spacing = Spacing(options.pitch_mm, options.speed_mm_s, options.jitter_mm, options.seed)
 
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """Width and height of what the scene paints."""
+        height, width = self._scene.render(1).shape[:2]
+        return width, height
+
     def truth(self, trigger_number: int) -> str:
         """Tell what the part really is, whether its frame arrived or not."""
         return self._scene.truth(trigger_number)

@@ -215,6 +215,7 @@ class PartFlow:
             self.tracker.deadline_host_ns(part),
             self._on_scored,
             token=(part, view),
+            view=view,
             pixel_format=frame.pixel_format,
             judge=self._settings.judges[view],
         )

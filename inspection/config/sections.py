@@ -13,11 +13,11 @@ from inspection.alarms import Reaction
 from inspection.challenge.options import ChallengeOptions
 from inspection.config.cameras import CameraSection, FreeRunSection, FusionSection
 from inspection.config.geometry import GeometrySection
+from inspection.config.region import RegionSection
 from inspection.config.section import Name, Section
 from inspection.config.together import contradictions
 from inspection.ejector.options import EjectorOptions
 from inspection.faults import problems, reactions_of_alarms
-from inspection.pipeline.prepare import Region
 from inspection.plc.options import PlcOptions
 from inspection.records.options import RecordsOptions
 
@@ -35,19 +35,6 @@ class ModelSection(Section):
     threshold: float | None = Field(
         None, ge=0, le=1, description="defect probability from which a part is rejected; absent: what the card proposes"
     )
-
-
-class RegionSection(Section):
-    """[region]: the rectangle of the frame that the model looks at, in pixels."""
-
-    x: int = Field(0, ge=0)
-    y: int = Field(0, ge=0)
-    width: int = Field(gt=0, le=65_536)
-    height: int = Field(gt=0, le=65_536)
-
-    def region(self) -> Region:
-        """Return it as the pipeline uses it."""
-        return Region(self.x, self.y, self.width, self.height)
 
 
 class InferenceSection(Section):
