@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from camera.backends import make_camera
-from inspection.api.address import check_address
 from inspection.config.cameras import CameraSection
 from inspection.config.region import beyond_picture
 from inspection.config.sections import StationConfig
 from inspection.ejector.options import make_ejector
 from inspection.plc.plc import check_installed
+from inspection.process_priority import refusal
 from inspection.recipe import matched_views
 from inspection.simulation.scene import HEIGHT, WIDTH
 from models.bundle import load_bundle
@@ -20,7 +20,7 @@ from models.references import resolve_bundle
 
 def missing_here(config: StationConfig) -> list[str]:
     """Return one sentence for each thing that `run` would refuse on this machine; nothing is opened for longer."""
-    checks: tuple[Callable[[StationConfig], None], ...] = (_address, _model, _pictures, _port, _plc, _geometry)
+    checks: tuple[Callable[[StationConfig], None], ...] = (_priority, _model, _pictures, _port, _plc, _geometry)
     problems = []
     for check in checks:
         try:
@@ -36,13 +36,13 @@ class _MissingError(Exception):
     exit_code = 1
 
 
-def _address(config: StationConfig) -> None:
-    if config.api.enabled:
-        check_address(config.api.address)
-
-
 def _model(config: StationConfig) -> None:
     load_bundle(resolve_bundle(config.model.bundle))
+
+
+def _priority(config: StationConfig) -> None:
+    if text := refusal(config.inference.priority):
+        raise _MissingError(text)
 
 
 def _pictures(config: StationConfig) -> None:

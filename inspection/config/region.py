@@ -28,8 +28,13 @@ class RegionSection(Section):
 
 
 def listed(regions: Any) -> Any:
-    """Take a single region = {…} for a list of one."""
-    return [regions] if isinstance(regions, Mapping | RegionSection) else regions
+    """Take a single region = {…} for a list of one. Raises ValueError for what is neither."""
+    if isinstance(regions, Mapping | RegionSection):
+        return [regions]
+    if not isinstance(regions, list | tuple):
+        text = f"is {regions!r} — a table is needed — write {{x = 0, y = 0, width = 640, height = 480}}"
+        raise ValueError(text)  # noqa: TRY004 - pydantic takes no TypeError
+    return regions
 
 
 def view_regions(config: StationConfig) -> list[Region | None]:
