@@ -87,6 +87,11 @@ class ConveyorCamera(BeltCamera):
         self._texture = _texture(rng, options)
         self._noise = [_noise(rng, options) for _ in range(_NOISE_FIELDS if options.noise else 0)]
 
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """Width and height as the options have them."""
+        return self._options.width, self._options.height
+
     def truth(self, trigger_number: int) -> str:
         """Tell what the n-th part on the belt really is."""
         return self._scene.truth(trigger_number)

@@ -80,6 +80,11 @@ class Camera(ABC):
         """True for a source whose frames may be read-only views of memory that stays as it is: it needs no buffer."""
         return False
 
+    @property
+    def picture_size(self) -> tuple[int, int] | None:
+        """Width and height of the pictures in pixels, where an open source knows them before the first frame."""
+        return None
+
     def truth(self, trigger_number: int) -> str:
         """Return what the source knows about a part (its label), '' where it knows nothing, as any real camera."""
         del trigger_number

@@ -138,8 +138,8 @@ def image_of(pixels: NDArray[Any], pixel_format: str, region: Rectangle | None =
     x, y, width, height = region or (0, 0, columns, rows)
     if x < 0 or y < 0 or width < 1 or height < 1 or x + width > columns or y + height > rows:
         raise PixelFormatError(
-            f"region x={x} y={y} width={width} height={height} reaches out of a {columns}×{rows} frame; mend [region] "
-            "in the configuration"
+            f"region x={x} y={y} width={width} height={height} reaches out of a {columns}×{rows} frame; mend the "
+            "region in the configuration"
         )
     layout = SAMPLED.get(pixel_format)
     if layout is None:

@@ -6,15 +6,17 @@ import logging
 import threading
 from array import array
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from camera.belt import Belt
 from camera.belt_camera import BeltCamera
-from camera.errors import CameraOpenError, CameraOptionsError
+from camera.errors import CameraOpenError, CameraOptionsError, PixelFormatError
 from camera.frame import Pixels
 from camera.imagefile import ImageFileError
+from camera.pixels import frame_size
 from camera.recording import Preloaded, Recording, open_recording
 
 MAX_PROBLEMS = 1_000
@@ -56,6 +58,7 @@ class ReplayCamera(BeltCamera):
         self._readable = False
         self._times_ns: Sequence[int] = ()
         self._lap_ns = 0
+        self._picture_size: tuple[int, int] | None = None
         self.problems: dict[str, str] = {}
         """Pictures that could not be shown, by name, and why; at most `MAX_PROBLEMS`."""
 
@@ -66,6 +69,11 @@ class ReplayCamera(BeltCamera):
     def lends_frames(self) -> bool:
         """True with `preload`: the decoded pictures stay in memory, read only, as long as anybody looks at one."""
         return self._options.preload
+
+    @property
+    def picture_size(self) -> tuple[int, int] | None:
+        """Width and height of the first picture that can be read; a folder may hold other sizes, too."""
+        return self._picture_size
 
     def truth(self, trigger_number: int) -> str:
         """Return the folder name of the picture of a part where `truth_from_folder` is set, else ''."""
@@ -114,7 +122,10 @@ class ReplayCamera(BeltCamera):
 
     def _require_a_picture(self, recording: Recording) -> None:
         for index in range(recording.count):
-            if self._read(index) is not None:
+            if (picture := self._read(index)) is not None:
+                with suppress(PixelFormatError):  # what is no picture of its format rejects its part, and says why
+                    rows, columns = frame_size(picture, self._format_of(picture))
+                    self._picture_size = columns, rows
                 return
         first = next(iter(self.problems.values()))
         raise CameraOpenError(

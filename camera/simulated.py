@@ -58,6 +58,12 @@ class SimulatedCamera(BeltCamera):
         """From the photo-eye to where it looks, in belt time."""
         return round(self._options.position_mm / self._options.speed_mm_s * 1e9)
 
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """Width and height of what the scene paints."""
+        height, width = self._scene.render(1).shape[:2]
+        return width, height
+
     def truth(self, trigger_number: int) -> str:
         """Tell what the part really is, whether its frame arrived or not."""
         return self._scene.truth(trigger_number)

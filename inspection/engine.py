@@ -10,9 +10,10 @@ import cv2
 
 from camera.frame import Pixels
 from inspection.config import StationConfig
+from inspection.config.region import view_regions
 from inspection.control import BusyError
 from inspection.part import Decision
-from inspection.pipeline.batch_queue import BatchQueue, Job
+from inspection.pipeline.batch_queue import ASIDE, BatchQueue, Job
 from inspection.pipeline.decide import Judge
 from inspection.pipeline.prepare import Preparer, Slots
 from inspection.pipeline.times import ExecutionTimes
@@ -54,8 +55,7 @@ class Engine:
         self.provider: str = session.provider
         self.times = ExecutionTimes(measure_batch_times(session, sizes, repeats=5), inference.max_batch)
         self.queue = BatchQueue(inference.queue_capacity, self.times, inference.workers)
-        region = config.region.region() if config.region else None
-        preparers = [Preparer(region) for camera in config.cameras for _ in range(camera.frames)]
+        preparers = [Preparer(region) for region in view_regions(config)]
         size = (card.input.height, card.input.width, card.input.channels)
         self.workers = [
             Worker(
@@ -75,7 +75,9 @@ class Engine:
         return self.queue.put(job)
 
     def inspect(self, pixels: Pixels, timeout_s: float) -> Decision:
-        """Judge one image apart from the line: only when no part waits, so that a part loses one execution at most.
+        """Judge one image apart from the line, as a frame of the first view: only when no part waits.
+
+        A part that comes meanwhile goes first; it loses one execution at most.
 
         Raises BusyError when parts wait, or when no answer came within `timeout_s`.
         """
@@ -89,7 +91,7 @@ class Engine:
             answered.set()
 
         deadline_host_ns = time.monotonic_ns() + round(timeout_s * 1e9)
-        if not self.submit(Job(pixels, deadline_host_ns, done)) or not answered.wait(timeout_s):
+        if not self.submit(Job(pixels, deadline_host_ns, done, priority=ASIDE)) or not answered.wait(timeout_s):
             raise BusyError(f"no answer within {timeout_s:.3g} s; allow more time, or try when the line is slower")
         if isinstance(answer[0], str):
             raise BusyError(f"the image was not judged: {answer[0]}")

@@ -11,6 +11,8 @@ from camera.interface import Camera
 from camera.scene import Scene
 from inspection.camera_loop import CameraEvents, CameraLoop
 from inspection.config import StationConfig
+from inspection.config.region import beyond_picture, view_regions
+from inspection.errors import ConfigError
 from inspection.flow import PartFlow
 from inspection.free_run_line import FreeRunEvents, FreeRunLine
 from inspection.line import Line
@@ -30,18 +32,19 @@ class LineEvents:
 
 
 def make_lines(config: StationConfig, flow: PartFlow, scene: Scene | None, events: LineEvents) -> list[CameraLoop]:
-    """Open every camera and return their loops, the first camera's first. Raises CameraError; then none is open.
+    """Open every camera and return their loops, the first camera's first.
 
-    scene: what lies on the belt of a simulated camera.
+    scene: what lies on the belt of a simulated camera. Raises CameraError or ConfigError; then none is open.
     """
     cameras: list[Camera] = []
     try:
-        for section in config.cameras:
+        for place, section in enumerate(config.cameras):
             camera = make_camera(section.backend, section.name, section.options, scene=scene)
             cameras.append(camera)
             if isinstance(camera, BeltCamera) and isinstance(cameras[0], BeltCamera) and camera is not cameras[0]:
                 camera.follow(cameras[0])
             camera.open()
+            _check_regions(config, place, camera)
     except BaseException:
         for camera in cameras:
             camera.close()
@@ -51,6 +54,12 @@ def make_lines(config: StationConfig, flow: PartFlow, scene: Scene | None, event
         view = config.camera.frames + place
         lines.append(ViewLine(camera, flow, view, events.wait_for_room, events.camera(camera.name)))
     return lines
+
+
+def _check_regions(config: StationConfig, place: int, camera: Camera) -> None:
+    """Raise ConfigError where a region reaches out of the camera's pictures: no part could ever be judged."""
+    if any(view_regions(config)) and (problems := beyond_picture(config, place, camera.picture_size)):
+        raise ConfigError("; ".join(problems))
 
 
 def _first_line(config: StationConfig, camera: Camera, flow: PartFlow, events: LineEvents) -> CameraLoop:

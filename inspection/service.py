@@ -9,6 +9,7 @@ from inspection.api.server import ApiServer
 from inspection.config import StationConfig
 from inspection.errors import StationStartError
 from inspection.page_process import PageProcess
+from inspection.process_priority import take_priority
 from inspection.station import Station
 
 
@@ -30,6 +31,7 @@ class Service:
     def __enter__(self) -> Self:
         try:
             self.station.open()
+            take_priority(self.config.inference.priority)
             if self.config.api.enabled:
                 self._start_api()
             if self.config.page.enabled and self.config.api.enabled:

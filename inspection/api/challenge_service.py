@@ -25,9 +25,9 @@ from inspection.challenge.errors import (
     ChallengeRunningError,
     ChallengeStateError,
 )
+from inspection.challenge.options import MAX_OPERATOR
 
 MAX_CHALLENGE_WATCHERS = 4
-MAX_OPERATOR = 64
 DEFAULT_LISTED, MAX_LISTED = 20, 200
 _WAIT_S = 0.5
 _Answer = TypeVar("_Answer")
@@ -144,6 +144,14 @@ def _operator(name: str) -> str:
             grpc.StatusCode.INVALID_ARGUMENT,
             "OPERATOR",
             f"the operator's name has {len(name)} characters — at most {MAX_OPERATOR} are allowed — shorten it",
+            field="operator",
+        )
+    if not name.isprintable():
+        raise RefusedError(
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "OPERATOR",
+            f"the operator's name is {name!r} — line breaks and control characters are not allowed, since the record "
+            "keeps it — leave them out",
             field="operator",
         )
     return name

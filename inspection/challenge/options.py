@@ -8,6 +8,8 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 MAX_PARTS = 1000
+MAX_OPERATOR = 64
+"""Characters of the name of whoever lays the parts."""
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 

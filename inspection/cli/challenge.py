@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from inspection.api.address import DEFAULT_ADDRESS
+from inspection.challenge.options import MAX_OPERATOR
 
 if TYPE_CHECKING:
     from inspection.api.client import StationClient
@@ -38,17 +39,21 @@ def challenge(
     parts: Annotated[
         int, typer.Option(min=0, help="How many known-bad parts; 0: as configured, fewer are refused.")
     ] = 0,
-    operator: Annotated[str, typer.Option(metavar="NAME", help="Who lays the parts; goes into the record.")] = "",
+    operator: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Who lays the parts; goes into the record. Absent: who is logged in."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each event.")] = False,
 ) -> None:
     """Demand that each of the next parts is judged NOT_OK by the model and ejected; exit 0 only when all were."""
     from inspection.api.client import StationClient
 
+    name = _login() if operator is None else _checked_operator(operator)
     show = _JsonEvents() if as_json else _Terminal()
     with StationClient(station) as client:
         watch = _CancelOnSignal(client)
         last: pb.Challenge | None = None
-        for now in client.challenge(parts, operator or _login()):
+        for now in client.challenge(parts, name):
             watch.runs(now.name)
             show.changed(last, now)
             last = now
@@ -162,8 +167,19 @@ def _ejected(now: pb.Challenge) -> int:
     return sum(_word(finding, "proof") == "EJECTED" for finding in now.findings)
 
 
+def _checked_operator(name: str) -> str:
+    """Return the name as it goes into the record. Raises BadParameter for none, and for what would spoil a log."""
+    if name.strip() and name.isprintable() and len(name) <= MAX_OPERATOR:
+        return name.strip()
+    raise typer.BadParameter(
+        f"is {name[:70]!r} — a name of 1 to {MAX_OPERATOR} printable characters is needed, since the record keeps it — "
+        "give one, or leave --operator out to be named as you are logged in",
+        param_hint="--operator",
+    )
+
+
 def _login() -> str:
     try:
-        return getpass.getuser()[:64]
+        return getpass.getuser()[:MAX_OPERATOR]
     except (OSError, KeyError):
         return "unknown"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from camera.backends import options_model
+from inspection.config.region import RegionSection, listed
 from inspection.config.section import Name, Section
 from inspection.tracking.detection import Direction, FreeRunSettings
 from inspection.tracking.fusion import FusionRule
@@ -24,10 +25,22 @@ class CameraSection(Section):
     name: Name = Field("top", description="names the camera in records")
     frames: int = Field(1, ge=1, le=8, description="frames of each part, one after the other: each is a view")
     position_mm: float = Field(0.0, ge=0, le=100_000, description="from the photo-eye to where this camera looks")
+    region: Annotated[tuple[RegionSection, ...], BeforeValidator(listed)] = Field(
+        (), description="where the model looks in its pictures; a list has one for each of its frames; absent: [region]"
+    )
     threshold: float | None = Field(None, ge=0, le=1, description="of this camera's views; absent: [model].threshold")
     weight: float = Field(1.0, gt=0, le=1000, description="of this camera's views, where [fusion] is weighted")
     window_ms: float = Field(10.0, gt=0, le=1000, description="how far from its place a part's exposure may be")
     arrival_ms: float = Field(200.0, gt=0, le=10_000, description="how long after its exposure a frame may come")
+
+    @model_validator(mode="after")
+    def _one_region_or_one_a_frame(self) -> Self:
+        if len(self.region) not in (0, 1, self.frames):
+            raise ValueError(
+                f"camera '{self.name}' has {len(self.region)} regions and frames = {self.frames}; give one region, or "
+                "one for each frame"
+            )
+        return self
 
     @property
     def options(self) -> dict[str, Any]:

@@ -15,7 +15,9 @@ pitch_mm = 60.0                 # distance between parts
 # path = "photos/"
 # rate_hz = 5.0
 # loop = true
-# frames = 1                    # frames of each part, one after the other: each is a view
+# frames = 1                    # frames of each part, one after the other: each is a view (not simulated or replay)
+# region = {x = 0, y = 0, width = 320, height = 240}   # where the model looks in its pictures; absent: [region]; a list
+#                               # [{…}, {…}] has one for each of its frames
 # threshold = 0.5               # of this camera's views; absent: that of [model]
 # weight = 1.0                  # of this camera's views, where [fusion] is weighted
 
@@ -24,13 +26,14 @@ pitch_mm = 60.0                 # distance between parts
 # [[camera]]
 # name = "side"
 # backend = "simulated"
+# region = {width = 320, height = 480}   # its own part of the picture
 # position_mm = 40.0            # from the photo-eye to where it looks
 # window_ms = 10.0              # how far from its place an exposure may be; closest_ms must exceed twice that
 # arrival_ms = 200.0            # how long after its exposure a frame may come
 
 # [fusion]
-# rule = "any"                  # any view that is NOT_OK rejects; or "weighted": the mean of the scores
-# threshold = 0.5               # of that mean
+# rule = "any"                  # any view that is NOT_OK rejects, by the threshold of its camera; or "weighted"
+# threshold = 0.5               # of the weighted mean; refused with rule any, and for parts of one view, as weight is
 
 # [free_run]                    # the camera runs free (backend "conveyor"): parts are found in its pictures
 # part_length_px = 240
@@ -44,7 +47,8 @@ pitch_mm = 60.0                 # distance between parts
 bundle = "zoo:parts"            # the demo's model; or the folder or zip that `lineward train` wrote
 # threshold = 0.5               # defect probability from which a part is rejected; absent: what the card proposes
 
-# [region]                      # the rectangle of the frame that the model looks at, in pixels; absent: all of it
+# [region]                      # where the model looks in the pictures of cameras without a region of their own, in
+#                               # pixels; absent: all of it. It must lie inside the picture
 # x = 0
 # y = 0
 # width = 640
@@ -55,12 +59,15 @@ camera_to_ejector_mm = 300.0    # from the photo-eye to the ejector
 belt_speed_mm_s = 300.0
 # travel_time_s = 1.0           # instead of the two above
 # encoder_counts_per_mm = 20.0  # a controller's encoder follows the belt; belt_speed_mm_s is then its highest speed
-# closest_ms = 60.0             # smallest time between two parts; absent: as long as a pulse
+# closest_ms = 60.0             # smallest time between two parts; absent: as long as a pulse; `config check` holds
+#                               # pulse_ms and window_ms against it
 # separation_ms = 35.0          # a reject takes along what follows it by less; absent: pulse and window
 margin_ms = 5.0                 # kept free between the last moment for a verdict and the reject command
 
 [inference]
 # workers = 2                   # absent: one per core, at most 4
+# priority = "normal"           # of this station's process where several share the machine: "high" goes first (needs
+#                               # the right to, LimitNICE=-10), "low" gives way; the ejector's process stays as it is
 max_batch = 4
 queue_capacity = 64             # parts that may wait for the model; one more is rejected as LATE
 # engine = "auto"               # what `lineward model optimise` chose; or "onnxruntime", "openvino"
@@ -117,7 +124,7 @@ enabled = false                 # needs the extra lineward[plc]
 # commands = true               # the PLC may start and stop the line
 
 [api]
-address = "127.0.0.1:50051"
+address = "127.0.0.1:50051"     # loopback only
 
 [page]
 port = 8080

@@ -8,16 +8,19 @@ import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from camera.backends import options_model
 from camera.errors import CameraOptionsError
 from inspection.config.cameras import CameraSection
 from inspection.config.sections import StationConfig
+from inspection.config.together import TOGETHER
 from inspection.errors import ConfigError
+from inspection.wording import wording
 
 _NEXT_STEP = "`lineward config example` prints a complete file with every key explained"
 
@@ -43,7 +46,8 @@ def parse_config(text: str, source: str) -> StationConfig:
     try:
         config = StationConfig.model_validate(values)
     except ValidationError as error:
-        problems += [_problem(StationConfig, _as_written(values, detail)) for detail in error.errors()]
+        for detail in error.errors():
+            problems += _problems(StationConfig, _as_written(values, detail))
     if not problems:
         return config
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
@@ -73,31 +77,57 @@ def _backend_problems(section: Any, prefix: str) -> list[str]:
 
 
 def _as_written(values: Mapping[str, Any], detail: ErrorDetails) -> ErrorDetails:
-    """Leave the number out of the place of a problem where the file has a single [camera]."""
-    where = detail["loc"]
-    if where[:2] == ("camera", 0) and isinstance(values.get("camera"), Mapping):
-        return {**detail, "loc": ("camera", *where[2:])}
-    return detail
+    """Leave a number out of the place of a problem where the file has one table: [camera], or region = {…}."""
+    steps: list[int | str] = []
+    at: Any = values
+    for step in detail["loc"]:
+        if isinstance(step, int) and isinstance(at, Mapping):
+            continue
+        steps.append(step)
+        try:
+            at = at[step]
+        except (KeyError, IndexError, TypeError):
+            at = None
+    return {**detail, "loc": tuple(steps)}
+
+
+def _problems(model: type[BaseModel], detail: ErrorDetails) -> list[str]:
+    """Turn one finding of the validator into a sentence, or into one for each thing that does not go together."""
+    if detail["type"] == TOGETHER:
+        return list(detail["ctx"]["problems"])
+    return [_problem(model, detail)]
 
 
 def _problem(model: type[BaseModel], detail: ErrorDetails, prefix: str = "") -> str:
-    """Turn one finding of the validator into `where: what, with the value — what is allowed`."""
+    """Turn one finding of the validator into `where: the value — what is allowed — what to do`."""
     where = prefix + (".".join(str(step) for step in detail["loc"]) or "file")
     if detail["type"] == "extra_forbidden":
         return f"{where}: unknown key{_suggestion(model, detail['loc'])}"
     if detail["type"] == "missing":
         return f"{where}: missing"
-    message = detail["msg"].removeprefix("Value error, ")
-    value = detail["input"]
-    return f"{where}: {message}" + ("" if isinstance(value, Mapping) else f", not {value!r}")
+    field = _fields(model, detail["loc"]).get(str(detail["loc"][-1])) if detail["loc"] else None
+    message = wording(detail, None if field is None else field.description)
+    return message if message.startswith((f"{where} ", f"{where}.")) else f"{where}: {message}"
+
+
+def _fields(root: type[BaseModel], location: tuple[int | str, ...]) -> dict[str, FieldInfo]:
+    """Return the keys of the table in which a place lies."""
+    model: Any = root
+    for step in location[:-1]:
+        fields: dict[str, FieldInfo] = getattr(model, "model_fields", {})
+        field = fields.get(str(step)) or next((one for one in fields.values() if one.alias == step), None)
+        model = model if isinstance(step, int) else _table_of(getattr(field, "annotation", None))
+    return dict(getattr(model, "model_fields", {}))
+
+
+def _table_of(annotation: Any) -> Any:
+    """Return the model in `Model`, `Model | None` or `tuple[Model, ...]`."""
+    inner = [one for one in get_args(annotation) if hasattr(one, "model_fields")]
+    return inner[0] if inner else annotation
 
 
 def _suggestion(root: type[BaseModel], location: tuple[int | str, ...]) -> str:
-    model: Any = root
-    for step in location[:-1]:
-        field = getattr(model, "model_fields", {}).get(step)
-        model = getattr(field, "annotation", None)
-    known = list(getattr(model, "model_fields", {}))
+    known = list(_fields(root, location))
     close = get_close_matches(str(location[-1]), known, n=1)
     if close:
         return f"; did you mean '{close[0]}'?"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from inspection.alarms import Reaction
 from inspection.config.sections import StationConfig
+from inspection.config.spacing import neighbours_hit
 
 _PASSED_BY = ("camera_gone", "ejector_port_gone", "pulse_failed", "pulse_outside_window")
 """Faults in which parts go by the ejector that a relay board could not reject; only a belt that stands holds them."""
@@ -25,7 +26,7 @@ def _brief_losses(config: StationConfig) -> list[str]:
 
 def unkept_promises(config: StationConfig) -> list[str]:
     """Return one sentence for each promise that these settings cannot keep, with what would keep it."""
-    sentences = list(config.ejector.broken_promises()) + _brief_losses(config)
+    sentences = list(config.ejector.broken_promises()) + _brief_losses(config) + neighbours_hit(config)
     if config.model.threshold == 1.0:
         sentences.append(
             "model.threshold is 1: a part is rejected only when the model is absolutely certain, so bad parts pass — "

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from inspection.api.address import check_address
+from camera.backends import make_camera
+from inspection.config.cameras import CameraSection
+from inspection.config.region import beyond_picture
 from inspection.config.sections import StationConfig
 from inspection.ejector.options import make_ejector
 from inspection.plc.plc import check_installed
+from inspection.process_priority import refusal
 from inspection.recipe import matched_views
+from inspection.simulation.scene import HEIGHT, WIDTH
 from models.bundle import load_bundle
 from models.references import resolve_bundle
 
 
 def missing_here(config: StationConfig) -> list[str]:
     """Return one sentence for each thing that `run` would refuse on this machine; nothing is opened for longer."""
-    checks: tuple[Callable[[StationConfig], None], ...] = (_address, _model, _recording, _port, _plc, _geometry)
+    checks: tuple[Callable[[StationConfig], None], ...] = (_priority, _model, _pictures, _port, _plc, _geometry)
     problems = []
     for check in checks:
         try:
@@ -32,21 +36,35 @@ class _MissingError(Exception):
     exit_code = 1
 
 
-def _address(config: StationConfig) -> None:
-    if config.api.enabled:
-        check_address(config.api.address)
-
-
 def _model(config: StationConfig) -> None:
     load_bundle(resolve_bundle(config.model.bundle))
 
 
-def _recording(config: StationConfig) -> None:
-    path = config.camera.options.get("path")
-    if path is not None and not Path(str(path)).expanduser().exists():
-        raise _MissingError(
-            f"camera.path {path}: does not exist — a folder, a list or a video is needed — mend the path"
-        )
+def _priority(config: StationConfig) -> None:
+    if text := refusal(config.inference.priority):
+        raise _MissingError(text)
+
+
+def _pictures(config: StationConfig) -> None:
+    """Look for recordings, and hold regions against the pictures of cameras that need no hardware."""
+    problems = []
+    for place, camera in enumerate(config.cameras):
+        path = camera.options.get("path")
+        if path is not None and not Path(str(path)).expanduser().exists():
+            problems.append(f"camera.path {path}: does not exist — a folder, a list or a video is needed — mend it")
+        else:
+            problems += beyond_picture(config, place, _picture_size(camera))
+    if problems:
+        raise _MissingError("; ".join(problems))
+
+
+def _picture_size(camera: CameraSection) -> tuple[int, int] | None:
+    if camera.backend == "simulated":
+        return WIDTH, HEIGHT
+    if camera.backend != "replay":
+        return None
+    with make_camera("replay", camera.name, {**camera.options, "preload": False}) as replay:
+        return replay.picture_size
 
 
 def _geometry(config: StationConfig) -> None:

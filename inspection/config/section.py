@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
-Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.-]+$")]
+
+def _check_name(name: str) -> str:
+    if not re.fullmatch(r"[\w.-]{1,64}", name):
+        raise ValueError(f"is {name[:70]!r} — 1 to 64 letters, digits, _ . or - are allowed — choose such a name")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
 
 
 class Section(BaseModel):

@@ -10,15 +10,18 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from inspection.alarms import Reaction
+from inspection.api.address import check_address
+from inspection.api.errors import AddressError
 from inspection.challenge.options import ChallengeOptions
 from inspection.config.cameras import CameraSection, FreeRunSection, FusionSection
 from inspection.config.geometry import GeometrySection
+from inspection.config.region import RegionSection
 from inspection.config.section import Name, Section
-from inspection.config.together import contradictions
+from inspection.config.together import TOGETHER, contradictions
 from inspection.ejector.options import EjectorOptions
 from inspection.faults import problems, reactions_of_alarms
-from inspection.pipeline.prepare import Region
 from inspection.plc.options import PlcOptions
+from inspection.process_priority import Priority
 from inspection.records.options import RecordsOptions
 
 
@@ -37,19 +40,6 @@ class ModelSection(Section):
     )
 
 
-class RegionSection(Section):
-    """[region]: the rectangle of the frame that the model looks at, in pixels."""
-
-    x: int = Field(0, ge=0)
-    y: int = Field(0, ge=0)
-    width: int = Field(gt=0, le=65_536)
-    height: int = Field(gt=0, le=65_536)
-
-    def region(self) -> Region:
-        """Return it as the pipeline uses it."""
-        return Region(self.x, self.y, self.width, self.height)
-
-
 class InferenceSection(Section):
     """[inference]"""
 
@@ -62,6 +52,9 @@ class InferenceSection(Section):
     engine: Literal["auto", "onnxruntime", "openvino"] = Field(
         "auto", description="auto: what `lineward model optimise` chose for the bundle on this machine, or onnxruntime"
     )
+    priority: Priority = Field(
+        "normal", description="of the whole process, where several stations share the machine: high goes first"
+    )
     max_batch: int = Field(4, ge=1, le=64)
     queue_capacity: int = Field(64, ge=1, le=10_000, description="parts that may wait; one more is rejected as LATE")
 
@@ -70,8 +63,17 @@ class ApiSection(Section):
     """[api]"""
 
     enabled: bool = True
-    address: str = Field("127.0.0.1:50051", pattern=r"^[^\s]+:\d{1,5}$", description="loopback only, host:port")
+    address: str = Field("127.0.0.1:50051", description="loopback only, host:port")
     max_message_mb: int = Field(32, ge=1, le=512)
+
+    @model_validator(mode="after")
+    def _listens_on_loopback(self) -> Self:
+        if self.enabled:
+            try:
+                check_address(self.address)
+            except AddressError as error:
+                raise ValueError(str(error)) from None
+        return self
 
 
 class PageSection(Section):
@@ -79,7 +81,7 @@ class PageSection(Section):
 
     enabled: bool = True
     port: int = Field(8080, ge=0, le=65_535, description="0: any free port")
-    language: str = Field("en", pattern="^(en|ko)$")
+    language: Literal["en", "ko"] = "en"
 
 
 class SimulationSection(Section):
@@ -93,11 +95,18 @@ _MOST_CAMERAS = 8
 
 
 def _listed(cameras: Any) -> Any:
-    """Take a single [camera] table for a list of one. Raises ValueError for none, or more than eight."""
-    listed = [cameras] if isinstance(cameras, Mapping | CameraSection) else cameras
-    if isinstance(listed, list | tuple) and not 1 <= len(listed) <= _MOST_CAMERAS:
-        raise ValueError(f"there are {len(listed)} cameras; 1 to {_MOST_CAMERAS} are allowed")
-    return listed
+    """Take a single [camera] table for a list of one. Raises ValueError for no table, none, or more than eight."""
+    if isinstance(cameras, Mapping | CameraSection):
+        return [cameras]
+    if not isinstance(cameras, list | tuple):
+        text = f"is {cameras!r} — a table is needed — write [camera], or [[camera]] for each of several"
+        raise ValueError(text)  # noqa: TRY004 - pydantic takes no TypeError
+    if not 1 <= len(cameras) <= _MOST_CAMERAS:
+        raise ValueError(
+            f"there are {len(cameras)} cameras — 1 to {_MOST_CAMERAS} are allowed — leave some out, or run a second "
+            "station for them"
+        )
+    return cameras
 
 
 class ReactionsSection(Section):
@@ -150,43 +159,7 @@ class StationConfig(Section):
     def _goes_together(self) -> Self:
         problems = contradictions(self)
         if problems:
-            raise ValueError("; ".join(problems))
-        return self
-
-    @model_validator(mode="after")
-    def _controller_fits(self) -> Self:
-        problems = []
-        if self.ejector.is_controller and self.camera.frames > 1:
-            problems.append(
-                f"camera.frames is {self.camera.frames}: beside a controller a camera makes one frame a part"
-            )
-        if self.ejector.is_controller and self.free_run is not None:
-            problems.append("[free_run] finds parts in pictures, a controller by its photo-eye: leave one of them out")
-        if self.geometry.encoder_counts_per_mm is not None and not self.ejector.is_controller:
-            problems.append("encoder_counts_per_mm needs an ejector that reads the encoder: driver controller")
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
-
-    @model_validator(mode="after")
-    def _frames_of_the_first(self) -> Self:
-        if self.free_run is not None and self.camera.frames > 1:
-            raise ValueError(
-                f"[free_run] takes the best picture of a part; leave out camera.frames = {self.camera.frames}"
-            )
-        for camera in self.cameras[1:]:
-            if camera.frames > 1:
-                raise ValueError(
-                    f"camera '{camera.name}' makes {camera.frames} frames of a part; only the first camera may make "
-                    "more than one; give the others one entry each"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _cameras_have_names(self) -> Self:
-        names = [camera.name for camera in self.cameras]
-        if len(set(names)) < len(names):
-            raise ValueError(f"cameras are named {', '.join(names)}; give each a name of its own")
+            raise PydanticCustomError(TOGETHER, "{told}", {"told": "; ".join(problems), "problems": problems})
         return self
 
     @property

@@ -4,13 +4,100 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspection.config.cameras import CameraSection, FusionSection
+from inspection.tracking.fusion import FusionRule
+
 if TYPE_CHECKING:
     from inspection.config.sections import StationConfig
 
+TOGETHER = "together"
+"""The kind of the error that lists contradictions, each by itself."""
+
 
 def contradictions(config: StationConfig) -> list[str]:
-    """Return one sentence for each pair of settings with which no part could ever be judged."""
-    return _places(config) + _free_run(config) + _ports(config)
+    """Return one sentence for each pair of settings with which no part could ever be judged, or that says nothing."""
+    return [
+        *_names(config),
+        *_frames(config),
+        *_places(config),
+        *_free_run(config),
+        *_controller(config),
+        *_fusion(config),
+        *_matching(config),
+        *_ports(config),
+    ]
+
+
+def _names(config: StationConfig) -> list[str]:
+    names = [camera.name for camera in config.cameras]
+    if len(set(names)) == len(names):
+        return []
+    return [f"cameras are named {', '.join(names)}; give each a name of its own"]
+
+
+def _frames(config: StationConfig) -> list[str]:
+    """Hold the number of frames of a part against what makes them."""
+    first, problems = config.camera, []
+    if first.frames > 1 and config.free_run is not None:
+        problems.append(f"[free_run] takes the best picture of a part; leave out camera.frames = {first.frames}")
+    elif first.frames > 1 and config.ejector.is_controller:
+        problems.append(f"camera.frames is {first.frames}: beside a controller a camera makes one frame a part")
+    elif first.frames > 1 and first.backend in ("simulated", "replay"):
+        problems.append(
+            f"camera.frames is {first.frames}, but backend {first.backend} has one picture for each trigger; leave it "
+            "out, or write a [[camera]] for each view"
+        )
+    return problems + [
+        f"camera '{camera.name}' makes {camera.frames} frames of a part; only the first camera may make more than one; "
+        "give the others one entry each"
+        for camera in config.cameras[1:]
+        if camera.frames > 1
+    ]
+
+
+def _controller(config: StationConfig) -> list[str]:
+    problems = []
+    if config.ejector.is_controller and config.free_run is not None:
+        problems.append("[free_run] finds parts in pictures, a controller by its photo-eye: leave one of them out")
+    if config.geometry.encoder_counts_per_mm is not None and not config.ejector.is_controller:
+        problems.append("encoder_counts_per_mm needs an ejector that reads the encoder: driver controller")
+    return problems
+
+
+def _fusion(config: StationConfig) -> list[str]:
+    """Find what is said about joining views, but has no effect."""
+    fusion, views = config.fusion, sum(camera.frames for camera in config.cameras)
+    unweighted = CameraSection.model_fields["weight"].default
+    weighing = [camera.name for camera in config.cameras if camera.weight != unweighted]
+    if views == 1:
+        has_effect = fusion == FusionSection() and not weighing
+        return [] if has_effect else ["[fusion] and weight join views, but a part has one view; leave both out"]
+    if fusion.rule is FusionRule.WEIGHTED:
+        return []
+    problems = []
+    if weighing:
+        problems.append(
+            f"weight of camera {', '.join(weighing)} has no effect with [fusion] rule any; leave it out, or set "
+            'rule = "weighted"'
+        )
+    if fusion.threshold != FusionSection().threshold:
+        problems.append(
+            f"[fusion] threshold {fusion.threshold:g} has no effect with rule any, which goes by the threshold of each "
+            'camera; leave it out, or set rule = "weighted"'
+        )
+    return problems
+
+
+def _matching(config: StationConfig) -> list[str]:
+    """The camera that gives the triggers finds its parts by number: it has no window."""
+    if config.ejector.is_controller:
+        return []
+    fields = CameraSection.model_fields
+    useless = [name for name in ("window_ms", "arrival_ms") if getattr(config.camera, name) != fields[name].default]
+    if not useless:
+        return []
+    what = f"{' and '.join(useless)} of camera '{config.camera.name}'"
+    return [f"{what} has no effect: it gives the triggers, and is matched by number; leave it to the other cameras"]
 
 
 def _places(config: StationConfig) -> list[str]:

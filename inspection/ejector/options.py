@@ -20,6 +20,7 @@ from inspection.ejector.interface import Ejector
 from inspection.ejector.promises import SILENCE, Silence, kept_promises, silence_is_safe
 from inspection.ejector.settings import Settings
 from inspection.ejector.simulated import SimulatedEjector
+from inspection.wording import wording
 
 SIMULATED = "simulated"
 CONTROLLERS = {
@@ -88,9 +89,7 @@ class EjectorOptions(BaseModel):
         try:
             return described.model_validate(board).model_dump()
         except ValidationError as error:
-            problems = [
-                f"{'.'.join(map(str, one['loc']))}: {one['msg']} (is {one['input']!r})" for one in error.errors()
-            ]
+            problems = [f"{'.'.join(map(str, one['loc'])) or 'board'}: {wording(one)}" for one in error.errors()]
             allowed = ", ".join(described.model_fields)
             text = "; ".join(problems).replace("{", "(").replace("}", ")")
             raise PydanticCustomError("board", f"{text} — {driver} may be told: {allowed}") from error
@@ -263,5 +262,5 @@ def _controller_options(
             alive_timeout_ms=round(options.alive_timeout_ms),
         )
     except ValidationError as error:
-        text = "; ".join(one["msg"] for one in error.errors())
+        text = "; ".join(wording(one) for one in error.errors())
         raise EjectorOptionsError(f"[ejector] with [geometry]: {text}") from error

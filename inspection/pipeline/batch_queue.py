@@ -18,6 +18,9 @@ from inspection.pipeline.times import ExecutionTimes
 
 Clock = Callable[[], int]
 
+PART, ASIDE = 0, 1
+"""Priorities: a part of the line goes before an image that somebody asks about through the API."""
+
 
 @dataclass(slots=True)
 class Job:
@@ -26,7 +29,8 @@ class Job:
     done: takes the jobs that ended together and have the same one, in their order in the batch.
     raw: the model's raw scores of this image, (classes,), or None when it could not be scored in time or at all.
     view: which preparer crops and converts the pixels. pixel_format: PFNC name of raw pixels, '' for an image.
-    priority: of the line, 0 first; it only decides who waits while there is not enough time for all.
+    priority: PART, or ASIDE for an image that is no part of the line; it only decides who waits while there is not
+    enough time for all.
     """
 
     pixels: Pixels
@@ -35,7 +39,7 @@ class Job:
     token: Any = None
     view: int = 0
     pixel_format: str = ""
-    priority: int = 0
+    priority: int = PART
     batch_host_ns: int = 0
     raw: Any = None
     failure: str = ""

@@ -34,7 +34,7 @@ class Region:
         if self.x + self.width > columns or self.y + self.height > rows:
             raise ValueError(
                 f"region x={self.x} y={self.y} width={self.width} height={self.height} reaches out of a "
-                f"{columns}×{rows} frame; mend [region] in the configuration"
+                f"{columns}×{rows} frame; mend the region in the configuration"
             )
         return pixels[self.y : self.y + self.height, self.x : self.x + self.width]
 

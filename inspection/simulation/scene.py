@@ -5,11 +5,13 @@ from __future__ import annotations
 from camera.frame import Pixels
 from datasets.synthetic import PartRenderer
 
+WIDTH, HEIGHT = 640, 480
+
 
 class SyntheticScene:
     """The parts on the simulated belt; part n looks the same whenever and however often it is asked for."""
 
-    def __init__(self, seed: int, defect_rate: float, width: int = 640, height: int = 480) -> None:
+    def __init__(self, seed: int, defect_rate: float, width: int = WIDTH, height: int = HEIGHT) -> None:
         self._defect_rate = defect_rate
         self._renderer = PartRenderer(seed, width, height)
 

@@ -108,14 +108,27 @@ def test_a_configuration_with_wrong_types(tmp_path: Path) -> None:
 
 def test_a_configuration_that_names_what_is_not_there(tmp_path: Path, bundle: Path) -> None:
     """`config check` finds before the start what `run` would refuse on this machine."""
-    file = station(tmp_path, tmp_path / "absent", driver="lcus", port='port = "/dev/ttyNOTHERE"', api="0.0.0.0:50051")
+    file = station(tmp_path, tmp_path / "absent", driver="lcus", port='port = "/dev/ttyNOTHERE"')
     done = lineward("config", "check", file, "--json")
     assert done.returncode == 1
     found = json.loads(done.stdout)
     assert found["ok"] is False
-    assert len(found["missing_here"]) == 3
+    assert len(found["missing_here"]) == 2
     sound = lineward("config", "check", station(tmp_path, bundle), "--json")
     assert (sound.returncode, json.loads(sound.stdout)["missing_here"]) == (0, [])
+
+
+def test_an_address_that_is_open_to_the_network(tmp_path: Path, bundle: Path) -> None:
+    """That is wrong on every machine, so it is a problem of the file, told once."""
+    done = lineward("config", "check", station(tmp_path, bundle, api="0.0.0.0:50051"))
+    refused(done, 2, "1 problem: api.address '0.0.0.0:50051': is open to the network", "only loopback is allowed")
+
+
+@pytest.mark.parametrize("name", ["", "   ", "kim\nPASSED", "x" * 65])
+def test_an_operator_without_a_name(name: str) -> None:
+    """The record keeps who laid the parts: no name, one with a line break and one too long are refused at once."""
+    done = lineward("challenge", "--operator", name)
+    refused(done, 2, "--operator", "a name of 1 to 64 printable characters is needed")
 
 
 def test_a_failure_with_json_is_one_json_object(tmp_path: Path) -> None:

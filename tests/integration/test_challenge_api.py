@@ -125,6 +125,7 @@ def test_progress_comes_part_by_part(bench: Bench, client: StationClient) -> Non
         (pb.StartChallengeRequest(parts=1), grpc.StatusCode.INVALID_ARGUMENT, "PARTS", "parts"),
         (pb.StartChallengeRequest(parts=-5), grpc.StatusCode.INVALID_ARGUMENT, "PARTS", "parts"),
         (pb.StartChallengeRequest(operator="x" * 65), grpc.StatusCode.INVALID_ARGUMENT, "OPERATOR", "operator"),
+        (pb.StartChallengeRequest(operator="kim\nlee"), grpc.StatusCode.INVALID_ARGUMENT, "OPERATOR", "operator"),
         (pb.CancelChallengeRequest(name="none"), grpc.StatusCode.NOT_FOUND, "CHALLENGE", "name"),
         (pb.ListChallengesRequest(limit=201), grpc.StatusCode.INVALID_ARGUMENT, "LIMIT", "limit"),
         (pb.ListChallengesRequest(limit=-1), grpc.StatusCode.INVALID_ARGUMENT, "LIMIT", "limit"),

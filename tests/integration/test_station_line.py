@@ -231,8 +231,9 @@ def test_after_a_stop_every_trigger_has_been_counted(tmp_path: Path, bundle: Pat
 def test_a_region_that_does_not_fit_is_an_alarm_with_its_remedy(
     tmp_path: Path, bundle: Path, board: SimulatedBoard
 ) -> None:
-    """Every part is rejected, and the operator is told why; the reason is in the record, too."""
-    write_parts(tmp_path / "parts", 3)
+    """Pictures smaller than the first: each is rejected, and the operator is told why; so says the record, too."""
+    write_parts(tmp_path / "parts", 4)
+    assert cv2.imwrite(str(tmp_path / "parts" / "bad" / "0000.png"), np.full((480, 1240), BRIGHT, np.uint8))
     values = config(tmp_path, bundle, board.port).model_dump(mode="json")
     values["region"] = {"x": 600, "width": 640, "height": 480}
     station = Station(StationConfig.model_validate(values))
@@ -247,7 +248,8 @@ def test_a_region_that_does_not_fit_is_an_alarm_with_its_remedy(
     reader = RecordReader(station.config.records.dir)
     records = reader.find(limit=10)
     reader.close()
-    assert {record.reason for record in records} <= {Reason.SYSTEM, Reason.LATE}
+    assert {record.reason for record in records if record.part > 1} <= {Reason.SYSTEM, Reason.LATE}
+    assert next(record for record in records if record.part == 1).reason in (Reason.MODEL, Reason.LATE)
     assert any("reaches out" in record.extra.get("failure", "") for record in records)
 
 

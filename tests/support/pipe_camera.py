@@ -169,6 +169,18 @@ class CameraDevice:
                 self._links[0].sendall(_FRAME.pack(self._number, *size, kind) + bytes([level]) * (size[0] * size[1]))
         self._pause.wait(_SPACING_S)
 
+    def views(self, *pictures: Pixels) -> None:
+        """Let one part cross whose trigger exposes several frames, one after the other; always as many of a part."""
+        with self._lock:
+            self._number += 1
+            now_host_ns = time.monotonic_ns()
+            self.triggers.append((now_host_ns, int(pictures[0].max())))
+            self._links[1].sendall(_TRIGGER.pack(self._number, now_host_ns))
+            for place, picture in enumerate(pictures, 1):
+                counter = (self._number - 1) * len(pictures) + place
+                self._links[0].sendall(_FRAME.pack(counter, *picture.shape, _COMPLETE) + picture.tobytes())
+        self._pause.wait(_SPACING_S)
+
     def parts(self, *levels: int) -> None:
         """Let several parts cross, one after the other."""
         for level in levels:

@@ -8,6 +8,8 @@ import pytest
 
 from inspection.config import config_digest, load_config, parse_config
 from inspection.config.example import EXAMPLE
+from inspection.config.promises import unkept_promises
+from inspection.config.spacing import fusion_advice, part_spacing_ms, spacing_advice
 from inspection.errors import ConfigError
 
 MINIMAL = """
@@ -48,9 +50,9 @@ def test_every_problem_is_listed_together() -> None:
     for fragment in (
         "station.nmae: unknown key; did you mean 'name'?",
         "camera.speed: unknown key",
-        "camera.pitch_mm: Input should be greater than 0, not -1",
+        "camera.pitch_mm: is -1 — more than 0 is allowed — raise it",
         "inference.max_batch: ",
-        "not 'many'",
+        "is 'many' — a whole number is needed — write it without quotes",
         "geometry: give camera_to_ejector_mm and belt_speed_mm_s, or travel_time_s",
         "ejector: missing",
     ):
@@ -137,10 +139,52 @@ def test_several_cameras_are_listed() -> None:
     assert config.cameras[1].options == {"position_mm": 40.0}
     with pytest.raises(ConfigError, match="cameras are named top, top"):
         parse_config(several.replace("side", "top"), "a")
-    with pytest.raises(ConfigError, match=r"camera\.1\.pitch_mm: Input should be greater than 0"):
+    with pytest.raises(ConfigError, match=r"camera\.1\.pitch_mm: is -1 — more than 0 is allowed"):
         parse_config(several.replace("position_mm = 40", "pitch_mm = -1"), "a")
 
 
+MANY = "".join(f'[[camera]]\nname = "c{number}"\nbackend = "simulated"\n' for number in range(9))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("[camera]", "camera = 'x'\n[spare]", "camera: is 'x' — a table is needed — write [camera], or [[camera]]"),
+        ('[camera]\nbackend = "simulated"\n', MANY, "camera: there are 9 cameras — 1 to 8 are allowed — leave some"),
+        ("[camera]", "[camera]\nregion = 5", "camera.region: is 5 — a table is needed — write {x = 0"),
+        (
+            "[camera]",
+            "[camera]\nregion = {width = 0, height = 9}",
+            "camera.region.width: is 0 — more than 0 is allowed",
+        ),
+        ("[camera]", "[camera]\nname = 'a b'", "camera.name: is 'a b' — 1 to 64 letters, digits, _ . or - are allowed"),
+        ("[camera]", "[plc]\naddress = 'here'\n[camera]", "plc.address: is 'here' — tcp: host:port to listen on"),
+        (
+            "[camera]",
+            "[page]\nlanguage = 'de'\n[camera]",
+            "page.language: is 'de' — allowed is 'en' or 'ko' — choose one",
+        ),
+        (
+            "[camera]",
+            "[api]\naddress = 'here'\n[camera]",
+            "  api.address 'here': is no address — host:port with a port",
+        ),
+        ("[camera]", "[page]\nenabled = 'maybe'\n[camera]", "page.enabled: is 'maybe' — true or false is needed"),
+        ("[camera]", "[station]\nname = 7\n[camera]", "station.name: is 7 — text is needed — put it in quotes"),
+        ("[camera]", "model = 3\n[camera]", "model: is 3 — a table is needed"),
+        ("[camera]", "[fusion]\nrule = 'most'\n[camera]", "fusion.rule: is 'most' — allowed is 'any' or 'weighted'"),
+    ],
+)
+def test_each_problem_names_value_limit_and_next_step(old: str, new: str, told: str) -> None:
+    """No word of the validator is left, and each problem is told once."""
+    with pytest.raises(ConfigError) as caught:
+        parse_config(MINIMAL.replace(old, new), "a")
+    message = str(caught.value)
+    assert told in message
+    assert not [word for word in ("Input", "should", "pattern '", "valid") if word in message]
+
+
+SIDE = '\n[[camera]]\nname = "side"\nbackend = "simulated"'
 DISTANCE = "camera_to_ejector_mm = 300\nbelt_speed_mm_s = 500"
 
 
@@ -152,12 +196,71 @@ DISTANCE = "camera_to_ejector_mm = 300\nbelt_speed_mm_s = 500"
         ("position_mm = 20", "travel_time_s = 1.0", "needs distance and speed"),
         ("position_mm = 400", DISTANCE, "looks at 400 mm, but the ejector is at 300 mm"),
         ("position_mm = 40\nspeed_mm_s = 300", DISTANCE, "runs at 300 mm/s, [geometry] says 500 mm/s"),
+        ("frames = 2", DISTANCE, "backend simulated has one picture for each trigger"),
+        ("weight = 2", DISTANCE, "a part has one view; leave both out"),
+        ("", f"{DISTANCE}\n[fusion]\nrule = 'weighted'", "a part has one view; leave both out"),
+        ("window_ms = 3", DISTANCE, "window_ms of camera 'top' has no effect: it gives the triggers"),
+        (f"weight = 2{SIDE}", DISTANCE, "weight of camera top has no effect with [fusion] rule any"),
+        (SIDE, f"{DISTANCE}\n[fusion]\nthreshold = 0.3", "[fusion] threshold 0.3 has no effect with rule any"),
     ],
 )
 def test_sections_that_contradict_each_other_are_refused(camera: str, geometry: str, fragment: str) -> None:
     """What could never judge a part is told when the file is read, not by rejects on the line."""
     backend = 'backend = "simulated"'
-    text = MINIMAL.replace(backend, camera if "backend" in camera else f"{backend}\n{camera}")
+    text = MINIMAL.replace("[camera]", "[[camera]]").replace(
+        backend, camera if camera.startswith("backend") else f"{backend}\n{camera}"
+    )
+    text = text.replace("travel_time_s = 1.0", geometry)
     with pytest.raises(ConfigError) as caught:
-        parse_config(text.replace("travel_time_s = 1.0", geometry), "a")
+        parse_config(text, "a")
     assert fragment in str(caught.value)
+
+
+def test_contradictions_are_told_one_by_one() -> None:
+    """Two of them are two problems, each in its own line."""
+    several = MINIMAL.replace("[camera]", "[[camera]]").replace("[geometry]", f"weight = 3{SIDE}\n[geometry]")
+    with pytest.raises(ConfigError) as caught:
+        parse_config(several.replace('"side"', '"top"'), "a")
+    assert str(caught.value).startswith("a: 2 problems:\n  cameras are named top, top; ")
+
+
+def _advice(text: str) -> str:
+    return "; ".join(spacing_advice(parse_config(text, "a")))
+
+
+def test_pulses_are_held_against_the_distance_of_parts() -> None:
+    """Where the file says how close parts come, what a reject takes along is told before the line runs."""
+    closest = MINIMAL.replace("= 1.0", "= 1.0\nclosest_ms = {}") + "pulse_ms = 30\nwindow_ms = 20\n"
+    assert "every 50 ms (geometry.closest_ms), but a reject reaches 50 ms" in _advice(closest.format(50))
+    assert "it can take 3 neighbours along" in _advice(closest.format(20))
+    assert _advice(closest.format(51)) == ""
+    gate = closest + 'mode = "positive_release"\n'
+    assert "set window_ms below 20, or parts further apart" in _advice(gate.format(40))
+    assert _advice(gate.format(41)) == ""
+
+
+def test_the_distance_of_parts_comes_from_the_camera_where_it_knows() -> None:
+    """A simulated belt and a replay at a rate say how close parts come; a recording with its own times does not."""
+    belt = MINIMAL.replace('"simulated"\n[g', '"simulated"\nspeed_mm_s = 100\npitch_mm = 10\njitter_mm = 1\n[g')
+    assert part_spacing_ms(parse_config(belt, "a")) == (
+        80.0,
+        "pitch_mm, jitter_mm and speed_mm_s of the simulated belt",
+    )
+    replay = MINIMAL.replace('"simulated"\n[g', '"replay"\npath = "x"\nrate_hz = 40\n[g')
+    assert part_spacing_ms(parse_config(replay, "a")) == (25.0, "camera.rate_hz")
+    assert "set geometry.closest_ms" in _advice(replay.replace("rate_hz = 40\n", ""))
+
+
+def test_a_separation_that_leaves_out_what_a_pulse_hits_breaks_a_promise() -> None:
+    """The neighbour would be recorded as passed, and lie in the bin."""
+    text = MINIMAL.replace("= 1.0", "= 1.0\nclosest_ms = 40\nseparation_ms = 0") + "pulse_ms = 30\nwindow_ms = 20\n"
+    assert any(one.startswith("promise 3") for one in unkept_promises(parse_config(text, "a")))
+    assert not any(one.startswith("promise 3") for one in unkept_promises(parse_config(text.replace("40", "60"), "a")))
+
+
+def test_a_threshold_that_does_not_decide_is_told() -> None:
+    """Weighted scores are held against one threshold."""
+    text = MINIMAL.replace("[camera]", "[[camera]]").replace("[geometry]", f"threshold = 0.3{SIDE}\n[geometry]")
+    weighted = parse_config(text + "[fusion]\nrule = 'weighted'\n", "a")
+    assert "threshold of camera top only says" in "; ".join(fusion_advice(weighted))
+    assert not fusion_advice(parse_config(text, "a"))
