@@ -94,7 +94,8 @@ def document() -> str:
 def _faults() -> dict[int, str]:
     named = {number: f"{name}{' (nothing passes)' * blocks(name)}" for name, number in FAULT_CODES.items()}
     own = {0: "none", STATION_SILENT: "the station's own supervision gives no sign of life (nothing passes)"}
-    return {**own, **named, OTHER_ALARM: "an alarm without a number of its own"}
+    listed = {**own, **named, OTHER_ALARM: "an alarm without a number of its own"}
+    return dict(sorted(listed.items()))
 
 
 def _bits(meanings: Mapping[Status, Meaning] | Mapping[Control, Meaning]) -> str:
