@@ -12,6 +12,7 @@ from inspection.config import config_digest, load_config
 from inspection.config.example import EXAMPLE
 from inspection.config.promises import unkept_promises
 from inspection.config.reality import missing_here
+from inspection.config.remarks import remarks
 from inspection.errors import ConfigError
 
 app = typer.Typer(help="Check a configuration file, or print an example.", no_args_is_help=True)
@@ -34,12 +35,15 @@ def check(file: FileArgument, as_json: JsonOption = False) -> None:
     if as_json:
         kept = list(config.ejector.kept_promises())
         found = {"digest": digest, "promises_kept": kept, "promises_not_kept": unkept, "missing_here": missing}
+        found["remarks"] = remarks(config)
         print(json.dumps({"file": str(file), "ok": not missing, **found}))
     else:
         print(f"{file}: this describes a station (digest {digest[:12]})")
         for sentence in config.ejector.kept_promises():
             print(f"kept: {sentence}")
         for sentence in unkept:
+            print(f"note: {sentence}")
+        for sentence in remarks(config):
             print(f"note: {sentence}")
         for sentence in missing:
             print(f"not on this machine: {sentence}")

@@ -39,13 +39,15 @@ class Timing:
 class StationLook:
     """What the station's supervision last said about it.
 
-    up: it has come up and is not shut down. running: parts are inspected. blocked: nothing may pass.
+    up: it has come up and is not shut down. running: parts are inspected. blocked: nothing may pass. challenged: that
+    is for a challenge alone, so that parts are still to be triggered.
     """
 
     up: bool
     running: bool
     blocked: bool
     fault_code: int
+    challenged: bool = False
 
 
 _UNKNOWN = StationLook(up=False, running=False, blocked=True, fault_code=0)
@@ -249,7 +251,9 @@ class Handshake:
         trigger = self._trigger
         is_free = not trigger.going and not trigger.acknowledged and Control.TRIGGER not in self._control
         willing = Control.TRIGGER_ENABLE in control and self._plc_is_heard(now_host_ns)
-        return self._online(now_host_ns) and willing and is_free
+        station = self._station
+        is_held = self._station_is_alive(now_host_ns) and station.running and station.challenged
+        return (self._online(now_host_ns) or is_held) and willing and is_free
 
     def _fault_code(self, now_host_ns: int) -> int:
         return self._station.fault_code if self._station_is_alive(now_host_ns) else STATION_SILENT

@@ -11,7 +11,7 @@ from inspection.alarm_board import AlarmBoard
 from inspection.alarms import Reaction
 from inspection.api.feed import RecordFeed
 from inspection.api.server import ApiServer
-from inspection.control import Confirmation, Preview, State, StateError, StationStatus
+from inspection.control import Confirmation, Preview, State, StateError, StationStatus, TriggerMissedError
 from inspection.part import (
     Actuation,
     Decision,
@@ -150,6 +150,9 @@ class HandLine:
 
     def stop_line(self) -> None:
         self.running = False
+
+    def trigger_once(self) -> int:
+        raise TriggerMissedError("this line has no camera: it is moved by hand")
 
     def confirm_alarms(self, names: Collection[str], who: str) -> Confirmation:
         return self.alarms.confirm(names, who)
