@@ -73,7 +73,7 @@ def operator(tmp_path: Path) -> Iterator[Operator]:
 
 @pytest.fixture
 def url(operator: Operator, tmp_path: Path) -> Iterator[str]:
-    page = PageProcess(tmp_path, operator.line.serve())
+    page = PageProcess(tmp_path, operator.line.serve(challenges=operator.interlock))
     yield page.url
     assert "Traceback" not in page.end()
 
