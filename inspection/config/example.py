@@ -15,6 +15,7 @@ pitch_mm = 60.0                 # distance between parts
 # path = "photos/"
 # rate_hz = 5.0
 # loop = true
+# trigger = "software"          # instead of rate_hz: a picture when the PLC (Trigger) or a program (TriggerOnce) asks
 # frames = 1                    # frames of each part, one after the other: each is a view
 # threshold = 0.5               # of this camera's views; absent: that of [model]
 # weight = 1.0                  # of this camera's views, where [fusion] is weighted

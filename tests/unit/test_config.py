@@ -152,6 +152,10 @@ DISTANCE = "camera_to_ejector_mm = 300\nbelt_speed_mm_s = 500"
         ("position_mm = 20", "travel_time_s = 1.0", "needs distance and speed"),
         ("position_mm = 400", DISTANCE, "looks at 400 mm, but the ejector is at 300 mm"),
         ("position_mm = 40\nspeed_mm_s = 300", DISTANCE, "runs at 300 mm/s, [geometry] says 500 mm/s"),
+        ('trigger = "software"\nframes = 2', DISTANCE, "each trigger makes one frame"),
+        ('trigger = "software"\npaced = false', DISTANCE, "each says when a part comes; leave one out"),
+        ('trigger = "software"', f"{DISTANCE}\n[free_run]\npart_length_px = 100", "leave out camera.trigger"),
+        ('backend = "replay"\npath = "a"\nrate_hz = 5\ntrigger = "software"', DISTANCE, "leave one out"),
     ],
 )
 def test_sections_that_contradict_each_other_are_refused(camera: str, geometry: str, fragment: str) -> None:
