@@ -22,7 +22,7 @@ from inspection.records.challenges import ChallengeEntry
 pytestmark = pytest.mark.browser
 __all__ = ["browser"]
 
-MESSAGE = [".lw-state .lw-message-text", ".lw-state .lw-message-remedy"]
+MESSAGE = [".lw-state .lw-message", ".lw-state .lw-message-text", ".lw-state .lw-message-remedy"]
 
 
 class Ledger:
