@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from camera.belt import Belt
+from camera.commanded_belt import CommandedBelt
 from camera.frame import Frame, Pixels, Trigger
 from camera.interface import Camera
 
@@ -41,6 +42,15 @@ class BeltCamera(Camera):
     def waits_for_host(self) -> bool:
         """True where the belt moves by handshake."""
         return self._belt is not None and not self._belt.paced
+
+    @property
+    def takes_software_trigger(self) -> bool:
+        """True where the belt waits for the host's command."""
+        return isinstance(self._belt, CommandedBelt)
+
+    def _trigger(self) -> Trigger | None:
+        belt = self._opened_belt()
+        return belt.command() if isinstance(belt, CommandedBelt) else None
 
     def _open(self) -> None:
         self._belt = self._prepare()
@@ -94,12 +104,16 @@ class BeltCamera(Camera):
         return Frame(
             camera=self.name,
             counter=part,
-            device_ns=self._device_ns(part),
+            device_ns=self._exposed_device_ns(part),
             received_host_ns=received_host_ns,
             lost_before=lost_before,
             pixel_format=self._format_of(pixels),
             pixels=pixels,
         )
+
+    def _exposed_device_ns(self, part: int) -> int:
+        belt = self._opened_belt()
+        return belt.crossed_host_ns(part) if isinstance(belt, CommandedBelt) else self._device_ns(part)
 
     def _format_of(self, pixels: Pixels) -> str:
         return "Mono8" if pixels.ndim == 2 else "RGB8"

@@ -65,6 +65,25 @@ class Camera(ABC):
         device_ns = self._device_now_ns() if self._is_started else None
         return None if device_ns is None else ClockReading(device_ns, before_host_ns, time.monotonic_ns())
 
+    def trigger(self) -> Trigger | None:
+        """Make one exposure now; return its number and moment, None when none can be made at present (or stopped).
+
+        From any thread, one call at a time; its frame comes by `grab`, `wait_trigger` does not tell of it. Raises
+        CameraError on a camera that follows a trigger of its own, CameraLostError when the device has gone.
+        """
+        self._require_open("trigger")
+        if not self.takes_software_trigger:
+            raise CameraError(
+                f"camera '{self.name}': follows a trigger of its own and takes none from software; set trigger = "
+                '"software" where the backend knows it (simulated, replay)'
+            )
+        return self._trigger() if self._is_started else None
+
+    @property
+    def takes_software_trigger(self) -> bool:
+        """True where each exposure is made at a call of `trigger`, and none without."""
+        return False
+
     @property
     def exhausted(self) -> bool:
         """True once a finite source (a replay that does not loop, a belt with N parts) has given everything."""
@@ -129,6 +148,9 @@ class Camera(ABC):
         return None
 
     def _wait_trigger(self, timeout_s: float) -> Trigger | None:
+        raise NotImplementedError
+
+    def _trigger(self) -> Trigger | None:
         raise NotImplementedError
 
     @abstractmethod

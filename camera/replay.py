@@ -8,11 +8,13 @@ from array import array
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from camera.belt import Belt
 from camera.belt_camera import BeltCamera
+from camera.commanded_belt import CommandedBelt
 from camera.errors import CameraOpenError, CameraOptionsError, PixelFormatError
 from camera.frame import Pixels
 from camera.imagefile import ImageFileError
@@ -33,6 +35,9 @@ class Options(BaseModel):
     rate_hz: float | None = Field(
         default=None, ge=0, le=10_000, description="pictures per second; 0: as fast as taken; left out: as recorded"
     )
+    trigger: Literal["own", "software"] = Field(
+        default="own", description="own: at that rate; software: the next picture when the station asks for it"
+    )
     loop: bool = Field(default=False, description="begin again after the last picture")
     recursive: bool = Field(default=False, description="images of the folders below, too")
     truth_from_folder: bool = Field(default=False, description="the name of an image's folder is its true class")
@@ -41,6 +46,19 @@ class Options(BaseModel):
     )
     preload: bool = Field(default=False, description="decode everything before the start")
     preload_limit_mb: int = Field(default=1_000, ge=1, le=1_000_000, description="memory that preload may take")
+
+    @model_validator(mode="after")
+    def _one_source_of_time(self) -> Self:
+        if self.trigger == "software" and self.rate_hz is not None:
+            raise ValueError(
+                f'rate_hz = {self.rate_hz:g} and trigger = "software": each says when a picture comes; leave one out'
+            )
+        return self
+
+    @property
+    def follows_recording(self) -> bool:
+        """True where the recording's own times say when a picture comes."""
+        return self.rate_hz is None and self.trigger == "own"
 
 
 class ReplayCamera(BeltCamera):
@@ -86,7 +104,7 @@ class ReplayCamera(BeltCamera):
         options = self._options
         path = options.path.expanduser()
         self.problems = {}
-        recording = open_recording(path, recursive=options.recursive, use_timestamps=options.rate_hz is None)
+        recording = open_recording(path, recursive=options.recursive, use_timestamps=options.follows_recording)
         try:
             if options.preload:
                 recording = Preloaded(recording, options.preload_limit_mb)
@@ -98,6 +116,8 @@ class ReplayCamera(BeltCamera):
             recording.close()
             raise
         parts = None if options.loop else len(self._times_ns)
+        if options.trigger == "software":
+            return CommandedBelt(self._device_ns, parts=parts)
         return Belt(self._device_ns, parts=parts, paced=options.rate_hz != 0)
 
     def _lay_out(self, recording: Recording) -> None:
@@ -107,7 +127,7 @@ class ReplayCamera(BeltCamera):
                 f"camera '{self.name}': {self._options.path} holds no image (.jpg .png .bmp .tif); set path to one "
                 "that does, or recursive = true for the folders below"
             )
-        if rate_hz is not None:
+        if not self._options.follows_recording:
             step_ns = 1e9 / rate_hz if rate_hz else 1.0  # at rate 0 only the order counts
             self._times_ns = array("q", (round(index * step_ns) for index in range(count)))
         elif recording.times_ns is not None:

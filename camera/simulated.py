@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from camera.belt import Belt, Spacing, chance
 from camera.belt_camera import BeltCamera
+from camera.commanded_belt import CommandedBelt
 from camera.frame import Pixels
 from camera.scene import Scene
 
@@ -23,6 +24,9 @@ class Options(BaseModel):
     seed: int = Field(default=0, ge=0, lt=2**63, description="seed of jitter and faults")
     parts: int | None = Field(default=None, ge=1, le=10**9, description="parts on the belt; endless when left out")
     paced: bool = Field(default=True, description="false: the next part comes when the frame before was taken")
+    trigger: Literal["own", "software"] = Field(
+        default="own", description="own: its photo-eye; software: a part lies there when the station asks for it"
+    )
     position_mm: float = Field(default=0.0, ge=0, le=100_000, description="from the photo-eye to the place it looks at")
     exposure_us: float = Field(default=500.0, ge=0, le=1_000_000, description="crossing to end of exposure, if paced")
     readout_ms: float = Field(default=5.0, ge=0, le=10_000, description="end of exposure to the last pixel, if paced")
@@ -37,6 +41,8 @@ class Options(BaseModel):
                 f"jitter_mm = {self.jitter_mm:g} lets parts overtake each other; at most 0.45 × pitch_mm "
                 f"= {0.45 * self.pitch_mm:g}; lower jitter_mm or raise pitch_mm"
             )
+        if self.trigger == "software" and not self.paced:
+            raise ValueError('trigger = "software" and paced = false: each says when a part comes; leave one out')
         return self
 
 
@@ -69,6 +75,8 @@ class SimulatedCamera(BeltCamera):
         return self._scene.truth(trigger_number)
 
     def _prepare(self) -> Belt:
+        if self._options.trigger == "software":
+            return CommandedBelt(self._spacing.crossing_ns, parts=self._options.parts)
         return Belt(self._spacing.crossing_ns, parts=self._options.parts, paced=self._options.paced)
 
     def _picture(self, part: int) -> Pixels | None:

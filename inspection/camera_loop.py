@@ -59,6 +59,13 @@ class CameraLoop(ABC):
     def follow(self) -> None:  # noqa: B027 - most cameras have nothing to follow
         """Do what has to be done before a frame is taken, or when none came, on the grabbing thread."""
 
+    def trigger(self) -> int | None:
+        """Have a picture made now and its part born; return the part's number, None when none can be made.
+
+        From any thread. Raises CameraError. Most cameras follow a trigger of their own and never can.
+        """
+        return None
+
     def loops(self) -> dict[str, Callable[[], None]]:
         """Return the loops to run while the line runs, each in a thread of its own, by name."""
         return {"grab": self._grab_all}

@@ -102,6 +102,12 @@ class LineControl(Protocol):
     def stop_line(self) -> None:
         """Stop triggering, finish the parts in flight, → READY. No-op when stopped. Bounded."""
 
+    def trigger_once(self) -> int:
+        """Have the camera make a picture now, as a photo-eye would; return the number of the part that was born.
+
+        Raises StateError unless the line runs, TriggerMissedError when the camera takes no trigger (from software).
+        """
+
     def confirm_alarms(self, names: Collection[str], who: str) -> Confirmation:
         """Let go of held alarms whose fault has gone, all of them when `names` is empty. Logged with `who` did it."""
 
@@ -117,6 +123,12 @@ class LineControl(Protocol):
 
 class StateError(Exception):
     """A command that the present state does not allow; the text names the state and the next step."""
+
+    exit_code = 1
+
+
+class TriggerMissedError(Exception):
+    """No picture was made for a trigger from software; the text says why."""
 
     exit_code = 1
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from camera.frame import ClockReading, Frame, Trigger
 from inspection.alarm_board import AlarmBoard
+from inspection.challenge import INTERLOCK_ALARMS
 from inspection.ejector.interface import Ejector, EjectorHealth
 from inspection.motion import Motion
 from inspection.part import Actuation, Decision, EjectorAction, PartResult, Reason
@@ -102,6 +103,7 @@ class PartFlow:
             self._on_born,
             self._on_finished,
             now,
+            self._why_held,
         )
 
     # ------------------------------------------------------- what comes in
@@ -198,6 +200,12 @@ class PartFlow:
 
     def _may_pass(self) -> bool:
         return not self._alarms.blocking and not self._shut
+
+    def _why_held(self) -> Reason:
+        """Say why a good part does not pass: INTERLOCK where a challenge is the one reason, SYSTEM for any fault."""
+        holding = {alarm.name for alarm in self._alarms.active() if alarm.blocks}
+        by_challenge = not self._shut and holding and holding <= INTERLOCK_ALARMS
+        return Reason.INTERLOCK if by_challenge else Reason.SYSTEM
 
     def _on_born(self, part: PartInFlight) -> None:
         part.extra.update(self._mark(part.number))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -34,10 +35,20 @@ class Line(CameraLoop):
         self._offset = 0
         self._highest = 0
         self._last_frame: Frame | None = None
+        self._numbering = threading.Lock()  # a software trigger comes from another thread than the reopening
+
+    def trigger(self) -> int | None:
+        """Trigger a camera that is triggered by software, and give birth to the part at once: the host knows of it."""
+        if not self.camera.takes_software_trigger:
+            return None
+        with self._numbering:
+            trigger = self.camera.trigger()
+            return None if trigger is None else self.born(trigger)
 
     def loops(self) -> dict[str, Callable[[], None]]:
         """Grab, and follow the triggers where the camera tells of them and does not wait for us."""
-        of_its_own = self.camera.reports_triggers and not self.camera.waits_for_host
+        camera = self.camera
+        of_its_own = camera.reports_triggers and not camera.waits_for_host and not camera.takes_software_trigger
         return super().loops() | ({"trigger": self._follow_triggers} if of_its_own else {})
 
     def follow(self) -> None:
@@ -48,8 +59,9 @@ class Line(CameraLoop):
 
     def reopening(self) -> None:
         """Number the parts of a camera that counts from 1 again after those of before."""
-        self._offset = self._highest
-        self._last_frame = None
+        with self._numbering:
+            self._offset = self._highest
+            self._last_frame = None
 
     def _follow_triggers(self) -> None:
         while not self.stopping:
@@ -61,15 +73,16 @@ class Line(CameraLoop):
             if trigger is not None:
                 self.born(trigger)
 
-    def born(self, trigger: Trigger) -> None:
-        """Give birth to the part of a trigger, by its number in this run."""
+    def born(self, trigger: Trigger) -> int:
+        """Give birth to the part of a trigger; return its number in this run."""
         number = trigger.number + self._offset
         self._highest = max(self._highest, number)
         self._flow.on_trigger(replace(trigger, number=number), self.camera.truth(trigger.number))
+        return number
 
     def take(self, frame: Frame) -> None:
         """Have the frame scored as its part's; count what was lost before it."""
-        if not self.camera.reports_triggers:
+        if not (self.camera.reports_triggers or self.camera.takes_software_trigger):
             self._infer_triggers(frame)
         if frame.lost_before:
             self._lost_frames(frame.counter - frame.lost_before, frame.counter - 1)

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     MISSING_VIEW = "MISSING_VIEW"
     OPERATOR = "OPERATOR"
     SYSTEM = "SYSTEM"
+    INTERLOCK = "INTERLOCK"  # the line was held, as a challenge was due or ran; the model found nothing
 
 
 class EjectorAction(StrEnum):

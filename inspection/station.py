@@ -7,11 +7,12 @@ import time
 from collections.abc import Collection
 from typing import Any
 
+from camera.errors import CameraError
 from camera.scene import Scene
 from inspection.alarm_board import AlarmBoard
 from inspection.assembly import Assembly, Surroundings
 from inspection.config import StationConfig, config_digest
-from inspection.control import Confirmation, Preview, State, StateError, StationStatus
+from inspection.control import Confirmation, Preview, State, StateError, StationStatus, TriggerMissedError
 from inspection.lines import scene_of
 from inspection.part import Decision
 from inspection.pipeline.interpreter import line_starts, line_stops
@@ -142,6 +143,24 @@ class Station:
         """Let a stop that is under way no longer wait for the belt to stand: the process is about to end."""
         if self.winding_down:
             self._no_time_left.set()
+
+    def trigger_once(self) -> int:
+        """Have the first camera make a picture now; return the part's number. Raises StateError, TriggerMissedError."""
+        if self.state is not State.CONTINUOUS_EXECUTION or self.winding_down:
+            raise StateError(f"no part is inspected in state {self.state}; {self._next_step()}")
+        camera = self.lines[0].camera
+        if not camera.takes_software_trigger:
+            raise TriggerMissedError(
+                f"camera '{camera.name}' takes no trigger from software — it follows its photo-eye or clock — let that "
+                'trigger, or set camera.trigger = "software" where the backend knows it'
+            )
+        try:
+            part = self.lines[0].trigger()
+        except CameraError as error:
+            raise TriggerMissedError(str(error)) from error
+        if part is None:
+            raise TriggerMissedError(f"camera '{camera.name}' could not make a picture now — give it more time")
+        return part
 
     def confirm_alarms(self, names: Collection[str], who: str) -> Confirmation:
         """Let go of held alarms whose fault has gone, all of them when `names` is empty. Logged with `who` did it."""

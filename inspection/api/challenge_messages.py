@@ -81,4 +81,8 @@ def interlock_message(view: InterlockView) -> pb.GetChallengeStatusResponse:
         passed=view.passed,
         passed_wall_ns=view.passed_wall_ns,
         challenge=None if view.challenge is None else challenge_message(view.challenge),
+        passed_operator=view.passed_operator,
+        due_wall_ns=view.due_wall_ns,
+        blocks_wall_ns=view.blocks_wall_ns,
+        marks=view.marks,
     )

@@ -95,6 +95,10 @@ class StationClient:
         """Stop the line, wait for the parts in flight and return the state. Raises CallError."""
         return self._ask(lambda: self._station.StopLine(pb.StopLineRequest(), timeout=timeout_s)).state
 
+    def trigger_once(self) -> int:
+        """Have a picture made and return its part. Raises CallError (FAILED_PRECONDITION: STATE, TRIGGER)."""
+        return self._ask(lambda: self._station.TriggerOnce(pb.TriggerOnceRequest(), timeout=self._timeout_s)).part
+
     def confirm_alarms(self, who: str, names: Iterable[str] = ()) -> pb.ConfirmAlarmsResponse:
         """Let go of held alarms whose fault has gone, all of them when none is named. Raises CallError."""
         request = pb.ConfirmAlarmsRequest(names=names, who=who)

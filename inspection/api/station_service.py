@@ -15,7 +15,7 @@ from inspection.api.messages import STATES, preview_message, status_message
 from inspection.api.pb import inspection_pb2 as pb
 from inspection.api.pb import inspection_pb2_grpc as pb_grpc
 from inspection.api.watchers import Watchers
-from inspection.control import LineControl, StateError
+from inspection.control import LineControl, StateError, TriggerMissedError
 
 MAX_PREVIEW_WATCHERS = 8
 DEFAULT_RATE_HZ, MIN_RATE_HZ, MAX_RATE_HZ = 5.0, 0.1, 30.0
@@ -24,13 +24,18 @@ _Answer = TypeVar("_Answer")
 
 
 def in_state(control: LineControl, command: Callable[[], _Answer]) -> _Answer:
-    """Run a command of the line. Raises RefusedError (FAILED_PRECONDITION, reason STATE) for a StateError."""
+    """Run a command of the line.
+
+    Raises RefusedError (FAILED_PRECONDITION): reason STATE for a StateError, TRIGGER for a TriggerMissedError.
+    """
     try:
         return command()
     except StateError as error:
         raise RefusedError(
             grpc.StatusCode.FAILED_PRECONDITION, "STATE", str(error), metadata={"state": control.status().state.value}
         ) from error
+    except TriggerMissedError as error:
+        raise RefusedError(grpc.StatusCode.FAILED_PRECONDITION, "TRIGGER", str(error)) from error
 
 
 class StationService(pb_grpc.StationServiceServicer):
@@ -71,6 +76,15 @@ class StationService(pb_grpc.StationServiceServicer):
         """Stop the line after the parts in flight."""
         await self._call(lambda: in_state(self._control, self._control.stop_line))
         return pb.StopLineResponse(state=await self._state())
+
+    @unary
+    async def TriggerOnce(  # noqa: N802 - the name in the proto
+        self, _request: pb.TriggerOnceRequest, _context: Context
+    ) -> pb.TriggerOnceResponse:
+        """Have the camera make a picture now."""
+        return pb.TriggerOnceResponse(
+            part=await self._call(lambda: in_state(self._control, self._control.trigger_once))
+        )
 
     @unary
     async def ConfirmAlarms(  # noqa: N802 - the name in the proto

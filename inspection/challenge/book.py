@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from inspection.challenge import EXTRA_KEY
-from inspection.challenge.due import Due, Production, Standing, standing
+from inspection.challenge.due import Due, Production, Standing, next_wall_ns, standing
 from inspection.challenge.errors import ChallengeMissingError, ChallengePartsError, ChallengeRunningError
 from inspection.challenge.findings import Finding, Proof, find
 from inspection.challenge.options import MAX_PARTS, ChallengeOptions
@@ -83,6 +83,18 @@ class ChallengeBook:
     def standing(self) -> Standing:
         """Where the station stands now, by what is durable; meaningful whether or not a challenge is required."""
         return standing(self.options, self._production, self._history, self._now_wall_ns())
+
+    @property
+    def next_wall_ns(self) -> tuple[int, int]:
+        """When the next challenge should be made, and from when on nothing passes without it; 0 where neither is set.
+
+        Meaningful while a passed one holds; then nothing else than time and the next shift can end it.
+        """
+        passed = self.standing.passed
+        if passed is None:
+            return 0, 0
+        due_wall_ns, blocks_wall_ns = next_wall_ns(self.options, passed, self._now_wall_ns())
+        return due_wall_ns, blocks_wall_ns if self.options.required else 0
 
     @property
     def required(self) -> bool:

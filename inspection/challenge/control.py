@@ -29,7 +29,11 @@ class ChallengeView:
 
 @dataclass(frozen=True, slots=True)
 class InterlockView:
-    """Whether production may run: `blocks` is the answer, the rest says why."""
+    """Whether production may run: `blocks` is the answer, the rest says why.
+
+    due_wall_ns, blocks_wall_ns: when the next challenge should be made, and from when on nothing passes without it; 0
+    while none holds. marks: what is written on the parts of the next one.
+    """
 
     required: bool
     blocks: bool
@@ -39,6 +43,10 @@ class InterlockView:
     passed: str  # the challenge that holds, '' for none
     passed_wall_ns: int
     challenge: ChallengeView | None  # in work, or the last one of this run
+    passed_operator: str = ""
+    due_wall_ns: int = 0
+    blocks_wall_ns: int = 0
+    marks: tuple[str, ...] = ()
 
 
 class ChallengeControl(Protocol):

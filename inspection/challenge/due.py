@@ -12,6 +12,7 @@ from inspection.records.challenges import ChallengeEntry, Outcome
 
 _NS_PER_H = 3600e9
 _CLOCK_SLACK_NS = 60_000_000_000
+_NEVER_WALL_NS = 2**63 - 1
 """How far in the future a passed challenge may seem to lie (a clock that is kept in step is set back by less)."""
 
 
@@ -85,15 +86,33 @@ def _by_time(options: ChallengeOptions, entry: ChallengeEntry, now_wall_ns: int)
     return Standing(Due.NOT_YET, age_ns >= options.every_hours * _NS_PER_H, entry)
 
 
+def next_wall_ns(options: ChallengeOptions, passed: ChallengeEntry, now_wall_ns: int) -> tuple[int, int]:
+    """Return when the next challenge should be made, and from when on nothing passes without it; by what is passed."""
+    shift_wall_ns = next_shift_wall_ns(options.shift_starts, now_wall_ns) or _NEVER_WALL_NS
+    reminded, blocked = (passed.wall_ns + round(h * _NS_PER_H) for h in (options.every_hours, options.block_hours))
+    return min(reminded, shift_wall_ns), min(blocked, shift_wall_ns)
+
+
+def next_shift_wall_ns(times: Iterable[str], now_wall_ns: int) -> int:
+    """Return the wall time at which the next shift begins, by this PC's time zone; 0 where there are no shifts."""
+    now = datetime.fromtimestamp(now_wall_ns / 1e9).astimezone()
+    starts = [start for time in times for day in (0, 1, 2) if (start := _at(time, now, day)) > now]
+    return round(min(starts).timestamp() * 1e9) if starts else 0
+
+
+def _at(time: str, now: datetime, days_on: int) -> datetime:
+    hour, minute = (int(digits) for digits in time.split(":"))
+    day = now.replace(tzinfo=None) + timedelta(days=days_on)
+    return day.replace(hour=hour, minute=minute, second=0, microsecond=0).astimezone()
+
+
 def shift_start_wall_ns(times: Iterable[str], now_wall_ns: int) -> int:
     """Return the wall time at which the present shift began, by this PC's time zone; 0 where there are no shifts."""
     now = datetime.fromtimestamp(now_wall_ns / 1e9).astimezone()
     starts = []
     for time in times:
-        hour, minute = (int(digits) for digits in time.split(":"))
         for days_ago in (0, 1, 2):  # two: the night in which the clocks change may skip a start
-            day = now.replace(tzinfo=None) - timedelta(days=days_ago)
-            start = day.replace(hour=hour, minute=minute, second=0, microsecond=0).astimezone()
+            start = _at(time, now, -days_ago)
             if start <= now:
                 starts.append(round(start.timestamp() * 1e9))
                 break

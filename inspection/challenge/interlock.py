@@ -160,6 +160,7 @@ class Interlock:
         """Return where the station stands."""
         with self._lock:
             standing, current = self._book.standing, self._book.current
+            due_wall_ns, blocks_wall_ns = self._book.next_wall_ns
             return InterlockView(
                 required=self._options.required,
                 blocks=self._book.blocks,
@@ -169,6 +170,10 @@ class Interlock:
                 passed="" if standing.passed is None else standing.passed.challenge,
                 passed_wall_ns=0 if standing.passed is None else standing.passed.wall_ns,
                 challenge=None if current is None else self._snapshot(current),
+                passed_operator="" if standing.passed is None else standing.passed.operator,
+                due_wall_ns=due_wall_ns,
+                blocks_wall_ns=blocks_wall_ns,
+                marks=self._marks(self._options.parts),
             )
 
     def wait(self, name: str, version: int, timeout_s: float) -> tuple[int, ChallengeView] | None:
@@ -268,13 +273,16 @@ class Interlock:
         with self._lock:
             return self._snapshot(challenge)
 
+    def _marks(self, parts: int) -> tuple[str, ...]:
+        return tuple(self._options.mark(place) for place in range(1, parts + 1))
+
     def _snapshot(self, challenge: Challenge) -> ChallengeView:
         return ChallengeView(
             name=challenge.name,
             operator=challenge.operator,
             phase=challenge.phase,
             parts=challenge.parts,
-            marks=tuple(self._options.mark(place) for place in range(1, challenge.parts + 1)),
+            marks=self._marks(challenge.parts),
             laid=len(challenge.places),
             findings=tuple(challenge.findings[place] for place in sorted(challenge.findings)),
             outcome=challenge.outcome,

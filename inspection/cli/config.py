@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from inspection.config import config_digest, load_config
+from inspection.config.advice import advice
 from inspection.config.example import EXAMPLE
 from inspection.config.promises import unkept_promises
 from inspection.config.reality import missing_here
-from inspection.config.spacing import fusion_advice, spacing_advice
 from inspection.errors import ConfigError
 
 app = typer.Typer(help="Check a configuration file, or print an example.", no_args_is_help=True)
@@ -32,16 +32,16 @@ def check(file: FileArgument, as_json: JsonOption = False) -> None:
         print(json.dumps({"file": str(file), "ok": False, "error": str(error)}))
         raise typer.Exit(error.exit_code) from None
     digest, unkept, missing = config_digest(config), unkept_promises(config), missing_here(config)
-    advice = spacing_advice(config) + fusion_advice(config)
+    notes = advice(config)
     if as_json:
         kept = list(config.ejector.kept_promises())
-        found = {"digest": digest, "promises_kept": kept, "promises_not_kept": unkept, "advice": advice}
+        found = {"digest": digest, "promises_kept": kept, "promises_not_kept": unkept, "advice": notes}
         print(json.dumps({"file": str(file), "ok": not missing, **found, "missing_here": missing}))
     else:
         print(f"{file}: this describes a station (digest {digest[:12]})")
         for sentence in config.ejector.kept_promises():
             print(f"kept: {sentence}")
-        for sentence in unkept + advice:
+        for sentence in unkept + notes:
             print(f"note: {sentence}")
         for sentence in missing:
             print(f"not on this machine: {sentence}")

@@ -43,6 +43,11 @@ class CameraSection(Section):
         return self
 
     @property
+    def is_triggered_by_software(self) -> bool:
+        """True where a PLC or a program asks for each picture: `trigger = "software"`, where the backend knows it."""
+        return (self.model_extra or {}).get("trigger") == "software"
+
+    @property
     def options(self) -> dict[str, Any]:
         """The backend's options as written in the file, and what else of the section it wants to know."""
         known = options_model(self.backend).model_fields

@@ -18,6 +18,7 @@ pitch_mm = 60.0                 # distance between parts
 # frames = 1                    # frames of each part, one after the other: each is a view (not simulated or replay)
 # region = {x = 0, y = 0, width = 320, height = 240}   # where the model looks in its pictures; absent: [region]; a list
 #                               # [{…}, {…}] has one for each of its frames
+# trigger = "software"          # instead of rate_hz: a picture when the PLC (Trigger) or a program (TriggerOnce) asks
 # threshold = 0.5               # of this camera's views; absent: that of [model]
 # weight = 1.0                  # of this camera's views, where [fusion] is weighted
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from camera.backends import options_model
 from inspection.config.sections import StationConfig
-from inspection.tracking.fusion import FusionRule
 
 
 def part_spacing_ms(config: StationConfig) -> tuple[float, str] | None:
@@ -13,7 +12,7 @@ def part_spacing_ms(config: StationConfig) -> tuple[float, str] | None:
         return config.geometry.closest_ms, "geometry.closest_ms"
     camera = config.camera
     known = options_model(camera.backend).model_validate(camera.options).model_dump()
-    if not known.get("paced", True):
+    if camera.is_triggered_by_software or not known.get("paced", True):
         return None
     if "pitch_mm" in known:
         least_mm = known["pitch_mm"] - 2 * known["jitter_mm"] - known.get("length_mm", 0.0)
@@ -70,12 +69,3 @@ def neighbours_hit(config: StationConfig) -> list[str]:
         "leave separation_ms out, or shorten pulse_ms or window_ms"
     )
     return [text]
-
-
-def fusion_advice(config: StationConfig) -> list[str]:
-    """Say which thresholds do not decide."""
-    own = [camera.name for camera in config.cameras if camera.threshold is not None]
-    if not own or config.fusion.rule is not FusionRule.WEIGHTED:
-        return []
-    what = f"threshold of camera {', '.join(own)} only says what the record notes of that view"
-    return [f"{what}: with rule weighted the threshold of [fusion] decides"]

@@ -25,6 +25,7 @@ def contradictions(config: StationConfig) -> list[str]:
         *_fusion(config),
         *_matching(config),
         *_ports(config),
+        *_software_trigger(config),
     ]
 
 
@@ -135,6 +136,24 @@ def _free_run(config: StationConfig) -> list[str]:
     if len(config.cameras) > 1:
         return [f"[free_run] is for one camera, not {len(config.cameras)}; leave the others out"]
     return []
+
+
+def _software_trigger(config: StationConfig) -> list[str]:
+    first, *others = config.cameras
+    problems = [
+        f"camera '{camera.name}' has trigger = \"software\"; only the first camera gives triggers, leave it out"
+        for camera in others
+        if camera.is_triggered_by_software
+    ]
+    if not first.is_triggered_by_software:
+        return problems
+    if first.frames > 1:
+        problems.append(f'camera.frames is {first.frames}; with trigger = "software" each trigger makes one frame')
+    if config.free_run is not None:
+        problems.append('[free_run] finds parts by itself; leave out camera.trigger = "software"')
+    if config.ejector.is_controller:
+        problems.append('a controller triggers by its photo-eye; leave out camera.trigger = "software"')
+    return problems
 
 
 def _ports(config: StationConfig) -> list[str]:

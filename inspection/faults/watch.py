@@ -46,7 +46,7 @@ class RejectWatch:
         if record.evaluation == Evaluation.OK:
             self.in_a_row = 0
             self._alarms.clear("REJECTS_IN_A_ROW")
-        elif record.reason not in (Reason.SYSTEM, Reason.OPERATOR):
+        elif record.reason not in (Reason.SYSTEM, Reason.OPERATOR, Reason.INTERLOCK):
             self.in_a_row += 1
             if self.in_a_row >= self._limit:
                 self._alarms.raise_alarm("REJECTS_IN_A_ROW", count=self.in_a_row)

@@ -10,6 +10,7 @@ from inspection.alarms import Severity
 from inspection.api.pb import inspection_pb2 as pb
 from inspection.page import words
 from inspection.page.feed import SeenPreview, StationFeed
+from inspection.page.notice import show_refusal
 from inspection.texts import Catalogue
 
 _QUESTION_OPEN_S = 15.0
@@ -18,13 +19,14 @@ _QUESTION_OPEN_S = 15.0
 class StateLine:
     """State, gravest message and the commands of one browser; lives on the event loop.
 
-    Confirm stands in the place of Start while an alarm is held: the line cannot be started then.
+    Confirm stands in the place of Start while an alarm is held: the line cannot be started then. Challenge stands there
+    while the interlock holds the running line: it is what to do now.
 
     Start works at one touch. Stop asks once more, in the middle of the screen and so away from the Stop button: two
     quick touches of the same place never stop a line, and the question goes away by itself.
     """
 
-    def __init__(self, feed: StationFeed, texts: Catalogue) -> None:
+    def __init__(self, feed: StationFeed, texts: Catalogue, open_challenge: Callable[[], None]) -> None:
         self._feed = feed
         self._texts = texts
         self._messages: list[words.Message] = []
@@ -40,6 +42,7 @@ class StateLine:
                 self._more = ui.button("", on_click=self._open_messages, color=None).classes("lw-more")
                 self._more.props("flat no-caps")
             self._confirm = self._button("confirm", "task_alt", self._do_confirm)
+            self._challenge = self._button("challenge", "fact_check", open_challenge)
             self._start = self._button("start", "play_arrow", self._do_start)
             self._stop = self._button("stop", "stop", self._ask_stop)
         self._question = self._build_question()
@@ -78,7 +81,9 @@ class StateLine:
         held = words.held(status)
         self._confirm.set_visibility(held)
         self._confirm.set_enabled(not self._busy)
-        self._start.set_visibility(not held)
+        challenged = not held and said.kind in ("challenge", "challenge_due") and self._feed.challenge is not None
+        self._challenge.set_visibility(challenged)
+        self._start.set_visibility(not held and not challenged)
         self._start.set_enabled(state == "READY" and not self._busy)
         self._stop.set_enabled(state in ("CONTINUOUS_EXECUTION", "ERROR") and not self._busy)
 
@@ -130,6 +135,4 @@ class StateLine:
         finally:
             self._busy = False
         if refusal is not None:
-            key = "action.refused" if refusal else "action.no_answer"
-            text = self._texts.text(key, detail=refusal)
-            ui.notify(text, type="negative", position="center", timeout=8000, multi_line=True, classes="lw-notice")
+            show_refusal(refusal, self._texts)

@@ -24,6 +24,7 @@ _RETRY_S = 0.5
 _COMMAND_TIMEOUT_S = 15.0
 _PREVIEW_HZ = 5.0
 _MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+_REFUSALS = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND)
 _UNKNOWN_HOST_NS = -(10**18)
 """A moment so long ago that it is never fresh."""
 
@@ -60,6 +61,8 @@ class StationFeed:
         self.previews: deque[SeenPreview] = deque(maxlen=8)
         self.rejects: deque[pb.Result] = deque(maxlen=REJECTS_SHOWN)
         self.rejects_version = 0
+        self._challenge: pb.GetChallengeStatusResponse | None = None
+        self._challenge_host_ns = 0
         self._status_host_ns = 0
         self._preview_number = 0
         self._resume_token = ""
@@ -69,8 +72,10 @@ class StationFeed:
         async with grpc.aio.insecure_channel(self.api, options=_CHANNEL_OPTIONS) as channel:
             self._station = rpc.StationServiceStub(channel)
             self._results = rpc.ResultServiceStub(channel)
+            self._challenges = rpc.ChallengeServiceStub(channel)
             async with asyncio.TaskGroup() as tasks:
-                for follow in (self._follow_status, self._follow_previews, self._follow_results):
+                follows = (self._follow_status, self._follow_challenge, self._follow_previews, self._follow_results)
+                for follow in follows:
                     tasks.create_task(self._again_and_again(follow))
 
     # ------------------------------------------------------------- what is known
@@ -79,6 +84,11 @@ class StationFeed:
     def in_contact(self) -> bool:
         """True while the newest status is fresh."""
         return self.status is not None and _age_s(self._status_host_ns) < FRESH_S
+
+    @property
+    def challenge(self) -> pb.GetChallengeStatusResponse | None:
+        """Where the station stands with challenges; None when that is not known, or it makes none."""
+        return self._challenge if _age_s(self._challenge_host_ns) < FRESH_S else None
 
     @property
     def preview(self) -> SeenPreview | None:
@@ -108,11 +118,28 @@ class StationFeed:
         request = pb.ConfirmAlarmsRequest(who=f"page {self.api}")
         return await self._command(lambda: self._station.ConfirmAlarms(request, timeout=_COMMAND_TIMEOUT_S))
 
+    async def begin_challenge(self, operator: str) -> str | None:
+        """Begin a challenge as configured, with the name of who lays the parts; answers as `start_line`."""
+        return await self._command(lambda: self._begin_challenge(operator))
+
+    async def cancel_challenge(self) -> str | None:
+        """Give the challenge up that runs; answers as `start_line`."""
+        request = pb.CancelChallengeRequest()
+        return await self._command(lambda: self._challenges.CancelChallenge(request, timeout=_COMMAND_TIMEOUT_S))
+
+    async def _begin_challenge(self, operator: str) -> None:
+        request = pb.StartChallengeRequest(operator=operator)
+        progress = self._challenges.StartChallenge(request, timeout=_COMMAND_TIMEOUT_S)
+        try:
+            await progress.read()  # its beginning is durable; it goes on without this stream
+        finally:
+            progress.cancel()
+
     async def _command(self, call: Callable[[], Awaitable[object]]) -> str | None:
         try:
             await call()
         except grpc.aio.AioRpcError as error:
-            return error.details() or "" if error.code() is grpc.StatusCode.FAILED_PRECONDITION else ""
+            return error.details() or "" if error.code() in _REFUSALS else ""
         return None
 
     async def reject_image(self, sequence: int) -> tuple[bytes, str] | None:
@@ -140,6 +167,14 @@ class StationFeed:
             asked_host_ns = time.monotonic_ns()  # the age counts from the question: an answer may have waited long
             self.status = await self._station.GetStatus(pb.GetStatusRequest(), timeout=_STATUS_TIMEOUT_S)
             self._status_host_ns = asked_host_ns
+            await asyncio.sleep(_STATUS_EVERY_S)
+
+    async def _follow_challenge(self) -> None:
+        while True:
+            asked_host_ns = time.monotonic_ns()
+            request = pb.GetChallengeStatusRequest()
+            self._challenge = await self._challenges.GetChallengeStatus(request, timeout=_STATUS_TIMEOUT_S)
+            self._challenge_host_ns = asked_host_ns
             await asyncio.sleep(_STATUS_EVERY_S)
 
     async def _follow_previews(self) -> None:

@@ -7,6 +7,7 @@ import json
 from nicegui import ui
 
 from inspection.page.banner import StateLine
+from inspection.page.challenge import ChallengeDialog
 from inspection.page.feed import StationFeed
 from inspection.page.figures import Figures
 from inspection.page.header import Header
@@ -24,9 +25,11 @@ def show_page(feed: StationFeed, texts: Catalogue) -> None:
     """Build the page for one browser and keep it up to date as long as that browser stays."""
     ui.add_head_html('<link rel="stylesheet" href="/look/page.css"><script defer src="/look/contact.js"></script>')
     with ui.element("main").classes("lw-page").props(f"lang={texts.language}"):
-        header = Header(texts)
+        challenge = ChallengeDialog(feed, texts)
+        header = Header(feed, texts, challenge.open)
         with ui.element("div").classes("lw-body"):
-            panels = (header, StateLine(feed, texts), LivePart(texts), Figures(texts), LastRejects(feed, texts))
+            state = StateLine(feed, texts, challenge.open)
+            panels = (header, state, LivePart(texts), Figures(texts), LastRejects(feed, texts), challenge)
             no_contact = _no_contact(feed, texts)
     beat = ui.element("span").classes("lw-beat")
     ticks = 0

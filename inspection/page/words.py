@@ -145,9 +145,7 @@ def verdict(status: pb.GetStatusResponse, seen: SeenPreview | None, texts: Catal
         part = texts.text("verdict.part", part=seen.message.part)
         if seen.message.verdict == pb.VERDICT_PASS:
             return Verdict("ok", "check_circle", texts.text("verdict.OK"), _score(seen.message, texts), part)
-        is_held = any(alarm.name in ("CHALLENGE_DUE", "CHALLENGE_RUNNING") for alarm in status.alarms)
-        is_ours = is_held and seen.message.reason == pb.REASON_SYSTEM
-        why = texts.text("challenge.held") if is_ours else why_rejected(seen.message, texts)
+        why = why_rejected(seen.message, texts)
         return Verdict(
             "reject", "dangerous", texts.text("verdict.REJECT"), f"{why} · {_score(seen.message, texts)}", part
         )

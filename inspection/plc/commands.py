@@ -26,5 +26,6 @@ class LineCommands:
         self._alarms.confirm((), "PLC")
 
     def trigger(self) -> bool:
-        """Return False: no camera backend takes a trigger from software, each follows its photo-eye or its clock."""
-        return False
+        """Have the camera make a picture; True once its part is known. Raises StateError, TriggerMissedError."""
+        self._line.trigger_once()
+        return True

@@ -35,8 +35,10 @@ _RESULTS_VALID_BIT = int(Status.RESULTS_VALID).bit_length() - 1
 class StationDevice:
     """Answers each request from the handshake at the moment of the request. Used by the port's thread alone."""
 
-    def __init__(self, handshake: Handshake, clock_ns: Callable[[], int]) -> None:
+    def __init__(self, handshake: Handshake, clock_ns: Callable[[], int], on_written: Callable[[], None]) -> None:
+        """on_written: called after each write, which may have asked for something."""
         self._handshake = handshake
+        self._on_written = on_written
         self._clock_ns = clock_ns
         self.requests = 0
 
@@ -75,6 +77,7 @@ class StationDevice:
         now_host_ns = self._clock_ns()
         if values is not None:
             self._write(function, address, values, now_host_ns)
+            self._on_written()
         elif function == READ_DISCRETE:
             registers[0] = self._handshake.inputs(now_host_ns)[InputRegister.STATUS]
         elif function == READ_INPUT:

@@ -57,11 +57,16 @@ _RULES = """\
 4. **The queue.** With BufferResultsEnable, `results_capacity` results wait; without, none waits behind the one shown.
    When there is no room, the newest is lost: ResultsBufferOverrun is set, ResultsLost counts it, and part numbers have
    a gap. Reject parts whose result is missing.
-5. **Trigger.** Its rise is taken when Ready is 1 (TriggerAck) or missed (MissedAcq, TriggersMissed). The cameras of
-   this version follow their photo-eye or clock and take no trigger from software, so each Trigger is missed; parts
-   show by AcquisitionId and their results all the same.
+5. **Trigger.** With `trigger = "software"` in [camera] the PLC triggers. When Ready is 1, set Trigger: Busy rises while
+   the camera is asked, then TriggerAck, and AcquisitionId is that part from the same moment on. Clear Trigger; Ready
+   rises again, and the next part may follow while earlier ones are still on their way (Inspecting). Its result comes
+   as any other. A Trigger is missed (MissedAcq, TriggersMissed) when Ready was 0, when the camera could make no
+   picture, and always with a camera that follows its photo-eye or clock, which `lineward config check` tells of; its
+   parts show by AcquisitionId and their results all the same.
 6. **Commands.** Write Command, set ExecuteCommand, wait for CommandComplete or CommandFailed, clear ExecuteCommand.
-7. **Fault.** Nothing passes: a Pass that waits to be read becomes a Fail with ResultCode 9. Fails are shown as usual.
+7. **Challenge.** While one is due or runs (FaultCode 18, 19) Fault is 1 and Online 0, but Ready may be 1: known-bad
+   parts are triggered as any others. Parts come as Fails; those in which the model found nothing with ResultCode 10.
+8. **Fault.** Nothing passes: a Pass that waits to be read becomes a Fail with ResultCode 9. Fails are shown as usual.
    FaultCode without Fault is a warning.
 
 Pass is 1 only together with ResultsValid, and only for the part in PartNumber. A station that is killed ends the
@@ -94,7 +99,8 @@ def document() -> str:
 def _faults() -> dict[int, str]:
     named = {number: f"{name}{' (nothing passes)' * blocks(name)}" for name, number in FAULT_CODES.items()}
     own = {0: "none", STATION_SILENT: "the station's own supervision gives no sign of life (nothing passes)"}
-    return {**own, **named, OTHER_ALARM: "an alarm without a number of its own"}
+    listed = {**own, **named, OTHER_ALARM: "an alarm without a number of its own"}
+    return dict(sorted(listed.items()))
 
 
 def _bits(meanings: Mapping[Status, Meaning] | Mapping[Control, Meaning]) -> str:

@@ -15,6 +15,7 @@ from inspection.plc.map import (
     ResultCode,
     Status,
 )
+from inspection.plc.requests import CommandRequest, TriggerRequest
 from inspection.plc.results import Result, ResultBuffer
 
 _NAMED_CONTROLS = Control.TRIGGER_ENABLE | Control.TRIGGER | Control.RESULTS_ACK | Control.BUFFER_RESULTS_ENABLE
@@ -38,13 +39,15 @@ class Timing:
 class StationLook:
     """What the station's supervision last said about it.
 
-    up: it has come up and is not shut down. running: parts are inspected. blocked: nothing may pass.
+    up: it has come up and is not shut down. running: parts are inspected. blocked: nothing may pass. challenged: that
+    is for a challenge alone, so that parts are still to be triggered.
     """
 
     up: bool
     running: bool
     blocked: bool
     fault_code: int
+    challenged: bool = False
 
 
 _UNKNOWN = StationLook(up=False, running=False, blocked=True, fault_code=0)
@@ -62,7 +65,6 @@ class Handshake:
         self.results = ResultBuffer(timing.results_capacity)
         self.late = 0
         self.answers_ignored = 0
-        self.triggers_missed = 0
         self._in_flight: OrderedDict[int, int] = OrderedDict()  # part → until when its result may be shown
         self._acquisition = 0
         self._completed = False
@@ -75,9 +77,8 @@ class Handshake:
         self._station_heard_host_ns = now_host_ns
         self._heartbeat = 0
         self._next_beat_host_ns = now_host_ns
-        self._trigger_wanted = self._trigger_going = self._trigger_ack = self._missed = False
-        self._command_wanted: Command | None = None
-        self._executing = self._complete = self._refused = False
+        self._trigger = TriggerRequest()
+        self._command = CommandRequest()
 
     # ------------------------------------------------------------ the station's side
 
@@ -111,28 +112,19 @@ class Handshake:
 
     def take_trigger(self) -> bool:
         """Return whether the camera is to be triggered now; answer with `trigger_done`."""
-        wanted, self._trigger_wanted = self._trigger_wanted, False
-        return wanted
+        return self._trigger.take()
 
     def trigger_done(self, taken: bool) -> None:
         """Tell the PLC whether the camera took the trigger."""
-        self._trigger_going = False
-        if taken:
-            self._missed = False
-            self._trigger_ack = Control.TRIGGER in self._control
-        else:
-            self._miss()
+        self._trigger.done(taken, still_set=Control.TRIGGER in self._control)
 
     def take_command(self) -> Command | None:
         """Return the command to carry out now, if any; answer with `command_done`."""
-        wanted, self._command_wanted = self._command_wanted, None
-        return wanted
+        return self._command.take()
 
     def command_done(self, succeeded: bool) -> None:
         """Tell the PLC how its command ended, if it still asks."""
-        self._executing = False
-        if Control.EXECUTE_COMMAND in self._control:
-            self._complete, self._refused = succeeded, not succeeded
+        self._command.done(succeeded, still_set=Control.EXECUTE_COMMAND in self._control)
 
     # ---------------------------------------------------------------- the PLC's side
 
@@ -160,14 +152,14 @@ class Handshake:
         before, after = self._control, Control(word & _NAMED_CONTROLS)
         rising = after & ~before
         if Control.TRIGGER in rising:
-            self._ask_for_trigger(self._ready(now_host_ns, after))
+            self._trigger.rise(ready=self._ready(now_host_ns, after))
         if Control.EXECUTE_COMMAND in rising:
-            self._ask_for_command()
+            self._begin_command()
         self._control = after
         if Control.TRIGGER not in after:
-            self._trigger_ack = False
+            self._trigger.fall()
         if Control.EXECUTE_COMMAND not in after:
-            self._complete = self._refused = False
+            self._command.fall()
         self.results.acknowledge(Control.RESULTS_ACK in after)
         self.advance(now_host_ns)
 
@@ -192,7 +184,7 @@ class Handshake:
             registers[InputRegister.DEFECT_CLASS] = shown.defect_class
         registers[InputRegister.RESULTS_WAITING] = min(len(self.results), 0xFFFF)
         registers[InputRegister.RESULTS_LOST] = self.results.lost & 0xFFFF
-        registers[InputRegister.TRIGGERS_MISSED] = self.triggers_missed & 0xFFFF
+        registers[InputRegister.TRIGGERS_MISSED] = self._trigger.missed_count & 0xFFFF
         registers[InputRegister.FAULT_CODE] = self._fault_code(now_host_ns)
         registers[InputRegister.BUNDLE_HIGH] = self._timing.bundle_id >> 16 & 0xFFFF
         registers[InputRegister.BUNDLE_LOW] = self._timing.bundle_id & 0xFFFF
@@ -222,6 +214,11 @@ class Handshake:
         return now_host_ns - heard_host_ns > self._timing.plc_timeout_ns
 
     @property
+    def triggers_missed(self) -> int:
+        """How many Triggers were not taken."""
+        return self._trigger.missed_count
+
+    @property
     def in_flight(self) -> int:
         """How many parts have triggered without a result yet."""
         return len(self._in_flight)
@@ -241,58 +238,44 @@ class Handshake:
         self._completed = not self._completed
         self.results.offer(result, may_wait=Control.BUFFER_RESULTS_ENABLE in self._control)
 
-    # ----------------------------------------------------------- triggers, commands, bits
+    # -------------------------------------------------------------- commands and bits
 
-    def _ask_for_trigger(self, ready: bool) -> None:
-        if ready:
-            self._trigger_wanted = self._trigger_going = True
-        else:
-            self._miss()
-
-    def _miss(self) -> None:
-        self._missed = True
-        self.triggers_missed += 1
-
-    def _ask_for_command(self) -> None:
-        if self._executing:
-            return  # the one before is still being carried out, and answers for both
-        known = self._command_register in Command.__members__.values()
-        self._complete, self._refused = False, not known
-        if not known:
-            return
-        self._command_wanted = Command(self._command_register)
-        self._executing = True
-        if self._command_wanted is Command.CONFIRM_ALARMS:
-            self.results.overrun = self._missed = False
+    def _begin_command(self) -> None:
+        if self._command.rise(self._command_register) is Command.CONFIRM_ALARMS:
+            self.results.overrun = self._trigger.missed = False
 
     def _online(self, now_host_ns: int) -> bool:
         return self._station_is_alive(now_host_ns) and self._station.running and not self._station.blocked
 
     def _ready(self, now_host_ns: int, control: Control) -> bool:
-        is_free = not self._trigger_going and not self._trigger_ack and Control.TRIGGER not in self._control
+        trigger = self._trigger
+        is_free = not trigger.going and not trigger.acknowledged and Control.TRIGGER not in self._control
         willing = Control.TRIGGER_ENABLE in control and self._plc_is_heard(now_host_ns)
-        return self._online(now_host_ns) and willing and is_free
+        station = self._station
+        is_held = self._station_is_alive(now_host_ns) and station.running and station.challenged
+        return (self._online(now_host_ns) or is_held) and willing and is_free
 
     def _fault_code(self, now_host_ns: int) -> int:
         return self._station.fault_code if self._station_is_alive(now_host_ns) else STATION_SILENT
 
     def _status(self, now_host_ns: int, shown: Result | None) -> Status:
+        trigger, command = self._trigger, self._command
         bits = (
             (Status.ONLINE, self._online(now_host_ns)),
             (Status.READY, self._ready(now_host_ns, self._control)),
-            (Status.TRIGGER_ACK, self._trigger_ack),
-            (Status.BUSY, self._trigger_going),
+            (Status.TRIGGER_ACK, trigger.acknowledged),
+            (Status.BUSY, trigger.going),
             (Status.INSPECTING, bool(self._in_flight)),
-            (Status.MISSED_ACQ, self._missed),
+            (Status.MISSED_ACQ, trigger.missed),
             (Status.INSPECTION_COMPLETED, self._completed),
             (Status.RESULTS_VALID, shown is not None),
             (Status.RESULTS_BUFFER_OVERRUN, self.results.overrun),
             (Status.PASS, shown is not None and shown.passed),
             (Status.FAIL, shown is not None and not shown.passed),
             (Status.FAULT, self._station.blocked or not self._station_is_alive(now_host_ns)),
-            (Status.COMMAND_EXECUTING, self._executing),
-            (Status.COMMAND_COMPLETE, self._complete),
-            (Status.COMMAND_FAILED, self._refused),
+            (Status.COMMAND_EXECUTING, command.executing),
+            (Status.COMMAND_COMPLETE, command.complete),
+            (Status.COMMAND_FAILED, command.refused),
             (Status.PLC_SILENT, not self._plc_is_heard(now_host_ns)),
         )
         word = Status(0)

@@ -89,6 +89,7 @@ class ResultCode(IntEnum):
     MISSING_VIEW = 7
     OPERATOR = 8
     SYSTEM = 9
+    INTERLOCK = 10
     OTHER = 99
 
 
@@ -111,13 +112,18 @@ class Meaning:
 STATUS_MEANINGS: Mapping[Status, Meaning] = MappingProxyType(
     {
         Status.ONLINE: Meaning("Online", "the line runs: every part that triggers is inspected, and parts may pass"),
-        Status.READY: Meaning("Ready", "Online, TriggerEnable is 1, and the Trigger before this one is done with"),
-        Status.TRIGGER_ACK: Meaning("TriggerAck", "the Trigger was taken; 0 again once Trigger is 0"),
+        Status.READY: Meaning(
+            "Ready",
+            "Online (or held for a challenge), TriggerEnable is 1, and the Trigger before this one is done with",
+        ),
+        Status.TRIGGER_ACK: Meaning(
+            "TriggerAck", "the picture is being made, and AcquisitionId names its part; 0 again once Trigger is 0"
+        ),
         Status.BUSY: Meaning("Busy", "a Trigger is being passed to the camera (Acquiring)"),
         Status.INSPECTING: Meaning("Inspecting", "parts have triggered whose result is not known yet"),
         Status.MISSED_ACQ: Meaning(
             "MissedAcq",
-            "a Trigger was not taken: not Ready, or the camera takes none from software; until the next one is taken",
+            "a Trigger was not taken: not Ready, or no picture could be made for it; until the next one is taken",
         ),
         Status.INSPECTION_COMPLETED: Meaning("InspectionCompleted", "changes its level with each result"),
         Status.RESULTS_VALID: Meaning(
@@ -139,7 +145,9 @@ STATUS_MEANINGS: Mapping[Status, Meaning] = MappingProxyType(
 CONTROL_MEANINGS: Mapping[Control, Meaning] = MappingProxyType(
     {
         Control.TRIGGER_ENABLE: Meaning("TriggerEnable", "the PLC is willing to trigger; without it Ready stays 0"),
-        Control.TRIGGER: Meaning("Trigger", "its rise asks the camera for a picture; the photo-eye needs none"),
+        Control.TRIGGER: Meaning(
+            "Trigger", "its rise has a picture made, where the camera is triggered by software; a photo-eye needs none"
+        ),
         Control.RESULTS_ACK: Meaning(
             "ResultsAck", "its rise says that the result shown was read; the next one is shown once it is 0"
         ),
@@ -197,6 +205,7 @@ RESULT_MEANINGS: Mapping[ResultCode, str] = MappingProxyType(
         ResultCode.MISSING_VIEW: "rejected: a view of the part is missing",
         ResultCode.OPERATOR: "rejected by the operator",
         ResultCode.SYSTEM: "rejected: the station was in fault",
+        ResultCode.INTERLOCK: "rejected: the line was held, as a challenge was due or ran",
         ResultCode.OTHER: "rejected for a reason that this map does not know",
     }
 )

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from inspection.alarms import Severity, blocks, severity_of
+from inspection.challenge import INTERLOCK_ALARMS
 from inspection.control import ActiveAlarm, State
 from inspection.part import Reason, Verdict
 from inspection.plc.errors import PlcMissingError
@@ -37,7 +38,7 @@ class StationPort(Protocol):
         """Take back the messages about single parts."""
 
     def trigger(self) -> bool:
-        """Ask the camera for a picture; False when it takes no trigger from software."""
+        """Have the camera make a picture; True once its part is known; False or an error when none is made."""
 
 
 class _Born(NamedTuple):
@@ -113,7 +114,7 @@ class PlcPort:
         from inspection.plc.server import ModbusServer
 
         self._handshake = Handshake(self._timing, self._clock_ns())
-        self._device = StationDevice(self._handshake, self._settled_ns)
+        self._device = StationDevice(self._handshake, self._settled_ns, self._carry_on)
         self._server = ModbusServer(self._options, self._device, self._tick, self._on_failure)
         self.bound = self._server.start()
         return self.bound
@@ -137,9 +138,11 @@ class PlcPort:
     def on_state(self, state: State, alarms: Sequence[ActiveAlarm]) -> None:
         """Tell how the station is, the gravest alarm first; the station must call it several times a second."""
         codes = [_fault_code(alarm.name) for alarm in alarms if severity_of(alarm.name) > Severity.INFO]
-        blocked = state is State.ERROR or any(blocks(alarm.name) for alarm in alarms)
+        blocking = {alarm.name for alarm in alarms if alarm.blocks or blocks(alarm.name)}
+        blocked = state is State.ERROR or bool(blocking)
         running = state is State.CONTINUOUS_EXECUTION
-        self._tell(StationLook(state in _UP, running, blocked, codes[0] if codes else 0))
+        challenged = bool(blocking) and blocking <= INTERLOCK_ALARMS
+        self._tell(StationLook(state in _UP, running, blocked, codes[0] if codes else 0, challenged))
 
     def counters(self) -> Mapping[str, int]:
         """Return what was counted; the page shows it."""
@@ -172,6 +175,10 @@ class PlcPort:
         now_host_ns = self._settled_ns()
         self._handshake.advance(now_host_ns)
         self._look_for_silence(now_host_ns)
+        self._carry_on()
+
+    def _carry_on(self) -> None:
+        """Pass on what the PLC asks for; called after each of its writes, so that a Trigger waits for no tick."""
         if self._handshake.take_trigger():
             self._call(self._station.trigger, self._handshake.trigger_done)
         command = self._handshake.take_command()

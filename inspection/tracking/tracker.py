@@ -41,6 +41,7 @@ class PartTracker:
     born: Callable[[PartInFlight], None]
     emit: Callable[[PartResult], None]
     now: Callable[[], int]
+    why_held: Callable[[], Reason] = lambda: Reason.SYSTEM
     counters: TrackerCounters = field(default_factory=TrackerCounters)
     _parts: dict[int, PartInFlight] = field(default_factory=dict)
     _early: deque[tuple[int, int, Frame]] = field(init=False)
@@ -206,7 +207,7 @@ class PartTracker:
                     part.note = "so close to a rejected part that its pulse takes this one along"
                     self.counters.taken_along += 1
             elif decision.verdict is Verdict.PASS:
-                decision = overruled(decision, Reason.SYSTEM)
+                decision = overruled(decision, self.why_held())
             self.counters.system_rejects += decision.reason is Reason.SYSTEM
             part.stages.decided_host_ns = self.now()
             part.decision = decision

@@ -44,6 +44,8 @@ class Backend:
     mono: bool = False
     free_running: bool = False
     """It counts exposures: it tells of no triggers, and what a frame shows is not the part with its number."""
+    commanded: Mapping[str, object] | None = None
+    """What makes it wait for a trigger from software; None: it never takes one."""
 
     def camera(self, **changes: object) -> Camera:
         return make_camera(self.backend, "top", {**self.options, **changes}, scene=NumberedParts())
@@ -77,7 +79,7 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
     far = {"pitch_mm": 10_000.0, "speed_mm_s": 1.0}
     match request.param:
         case "simulated":
-            return Backend(request.param, "simulated", belt, far)
+            return Backend(request.param, "simulated", belt, far, commanded={**belt, "trigger": "software"})
         case "simulated-handshake":
             return Backend(request.param, "simulated", {**belt, "paced": False}, None)
         case "conveyor":
@@ -92,7 +94,9 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
     if request.param == "folder-handshake":
         return Backend(request.param, "replay", {**options, "rate_hz": 0}, None, mono=True)
     preload = request.param == "folder-preloaded"
-    return Backend(request.param, "replay", {**options, "preload": preload}, {"rate_hz": 1e-4}, mono=True)
+    commanded = {"path": options["path"], "preload": preload, "trigger": "software"}
+    options["preload"] = preload
+    return Backend(request.param, "replay", options, {"rate_hz": 1e-4}, mono=True, commanded=commanded)
 
 
 def grab_all(camera: Camera) -> list[Frame]:
@@ -314,3 +318,55 @@ def test_nothing_is_left_behind(backend: Backend) -> None:
         once()
     assert threading.active_count() == threads
     assert open_files() == handles
+
+
+def test_a_software_trigger_makes_the_frame_with_its_number(backend: Backend) -> None:
+    """No frame comes without one, each trigger gives the next part, numbers go on after a restart, and it ends.
+
+    A camera that follows a trigger of its own refuses; one that is closed or stopped makes nothing.
+    """
+    if backend.commanded is None:
+        with backend.camera() as camera, pytest.raises(CameraError, match="takes none from software"):
+            camera.trigger()
+        return
+    camera = make_camera(backend.backend, "top", backend.commanded, scene=NumberedParts())
+    with pytest.raises(CameraError, match="not open"):
+        camera.trigger()
+    with camera:
+        assert camera.takes_software_trigger
+        assert camera.trigger() is None
+        for number in range(1, PARTS + 1):
+            camera.start()
+            assert camera.grab(None, 0.02) is None
+            trigger = camera.trigger()
+            frame = camera.grab(None, BOUND_S)
+            assert trigger is not None
+            assert frame is not None
+            assert (trigger.number, frame.counter, frame.lost_before) == (number, number, 0)
+            assert frame.device_ns == trigger.host_ns
+            assert abs(int(frame.pixels.flat[0]) - level(number)) <= 2
+            if number % 5 == 0:
+                camera.stop()
+        assert camera.trigger() is None
+        assert camera.exhausted
+
+
+def test_a_software_trigger_is_refused_before_frames_pile_up(backend: Backend) -> None:
+    """Triggers whose frames nobody takes end in a refusal, not in a queue; a stop forgets them."""
+    if backend.commanded is None:
+        return
+    endless = {"loop": True} if backend.backend == "replay" else {"parts": None}
+    with make_camera(backend.backend, "top", {**backend.commanded, **endless}, scene=NumberedParts()) as camera:
+        camera.start()
+        taken = 0
+        while camera.trigger() is not None:
+            taken += 1
+            assert taken < 1000
+        camera.stop()
+        camera.start()
+        assert camera.grab(None, 0.02) is None
+        trigger, frame = camera.trigger(), camera.grab(None, BOUND_S)
+        assert trigger is not None
+        assert frame is not None
+        assert trigger.number == frame.counter == taken + 1
+        assert frame.lost_before == taken

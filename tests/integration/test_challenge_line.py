@@ -120,7 +120,7 @@ def test_production_waits_for_a_passed_challenge(tmp_path: Path, bundle: str) ->
         (Evaluation.OK, Verdict.REJECT, r.reason) for r in missed
     ]
     assert len(missed) == 3
-    assert {record.reason for record in missed} <= {Reason.SYSTEM, Reason.LATE}
+    assert {record.reason for record in missed} <= {Reason.INTERLOCK, Reason.LATE}
     assert all(record.score is not None and record.score < 0.5 for record in missed)
     report = verify(station.config.records.dir)
     assert (report.problems, report.challenges) == ([], len(past))

@@ -354,13 +354,50 @@ def test_the_essentials_fit_without_scrolling(
     """On each usual screen state, verdict, counters and buttons are wholly inside the window and nothing is cut off."""
     line.alarms.raise_alarm("EJECTOR_LOST", port="/dev/ttyUSB0", detail="[Errno 5] Input/output error")
     line.pass_part("scratch")
-    for width, height in ((1024, 768), (1280, 800), (1920, 1080)):
+    for width, height in ((1024, 600), (1024, 768), (1280, 800), (1920, 1080)):
         page = browser.new_page(viewport={"width": width, "height": height})
         page.goto(f"{served.url}/language/{language}")
         expect(page.locator(".lw-state")).to_have_attribute("data-kind", "error")
         assert page.evaluate(CUT_OFF, ESSENTIALS) == [], f"{width}×{height}"
         assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), f"{width}×{height}"
         page.close()
+
+
+WIDER_THAN_THE_WINDOW = """() => [...document.querySelectorAll('.lw-page *')].filter(one => {
+    const box = one.getBoundingClientRect();
+    return box.width && !one.closest('.lw-reject-row') && (box.left < -1 || box.right > innerWidth + 1);
+}).map(one => one.className)"""
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_a_narrow_screen_scrolls_down_and_never_sideways(
+    line: HandLine, served: PageProcess, browser: Browser, language: str
+) -> None:
+    """On a phone or an upright panel all is in one column, nothing is cut off, and state, Start and Stop come first."""
+    line.alarms.raise_alarm("EJECTOR_LOST", port="/dev/ttyUSB0", detail="[Errno 5] Input/output error")
+    for width, height in ((360, 640), (480, 800), (600, 960), (760, 1000)):
+        page = browser.new_page(viewport={"width": width, "height": height})
+        page.goto(f"{served.url}/language/{language}")
+        expect(page.locator(".lw-state")).to_have_attribute("data-kind", "error")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{width}×{height}"
+        assert page.evaluate(WIDER_THAN_THE_WINDOW) == [], f"{width}×{height}"
+        stop = page.locator(".lw-state .lw-stop").bounding_box()
+        assert stop is not None
+        assert stop["y"] + stop["height"] <= height, f"{width}×{height}"
+        page.close()
+
+
+def test_reject_tiles_are_alike(line: HandLine, shown: Page) -> None:
+    """Whatever a part's number and reason, and with or without a picture: tile, picture and foot are of one height."""
+    for reason in (Reason.MODEL, Reason.NO_IMAGE, Reason.OUT_OF_DISTRIBUTION):
+        pass_until(line, shown, "wrong_position", HAS_CARD, reason)
+    line._parts = 41_206
+    pass_until(line, shown, "scratch", HAS_CARD)
+    for name in (".lw-reject", ".lw-reject-picture", ".lw-reject-foot"):
+        boxes = [one.bounding_box() for one in shown.locator(f".lw-rejects {name}").all()]
+        assert len(boxes) >= 4
+        heights = [box["height"] for box in boxes if box is not None]
+        assert max(heights) - min(heights) <= 1.5, name
 
 
 def test_a_foreign_host_name_is_refused(served: PageProcess, browser: Browser) -> None:

@@ -117,10 +117,9 @@ def test_a_silent_plc_blocks_the_station_until_it_is_back(tmp_path: Path, bundle
         wait_until(lambda: station.state is State.ERROR)
         assert next(alarm.name for alarm in station.alarms.active()) == "PLC_SILENT"
         plc = Plc.tcp(station.plc.bound)
-        wait_until(lambda: Status.FAULT in plc.read().status)
-        told = plc.read()
-        assert told.status & (Status.ONLINE | Status.READY | Status.PLC_SILENT) == Status.PLC_SILENT
-        assert told.registers[InputRegister.FAULT_CODE] == FAULT_CODES["PLC_SILENT"]
+        wait_until(lambda: plc.read().registers[InputRegister.FAULT_CODE] == FAULT_CODES["PLC_SILENT"])
+        told = plc.read().status & (Status.ONLINE | Status.READY | Status.PLC_SILENT | Status.FAULT)
+        assert told == Status.PLC_SILENT | Status.FAULT
         plc.wait(Status.FAULT | Status.PLC_SILENT, False)
         assert station.state is State.READY
         plc.close()

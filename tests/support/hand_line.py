@@ -11,7 +11,8 @@ from inspection.alarm_board import AlarmBoard
 from inspection.alarms import Reaction
 from inspection.api.feed import RecordFeed
 from inspection.api.server import ApiServer
-from inspection.control import Confirmation, Preview, State, StateError, StationStatus
+from inspection.challenge.control import ChallengeControl
+from inspection.control import Confirmation, Preview, State, StateError, StationStatus, TriggerMissedError
 from inspection.part import (
     Actuation,
     Decision,
@@ -60,9 +61,9 @@ class HandLine:
 
     # --------------------------------------------------------------- the test's side
 
-    def serve(self, address: str = "127.0.0.1:0") -> str:
+    def serve(self, address: str = "127.0.0.1:0", challenges: ChallengeControl | None = None) -> str:
         """Open the API; return the address in use."""
-        self._server = ApiServer(self, self._feed, address=address)
+        self._server = ApiServer(self, self._feed, address=address, challenges=challenges)
         self.address = self._server.start()
         return self.address
 
@@ -150,6 +151,9 @@ class HandLine:
 
     def stop_line(self) -> None:
         self.running = False
+
+    def trigger_once(self) -> int:
+        raise TriggerMissedError("this line has no camera: it is moved by hand")
 
     def confirm_alarms(self, names: Collection[str], who: str) -> Confirmation:
         return self.alarms.confirm(names, who)

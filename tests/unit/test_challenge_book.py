@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pytest
 from challenged import HERE, HOUR_NS, Clocks, a_book, a_record, pass_challenge, settle
 from hypothesis import settings
@@ -243,10 +245,40 @@ def test_what_a_passed_challenge_holds_for(
     assert a_book(clocks, [entry], production, **options).standing.due is due
 
 
+def test_the_next_challenge_is_told_with_its_time(clocks: Clocks) -> None:
+    """From `every_hours` on it is expected, from `max_age_h` on nothing passes; a new shift comes before both. At each
+    moment told the standing does change, and not a second before."""
+    book = a_book(clocks, every_hours=4.0, max_age_h=6.0)
+    assert book.next_wall_ns == (0, 0)
+    passed = pass_challenge(book)
+    due_wall_ns, blocks_wall_ns = book.next_wall_ns
+    assert (due_wall_ns, blocks_wall_ns) == (passed.wall_ns + 4 * HOUR_NS, passed.wall_ns + 6 * HOUR_NS)
+    clocks.go((due_wall_ns - clocks.wall_ns - 10**9) / HOUR_NS)
+    assert not book.standing.soon
+    clocks.go(2e9 / HOUR_NS)
+    assert book.standing.soon
+    assert not book.blocks
+    clocks.go((blocks_wall_ns - clocks.wall_ns) / HOUR_NS)
+    assert book.blocks
+    assert book.next_wall_ns == (0, 0)
+
+    start = datetime.fromtimestamp(clocks.wall_ns / 1e9).astimezone() + timedelta(hours=1, minutes=1)
+    book = a_book(clocks, shift_starts=[start.strftime("%H:%M")], every_hours=4.0)
+    passed = pass_challenge(book)
+    due_wall_ns, blocks_wall_ns = book.next_wall_ns
+    assert due_wall_ns == blocks_wall_ns
+    assert 0 < due_wall_ns - clocks.wall_ns <= 61 * 60 * 10**9
+    clocks.go((due_wall_ns - clocks.wall_ns - 10**9) / HOUR_NS)
+    assert not book.blocks
+    clocks.go(2e9 / HOUR_NS)
+    assert book.blocks
+    book = a_book(clocks, required=False)
+    pass_challenge(book)
+    assert book.next_wall_ns[1] == 0
+
+
 def test_a_new_shift_needs_a_challenge_of_its_own(clocks: Clocks) -> None:
     """What was passed before the shift began does not hold in it."""
-    from datetime import datetime, timedelta
-
     now = datetime.fromtimestamp(clocks.wall_ns / 1e9).astimezone()
     start = (now + timedelta(minutes=30)).strftime("%H:%M")
     book = a_book(clocks, shift_starts=[start])

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from inspection.config import config_digest, load_config, parse_config
+from inspection.config.advice import advice
 from inspection.config.example import EXAMPLE
 from inspection.config.promises import unkept_promises
-from inspection.config.spacing import fusion_advice, part_spacing_ms, spacing_advice
+from inspection.config.spacing import part_spacing_ms, spacing_advice
 from inspection.errors import ConfigError
 
 MINIMAL = """
@@ -202,6 +203,10 @@ DISTANCE = "camera_to_ejector_mm = 300\nbelt_speed_mm_s = 500"
         ("window_ms = 3", DISTANCE, "window_ms of camera 'top' has no effect: it gives the triggers"),
         (f"weight = 2{SIDE}", DISTANCE, "weight of camera top has no effect with [fusion] rule any"),
         (SIDE, f"{DISTANCE}\n[fusion]\nthreshold = 0.3", "[fusion] threshold 0.3 has no effect with rule any"),
+        ('trigger = "software"\nframes = 2', DISTANCE, "each trigger makes one frame"),
+        ('trigger = "software"\npaced = false', DISTANCE, "each says when a part comes; leave one out"),
+        ('trigger = "software"', f"{DISTANCE}\n[free_run]\npart_length_px = 100", "leave out camera.trigger"),
+        ('backend = "replay"\npath = "a"\nrate_hz = 5\ntrigger = "software"', DISTANCE, "leave one out"),
     ],
 )
 def test_sections_that_contradict_each_other_are_refused(camera: str, geometry: str, fragment: str) -> None:
@@ -262,5 +267,5 @@ def test_a_threshold_that_does_not_decide_is_told() -> None:
     """Weighted scores are held against one threshold."""
     text = MINIMAL.replace("[camera]", "[[camera]]").replace("[geometry]", f"threshold = 0.3{SIDE}\n[geometry]")
     weighted = parse_config(text + "[fusion]\nrule = 'weighted'\n", "a")
-    assert "threshold of camera top only says" in "; ".join(fusion_advice(weighted))
-    assert not fusion_advice(parse_config(text, "a"))
+    assert "threshold of camera top only says" in "; ".join(advice(weighted))
+    assert "threshold of camera" not in "; ".join(advice(parse_config(text, "a")))

@@ -6,13 +6,14 @@ import time
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from manual_ejector import ManualEjector
 
 from camera.frame import Frame, Trigger
 from inspection.alarm_board import AlarmBoard
 from inspection.flow import FlowSettings, PartFlow
 from inspection.motion import ClockMotion
-from inspection.part import PartResult, Reason
+from inspection.part import Decision, Evaluation, PartResult, Reason, Verdict
 from inspection.pipeline.batch_queue import Job, end_jobs
 from inspection.pipeline.decide import Judge
 from inspection.run_counters import RunCounters
@@ -60,3 +61,41 @@ def test_each_view_is_judged_by_its_own_judge() -> None:
     (part,) = flow.tracker._parts.values()
     assert part.decision is not None
     assert (part.decision.reason, part.decision.threshold, part.shown) == (Reason.MODEL, 0.25, 1)
+
+
+@pytest.mark.parametrize(
+    ("alarms", "shut", "reason"),
+    [
+        (["CHALLENGE_DUE"], False, Reason.INTERLOCK),
+        (["CHALLENGE_RUNNING", "NO_IMAGE"], False, Reason.INTERLOCK),
+        (["CHALLENGE_DUE", "BIN_FULL"], False, Reason.SYSTEM),
+        (["CAMERA_LOST"], False, Reason.SYSTEM),
+        (["CHALLENGE_DUE"], True, Reason.SYSTEM),
+        ([], False, Reason.NONE),
+    ],
+)
+def test_a_good_part_that_is_held_names_what_holds_it(alarms: list[str], shut: bool, reason: Reason) -> None:
+    """INTERLOCK where a challenge alone holds the line, SYSTEM where a fault does, too; the score stays readable."""
+    board, ejector, results = AlarmBoard(), ManualEjector(), []
+    flow = PartFlow(
+        FlowSettings(Geometry(10**9, 0), Fusion(), (JUDGE,), 30.0),
+        now=time.monotonic_ns,
+        motion=ClockMotion(),
+        ejector=ejector,
+        submit=lambda _job: True,
+        memory=Memory(),
+        alarms=board,
+        counters=RunCounters(),
+        offer=results.append,
+    )
+    ejector.open(flow.on_actuation, flow.on_ejector_health)
+    for name in alarms:
+        board.raise_alarm(name)
+    flow.shut(shut)
+    flow.on_trigger(Trigger(1, time.monotonic_ns()))
+    (part,) = flow.tracker._parts.values()
+    flow.tracker.view_decided(part, 0, Decision(Evaluation.OK, Verdict.PASS, Reason.NONE, 0.1, 0.5))
+    ejector.due(1)
+    (result,) = results
+    assert (result.decision.reason, result.decision.score) == (reason, 0.1)
+    assert result.decision.verdict is (Verdict.PASS if reason is Reason.NONE else Verdict.REJECT)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -23,6 +25,7 @@ WINDOW, PLC_TIMEOUT, BEAT, STATION_TIMEOUT, CAPACITY = 1000, 500, 100, 400, 4
 RUNS = StationLook(up=True, running=True, blocked=False, fault_code=0)
 STOPPED = StationLook(up=True, running=False, blocked=False, fault_code=0)
 BROKEN = StationLook(up=True, running=True, blocked=True, fault_code=11)
+HELD = StationLook(up=True, running=True, blocked=True, fault_code=19, challenged=True)
 DOWN = StationLook(up=False, running=False, blocked=False, fault_code=0)
 BUFFERED = Control.TRIGGER_ENABLE | Control.BUFFER_RESULTS_ENABLE
 
@@ -288,6 +291,22 @@ def test_a_trigger_without_ready_is_missed(ends: Ends, look: StationLook) -> Non
     assert not ends.shake.take_trigger()
     assert Status.MISSED_ACQ in ends.status()
     assert ends.look()[InputRegister.TRIGGERS_MISSED] == 1
+
+
+def test_challenge_parts_are_triggered_while_nothing_passes(ends: Ends) -> None:
+    """Held for a challenge alone: Fault, not Online, but Ready, and a Trigger is taken; a stopped line is not Ready."""
+    ends.station(HELD)
+    ends.control(BUFFERED)
+    assert ends.status() & (Status.READY | Status.ONLINE | Status.FAULT) == Status.READY | Status.FAULT
+    ends.control(BUFFERED | Control.TRIGGER)
+    assert ends.shake.take_trigger()
+    ends.shake.trigger_done(True)
+    ends.trigger(1)
+    ends.result(1)
+    assert ends.status() & (Status.PASS | Status.FAIL) == Status.FAIL
+    ends.control(BUFFERED)
+    ends.station(replace(HELD, running=False))
+    assert Status.READY not in ends.status()
 
 
 @pytest.mark.parametrize("succeeded", [True, False])

@@ -78,6 +78,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_MISSING_VIEW: _Reason.ValueType  # 7
     REASON_OPERATOR: _Reason.ValueType  # 8
     REASON_SYSTEM: _Reason.ValueType  # 9
+    REASON_INTERLOCK: _Reason.ValueType  # 10
+    """The line was held: a challenge was due or ran. The model found nothing."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Why a part was rejected; NONE for a part that passed."""
@@ -92,6 +94,8 @@ REASON_OUT_OF_DISTRIBUTION: Reason.ValueType  # 6
 REASON_MISSING_VIEW: Reason.ValueType  # 7
 REASON_OPERATOR: Reason.ValueType  # 8
 REASON_SYSTEM: Reason.ValueType  # 9
+REASON_INTERLOCK: Reason.ValueType  # 10
+"""The line was held: a challenge was due or ran. The model found nothing."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
 
 class _EjectorAction:
@@ -689,6 +693,41 @@ class StopLineResponse(_message.Message):
 Global___StopLineResponse: _TypeAlias = StopLineResponse  # noqa: Y015
 
 @_typing.final
+class TriggerOnceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TriggerOnceRequest: _TypeAlias = TriggerOnceRequest  # noqa: Y015
+
+@_typing.final
+class TriggerOnceResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PART_FIELD_NUMBER: _builtins.int
+    part: _builtins.int
+    """The number of the part that was born, as in Result.part."""
+    def __init__(
+        self,
+        *,
+        part: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TriggerOnceResponse: _TypeAlias = TriggerOnceResponse  # noqa: Y015
+
+@_typing.final
 class ConfirmAlarmsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1249,6 +1288,10 @@ class GetChallengeStatusResponse(_message.Message):
     PASSED_FIELD_NUMBER: _builtins.int
     PASSED_WALL_NS_FIELD_NUMBER: _builtins.int
     CHALLENGE_FIELD_NUMBER: _builtins.int
+    PASSED_OPERATOR_FIELD_NUMBER: _builtins.int
+    DUE_WALL_NS_FIELD_NUMBER: _builtins.int
+    BLOCKS_WALL_NS_FIELD_NUMBER: _builtins.int
+    MARKS_FIELD_NUMBER: _builtins.int
     required: _builtins.bool
     """True when the configuration demands challenges."""
     blocks: _builtins.bool
@@ -1261,9 +1304,19 @@ class GetChallengeStatusResponse(_message.Message):
     passed: _builtins.str
     """The passed challenge that holds; empty for none."""
     passed_wall_ns: _builtins.int
+    passed_operator: _builtins.str
+    """Who made the passed challenge that holds."""
+    due_wall_ns: _builtins.int
+    """When the next one should be made, UTC; 0 while none holds."""
+    blocks_wall_ns: _builtins.int
+    """From when on nothing passes without another one, UTC; 0 while none holds or none is demanded."""
     @_builtins.property
     def challenge(self) -> Global___Challenge:
         """The one in work, or the last one since the station was started."""
+
+    @_builtins.property
+    def marks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is written on the parts of the next challenge, in the order in which they are to be laid."""
 
     def __init__(
         self,
@@ -1276,10 +1329,14 @@ class GetChallengeStatusResponse(_message.Message):
         passed: _builtins.str = ...,
         passed_wall_ns: _builtins.int = ...,
         challenge: Global___Challenge | None = ...,
+        passed_operator: _builtins.str = ...,
+        due_wall_ns: _builtins.int = ...,
+        blocks_wall_ns: _builtins.int = ...,
+        marks: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["challenge", b"challenge"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "challenge", b"challenge", "due", b"due", "parts", b"parts", "passed", b"passed", "passed_wall_ns", b"passed_wall_ns", "required", b"required", "soon", b"soon"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "blocks_wall_ns", b"blocks_wall_ns", "challenge", b"challenge", "due", b"due", "due_wall_ns", b"due_wall_ns", "marks", b"marks", "parts", b"parts", "passed", b"passed", "passed_operator", b"passed_operator", "passed_wall_ns", b"passed_wall_ns", "required", b"required", "soon", b"soon"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

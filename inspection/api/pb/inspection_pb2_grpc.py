@@ -50,6 +50,11 @@ class StationServiceStub:
                 request_serializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.StopLineRequest.SerializeToString,
                 response_deserializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.StopLineResponse.FromString,
                 _registered_method=True)
+        self.TriggerOnce = channel.unary_unary(
+                '/lineward.inspection.v1.StationService/TriggerOnce',
+                request_serializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.TriggerOnceRequest.SerializeToString,
+                response_deserializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.TriggerOnceResponse.FromString,
+                _registered_method=True)
         self.ConfirmAlarms = channel.unary_unary(
                 '/lineward.inspection.v1.StationService/ConfirmAlarms',
                 request_serializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.ConfirmAlarmsRequest.SerializeToString,
@@ -84,6 +89,16 @@ class StationServiceServicer:
     def StopLine(self, request, context):
         """Stops the line after the parts in flight. Safe to repeat.
         Errors: FAILED_PRECONDITION when the state does not allow it (reason STATE, metadata state).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TriggerOnce(self, request, context):
+        """Has the camera make a picture now, as a photo-eye would; its part is then inspected, ejected or passed, and recorded
+        as any other. Not safe to repeat: each call is another part.
+        Errors: FAILED_PRECONDITION (the line does not run: reason STATE, metadata state; no picture was made, for example
+        because the camera follows its photo-eye or clock: reason TRIGGER).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -125,6 +140,11 @@ def add_StationServiceServicer_to_server(servicer, server):
                     servicer.StopLine,
                     request_deserializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.StopLineRequest.FromString,
                     response_serializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.StopLineResponse.SerializeToString,
+            ),
+            'TriggerOnce': grpc.unary_unary_rpc_method_handler(
+                    servicer.TriggerOnce,
+                    request_deserializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.TriggerOnceRequest.FromString,
+                    response_serializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.TriggerOnceResponse.SerializeToString,
             ),
             'ConfirmAlarms': grpc.unary_unary_rpc_method_handler(
                     servicer.ConfirmAlarms,
@@ -219,6 +239,33 @@ class StationService:
             '/lineward.inspection.v1.StationService/StopLine',
             lineward_dot_inspection_dot_v1_dot_inspection__pb2.StopLineRequest.SerializeToString,
             lineward_dot_inspection_dot_v1_dot_inspection__pb2.StopLineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TriggerOnce(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lineward.inspection.v1.StationService/TriggerOnce',
+            lineward_dot_inspection_dot_v1_dot_inspection__pb2.TriggerOnceRequest.SerializeToString,
+            lineward_dot_inspection_dot_v1_dot_inspection__pb2.TriggerOnceResponse.FromString,
             options,
             channel_credentials,
             insecure,

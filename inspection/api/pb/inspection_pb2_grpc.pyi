@@ -48,6 +48,12 @@ class StationServiceStub:
     """Stops the line after the parts in flight. Safe to repeat.
     Errors: FAILED_PRECONDITION when the state does not allow it (reason STATE, metadata state).
     """
+    TriggerOnce: _grpc.UnaryUnaryMultiCallable[_inspection_pb2.TriggerOnceRequest, _inspection_pb2.TriggerOnceResponse]
+    """Has the camera make a picture now, as a photo-eye would; its part is then inspected, ejected or passed, and recorded
+    as any other. Not safe to repeat: each call is another part.
+    Errors: FAILED_PRECONDITION (the line does not run: reason STATE, metadata state; no picture was made, for example
+    because the camera follows its photo-eye or clock: reason TRIGGER).
+    """
     ConfirmAlarms: _grpc.UnaryUnaryMultiCallable[_inspection_pb2.ConfirmAlarmsRequest, _inspection_pb2.ConfirmAlarmsResponse]
     """Lets go of alarms that are held until somebody confirms them and whose fault has gone; those whose fault is still
     there stay. Safe to repeat; the station logs who did it.
@@ -74,6 +80,12 @@ class StationServiceAsyncStub(StationServiceStub):
     StopLine: _aio.UnaryUnaryMultiCallable[_inspection_pb2.StopLineRequest, _inspection_pb2.StopLineResponse]  # type: ignore[assignment]
     """Stops the line after the parts in flight. Safe to repeat.
     Errors: FAILED_PRECONDITION when the state does not allow it (reason STATE, metadata state).
+    """
+    TriggerOnce: _aio.UnaryUnaryMultiCallable[_inspection_pb2.TriggerOnceRequest, _inspection_pb2.TriggerOnceResponse]  # type: ignore[assignment]
+    """Has the camera make a picture now, as a photo-eye would; its part is then inspected, ejected or passed, and recorded
+    as any other. Not safe to repeat: each call is another part.
+    Errors: FAILED_PRECONDITION (the line does not run: reason STATE, metadata state; no picture was made, for example
+    because the camera follows its photo-eye or clock: reason TRIGGER).
     """
     ConfirmAlarms: _aio.UnaryUnaryMultiCallable[_inspection_pb2.ConfirmAlarmsRequest, _inspection_pb2.ConfirmAlarmsResponse]  # type: ignore[assignment]
     """Lets go of alarms that are held until somebody confirms them and whose fault has gone; those whose fault is still
@@ -116,6 +128,18 @@ class StationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_inspection_pb2.StopLineResponse, _abc.Awaitable[_inspection_pb2.StopLineResponse]]:
         """Stops the line after the parts in flight. Safe to repeat.
         Errors: FAILED_PRECONDITION when the state does not allow it (reason STATE, metadata state).
+        """
+
+    @_abc_1.abstractmethod
+    def TriggerOnce(
+        self,
+        request: _inspection_pb2.TriggerOnceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inspection_pb2.TriggerOnceResponse, _abc.Awaitable[_inspection_pb2.TriggerOnceResponse]]:
+        """Has the camera make a picture now, as a photo-eye would; its part is then inspected, ejected or passed, and recorded
+        as any other. Not safe to repeat: each call is another part.
+        Errors: FAILED_PRECONDITION (the line does not run: reason STATE, metadata state; no picture was made, for example
+        because the camera follows its photo-eye or clock: reason TRIGGER).
         """
 
     @_abc_1.abstractmethod

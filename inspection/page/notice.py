@@ -1,0 +1,13 @@
+"""What the operator reads when the station did not do what was asked."""
+
+from __future__ import annotations
+
+from nicegui import ui
+
+from inspection.texts import Catalogue
+
+
+def show_refusal(refusal: str, texts: Catalogue) -> None:
+    """Show the station's words in the middle of the screen; "" when it did not answer."""
+    text = texts.text("action.refused" if refusal else "action.no_answer", detail=refusal)
+    ui.notify(text, type="negative", position="center", timeout=8000, multi_line=True, classes="lw-notice")
