@@ -18,7 +18,7 @@ _LOWEST = 19
 
 
 def refusal(priority: Priority) -> str:
-    """Return why this user may not run a station at a priority, '' where it may; tried on a thread of its own."""
+    """Return why this user may not have a priority, '' where it may; tried on a thread that ends at once."""
     answers: list[str] = []
 
     def attempt() -> None:

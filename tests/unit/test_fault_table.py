@@ -90,7 +90,7 @@ def test_nothing_stops_a_belt_that_nobody_can_stop() -> None:
     [
         ('camera_gon = "hold"', "camera_gon is no fault; did you mean 'camera_gone'?"),
         ('camera_gone = "warn"', "camera_gone is warn, reject_all, hold or stop_line are allowed"),
-        ('camera_gone = "panic"', "'warn', 'reject_all', 'hold' or 'stop_line', not 'panic'"),
+        ('camera_gone = "panic"', "camera_gone: is 'panic' — allowed is 'warn', 'reject_all', 'hold' or 'stop_line'"),
         ('ejector_process_died = "hold"', "ejector_process_died goes with ejector_port_gone"),
         ('station_killed = "hold"', "station_killed leaves nothing to choose"),
     ],
