@@ -54,7 +54,7 @@ def demo_config(
                 "jitter_mm": 0.1 * pitch_mm,
                 "seed": seed,
                 "lost_frame_rate": lost_frame_rate,
-                "window_ms": min(10.0, 0.4 * closest_ms),
+                "window_ms": 0.45 * closest_ms,  # as wide as the next part allows: the machine may be busy
                 **({} if parts is None else {"parts": parts}),
             },
             "simulation": {"seed": seed, "defect_rate": defect_rate},

@@ -40,10 +40,10 @@ def test_the_demo_ends_by_itself_with_one_json_object(tmp_path: Path) -> None:
 @needs_compiler
 def test_no_part_of_a_demo_with_a_controller_is_without_image(tmp_path: Path) -> None:
     """The controller tells of the triggers, the camera of nothing but frames: each finds its part from the first on."""
-    command = [*DEMO, "--ejector", "controller", "--parts", "12", "--rate", "4", "--lost-frame-rate", "0", "--json"]
+    command = [*DEMO, "--ejector", "controller", "--parts", "6", "--rate", "2", "--lost-frame-rate", "0", "--json"]
     done = subprocess.run([*command, "--dir", str(tmp_path)], capture_output=True, text=True, timeout=200, check=False)
     account = json.loads(done.stdout.splitlines()[-1])
-    assert account["triggers"] == account["records"] == 12
+    assert account["triggers"] == account["records"] == 6
     assert "NO_IMAGE" not in account["rejected_by_reason"]
     assert account["escaped"] == 0
 

@@ -50,7 +50,7 @@ def test_each_part_that_the_controller_tells_of_gets_its_own_verdict(tmp_path: P
 
 def test_the_first_parts_have_their_pictures(tmp_path: Path) -> None:
     """From the first part on, and again after the line, and with it the simulated camera's clock, has stood."""
-    station = Station(_config(tmp_path, camera={"parts": 12, "window_ms": 10.0}, reactions={"run_out_s": 0.0}))
+    station = Station(_config(tmp_path, camera={"parts": 12}, reactions={"run_out_s": 0.0}))
     station.open()
     try:
         station.start_line()
