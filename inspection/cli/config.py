@@ -10,7 +10,7 @@ import typer
 
 from inspection.config import config_digest, load_config
 from inspection.config.example import EXAMPLE
-from inspection.config.promises import unkept_promises
+from inspection.config.promises import stopping_faults, unkept_promises
 from inspection.config.reality import missing_here
 from inspection.errors import ConfigError
 
@@ -34,11 +34,14 @@ def check(file: FileArgument, as_json: JsonOption = False) -> None:
     if as_json:
         kept = list(config.ejector.kept_promises())
         found = {"digest": digest, "promises_kept": kept, "promises_not_kept": unkept, "missing_here": missing}
+        found["stops_the_line"] = stopping_faults(config)
         print(json.dumps({"file": str(file), "ok": not missing, **found}))
     else:
         print(f"{file}: this describes a station (digest {digest[:12]})")
         for sentence in config.ejector.kept_promises():
             print(f"kept: {sentence}")
+        if stopping := stopping_faults(config):
+            print(f"stops the line: {', '.join(stopping)}")
         for sentence in unkept:
             print(f"note: {sentence}")
         for sentence in missing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inspection.alarms import Reaction
-from inspection.faults.row import ANY, UNSAFE, Fault
+from inspection.faults.row import ANY, RELAY, UNSAFE, Fault
 from inspection.faults.rows import says
 
 PARTS_TOO_CLOSE = Fault(
@@ -25,6 +25,7 @@ ENCODER_SILENT = Fault(
     station="nothing passes: nobody knows where the parts are; the heartbeat is withdrawn",
     ejector=says.SILENT,
     recovers="by itself when the encoder counts again",
+    lets_by=RELAY,
     default=Reaction.REJECT_ALL,
     allowed=UNSAFE,
     test="tests/unit/test_fault_watch.py::test_fault_encoder_silent",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inspection.alarms import Reaction
-from inspection.faults.row import ANY, UNSAFE, Fault
+from inspection.faults.row import ANY, RELAY, UNSAFE, Fault
 from inspection.faults.rows import says
 
 CAMERA_GONE = Fault(
@@ -14,6 +14,7 @@ CAMERA_GONE = Fault(
     "parts that come unseen are stopped with the belt: the heartbeat is withdrawn",
     ejector=says.SILENT,
     recovers="by itself when the camera can be opened; part numbers go on and none comes twice",
+    lets_by=RELAY,
     default=Reaction.REJECT_ALL,
     allowed=UNSAFE,
     test="tests/integration/test_fault_parts.py::test_fault_camera_gone",
@@ -72,6 +73,7 @@ PARTS_UNSEEN = Fault(
     station="nothing passes for 15 s; what is in view is a new part whose verdict is not trusted",
     ejector=says.SILENT,
     recovers="15 s after the last gap",
+    lets_by=RELAY,
     default=Reaction.REJECT_ALL,
     allowed=UNSAFE,
     test="tests/integration/test_station_free_run.py::test_a_gap_in_the_stream_lets_nothing_pass",

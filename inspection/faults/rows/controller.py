@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inspection.alarms import Reaction
-from inspection.faults.row import UNSAFE, Fault, NotCaused
+from inspection.faults.row import CONTROLLED, UNSAFE, Fault, NotCaused
 
 CONTROLLER_RESET = Fault(
     name="controller_reset",
@@ -12,6 +12,7 @@ CONTROLLER_RESET = Fault(
     station="nothing passes until it counts again; the parts that it forgot are recorded as FAILED",
     ejector="parts of before the reset have no tag any more; the dead-man output is safe until the host is back",
     recovers="by itself when the controller's triggers are matched again",
+    lets_by=CONTROLLED,
     default=Reaction.REJECT_ALL,
     allowed=UNSAFE,
     test="tests/integration/test_controller_driver.py::test_a_reset_of_the_controller_is_noticed",
@@ -24,6 +25,7 @@ CONTROLLER_FAULT = Fault(
     station="nothing passes for 15 s",
     ejector="rejects every tag by itself",
     recovers="15 s after the last report",
+    lets_by=CONTROLLED,
     default=Reaction.REJECT_ALL,
     allowed=UNSAFE,
     test=NotCaused(
@@ -36,9 +38,10 @@ UNKNOWN_PART = Fault(
     name="unknown_part",
     what="a part is at the ejector that never crossed the photo-eye",
     alarm="UNKNOWN_PART",
-    station="nothing passes until somebody has looked: a part was put on by hand, or the photo-eye misses parts",
+    station="the line is stopped until somebody has looked: a part was put on by hand, or the photo-eye misses parts",
     ejector="nothing was armed for it: it passes, except where the gate diverts what no pulse releases",
-    recovers="when somebody confirms it",
+    recovers="15 s after the last one, and the line waits for Start (or, held, when somebody confirms it)",
+    lets_by=CONTROLLED,
     default=Reaction.HOLD,
     allowed=UNSAFE,
     test="tests/integration/test_station_controller.py::test_the_sensors_of_a_controller_reach_the_operator",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inspection.alarms import Reaction
-from inspection.faults.row import ANY, GATE, UNSAFE, Fault, Wiring
+from inspection.faults.row import ANY, EVERY, GATE, RELAY, UNSAFE, Fault, Wiring
 from inspection.faults.rows import says
 
 EJECTOR_PORT_GONE = Fault(
@@ -19,6 +19,7 @@ EJECTOR_PORT_GONE = Fault(
         Wiring.CONTROLLER: "rejects every tag by itself",
     },
     recovers="by itself when the port is back",
+    lets_by=RELAY,
     default=Reaction.REJECT_ALL,
     allowed=UNSAFE,
     test="tests/integration/test_fault_surroundings.py::test_fault_ejector_port_gone",
@@ -42,6 +43,7 @@ PULSE_OUTSIDE_WINDOW = Fault(
     station="records the part as FIRED_LATE and counts the pulse as wrong",
     ejector="the pulse may hit a neighbour; it can not be taken back",
     recovers="15 s after the last one",
+    lets_by=EVERY,
     default=Reaction.WARN,
     allowed=ANY,
     test="tests/integration/test_fault_process.py::test_fault_pulse_outside_window",
@@ -66,6 +68,7 @@ PULSE_FAILED = Fault(
     station="records the part as FAILED: it has to be taken off by hand",
     ejector="does not fire for that part: a late pulse would hit another one",
     recovers="15 s after the last one",
+    lets_by=EVERY,
     default=Reaction.WARN,
     allowed=ANY,
     test="tests/integration/test_fault_process.py::test_fault_pulse_failed",
@@ -78,7 +81,8 @@ EJECTOR_JAMMED = Fault(
     station="nothing passes; rejecting does not help either, so the line is stopped where that is possible",
     ejector="goes on firing until the belt stands",
     recovers="when the ejector was freed and the line is started again (or, held, confirmed)",
-    default=Reaction.STOP_LINE,
+    lets_by=EVERY,
+    default=Reaction.HOLD,
     allowed=GATE,
     test="tests/unit/test_fault_watch.py::test_fault_ejector_jammed",
 )
@@ -90,7 +94,8 @@ BIN_FULL = Fault(
     station="nothing passes; rejects would fall beside the bin, so the line is stopped where that is possible",
     ejector="goes on firing until the belt stands",
     recovers="when the bin was emptied and the line is started again (or, held, confirmed)",
-    default=Reaction.STOP_LINE,
+    lets_by=EVERY,
+    default=Reaction.HOLD,
     allowed=GATE,
     test="tests/integration/test_station_controller.py::test_the_sensors_of_a_controller_reach_the_operator",
 )

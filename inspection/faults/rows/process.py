@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inspection.alarms import Reaction
-from inspection.faults.row import ANY, UNSAFE, Fault, Wiring
+from inspection.faults.row import ANY, RELAY, UNSAFE, Fault, Wiring
 from inspection.faults.rows import says
 
 CLOCK_STEPPED = Fault(
@@ -26,6 +26,7 @@ STATION_FAILED = Fault(
     station="nothing passes, and the heartbeat is withdrawn",
     ejector=says.SILENT,
     recovers="start the station again",
+    lets_by=RELAY,
     default=Reaction.REJECT_ALL,
     allowed=UNSAFE,
     test="tests/integration/test_fault_parts.py::test_fault_station_failed",
