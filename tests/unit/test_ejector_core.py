@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from inspection.ejector.commands import ReadInputs, Switch
 from inspection.ejector.core import SchedulerCore
-from inspection.ejector.messages import Expect
+from inspection.ejector.messages import Decide, Expect
 from inspection.ejector.rules import Rules
 from inspection.part import Actuation, EjectorAction, Verdict
 
@@ -384,6 +384,24 @@ def test_a_pulse_just_before_the_port_went_is_told_as_wrong() -> None:
     assert line.reports == []
     line.lose()
     assert [one.action for one in line.reports] == [LATE]
+
+
+@pytest.mark.parametrize("ends_itself", [False, True])
+def test_a_release_that_is_written_too_late_is_taken_back_at_once(ends_itself: bool) -> None:
+    """The port held it back until its part had gone: what is at the gate now is nobody that was passed."""
+    reports: list[Actuation] = []
+    core = SchedulerCore(rules(positive_release=True, ends_itself=ends_itself), reports.append)
+    core.restored(0)
+    core.take(Expect(1, 100 * MS), 0)
+    core.take(Decide(1, Verdict.PASS), 0)
+    planned_ns = 96 * MS
+    assert core.next_command(planned_ns) == Switch(1, True, is_pulse=True)
+    written_ns = planned_ns + 6 * MS
+    core.written(Switch(1, True, is_pulse=True), written_ns)
+    assert core.next_command(written_ns) == Switch(1, False)
+    core.written(Switch(1, False), written_ns)
+    assert core.next_command(written_ns) is None
+    assert [one.action for one in reports] == [FAILED]
 
 
 def watched_line(**values: Any) -> EjectorLine:
