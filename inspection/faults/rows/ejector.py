@@ -38,7 +38,8 @@ EJECTOR_PROCESS_DIED = Fault(
 
 PULSE_OUTSIDE_WINDOW = Fault(
     name="pulse_outside_window",
-    what="a pulse was written further from its moment than `window_ms`",
+    what="a pulse was written further from its moment than `window_ms`, or, as the encoder tells afterwards, from its "
+    "place",
     alarm="WRONG_PULSE",
     station="records the part as FIRED_LATE and counts the pulse as wrong",
     ejector="the pulse may hit a neighbour; it can not be taken back",
