@@ -73,6 +73,8 @@ _ROWS = (
     # These two tell of one part that is already past the ejector: blocking the next parts would not bring it back.
     Alarm("EJECTOR_PULSE_FAILED", Severity.ERROR, blocks=False, values=("part",)),
     Alarm("WRONG_PULSE", Severity.ERROR, blocks=False, values=("part",)),
+    # What is told to whoever comes to Start, when the fault's own alarm may be gone.
+    Alarm("LINE_STOPPED", Severity.WARNING, blocks=False, values=("fault",)),
     Alarm("PULSE_TOO_LONG", Severity.ERROR, blocks=False, values=("count",)),
     Alarm("LATE_VERDICTS", Severity.WARNING, blocks=False, values=("count",)),
     Alarm("MISSING_VIEW", Severity.WARNING, blocks=False, values=("part", "view")),

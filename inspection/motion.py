@@ -19,8 +19,11 @@ class Motion(Protocol):
     def position_at(self, host_ns: int) -> int:
         """Return the belt's position at a moment, extrapolated with the present speed where it is ahead."""
 
-    def where_was(self, host_ns: int) -> int | None:
-        """Return where the belt was at a moment that may lie back; None where nothing was heard of it around then."""
+    def where_was(self, host_ns: int, apart_ns: int | None = None) -> int | None:
+        """Return where the belt was at a moment that may lie back; None where nothing was heard of it around then.
+
+        apart_ns: how far apart two samples may be for what lies between them to be known; 30 ms when left out.
+        """
 
     def when(self, position: int) -> int | None:
         """Return the moment (host ns) at which the belt is or was at a position; None while it does not get there.
@@ -42,7 +45,7 @@ class ClockMotion:
         """Return the moment itself."""
         return host_ns
 
-    def where_was(self, host_ns: int) -> int | None:
+    def where_was(self, host_ns: int, apart_ns: int | None = None) -> int | None:  # noqa: ARG002 — as the protocol
         """Return the moment itself."""
         return host_ns
 
@@ -118,19 +121,20 @@ class EncoderMotion:
         while past[0][0] < host_ns - self._remembered_ns:
             past.popleft()
 
-    def where_was(self, host_ns: int) -> int | None:
+    def where_was(self, host_ns: int, apart_ns: int | None = None) -> int | None:
         """Return the position between the samples around a moment; None before the first and where they stayed away.
 
         The present speed says nothing about a moment before it was taken up.
         """
         if not self._past:
             return None
+        apart_ns = _TOGETHER_NS if apart_ns is None else apart_ns
         after = self._samples[-1]
         if host_ns >= after[0]:
-            return self.position_at(host_ns) if host_ns - after[0] <= _TOGETHER_NS else None
+            return self.position_at(host_ns) if host_ns - after[0] <= apart_ns else None
         for before in reversed(self._past):
             if before[0] <= host_ns:
-                if after[0] - before[0] > _TOGETHER_NS:
+                if after[0] - before[0] > apart_ns:
                     return None
                 moved, took_ns = after[1] - before[1], after[0] - before[0]
                 return before[1] + (host_ns - before[0]) * moved // max(1, took_ns)

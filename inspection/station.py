@@ -111,6 +111,7 @@ class Station:
                     line.stop()
                 line_stops()
                 raise
+            self.alarms.clear("LINE_STOPPED")
             self.wants_to_run = True
 
     def _start_all(self) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from inspection.alarms import Reaction
 from inspection.faults.watch import ClockWatch, EjectorWatch
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ class Supervisor:
         if asked and self._station.wants_to_run and not self.stopping:
             self.stopping = True
             self._station.flow.shut()
+            causes = [one.name for one in self._alarms.active() if one.reaction is Reaction.STOP_LINE]
+            self._alarms.raise_alarm("LINE_STOPPED", fault=", ".join(causes))
             threading.Thread(target=self._stop_by_fault, name="stop-by-fault", daemon=True).start()
 
     def _stop_by_fault(self) -> None:

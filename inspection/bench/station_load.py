@@ -45,6 +45,7 @@ def station_config(
             },
             "ejector": {"driver": "simulated", "pulse_ms": 5.0, "heartbeat_channel": 2},
             "records": {"dir": str(records)},
+            "reactions": {"pulse_outside_window": "warn", "pulse_failed": "warn"},  # counted: that is what is measured
         }
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ import typer
 from inspection.config import config_digest, load_config
 from inspection.config.advice import advice
 from inspection.config.example import EXAMPLE
-from inspection.config.promises import unkept_promises
+from inspection.config.promises import stopping_faults, unkept_promises
 from inspection.config.reality import missing_here
 from inspection.errors import ConfigError
 
@@ -32,15 +32,18 @@ def check(file: FileArgument, as_json: JsonOption = False) -> None:
         print(json.dumps({"file": str(file), "ok": False, "error": str(error)}))
         raise typer.Exit(error.exit_code) from None
     digest, unkept, missing = config_digest(config), unkept_promises(config), missing_here(config)
-    notes = advice(config)
+    notes, stopping = advice(config), stopping_faults(config)
     if as_json:
         kept = list(config.ejector.kept_promises())
         found = {"digest": digest, "promises_kept": kept, "promises_not_kept": unkept, "advice": notes}
+        found["stops_the_line"] = stopping
         print(json.dumps({"file": str(file), "ok": not missing, **found, "missing_here": missing}))
     else:
         print(f"{file}: this describes a station (digest {digest[:12]})")
         for sentence in config.ejector.kept_promises():
             print(f"kept: {sentence}")
+        if stopping:
+            print(f"stops the line: {', '.join(stopping)}")
         for sentence in unkept + notes:
             print(f"note: {sentence}")
         for sentence in missing:

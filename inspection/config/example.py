@@ -102,12 +102,11 @@ on_start = true                 # each start of the station needs a challenge of
 on_model_change = true          # so do another model bundle and another configuration
 timeout_s = 600.0               # time for laying all the parts
 
-[reactions]                     # per fault: warn, reject_all, hold or stop_line, as docs/fail-safe.md allows
-camera_gone = "stop_line"       # nothing passes, the heartbeat stops the belt, and the line waits for Start:
-ejector_port_gone = "stop_line" # what these four let by can be taken off the standing belt
-pulse_failed = "stop_line"
-pulse_outside_window = "stop_line"
+[reactions]                     # per fault: warn, reject_all, hold or stop_line, as docs/fail-safe.md allows. Absent:
+                                # stop_line where a part may have gone by unrejected and the belt can be stopped (clear
+                                # it before Start); `lineward config check` lists these faults
 # model_failed = "hold"         # nothing passes until somebody confirms on the page
+# view_missing = "stop_line"
 rejects_in_a_row_limit = 20     # from here on "rejects in a row" is a fault
 run_out_s = 2.0                 # how long the belt takes to stand
 

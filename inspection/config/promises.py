@@ -5,21 +5,25 @@ from __future__ import annotations
 from inspection.alarms import Reaction
 from inspection.config.sections import StationConfig
 from inspection.config.spacing import neighbours_hit
+from inspection.faults import less_than_stopping, reactions_of_faults
 
-_PASSED_BY = ("camera_gone", "ejector_port_gone", "pulse_failed", "pulse_outside_window")
-"""Faults in which parts go by the ejector that a relay board could not reject; only a belt that stands holds them."""
+
+def stopping_faults(config: StationConfig) -> list[str]:
+    """Return the faults that stop the line, chosen or by default."""
+    found = reactions_of_faults(config.reactions.chosen, config.wiring, belt_can_be_stopped=config.belt_can_be_stopped)
+    return [name for name, reaction in found.items() if reaction is Reaction.STOP_LINE]
 
 
 def _brief_losses(config: StationConfig) -> list[str]:
-    """Say what a loss costs that is over before the watchdog has noticed the missing heartbeat."""
-    relies_on_belt = config.ejector.heartbeat_channel is not None and config.ejector.mode == "reject_pulse"
-    chosen = config.reactions.chosen
-    missing = [name for name in _PASSED_BY if chosen.get(name) is not Reaction.STOP_LINE]
-    if not relies_on_belt or not missing:
+    """Say what it costs that a fault does not stop the line which may have let parts by."""
+    stoppable = config.belt_can_be_stopped
+    weaker = less_than_stopping(config.reactions.chosen, config.wiring, belt_can_be_stopped=stoppable)
+    if not weaker:
         return []
+    chosen = ", ".join(f"{name} = {reaction}" for name, reaction in weaker.items())
     sentence = (
-        "promise 4 (silence is safe) holds for losses that last; in one that is over before the watchdog trips, parts "
-        f"go by unrejected — set [reactions] {', '.join(missing)} to stop_line, and clear the belt before Start"
+        "promise 4 (silence is safe) holds for losses that last; in one that is over before the belt stands, parts "
+        f"go by unrejected — [reactions] says {chosen}: leave that out, and clear the belt before Start"
     )
     return [sentence]
 

@@ -19,7 +19,7 @@ from inspection.config.region import RegionSection
 from inspection.config.section import Name, Section
 from inspection.config.together import TOGETHER, contradictions
 from inspection.ejector.options import EjectorOptions
-from inspection.faults import problems, reactions_of_alarms
+from inspection.faults import Wiring, problems, reactions_of_alarms
 from inspection.plc.options import PlcOptions
 from inspection.process_priority import Priority
 from inspection.records.options import RecordsOptions
@@ -175,9 +175,18 @@ class StationConfig(Section):
         return self.ejector.heartbeat_channel is not None or self.ejector.is_controller
 
     @property
+    def wiring(self) -> Wiring:
+        """What the ejector's side does when nobody tells it anything."""
+        if self.ejector.mode == "positive_release":
+            return Wiring.POSITIVE
+        if self.ejector.is_controller:
+            return Wiring.CONTROLLER
+        return Wiring.BARE if self.ejector.heartbeat_channel is None else Wiring.WATCHDOG
+
+    @property
     def reactions_of_alarms(self) -> dict[str, Reaction]:
         """What the station does while each alarm stands."""
-        return reactions_of_alarms(self.reactions.chosen, belt_can_be_stopped=self.belt_can_be_stopped)
+        return reactions_of_alarms(self.reactions.chosen, self.wiring, belt_can_be_stopped=self.belt_can_be_stopped)
 
     @model_validator(mode="after")
     def _stopping_needs_a_way(self) -> Self:

@@ -37,7 +37,8 @@ class Counters:
     shortened: int = 0  # pulses that were cut so that the next began inside its window
     long_pulses: int = 0  # pulses that ended more than a window late: they may have taken other parts along
     missed_parts: int = 0  # parts that had passed before anything could be written: reported FAILED
-    blind_pulses: int = 0  # pulses written while the encoder was silent: reported FIRED_LATE
+    blind_pulses: int = 0  # pulses in whose time the encoder was silent: reported FIRED_LATE
+    misplaced_pulses: int = 0  # pulses that found the belt elsewhere, as later samples tell: reported FIRED_LATE
     barred_releases: int = 0  # passed parts too close to one that was not
     late_releases: int = 0  # passed parts whose release could not be written in their window
     cut_releases: int = 0  # releases that ended before their part was through, or covered a part not passed

@@ -5,6 +5,7 @@ from __future__ import annotations
 from inspection.ejector.commands import Command, Counters, Mode, ReadInputs, Report, Switch
 from inspection.ejector.feedback import Feedback
 from inspection.ejector.heartbeat import Heartbeat
+from inspection.ejector.hindsight import Hindsight
 from inspection.ejector.messages import Alive, Decide, Expect, Moved
 from inspection.ejector.positive_release import PositiveRelease
 from inspection.ejector.reject_pulses import RejectPulses
@@ -42,11 +43,17 @@ class SchedulerCore:
         self._to_owner = report
         self.counters = Counters()
         self.schedule = Schedule(motion, rules.lead_ns, rules.margin_ns, rules.capacity)
-        self._feedback = Feedback(rules, self.counters, self._report)
-        mode = PositiveRelease if rules.positive_release else RejectPulses
-        self._mode: Mode = mode(rules, self.schedule, motion, self.counters, self._feedback.pass_on)
+        self._hindsight = Hindsight(rules, motion, self.counters, self._report)
+        self._feedback = Feedback(rules, self.counters, self._hindsight.pass_on)
+        self._mode = self._make_mode()
         self._heartbeat = Heartbeat(rules.heartbeat_channel, rules.heartbeat_ns, rules.alive_timeout_ns)
         self._is_connected = False
+
+    def _make_mode(self) -> Mode:
+        rules, schedule, motion, report = self._rules, self.schedule, self._motion, self._feedback.pass_on
+        if rules.positive_release:
+            return PositiveRelease(rules, schedule, motion, self.counters, report)
+        return RejectPulses(rules, schedule, motion, self.counters, report, self._hindsight.note)
 
     # -- what happened -------------------------------------------------------------------------------------------
 
@@ -63,6 +70,7 @@ class SchedulerCore:
                     self._mode.decided(armed)
             case Moved():
                 self._motion.observe(message.host_ns, message.position)
+                self._hindsight.moved()
             case Alive():
                 self._heartbeat.alive(now_ns)
 
@@ -75,6 +83,7 @@ class SchedulerCore:
         """Take note that the port has gone, and with it the command that was last asked for, unless it was written."""
         self._is_connected = False
         self._mode.lost(now_ns)
+        self._hindsight.give_up()
 
     def written(self, command: Command, now_ns: int) -> None:
         """Take note that a command was written at that moment."""
@@ -92,6 +101,7 @@ class SchedulerCore:
     def give_up(self) -> None:
         """Report every part that is left: what is armed as FAILED, what awaits its confirmation as it was fired."""
         self._feedback.give_up()
+        self._hindsight.give_up()
         for armed in self.schedule.pop_all():
             due_ns = self.schedule.due_ns(armed)
             self._report(Actuation(armed.part, EjectorAction.FAILED, armed.by_default, None, None, due_ns))
@@ -104,6 +114,7 @@ class SchedulerCore:
         if switch is not None and self._is_connected:
             return switch
         self._feedback.expire(now_ns)
+        self._hindsight.expire(now_ns)
         if not self._is_connected or self._is_near(now_ns):
             return None
         level = self._heartbeat.edge(now_ns)
@@ -117,7 +128,7 @@ class SchedulerCore:
 
     def wake_ns(self, now_ns: int) -> int | None:
         """Return when to ask for commands again; None while only a message can change anything."""
-        moments = [self._mode.wake_ns(now_ns), self._feedback.expires_ns()]
+        moments = [self._mode.wake_ns(now_ns), self._feedback.expires_ns(), self._hindsight.expires_ns()]
         if self._is_connected:
             spare = (self._heartbeat.next_ns(), self._feedback.next_ns(now_ns))
             moments += [at_ns for at_ns in spare if at_ns is not None and not self._is_near(max(now_ns, at_ns))]
@@ -136,8 +147,8 @@ class SchedulerCore:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a pulse stands or a reject awaits its confirmation."""
-        return self._mode.is_on or len(self._feedback) > 0
+        """Whether a pulse stands or a reject awaits its confirmation, by a sensor or by the belt's next samples."""
+        return self._mode.is_on or len(self._feedback) > 0 or len(self._hindsight) > 0
 
     def count(self) -> Counters:
         """Return what was counted so far."""

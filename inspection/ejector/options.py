@@ -62,7 +62,12 @@ class EjectorOptions(BaseModel):
     alive_timeout_ms: float = Field(500.0, ge=100, le=10_000, description="silence of the station that stops it")
     write_timeout_ms: float = Field(100.0, ge=5, le=2000, description="how long the port may take to accept a command")
     spin_us: float = Field(0.0, ge=0, le=200, description="last stretch before a pulse that is waited for awake")
-    encoder_timeout_ms: float = Field(200.0, ge=20, le=10_000, description="older than this, a sample says nothing")
+    encoder_timeout_ms: float = Field(
+        45.0,  # √(2 · 0.2 s · 5 ms): after it a belt that brakes within 0.2 s is a window of 5 ms behind; two samples
+        ge=20,
+        le=1000,
+        description="older than this, a sample of the encoder says nothing; √(2 · braking time · window_ms)",
+    )
     bin_full_input: int | None = Field(None, ge=1, le=64, description="input of the sensor of a full bin, if wired")
     confirm_input: int | None = Field(None, ge=1, le=64, description="input of the sensor that sees rejects, if wired")
     confirm_within_ms: float = Field(500.0, ge=10, le=60_000, description="how long a reject may take to be seen")

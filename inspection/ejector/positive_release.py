@@ -30,6 +30,7 @@ class PositiveRelease:
         self._behind: ArmedPart | None = None  # the last part that has gone through
         self._began_ns = 0
         self._end_ns: int | None = None
+        self._board_ends_ns = 0  # when a board that ends its pulses itself does so
         self._stuck = False  # the port went away while the gate was held: it may still be
 
     @property
@@ -90,7 +91,7 @@ class PositiveRelease:
         off_ns = self._off_ns(now_ns)
         if off_ns is None or now_ns < off_ns:
             return None
-        if self._rules.ends_itself and self._end_ns is not None and now_ns >= self._end_ns:
+        if self._rules.ends_itself and now_ns >= self._board_ends_ns:
             self._shut(now_ns)
             return None
         return Switch(self._rules.channel, False)
@@ -128,9 +129,14 @@ class PositiveRelease:
         armed.released, armed.written_ns = True, now_ns
         self._counters.pulses += 1
         self._counters.merges += int(self.is_on)
+        self._board_ends_ns = now_ns + self._rules.pulse_ns
+        planned_ns = self._schedule.planned_ns(armed)
+        is_late = planned_ns is None or now_ns > planned_ns + self._rules.window_ns
+        end_ns = now_ns if is_late else now_ns + self._rules.pulse_ns
+        # Written so late that its part has gone: whoever is at the gate now, nobody knows. Shut it at once.
         if not self.is_on:
             self._began_ns = now_ns
-        self._end_ns = now_ns + self._rules.pulse_ns
+        self._end_ns = end_ns if self._end_ns is None else max(end_ns, self._end_ns)
 
     def _shut(self, now_ns: int) -> None:
         """Note that the gate is shut, and mark each part in whose window it was open and shut."""

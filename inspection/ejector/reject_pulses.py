@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from inspection.ejector.commands import Counters, Report, Switch
 from inspection.ejector.rules import LATE_BY_JITTER_NS, Rules
 from inspection.ejector.schedule import ArmedPart, Schedule
@@ -17,12 +19,22 @@ class RejectPulses:
     for it: such a pulse could only hit another part.
     """
 
-    def __init__(self, rules: Rules, schedule: Schedule, motion: Motion, counters: Counters, report: Report) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        schedule: Schedule,
+        motion: Motion,
+        counters: Counters,
+        report: Report,
+        note: Callable[[int, int, int], None],
+    ) -> None:
+        """note: hears of each pulse that was written in its window: the part, its place, the moment."""
         self._rules = rules
         self._schedule = schedule
         self._motion = motion
         self._counters = counters
         self._report = report
+        self._note = note
         self._in_hand: ArmedPart | None = None
         self._on_ns = 0
         self._end_ns: int | None = None
@@ -104,6 +116,8 @@ class RejectPulses:
         lateness_ns = now_ns - planned_ns
         in_time = abs(lateness_ns) <= self._rules.window_ns and not is_blind
         action = EjectorAction.FIRED if in_time else EjectorAction.FIRED_LATE
+        if in_time:
+            self._note(armed.part, armed.due, now_ns)
         self._report(Actuation(armed.part, action, armed.by_default, now_ns, lateness_ns // 1000, due_ns))
 
     def _is_long(self, now_ns: int) -> bool:

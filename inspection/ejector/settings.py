@@ -27,7 +27,7 @@ class Settings:
     alive_timeout_ms: float = 500.0
     write_timeout_ms: float = 100.0
     spin_us: float = 0.0
-    encoder_timeout_ms: float = 200.0
+    encoder_timeout_ms: float = 45.0
     bin_full_input: int | None = None
     confirm_input: int | None = None
     confirm_within_ms: float = 500.0

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from inspection.alarms import Reaction
-from inspection.faults.row import Fault, NotCaused
+from inspection.faults.row import CONTROLLED, EVERY, RELAY, Fault, NotCaused
 from inspection.faults.table import FAULTS
 from inspection.texts import Catalogue, load_catalogue
 
@@ -24,8 +24,8 @@ Each fault that leaves something to choose has a default, and the configuration 
 
 ```toml
 [reactions]
-camera_gone = "stop_line"
-ejector_port_gone = "hold"
+model_failed = "hold"
+view_missing = "stop_line"
 rejects_in_a_row = "warn"
 rejects_in_a_row_limit = 20     # from how many parts in a row on
 run_out_s = 2.0                 # how long the belt takes to stand
@@ -40,13 +40,23 @@ run_out_s = 2.0                 # how long the belt takes to stand
 | `stop_line` | as `reject_all`; the heartbeat is withdrawn at once, so that the watchdog relay or the PLC stops the \
 belt; parts that trigger within `run_out_s` are still rejected, then the line is stopped in order and waits for Start |
 
-`stop_line` needs somebody who stops the belt (`ejector.heartbeat_channel`); without one it is refused, and where it is
-the default, `hold` takes its place. Where the station cannot reject what passes (camera, ejector or encoder gone, a
-thread of its own failed) the heartbeat is withdrawn under every reaction but `warn`, and comes back when the fault has
-gone.
+**The default is `stop_line` where a part that should be rejected may have passed the ejector because of the fault, and
+the belt can be stopped.** The part then lies on the standing belt, and is taken off before Start; anything less would
+let it by when the fault is over before the watchdog has missed the heartbeat. The table says on which wirings that is
+so: "with a relay" is a relay board that is pulsed to reject, and lets by what it is told nothing of; a gate diverts it
+(positive release), and a device-timed controller rejects it.
+
+The belt can be stopped with `ejector.heartbeat_channel`, or by a controller's dead-man output. Where it cannot,
+`stop_line` is refused, the other default of the table holds, and `lineward config check` says what that wiring cannot
+keep; where it can, it lists the faults that stop the line.
+
+Where the station cannot reject what passes (camera, ejector or encoder gone, a thread of its own failed) the heartbeat
+is withdrawn under every reaction but `warn`, and comes back when the fault has gone.
 
 ## Faults
 """
+
+_WITH = {RELAY: " with a relay", CONTROLLED: " with a controller", EVERY: ""}
 
 
 def document() -> str:
@@ -67,7 +77,8 @@ def _overview() -> Iterator[str]:
 def _default(fault: Fault) -> str:
     if fault.goes_with:
         return f"as `{fault.goes_with}`"
-    return f"`{fault.default}`" if fault.default else "–"
+    stopped = f"`stop_line`{_WITH[fault.lets_by]}, else " if fault.lets_by else ""
+    return f"{stopped}`{fault.default}`" if fault.default else "–"
 
 
 def _listed(reactions: tuple[Reaction, ...]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from inspection.alarms import Reaction
-from inspection.faults.row import Fault
+from inspection.faults.row import Fault, Wiring
 from inspection.faults.table import FAULTS
 
 
@@ -43,18 +43,37 @@ def _are(allowed: tuple[Reaction, ...]) -> str:
     return "is" if len(allowed) == 1 else "are"
 
 
-def reactions_of_alarms(chosen: Mapping[str, Reaction], *, belt_can_be_stopped: bool) -> dict[str, Reaction]:
-    """Return the reaction of each alarm: the recipe's choice, else the table's default.
+def reactions_of_faults(
+    chosen: Mapping[str, Reaction], wiring: Wiring, *, belt_can_be_stopped: bool
+) -> dict[str, Reaction]:
+    """Return the reaction of each fault that has one of its own: the recipe's choice, else the default on that wiring.
 
-    Where nothing can stop the belt, a default of `stop_line` is `hold` (a choice of it is refused, see the
-    configuration): to stop inspecting while the belt runs on would let parts pass.
+    A choice of `stop_line` where nothing can stop the belt is refused by the configuration: to stop inspecting while
+    the belt runs on would let parts pass.
     """
     found: dict[str, Reaction] = {}
-    for fault in FAULTS:
-        if not fault.alarm or fault.default is None:
-            continue
-        reaction = chosen.get(fault.name, fault.default)
-        if reaction is Reaction.STOP_LINE and not belt_can_be_stopped:
-            reaction = Reaction.HOLD
-        found[fault.alarm] = reaction
+    for name, fault in choosable().items():
+        default = fault.default_on(wiring, belt_can_be_stopped=belt_can_be_stopped)
+        assert default is not None
+        found[name] = chosen.get(name, default)
     return found
+
+
+def reactions_of_alarms(
+    chosen: Mapping[str, Reaction], wiring: Wiring, *, belt_can_be_stopped: bool
+) -> dict[str, Reaction]:
+    """Return the same by alarm."""
+    of_faults = reactions_of_faults(chosen, wiring, belt_can_be_stopped=belt_can_be_stopped)
+    return {choosable()[name].alarm: reaction for name, reaction in of_faults.items()}
+
+
+def less_than_stopping(
+    chosen: Mapping[str, Reaction], wiring: Wiring, *, belt_can_be_stopped: bool
+) -> dict[str, Reaction]:
+    """Return the faults for which the recipe chose less than to stop the line although a part may have passed."""
+    known = choosable()
+    return {
+        name: reaction
+        for name, reaction in chosen.items()
+        if reaction is not Reaction.STOP_LINE and belt_can_be_stopped and wiring in known[name].lets_by
+    }

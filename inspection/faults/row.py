@@ -24,6 +24,12 @@ class Wiring(StrEnum):
     CONTROLLER = "device-timed controller"  # it tags each trigger itself and rejects each that got no answer
 
 
+RELAY = (Wiring.BARE, Wiring.WATCHDOG)
+"""Where a part that nobody told the ejector of passes; a gate diverts it, and a controller rejects it by itself."""
+CONTROLLED = (Wiring.CONTROLLER,)
+EVERY = tuple(Wiring)
+
+
 @dataclass(frozen=True, slots=True)
 class NotCaused:
     """A row that no test can cause on this hardware: why, and the test that comes nearest to it ('' for none)."""
@@ -38,9 +44,10 @@ class Fault:
 
     name: what the recipe calls it. alarm: what the operator reads; '' where the station cannot speak any more, and the
     page says that it has no contact. station: what the station does by itself. ejector: what the ejector's side does
-    without the station's help, where wirings differ one sentence each. recovers: how it ends. default: the reaction
-    when the recipe chooses none. allowed: what it may choose; empty where nothing is left to choose. goes_with: the
-    fault whose alarm and reaction this one shares. test: what causes it, `file.py::test`.
+    without the station's help, where wirings differ one sentence each. recovers: how it ends. lets_by: the wirings on
+    which a part that should be rejected may have passed the ejector because of it. default: the reaction when the
+    recipe chooses none and `lets_by` asks for no more. allowed: what it may choose; empty where nothing is left to
+    choose. goes_with: the fault whose alarm and reaction this one shares. test: what causes it, `file.py::test`.
     """
 
     name: str
@@ -51,5 +58,16 @@ class Fault:
     test: str | NotCaused
     alarm: str = ""
     default: Reaction | None = None
+    lets_by: tuple[Wiring, ...] = ()
     allowed: tuple[Reaction, ...] = field(default=())
     goes_with: str = ""
+
+    def default_on(self, wiring: Wiring, *, belt_can_be_stopped: bool) -> Reaction | None:
+        """Return the reaction when the recipe chooses none; None where there is nothing to choose.
+
+        The rule: where a part that should be rejected may have passed and the belt can be stopped, the line is stopped,
+        so that the part is taken off the standing belt. Nothing less holds it: the fault may be over sooner than a
+        watchdog notices the missing heartbeat.
+        """
+        stops = belt_can_be_stopped and wiring in self.lets_by
+        return Reaction.STOP_LINE if stops and self.default is not None else self.default

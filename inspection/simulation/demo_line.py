@@ -65,6 +65,8 @@ def demo_config(
                 "closest_ms": closest_ms,
             },
             "ejector": {**ejector, "pulse_ms": 20.0, "window_ms": 20.0},
+            # A pulse that is late because the PC is busy is counted, and nobody stands by to press Start.
+            "reactions": {"pulse_outside_window": "warn", "pulse_failed": "warn", "controller_fault": "reject_all"},
             "records": {"dir": str(folder), "image_budget_mb": 500, "min_free_mb": 50},
             "api": {"address": f"127.0.0.1:{api_port}"},
             "page": {"enabled": page, "port": page_port, "language": language},

@@ -67,7 +67,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
             camera={"backend": "pipe", "path": device.path},
             region={"width": 64, "height": 48},
             inference={"workers": 1, "max_batch": 1, "queue_capacity": QUEUE},
-            reactions={"camera_gone": "stop_line", "run_out_s": 0.5, "rejects_in_a_row_limit": 4},
+            reactions={"run_out_s": 0.5, "rejects_in_a_row_limit": 4},
         )  # fmt: skip
         with RealRun(folder, values, with_pipe_camera=True) as station:
             device.wait_for_station()
@@ -136,7 +136,7 @@ def _wait_until_it_dares(station: RealRun, device: CameraDevice) -> None:
 
 
 def _take_the_camera_away(station: RealRun, told: Story) -> None:
-    """The recipe wants the line stopped then: it is READY, not running, when the camera is back."""
+    """By default the line is stopped then: it is READY, not running, when the camera is back."""
     told.mark("before it goes", lambda: told.device.parts(GOOD, BAD, GOOD))
     station.wait_more("records", 1)
     began = time.monotonic_ns()

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from plc_peers import BOUND_S, Plc, Told
 from pymodbus.exceptions import ModbusException
-from station_runs import wait_until
+from station_runs import GOES_ON, wait_until
 from tiny_bundle import write_tiny_bundle
 
 from inspection.config import StationConfig
@@ -44,6 +44,7 @@ def config(tmp_path: Path, bundle: Path, **plc: Any) -> StationConfig:
             "geometry": {"travel_time_s": 0.5},
             "ejector": {"driver": "simulated", "heartbeat_channel": 2},
             "records": {"dir": str(tmp_path / "records"), "min_free_mb": 0},
+            "reactions": GOES_ON,
             "api": {"enabled": False},
             "plc": {"enabled": True, "address": "127.0.0.1:0", "plc_timeout_ms": 60_000, **plc},
         }

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from station_runs import far_end, run_to_the_end
+from station_runs import GOES_ON, far_end, run_to_the_end
 
 from datasets.images import load_image
 from inspection.config import StationConfig
@@ -73,6 +73,7 @@ def _config(bundle: Path, listing: Path, port: str, records: Path) -> StationCon
                 "board": {"channels": 2},
             },
             "records": {"dir": str(records), "min_free_mb": 0},
+            "reactions": GOES_ON,
         }
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ import signal
 import urllib.request
 from pathlib import Path
 
-from station_runs import wait_until
+from station_runs import GOES_ON, wait_until
 from tiny_bundle import write_tiny_bundle
 
 from inspection.config import StationConfig
@@ -25,6 +25,7 @@ def test_a_killed_page_comes_back_on_the_same_port(tmp_path: Path) -> None:
             "geometry": {"travel_time_s": 0.5},
             "ejector": {"driver": "simulated", "heartbeat_channel": 2},
             "records": {"dir": str(tmp_path / "records"), "min_free_mb": 0},
+            "reactions": GOES_ON,
             "api": {"address": "127.0.0.1:0"},
             "page": {"port": 0},
         }

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from station_runs import run_to_the_end, wait_until
+from station_runs import GOES_ON, run_to_the_end, wait_until
 
 from inspection.config import StationConfig
 from inspection.ejector.controller.simulated import SimulatedControllerEjector
@@ -27,6 +27,7 @@ def _config(folder: Path, **changes: Any) -> StationConfig:
         "simulation": {"seed": 10_000, "defect_rate": 0.2},
         "ejector": {"driver": "simulated_controller", "pulse_ms": 20.0, "window_ms": 20.0, "alive_timeout_ms": 2000},
         "records": {"dir": str(folder), "min_free_mb": 0},
+        "reactions": {**GOES_ON, "controller_fault": "reject_all"},
     }  # fmt: skip
     for name, section in changes.items():
         values[name] = {**values.get(name, {}), **section}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from station_runs import run_to_the_end
+from station_runs import GOES_ON, run_to_the_end
 
 from camera.backends import make_camera
 from camera.frame import Frame, Trigger
@@ -37,6 +37,7 @@ def test_each_part_in_the_stream_is_one_record_and_touching_ones_are_rejected(tm
             "geometry": {"travel_time_s": 2.0, "separation_ms": 1},
             "ejector": {"driver": "simulated", "heartbeat_channel": 2, "pulse_ms": 5.0},
             "records": {"dir": str(tmp_path), "min_free_mb": 0},
+            "reactions": GOES_ON,
         }
     )
     station = Station(config)

@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from station_runs import far_end, run_to_the_end, wait_until
+from station_runs import GOES_ON, far_end, run_to_the_end, wait_until
 from tiny_bundle import write_tiny_bundle
 
 from inspection.config import StationConfig
@@ -68,6 +68,7 @@ def config(tmp_path: Path, bundle: Path, port: str, **changes: Any) -> StationCo
         "ejector": {"driver": "lcus", "port": port, "heartbeat_channel": 2, "pulse_ms": 5, "window_ms": 20,
                     "board": {"channels": 2}},
         "records": {"dir": str(tmp_path / "records"), "min_free_mb": 0},
+        "reactions": {**GOES_ON, "ejector_port_gone": "reject_all"},
     }  # fmt: skip
     for name, section in changes.items():
         values[name] = {**values[name], **section}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from station_runs import run_to_the_end
+from station_runs import GOES_ON, run_to_the_end
 
 from camera.image_size import image_size
 from inspection.config import StationConfig
@@ -28,6 +28,7 @@ def _config(folder: Path, cameras: list[dict[str, object]], **geometry: float) -
             "inference": {"workers": 2},
             "ejector": {"driver": "simulated", "heartbeat_channel": 2, "window_ms": 20.0, "pulse_ms": 20.0},
             "records": {"dir": str(folder), "min_free_mb": 0},
+            "reactions": GOES_ON,
         }
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from station_runs import GOES_ON
 
 from camera.frame import Pixels
 from inspection.challenge import EXTRA_KEY
@@ -133,6 +134,7 @@ def belt_config(folder: Path, bundle: str, **changes: Any) -> StationConfig:
         "ejector": {"driver": "simulated", "channel": 1, "heartbeat_channel": 2, "pulse_ms": 20, "window_ms": 90},
         "simulation": {},
         "records": {"dir": str(folder), "min_free_mb": 0},
+        "reactions": GOES_ON,
         "api": {"address": "127.0.0.1:0"},
         "page": {"enabled": False},
         "challenge": {"required": True, "parts": 3, "marks": ["C1", "C2", "C3"]},

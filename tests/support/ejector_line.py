@@ -11,14 +11,14 @@ from inspection.ejector.rules import Rules
 from inspection.part import Actuation, Verdict
 
 MS = 1_000_000
-SAMPLE_NS = 5 * MS
 
 
 @dataclass
 class EjectorLine:
     """One core and the world around it. `speed`: counts per ms, where an encoder follows the belt.
 
-    jitter_ns: how late the process is at each moment. Edges: (moment, level) of the ejector's channel.
+    jitter_ns: how late the process is at each moment. sample_ns: between two looks at the encoder. Edges: (moment,
+    level) of the ejector's channel.
     """
 
     rules: Rules
@@ -26,6 +26,7 @@ class EjectorLine:
     position: float = 0.0
     speed: float = 1.0
     jitter_ns: int = 0
+    sample_ns: int = 5 * MS
     is_up: bool = True
     is_heard: bool = True
     reports: list[Actuation] = field(default_factory=list)
@@ -44,6 +45,10 @@ class EjectorLine:
     @property
     def has_encoder(self) -> bool:
         return self.rules.encoder_timeout_ns is not None
+
+    @property
+    def _next_sample_ns(self) -> int:
+        return self._sample_ns + self.sample_ns
 
     def place(self) -> int:
         """Return where the belt is."""
@@ -80,8 +85,8 @@ class EjectorLine:
             self._write()
             wake_ns = self.core.wake_ns(self.now_ns)
             next_ns = end_ns if wake_ns is None else min(end_ns, max(wake_ns, self.now_ns + 1) + self.jitter_ns)
-            if self.has_encoder and self._sample_ns + SAMPLE_NS <= next_ns:
-                next_ns = self._sample_ns = self._sample_ns + SAMPLE_NS
+            if self.has_encoder and self._next_sample_ns <= next_ns:
+                next_ns = self._sample_ns = self._next_sample_ns
             next_ns = max(next_ns, self.now_ns)
             self.position += self.speed * (next_ns - self.now_ns) / MS
             self.now_ns = next_ns

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import psutil
-from station_runs import wait_until
+from station_runs import GOES_ON, wait_until
 
 from inspection.api.client import StationClient
 from inspection.ejector.lcus import LcusBoard
@@ -52,7 +52,10 @@ def _value(value: Any) -> str:
 
 
 def station_values(folder: Path, bundle: Path, board: SimulatedBoard, **changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A station in `folder` on that board: 0.5 s from photo-eye to ejector, a heartbeat, no page; changes by table."""
+    """A station in `folder` on that board: 0.5 s from photo-eye to ejector, a heartbeat, no page; changes by table.
+
+    Faults of the ejector do not stop it, so that one story can hold several.
+    """
     values: dict[str, Any] = {
         "model": {"bundle": bundle},
         "geometry": {"travel_time_s": 0.5},
@@ -64,6 +67,7 @@ def station_values(folder: Path, bundle: Path, board: SimulatedBoard, **changes:
         "records": {"dir": folder / "records", "min_free_mb": 0},
         "api": {"address": "127.0.0.1:0"},
         "page": {"enabled": False, "port": 0},
+        "reactions": {**GOES_ON, "ejector_port_gone": "reject_all"},
     }  # fmt: skip
     for name, table in changes.items():
         values[name] = {**values.get(name, {}), **table}

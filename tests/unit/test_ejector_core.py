@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from inspection.ejector.commands import ReadInputs, Switch
 from inspection.ejector.core import SchedulerCore
-from inspection.ejector.messages import Expect
+from inspection.ejector.messages import Decide, Expect
 from inspection.ejector.rules import Rules
 from inspection.part import Actuation, EjectorAction, Verdict
 
@@ -310,11 +310,98 @@ def test_parts_follow_a_belt_that_changes_its_speed() -> None:
         line.run_belt(speed)
         line.advance(for_ms * MS)
     line.run_belt(1.5)
-    while not line.reports:
+    while not line.edges:
         line.advance(MS // 10)
-    assert line.reports[0].action is FIRED
     ahead = due - line.position
     assert abs(ahead / 1.5 - line.rules.lead_ns / MS) < 1.0, "a lead before it is there, to a millisecond"
+    line.advance(20 * MS)
+    assert line.reports[0].action is FIRED
+
+
+def braking_line(brake_ms: int) -> tuple[EjectorLine, Actuation]:
+    """A part is due 100 ms ahead on a belt whose encoder is read every 20 ms; from 84 ms on the belt brakes."""
+    line = EjectorLine(rules(encoder_timeout_ns=45 * MS), sample_ns=20 * MS)
+    line.advance(100 * MS)
+    line.expect(1, line.place() + 100)
+    line.advance(84 * MS)
+    steps = 8
+    for step in range(1, steps + 1):
+        line.advance(brake_ms * MS // steps)
+        line.run_belt(1.0 - step / steps)
+    line.advance(100 * MS)
+    (report,) = line.reports
+    return line, report
+
+
+def test_a_pulse_that_the_part_did_not_come_to_is_told_as_wrong() -> None:
+    """The belt brakes hard between two samples: the pulse was in time for where the part should have been, but it stops
+    short. Later samples tell, and the report is FIRED_LATE; a belt that brakes gently has its part hit."""
+    line, report = braking_line(brake_ms=10)
+    due = line.due[1]
+    assert due - line.position > 5, "the part lies more than a window before the ejector"
+    assert report.written_host_ns is not None
+    assert report.action is LATE
+    assert line.core.count().misplaced_pulses == 1
+    line, report = braking_line(brake_ms=600)
+    assert report.action is FIRED
+    assert line.core.count().misplaced_pulses == 0
+
+
+def test_a_pulse_that_its_part_had_passed_is_told_as_wrong_with_its_lateness() -> None:
+    """The belt speeds up between two samples: the part was there before its pulse, by as much as the report says."""
+    line = EjectorLine(rules(encoder_timeout_ns=45 * MS), sample_ns=20 * MS)
+    line.advance(100 * MS)
+    line.expect(1, line.place() + 100)
+    line.advance(82 * MS)
+    line.run_belt(4.0)
+    line.advance(60 * MS)
+    (report,) = line.reports
+    assert report.action is LATE
+    assert report.lateness_us is not None
+    assert report.lateness_us > line.rules.window_ns // 1000
+
+
+def test_a_pulse_of_whose_moment_no_sample_tells_is_told_as_wrong() -> None:
+    """The encoder falls silent just before a pulse: nobody knows whether the part was there, so it is no FIRED."""
+    line = EjectorLine(rules(encoder_timeout_ns=45 * MS), sample_ns=20 * MS)
+    line.advance(100 * MS)
+    line.expect(1, line.place() + 40)
+    line.advance(30 * MS)
+    line.is_heard = False
+    line.advance(100 * MS)
+    (report,) = line.reports
+    assert (report.action, line.core.count().blind_pulses) == (LATE, 1)
+    assert not line.core.is_busy
+
+
+def test_a_pulse_just_before_the_port_went_is_told_as_wrong() -> None:
+    """It may never have arrived, and the belt's next sample would not tell that."""
+    line = EjectorLine(rules(encoder_timeout_ns=45 * MS), sample_ns=20 * MS)
+    line.advance(100 * MS)
+    line.expect(1, line.place() + 40)
+    while not line.edges:
+        line.advance(MS)
+    assert line.reports == []
+    line.lose()
+    assert [one.action for one in line.reports] == [LATE]
+
+
+@pytest.mark.parametrize("ends_itself", [False, True])
+def test_a_release_that_is_written_too_late_is_taken_back_at_once(ends_itself: bool) -> None:
+    """The port held it back until its part had gone: what is at the gate now is nobody that was passed."""
+    reports: list[Actuation] = []
+    core = SchedulerCore(rules(positive_release=True, ends_itself=ends_itself), reports.append)
+    core.restored(0)
+    core.take(Expect(1, 100 * MS), 0)
+    core.take(Decide(1, Verdict.PASS), 0)
+    planned_ns = 96 * MS
+    assert core.next_command(planned_ns) == Switch(1, True, is_pulse=True)
+    written_ns = planned_ns + 6 * MS
+    core.written(Switch(1, True, is_pulse=True), written_ns)
+    assert core.next_command(written_ns) == Switch(1, False)
+    core.written(Switch(1, False), written_ns)
+    assert core.next_command(written_ns) is None
+    assert [one.action for one in reports] == [FAILED]
 
 
 def watched_line(**values: Any) -> EjectorLine:

@@ -11,13 +11,14 @@ import pytest
 from inspection.alarms import ALARMS, Reaction
 from inspection.config import StationConfig, parse_config
 from inspection.config.example import EXAMPLE
+from inspection.config.promises import stopping_faults, unkept_promises
 from inspection.errors import ConfigError
 from inspection.faults import FAULTS, Fault, NotCaused, choosable
 from inspection.faults.document import document
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-# How the station is wired, and how a challenge goes: nothing that broke.
-NO_FAULTS = {"NO_HEARTBEAT_WIRED", "CHALLENGE_RUNNING", "CHALLENGE_FAILED", "CHALLENGE_SOON"}
+# How the station is wired, how a challenge goes, and that a fault stopped the line: nothing that broke.
+NO_FAULTS = {"LINE_STOPPED", "NO_HEARTBEAT_WIRED", "CHALLENGE_RUNNING", "CHALLENGE_FAILED", "CHALLENGE_SOON"}
 
 
 def config(**changes: dict[str, Any]) -> StationConfig:
@@ -71,11 +72,46 @@ def test_each_row_names_a_test_that_exists(fault: Fault) -> None:
 
 def test_the_recipe_chooses_and_the_table_has_the_defaults() -> None:
     """A choice goes to the fault's alarm; what is not named has the table's default."""
-    found = config(reactions={"camera_gone": "stop_line", "frame_lost": "hold"}).reactions_of_alarms
-    assert found["CAMERA_LOST"] is Reaction.STOP_LINE
+    found = config(reactions={"camera_gone": "reject_all", "frame_lost": "hold"}).reactions_of_alarms
+    assert found["CAMERA_LOST"] is Reaction.REJECT_ALL
     assert found["NO_IMAGE"] is Reaction.HOLD
     assert found["MODEL_FAILED"] is Reaction.REJECT_ALL
     assert found["EJECTOR_JAMMED"] is Reaction.STOP_LINE
+
+
+UNREJECTED = {"CAMERA_LOST", "EJECTOR_LOST", "PARTS_UNSEEN", "ENCODER_SILENT", "STATION_FAILED"}
+WRONGLY_REJECTED = {"EJECTOR_PULSE_FAILED", "WRONG_PULSE", "EJECTOR_JAMMED", "BIN_FULL"}
+CONTROLLERS_OWN = {"CONTROLLER_RESET", "CONTROLLER_FAULT", "UNKNOWN_PART"}
+
+
+@pytest.mark.parametrize(
+    ("ejector", "stopping"),
+    [
+        ({}, set()),
+        ({"mode": "positive_release", "board": {"protocol": "modbus_flash"}, "pulse_ms": 100}, set()),
+        ({"heartbeat_channel": 2}, UNREJECTED | WRONGLY_REJECTED),
+        ({"heartbeat_channel": 2, "mode": "positive_release"}, WRONGLY_REJECTED),
+        ({"driver": "simulated_controller"}, WRONGLY_REJECTED | CONTROLLERS_OWN),
+        ({"driver": "simulated_controller", "mode": "positive_release"}, WRONGLY_REJECTED),
+    ],
+)
+def test_what_may_have_let_a_part_by_stops_the_belt_that_can_be_stopped(
+    ejector: dict[str, Any], stopping: set[str]
+) -> None:
+    """The default follows from the wiring: stop_line where a part may have passed and something stops the belt."""
+    found = config(ejector=ejector).reactions_of_alarms
+    assert {name for name, reaction in found.items() if reaction is Reaction.STOP_LINE} == stopping
+    assert all(found[name] is not Reaction.WARN for name in UNREJECTED | CONTROLLERS_OWN)
+
+
+def test_a_weaker_choice_is_told_with_what_it_costs() -> None:
+    """`config check` lists what stops the line, and names each choice after which parts may go by."""
+    assert unkept_promises(config()) == []
+    assert {"camera_gone", "pulse_failed"} < set(stopping_faults(config()))
+    chosen = config(reactions={"pulse_failed": "warn", "camera_gone": "hold", "model_failed": "hold"})
+    assert not {"camera_gone", "pulse_failed"} & set(stopping_faults(chosen))
+    (told,) = unkept_promises(chosen)
+    assert "[reactions] says pulse_failed = warn, camera_gone = hold: leave that out" in told
 
 
 def test_nothing_stops_a_belt_that_nobody_can_stop() -> None:
@@ -98,6 +134,6 @@ def test_nothing_stops_a_belt_that_nobody_can_stop() -> None:
 def test_a_wrong_choice_is_one_clear_message(line: str, said: str) -> None:
     """An unknown fault and a reaction that the table does not allow are refused with what is allowed."""
     with pytest.raises(ConfigError) as refusal:
-        parse_config(EXAMPLE.replace('camera_gone = "stop_line"', line), "station.toml")
+        parse_config(EXAMPLE.replace("[reactions]", f"[reactions]\n{line}\n"), "station.toml")
     assert said in str(refusal.value)
     assert "1 problem:" in str(refusal.value)

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class Pulse:
-    """One time that the ejector was on.
+    """One time that the ejector was on, from `began_ns`.
 
     is_counted: as a fault, by a record, a counter or an alarm. fired_for: the parts that it was to hit, by the belt's
     place at their triggers.
     """
 
+    began_ns: int = 0
     is_counted: bool = False
     fired_for: list[int] = field(default_factory=list)
 

@@ -112,10 +112,10 @@ class VirtualLine:
     def _pulsed(self, run: str, actuation: Actuation) -> None:
         self.ledger.pulsed(run, actuation.part, actuation.written_host_ns or 0)
         tag = self.ledger.tag(run, actuation.part)
-        if tag is not None:
-            self.agenda.after(self.plan.LEAD_NS, partial(self.nozzle.fire_for, tag.place))
-        if actuation.action is EjectorAction.FIRED_LATE:
-            self.agenda.after(self.plan.LEAD_NS, self.nozzle.count)
+        hits_ns = (actuation.written_host_ns or 0) + self.plan.LEAD_NS
+        is_counted = actuation.action is EjectorAction.FIRED_LATE
+        told = partial(self.nozzle.fired, hits_ns, None if tag is None else tag.place, is_counted=is_counted)
+        self.agenda.at(max(hits_ns, self.agenda.now_ns), told)
 
     def _overran(self) -> None:
         """Take note that the pulse which stands, or has been written and not yet begun, is counted as a fault."""
@@ -243,7 +243,7 @@ class VirtualLine:
         if channel == HEARTBEAT:
             self.drive.edge()
         else:
-            self.nozzle.switch(on)
+            self.nozzle.switch(on, self.agenda.now_ns)
 
     def _tripped(self) -> None:
         """The watchdog has stopped the belt: the line is stopped, and somebody comes to see to it."""

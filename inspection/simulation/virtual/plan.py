@@ -7,14 +7,13 @@ from enum import StrEnum
 
 from inspection.alarms import Reaction
 from inspection.ejector.rules import SLACK_NS, Rules
+from inspection.faults import Wiring as FaultWiring
 from inspection.faults import reactions_of_alarms
 from inspection.tracking.fusion import Fusion, FusionRule
 from inspection.tracking.geometry import Geometry
 
 MS = 1_000_000
 SECOND = 1_000_000_000
-STOPS = ("camera_gone", "ejector_port_gone", "pulse_failed", "pulse_outside_window")
-"""The faults for which the simulated recipe stops the line where a watchdog can: parts may be beyond rejecting."""
 
 
 class Wiring(StrEnum):
@@ -46,7 +45,6 @@ class Plan:
     model_escape_rate: float = 0.01  # bad parts that the model itself takes for good ones
     model_overkill_rate: float = 0.005
     trace: int | None = None
-    stops: bool = True  # the recipe stops the line for what a relay board cannot reject (STOPS), not only rejects all
 
     SPEED = 20_000  # counts a second: 1 m/s at 20 counts a mm
     TRAVEL_NS = 2 * SECOND  # photo-eye to ejector at full speed
@@ -119,10 +117,13 @@ class Plan:
         )
 
     def reactions(self) -> dict[str, Reaction]:
-        """Return what the simulated recipe does at each alarm."""
-        has_watchdog = self.wiring is Wiring.RELAY
-        chosen = dict.fromkeys(STOPS, Reaction.STOP_LINE) if self.stops and has_watchdog else {}
-        return reactions_of_alarms(chosen, belt_can_be_stopped=has_watchdog)
+        """Return what the station does at each alarm: the recipe chooses nothing."""
+        wirings = {
+            Wiring.RELAY: FaultWiring.WATCHDOG,
+            Wiring.RELEASE: FaultWiring.POSITIVE,
+            Wiring.BARE: FaultWiring.BARE,
+        }
+        return reactions_of_alarms({}, wirings[self.wiring], belt_can_be_stopped=self.wiring is Wiring.RELAY)
 
     def fusion(self) -> Fusion:
         """Return the recipe's rule over the views."""

@@ -1,0 +1,1 @@
+"""The rows of the table of faults: one file for each thing that they concern."""

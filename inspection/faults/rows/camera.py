@@ -1,0 +1,80 @@
+"""What can go wrong with the cameras, and what they see of a part."""
+
+from __future__ import annotations
+
+from inspection.alarms import Reaction
+from inspection.faults.row import ANY, RELAY, UNSAFE, Fault
+from inspection.faults.rows import says
+
+CAMERA_GONE = Fault(
+    name="camera_gone",
+    what="the camera has gone: cable, power, driver",
+    alarm="CAMERA_LOST",
+    station="parts without a frame are rejected (NO_IMAGE), nothing passes, the camera is opened again and again; "
+    "parts that come unseen are stopped with the belt: the heartbeat is withdrawn",
+    ejector=says.SILENT,
+    recovers="by itself when the camera can be opened; part numbers go on and none comes twice",
+    lets_by=RELAY,
+    default=Reaction.REJECT_ALL,
+    allowed=UNSAFE,
+    test="tests/integration/test_fault_parts.py::test_fault_camera_gone",
+)
+
+VIEW_MISSING = Fault(
+    name="view_missing",
+    what="one of several cameras gave no picture of a part, or none that is surely of it",
+    alarm="MISSING_VIEW",
+    station="that part is rejected (MISSING_VIEW), whatever the other views say",
+    ejector=says.ONE_PART,
+    recovers="with the next picture; the alarm goes 15 s after the last one",
+    default=Reaction.WARN,
+    allowed=ANY,
+    test="tests/integration/test_station_views.py::test_the_views_of_a_part_are_its_own_and_a_missing_one_rejects",
+)
+
+FRAME_LOST = Fault(
+    name="frame_lost",
+    what="the frame of a part never arrives: a gap in the camera's counter",
+    alarm="NO_IMAGE",
+    station="that part is rejected (NO_IMAGE); the parts after it keep their own frames and verdicts",
+    ejector=says.ONE_PART,
+    recovers="with the next frame; the alarm goes 15 s after the last one",
+    default=Reaction.WARN,
+    allowed=ANY,
+    test="tests/integration/test_fault_parts.py::test_fault_frame_lost",
+)
+
+FRAME_UNUSABLE = Fault(
+    name="frame_unusable",
+    what="a frame is incomplete, of the wrong size or does not reach the region of interest",
+    alarm="FRAME_UNUSABLE",
+    station="that part is rejected (SYSTEM) and its record says why; an incomplete buffer never becomes a frame",
+    ejector=says.ONE_PART,
+    recovers="with the next sound frame; the alarm goes 15 s after the last one",
+    default=Reaction.WARN,
+    allowed=ANY,
+    test="tests/integration/test_fault_parts.py::test_fault_frame_unusable",
+)
+
+BELT_UNKNOWN = Fault(
+    name="belt_unknown",
+    what="a free-running camera has not learned the empty belt, so it cannot tell parts from it",
+    alarm="BELT_UNKNOWN",
+    station="nothing passes and the heartbeat waits; the line runs, so that the belt can be learned",
+    ejector=says.SILENT,
+    recovers="by itself when the empty belt is learned",
+    test="tests/integration/test_station_free_run.py::test_each_part_in_the_stream_is_one_record_and_touching_ones_are_rejected",
+)
+
+PARTS_UNSEEN = Fault(
+    name="parts_unseen",
+    what="pictures of a free-running camera were missing, or the belt was too fast: parts may have gone by unseen",
+    alarm="PARTS_UNSEEN",
+    station="nothing passes for 15 s; what is in view is a new part whose verdict is not trusted",
+    ejector=says.SILENT,
+    recovers="15 s after the last gap",
+    lets_by=RELAY,
+    default=Reaction.REJECT_ALL,
+    allowed=UNSAFE,
+    test="tests/integration/test_station_free_run.py::test_a_gap_in_the_stream_lets_nothing_pass",
+)
