@@ -20,7 +20,7 @@ class RecordsOptions(BaseModel):
         default=4096, gt=0, le=1_000_000, description="parts that may wait to be stored; beyond it they are refused"
     )
     commit_linger_ms: float = Field(
-        default=10.0, ge=0, le=1000, description="how long a record may wait for others to share its disk flush"
+        default=20.0, ge=0, le=1000, description="how long a record may wait for others to share its disk flush"
     )
     image_format: Literal["jpeg", "png", "tiff"] = Field(
         default="jpeg", description="jpeg (quality 90), or lossless: png, tiff"
