@@ -156,7 +156,7 @@ def _table(records: list[StoredRecord]) -> Table:
 
 
 def _as_dict(record: StoredRecord, directory: Path) -> dict[str, Any]:
-    fields = dataclasses.asdict(record)
+    fields = record._asdict()
     fields["time_utc"] = _utc(record.trigger_wall_ns)
     fields["image_path"] = str((directory / record.image_file).absolute()) if record.has_image else None
     return fields

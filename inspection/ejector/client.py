@@ -14,7 +14,18 @@ from inspection.ejector.child import Child
 from inspection.ejector.errors import EjectorError, EjectorOpenError
 from inspection.ejector.interface import Ejector, EjectorHealth
 from inspection.ejector.loop import GOODBYE_LIMIT_NS
-from inspection.ejector.messages import COUNTERS, Alive, Decide, Expect, Goodbye, Health, Moved, encode
+from inspection.ejector.messages import (
+    COUNTERS,
+    Alive,
+    Expect,
+    Goodbye,
+    Health,
+    Moved,
+    decode_all,
+    encode,
+    encode_decide,
+    encode_expect,
+)
 from inspection.ejector.rules import lead_ns
 from inspection.ejector.settings import Settings
 from inspection.part import Actuation, EjectorAction, Verdict
@@ -29,9 +40,6 @@ RESTART_LONGEST_S = 2.0
 _LOOK_S = 0.25
 _TOGETHER = 64  # messages in a packet
 _CLOSE_S = GOODBYE_LIMIT_NS / 1e9 + 1.5
-
-
-_Told = Expect | Decide | Moved | Alive | Goodbye
 
 
 class SerialEjector(Ejector):
@@ -50,7 +58,7 @@ class SerialEjector(Ejector):
         self._armed: set[int] = set()  # parts without a report
         self._untold: list[int] = []  # armed parts that the process could not be told of
         self._sending = threading.Lock()  # held for a non-blocking send at most; taken before _lock
-        self._outbox: deque[_Told] = deque()
+        self._outbox: deque[bytes] = deque()
         self._duplicates = self._unsent = self._restarts = 0
         self._told_pulses = self._told_reconnects = self._past_pulses = self._past_reconnects = 0
         self._heard_s = 0.0
@@ -105,23 +113,23 @@ class SerialEjector(Ejector):
                 self._duplicates += 1
                 return
             self._armed.add(part)
-        self._send(Expect(part, due))
+        self._send(encode_expect(part, due))
 
     def moved(self, host_ns: int, position: int) -> None:
         """Pass an encoder sample on; the process tells a silent encoder from a belt that stands."""
-        self._send(Moved(host_ns, position))
+        self._send(encode(Moved(host_ns, position)))
 
     def decide(self, part: int, verdict: Verdict) -> None:
         """Pass the verdict on; one that cannot be passed on leaves the reject armed."""
-        self._send(Decide(part, verdict))
+        self._send(encode_decide(part, verdict))
 
     def decide_all(self, verdicts: Sequence[tuple[int, Verdict]]) -> None:
         """Pass several verdicts on, in one packet."""
-        self._send(*[Decide(part, verdict) for part, verdict in verdicts])
+        self._send(*[encode_decide(part, verdict) for part, verdict in verdicts])
 
     def alive(self) -> None:
         """Pass the sign of life on."""
-        self._send(Alive())
+        self._send(encode(Alive()))
 
     def health(self) -> EjectorHealth:
         """Return the last known health."""
@@ -133,7 +141,7 @@ class SerialEjector(Ejector):
         if thread is None:
             return
         self._closing.set()
-        self._send(Goodbye())
+        self._send(encode(Goodbye()))
         thread.join(_CLOSE_S)
         child = self._child
         if child is not None:
@@ -237,7 +245,7 @@ class SerialEjector(Ejector):
 
     # -- from any thread -----------------------------------------------------------------------------------------
 
-    def _send(self, *messages: _Told) -> None:
+    def _send(self, *messages: bytes) -> None:
         """Send to the process there is, after what others are sending at this moment, and together with it.
 
         Whoever finds another thread sending leaves the message to it: nobody waits for a lock while holding the
@@ -251,15 +259,15 @@ class SerialEjector(Ejector):
                 self._sending.release()
 
     def _flush(self) -> None:
-        messages: list[_Told] = []
+        messages: list[bytes] = []
         while self._outbox and len(messages) < _TOGETHER:
             messages.append(self._outbox.popleft())
-        packet = b"".join([encode(message) for message in messages])
+        packet = b"".join(messages)
         if not messages or (self._child is not None and self._child.send(packet)):
             return
         self._unsent += len(messages)
         with self._lock:
-            self._untold += [message.part for message in messages if isinstance(message, Expect)]
+            self._untold += [message.part for message in decode_all(packet) if isinstance(message, Expect)]
 
     def _tell(self, health: EjectorHealth) -> None:
         self._health = health

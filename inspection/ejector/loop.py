@@ -27,7 +27,10 @@ RETRY_LONGEST_NS = SECOND_NS
 GOODBYE_LIMIT_NS = 5 * SECOND_NS
 ORPHAN_LIMIT_NS = 60 * SECOND_NS
 ANSWER_POLL_NS = 5_000_000
-GATHER_NS = 2_000_000  # while messages come thick and fast, how long they are gathered before they are taken together
+DENSE_NS = 2_000_000  # messages that come closer together than this on average are gathered
+GATHER_NS = 2_000_000  # for how long they are gathered at least, and taken together
+GATHER_LONGEST_NS = 8_000_000  # … and at most,
+NOTICE_SHARE = 16  # … by this share of the time between a part's arming and its pulse
 EARLY_NS = 300_000  # how long before a pulse waiting for messages ends and the exact sleep begins
 
 
@@ -45,7 +48,8 @@ class Scheduler:
         self._pulse_ms = settings.pulse_ms
         self._spin_ns = round(settings.spin_us * 1e3)
         self._heard_ns = 0  # when messages were last taken
-        self._is_dense = False  # whether they came within the gathering time after those before
+        self._is_dense = False  # whether they came thick and fast
+        self._gather_ns = GATHER_NS
         rules = Rules.of(settings, board)
         self._margin_ns = rules.margin_ns
         self._core = SchedulerCore(rules, self._report)
@@ -175,7 +179,7 @@ class Scheduler:
 
         Never while a verdict could still come in time for the next pulse, nor beyond what is to be done next.
         """
-        until_ns = min(self._heard_ns + GATHER_NS, wake_ns)
+        until_ns = min(self._heard_ns + self._gather_ns, wake_ns)
         if self._is_dense and until_ns > now_ns and (pulse_ns is None or pulse_ns - self._margin_ns > until_ns):
             time.sleep((until_ns - now_ns) / 1e9)
 
@@ -209,22 +213,28 @@ class Scheduler:
     # -- the station ---------------------------------------------------------------------------------------------
 
     def _take_messages(self) -> None:
-        any_taken = False
+        taken = 0
+        now_ns = time.monotonic_ns()
         for message in self._link.receive():
-            any_taken = True
+            taken += 1
             match message:
+                case Expect() | Decide() | Moved():
+                    self._core.take(message, time.monotonic_ns())
+                case Alive() if self._end_ns is None:  # once it ends, none sets the heartbeat going again
+                    self._core.take(message, time.monotonic_ns())
                 case Goodbye():
                     self.end_within(GOODBYE_LIMIT_NS)
-                case Alive() if self._end_ns is not None:
-                    pass  # it ends: no sign of life sets the heartbeat going again
-                case Expect() | Decide() | Moved() | Alive():
-                    self._core.take(message, time.monotonic_ns())
-        if any_taken:
-            now_ns = time.monotonic_ns()
-            self._is_dense = now_ns - self._heard_ns < 2 * GATHER_NS
-            self._heard_ns = now_ns
+        if taken:
+            self._heard(taken, now_ns)
         if self._link.ended or os.getppid() != self._parent:
             self.end_within(ORPHAN_LIMIT_NS)
+
+    def _heard(self, count: int, now_ns: int) -> None:
+        """Note how dense messages come, and for how long the next may gather."""
+        self._is_dense = now_ns - self._heard_ns < DENSE_NS * count
+        self._heard_ns = now_ns
+        notice_ns = self._core.schedule.notice_ns(now_ns) or 0
+        self._gather_ns = min(max(GATHER_NS, notice_ns // NOTICE_SHARE), GATHER_LONGEST_NS)
 
     def _report(self, actuation: Actuation) -> None:
         """Tell the station; what was written to a board that answers is told when it has."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections import deque
+from collections.abc import Callable
 from dataclasses import fields
 from enum import IntEnum
 from typing import NamedTuple
@@ -18,7 +19,9 @@ COUNTERS = tuple(one.name for one in fields(Counters))
 LONGEST = 4096
 
 _ACTIONS = tuple(EjectorAction)
+_ACTION_CODES = {action: code for code, action in enumerate(_ACTIONS)}
 _VERDICTS = tuple(Verdict)
+_VERDICT_CODES = {verdict: code for code, verdict in enumerate(_VERDICTS)}
 
 
 class Kind(IntEnum):
@@ -82,29 +85,45 @@ _ACTUATION = struct.Struct("<BBqB???qqq")  # part, action, by_default, is it wri
 _HEALTH = struct.Struct(f"<BB???q{len(COUNTERS)}q{DETAIL_BYTES}s")
 
 
+def encode_expect(part: int, due: int) -> bytes:
+    """Return the bytes of an Expect: the way of every part, without the message in between."""
+    return _EXPECT.pack(VERSION, 1, part, due)
+
+
+def encode_decide(part: int, verdict: Verdict) -> bytes:
+    """Return the bytes of a Decide, as `encode_expect` does."""
+    return _DECIDE.pack(VERSION, 2, part, _VERDICT_CODES[verdict])
+
+
+def encode_actuation(report: Actuation) -> bytes:
+    """Return the bytes of a report."""
+    written_ns, late_us, due_ns = report.written_host_ns, report.lateness_us, report.due_host_ns
+    flags = report.by_default, written_ns is not None, due_ns is not None
+    times = written_ns or 0, late_us or 0, due_ns or 0
+    return _ACTUATION.pack(VERSION, 5, report.part, _ACTION_CODES[report.action], *flags, *times)
+
+
 def encode(message: Message) -> bytes:
     """Return the packet of a message; a detail that is too long for its field is cut."""
     match message:
-        case Expect():
-            return _EXPECT.pack(VERSION, Kind.EXPECT, *message)
-        case Decide():
-            return _DECIDE.pack(VERSION, Kind.DECIDE, message.part, _VERDICTS.index(message.verdict))
+        case Expect(part, due):
+            return encode_expect(part, due)
+        case Decide(part, verdict):
+            return encode_decide(part, verdict)
         case Moved():
             return _MOVED.pack(VERSION, Kind.MOVED, *message)
         case Alive():
             return _HEAD.pack(VERSION, Kind.ALIVE)
         case Goodbye():
             return _HEAD.pack(VERSION, Kind.GOODBYE)
-        case Actuation(part, action, by_default, written, lateness, due):
-            flags = by_default, written is not None, due is not None
-            times = written or 0, lateness or 0, due or 0
-            return _ACTUATION.pack(VERSION, Kind.ACTUATION, part, _ACTIONS.index(action), *flags, *times)
+        case Actuation():
+            return encode_actuation(message)
         case Health(connected, beating, realtime, reconnects, counts, detail):
             text = detail.encode()[:DETAIL_BYTES]
             return _HEALTH.pack(VERSION, Kind.HEALTH, connected, beating, realtime, reconnects, *counts, text)
 
 
-_SIZES = {
+_SIZES: dict[int, int] = {
     Kind.EXPECT: _EXPECT.size,
     Kind.DECIDE: _DECIDE.size,
     Kind.ALIVE: _HEAD.size,
@@ -128,10 +147,10 @@ def pack(encoded: deque[bytes]) -> bytes:
 def decode_all(packet: bytes) -> list[Message]:
     """Return the messages of a packet, in the order in which they were sent. Raises EjectorError as `decode` does."""
     messages: list[Message] = []
-    start = 0
-    while start < len(packet) or not messages:
-        kind = packet[start + 1] if len(packet) > start + 1 else 0
-        end = start + _SIZES.get(kind, len(packet))  # type: ignore[call-overload]  # an IntEnum is its number
+    start, length = 0, len(packet)
+    while start < length or not messages:
+        kind = packet[start + 1] if length > start + 1 else 0
+        end = start + _SIZES.get(kind, length)
         messages.append(decode(packet[start:end]))
         start = end
     return messages
@@ -146,29 +165,44 @@ def decode(packet: bytes) -> Message:
             "so that station and ejector are of one installation"
         )
     try:
-        return _decode_body(Kind(packet[1]), packet)
-    except (struct.error, ValueError, IndexError) as error:
+        return _READERS[packet[1]](packet)
+    except (struct.error, ValueError, LookupError) as error:
         raise EjectorError(f"{packet[:32].hex(' ')} is no ejector message ({error}) — restart the station") from error
 
 
-def _decode_body(kind: Kind, packet: bytes) -> Message:
-    match kind:
-        case Kind.EXPECT:
-            return Expect(*_EXPECT.unpack(packet)[2:])
-        case Kind.DECIDE:
-            _, _, part, verdict = _DECIDE.unpack(packet)
-            return Decide(part, _VERDICTS[verdict])
-        case Kind.MOVED:
-            return Moved(*_MOVED.unpack(packet)[2:])
-        case Kind.ALIVE:
-            return Alive()
-        case Kind.GOODBYE:
-            return Goodbye()
-        case Kind.ACTUATION:
-            _, _, part, code, by_default, is_written, is_due, written, late, due = _ACTUATION.unpack(packet)
-            written_ns, late_us = (written, late) if is_written else (None, None)
-            return Actuation(part, _ACTIONS[code], by_default, written_ns, late_us, due if is_due else None)
-        case Kind.HEALTH:
-            connected, beating, realtime, reconnects, *counts, detail = _HEALTH.unpack(packet)[2:]
-            text = detail.rstrip(b"\0").decode(errors="replace")
-            return Health(connected, beating, realtime, reconnects, tuple(counts), text)
+def _read_expect(packet: bytes) -> Expect:
+    _, _, part, due = _EXPECT.unpack(packet)
+    return Expect(part, due)
+
+
+def _read_decide(packet: bytes) -> Decide:
+    _, _, part, verdict = _DECIDE.unpack(packet)
+    return Decide(part, _VERDICTS[verdict])
+
+
+def _read_moved(packet: bytes) -> Moved:
+    _, _, host_ns, position = _MOVED.unpack(packet)
+    return Moved(host_ns, position)
+
+
+def _read_actuation(packet: bytes) -> Actuation:
+    _, _, part, code, by_default, is_written, is_due, written, late, due = _ACTUATION.unpack(packet)
+    written_ns, late_us = (written, late) if is_written else (None, None)
+    return Actuation(part, _ACTIONS[code], by_default, written_ns, late_us, due if is_due else None)
+
+
+def _read_health(packet: bytes) -> Health:
+    connected, beating, realtime, reconnects, *counts, detail = _HEALTH.unpack(packet)[2:]
+    text = detail.rstrip(b"\0").decode(errors="replace")
+    return Health(connected, beating, realtime, reconnects, tuple(counts), text)
+
+
+_READERS: dict[int, Callable[[bytes], Message]] = {
+    Kind.EXPECT: _read_expect,
+    Kind.DECIDE: _read_decide,
+    Kind.ALIVE: lambda _packet: Alive(),
+    Kind.GOODBYE: lambda _packet: Goodbye(),
+    Kind.ACTUATION: _read_actuation,
+    Kind.HEALTH: _read_health,
+    Kind.MOVED: _read_moved,
+}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
+from operator import attrgetter
 
 from inspection.motion import Motion
 from inspection.part import Verdict
 
 CAPACITY = 4096
+_DUE = attrgetter("due")
 
 
 class Armed(Enum):
@@ -20,17 +22,16 @@ class Armed(Enum):
     REFUSED = auto()  # as many parts as the schedule holds are armed: nothing will be done for this one
 
 
-@dataclass(slots=True, order=True)
+@dataclass(slots=True, eq=False)
 class ArmedPart:
-    """A part that is rejected at its place on the belt unless it is passed in time. Ordered by place, then by age."""
+    """A part that is rejected at its place on the belt unless it is passed in time."""
 
     due: int
-    age: int
-    part: int = field(compare=False)
-    verdict: Verdict | None = field(default=None, compare=False)
-    released: bool | None = field(default=None, compare=False)  # positive release: whether it got its pulse
-    written_ns: int = field(default=0, compare=False)  # positive release: when it was given its pulse
-    spoilt: bool = field(default=False, compare=False)  # positive release: the gate moved inside its window
+    part: int
+    verdict: Verdict | None = None
+    released: bool | None = None  # positive release: whether it got its pulse
+    written_ns: int = 0  # positive release: when it was given its pulse
+    spoilt: bool = False  # positive release: the gate moved inside its window
 
     @property
     def by_default(self) -> bool:
@@ -52,8 +53,8 @@ class Schedule:
         self._margin_ns = margin_ns
         self._capacity = capacity
         self._by_number: dict[int, ArmedPart] = {}
-        self.parts: list[ArmedPart] = []
-        self._ages = 0
+        self.parts: list[ArmedPart] = []  # by place, and of one place the oldest first
+        self.newest_due: int | None = None  # where the part is due that was armed last
         self.duplicate_parts = 0
         self.refused_parts = 0
         self.ignored_verdicts = 0
@@ -69,9 +70,12 @@ class Schedule:
         if len(self.parts) >= self._capacity:
             self.refused_parts += 1
             return Armed.REFUSED
-        self._ages += 1
-        armed = self._by_number[part] = ArmedPart(due, self._ages, part)
-        insort(self.parts, armed)
+        armed = self._by_number[part] = ArmedPart(due, part)
+        if not self.parts or due >= self.parts[-1].due:
+            self.parts.append(armed)
+        else:
+            insort(self.parts, armed, key=_DUE)
+        self.newest_due = due
         return Armed.ARMED
 
     def decide(self, part: int, verdict: Verdict, now_ns: int) -> ArmedPart | None:
@@ -100,13 +104,21 @@ class Schedule:
         due_ns = self._motion.when(armed.due)
         return None if due_ns is None else due_ns - self._lead_ns
 
+    def notice_ns(self, now_ns: int) -> int | None:
+        """Return how long before its planned moment the part was told of that was armed last; None if nobody knows."""
+        due_ns = None if self.newest_due is None else self._motion.when(self.newest_due)
+        return None if due_ns is None else due_ns - self._lead_ns - now_ns
+
     def next_planned_ns(self) -> int | None:
         """Return when the first part's command is to be written; None while none is armed or the belt stands."""
         return self.planned_ns(self.parts[0]) if self.parts else None
 
     def take(self, armed: ArmedPart) -> ArmedPart:
         """Take a part out."""
-        del self.parts[bisect_left(self.parts, armed)]
+        at = bisect_left(self.parts, armed.due, key=_DUE)
+        while self.parts[at] is not armed:
+            at += 1
+        del self.parts[at]
         del self._by_number[armed.part]
         return armed
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from inspection.part import EjectorAction, Evaluation, PartResult, Reason, Verdict
 
@@ -98,9 +98,8 @@ class KeptImage:
         return (self.state.value, self.file, self.sha256, self.size_bytes)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRecord:
-    """One durable record, as the API and the page see it; immutable, safe in any thread.
+class StoredRecord(NamedTuple):
+    """One durable record, as the API and the page see it; immutable, safe in any thread, and cheap to make.
 
     `image_removed` is the one thing that may change later: the disk budget took the file, the record stays.
     """
@@ -161,14 +160,14 @@ def result_values(result: PartResult, run: Run) -> tuple[Cell, ...]:
     decided = stages.decided_host_ns
     return (
         result.part,
-        decision.verdict.value,
-        decision.evaluation.value,
-        decision.reason.value,
+        decision.verdict._value_,
+        decision.evaluation._value_,
+        decision.reason._value_,
         _real(decision.score),
         _real(decision.threshold),
         _text(decision.defect_class),
-        _encode([float(score) for score in decision.raw_scores]),
-        actuation.action.value,
+        _scores(decision.raw_scores),
+        actuation.action._value_,
         int(actuation.by_default),
         actuation.written_host_ns,
         actuation.lateness_us,
@@ -195,7 +194,6 @@ def stored_record(
 ) -> StoredRecord:
     """Return the record of one row; `content` is in the order of `CONTENT_COLUMNS`. Raises ValueError on bad cells."""
     (part, verdict, evaluation, reason, score, threshold, defect_class, raw_scores, action, by_default, *rest) = content
-    scores = () if raw_scores == "[]" else tuple(json.loads(raw_scores))
     *numbers, extra, state, image_file, image_sha256, image_bytes = rest
     cells: tuple[Any, ...] = (
         sequence,
@@ -205,18 +203,18 @@ def stored_record(
         run.bundle_digest,
         run.config_hash,
         part,
-        Verdict(verdict),
-        Evaluation(evaluation),
-        Reason(reason),
+        _member(_VERDICTS, verdict),
+        _member(_EVALUATIONS, evaluation),
+        _member(_REASONS, reason),
         score,
         threshold,
         defect_class,
-        scores,
-        EjectorAction(action),
+        () if raw_scores == "[]" else tuple(_decode(raw_scores)),
+        _member(_ACTIONS, action),
         bool(by_default),
         *numbers,
-        {} if extra == "{}" else json.loads(extra),
-        ImageState(state),
+        {} if extra == "{}" else _decode(extra),
+        _member(_IMAGE_STATES, state),
         image_file,
         image_sha256,
         image_bytes,
@@ -233,6 +231,30 @@ def image_path(run: str, part: int, suffix: str) -> str:
 
 
 _encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
+_decode = json.JSONDecoder().decode
+_Member = TypeVar("_Member", bound=StrEnum)
+
+
+def _by_value(kind: type[_Member]) -> dict[str, _Member]:
+    return {str(member): member for member in kind}
+
+
+_VERDICTS, _EVALUATIONS, _REASONS = _by_value(Verdict), _by_value(Evaluation), _by_value(Reason)
+_ACTIONS, _IMAGE_STATES = _by_value(EjectorAction), _by_value(ImageState)
+
+
+def _member(members: Mapping[str, _Member], value: Any) -> _Member:
+    """Return the member of a cell: a third of what asking the enumeration costs. Raises ValueError."""
+    try:
+        return members[value]
+    except (KeyError, TypeError):
+        raise ValueError(f"{value!r} — {', '.join(members)} are allowed — run `lineward records verify`") from None
+
+
+def _scores(scores: Sequence[float]) -> str:
+    """Return scores as a JSON list; numbers that are not finite as the library writes them."""
+    text = f"[{','.join([repr(float(score)) for score in scores])}]"
+    return _encode([float(score) for score in scores]) if "n" in text else text
 
 
 def _real(value: float | None) -> float | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from inspection.part import EjectorAction, Evaluation, Reason, Verdict
@@ -58,11 +56,11 @@ def test_truth_is_held_against_the_verdicts() -> None:
     [
         (4, 3, GOOD_RUN, _far_end(2), "1 "),
         (3, 4, [*GOOD_RUN, GOOD_RUN[0]], _far_end(2), "1 "),
-        (3, 3, [replace(GOOD_RUN[0], score=None), *GOOD_RUN[1:]], _far_end(2), "2 "),
-        (3, 3, [replace(GOOD_RUN[0], decided_host_ns=10**12), *GOOD_RUN[1:]], _far_end(2), "2 "),
+        (3, 3, [GOOD_RUN[0]._replace(score=None), *GOOD_RUN[1:]], _far_end(2), "2 "),
+        (3, 3, [GOOD_RUN[0]._replace(decided_host_ns=10**12), *GOOD_RUN[1:]], _far_end(2), "2 "),
         (3, 3, GOOD_RUN, _far_end(), "3 "),
         (3, 3, GOOD_RUN, _far_end(2, 3), "3 "),
-        (3, 3, [replace(r, ejector_action=EjectorAction.FIRED) for r in GOOD_RUN], _far_end(2), "3 "),
+        (3, 3, [r._replace(ejector_action=EjectorAction.FIRED) for r in GOOD_RUN], _far_end(2), "3 "),
         (3, 3, GOOD_RUN, _far_end(1), "3 "),
         (3, 3, GOOD_RUN, _far_end(2, off=20 * MS), "3 "),
         (3, 2, GOOD_RUN, _far_end(2), "5 "),
@@ -92,7 +90,7 @@ def test_a_late_pulse_that_the_station_counted_is_a_fault_and_no_broken_promise(
     """FIRED_LATE is in the record: the pulse counts as wrong, and nothing was silent."""
     records = [
         GOOD_RUN[0],
-        replace(GOOD_RUN[1], ejector_action=EjectorAction.FIRED_LATE, written_host_ns=205 * MS),
+        GOOD_RUN[1]._replace(ejector_action=EjectorAction.FIRED_LATE, written_host_ns=205 * MS),
         GOOD_RUN[2],
     ]
     account = settle(3, 3, records, _far_end(2, off=20 * MS))
