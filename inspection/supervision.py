@@ -22,8 +22,11 @@ class Supervised(Protocol):
     wants_to_run: bool
     winding_down: bool
     alarms: AlarmBoard
-    ejector: Ejector
     flow: PartFlow
+
+    @property
+    def ejector(self) -> Ejector:
+        """What rejects the parts."""
 
 
 class Supervision:

@@ -103,7 +103,9 @@ def test_the_same_seed_is_the_same_story_in_another_process() -> None:
             [*command, seed], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": hash_seed}, timeout=120
         )
         told.append(json.loads(done.stdout))
+    machines = [each.pop("machine") for each in told]
     assert told[0] == told[1]
+    assert all(len(machine["peaks_mb"]) == 10 and machine["parts_per_s"] > 0 for machine in machines)
     assert told[0]["digest"] != told[2]["digest"]
     assert {"triggers", "records", "system_escapes", "wrong_pulses", "late", "fault_overkill", "faults"} <= set(told[0])
 

@@ -116,6 +116,10 @@ class PartBook:
                     self._forget(tag)
         return [tag for tag in lost if tag in self._flying]
 
+    def tag(self, number: int) -> int | None:
+        """Return the tag of a part on its way; None for one that is not."""
+        return self._tags.get(number)
+
     def tag_of(self, number: int) -> tuple[int, int] | None:
         """Return tag and epoch of a part on its way; None for one that is not, or whose TRIGGER was lost."""
         tag = self._tags.get(number)

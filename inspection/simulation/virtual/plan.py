@@ -20,9 +20,16 @@ STOPS = ("camera_gone", "ejector_port_gone", "pulse_failed", "pulse_outside_wind
 class Wiring(StrEnum):
     """What happens to the belt and the ejector when nobody speaks to them."""
 
-    RELAY = "relay"  # a relay board that is pulsed to reject, and a watchdog relay on its heartbeat that stops the belt
+    RELAY = "relay"  # an ejector that is pulsed to reject, and a watchdog or a run output that stops the belt
     RELEASE = "release"  # a gate that diverts every part unless a pulse, ended by the board itself, releases it
-    BARE = "bare"  # a relay board that is pulsed to reject, and nothing else
+    BARE = "bare"  # an ejector that is pulsed to reject, and nothing else
+
+
+class EjectorKind(StrEnum):
+    """What times the rejects."""
+
+    RELAY = "relay"  # the ejector's own process, through a relay board
+    CONTROLLER = "controller"  # a controller at the trigger and the ejector that rejects whatever is not passed
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,8 @@ class Plan:
     rate: float = 20.0
     encoder: bool = True
     wiring: Wiring = Wiring.RELAY
+    ejector: EjectorKind = EjectorKind.RELAY
+    confirm: bool = False  # a sensor behind the ejector sees each part that it has hit
     rule: FusionRule = FusionRule.ANY
     workers: int = 2
     max_batch: int = 4
@@ -55,6 +64,10 @@ class Plan:
     MARGIN_NS = 5 * MS
     WATCHDOG_NS = 600 * MS  # without an edge for this long the belt is stopped
     BRAKE_NS = 200 * MS
+    SENSOR_NS = 100 * MS  # from leaving the ejector to the confirming sensor
+    CONFIRM_NS = 400 * MS
+    REJECTS_IN_A_ROW = 100
+    HIGHEST_POLLED_RATE = 10.0  # parts a second: a relay board's inputs are asked for every 20 ms
     THRESHOLD = 0.5
 
     @property
@@ -80,6 +93,31 @@ class Plan:
         """
         return 20 * MS if self.window_ns >= 4 * MS else 10 * MS if self.window_ns >= 2 * MS else 5 * MS
 
+    @property
+    def is_timed_by_controller(self) -> bool:
+        """Return whether a controller tags the triggers and times the rejects."""
+        return self.ejector is EjectorKind.CONTROLLER
+
+    @property
+    def first_matched_view(self) -> int:
+        """Return the first view whose camera does not give the triggers."""
+        return 0 if self.is_timed_by_controller else 1
+
+    @property
+    def belt_is_wired(self) -> bool:
+        """Return whether the belt and the ejector's air are cut when nobody can be relied upon."""
+        return self.wiring is Wiring.RELAY
+
+    @property
+    def confirms(self) -> bool:
+        """Return whether a sensor sees the rejected parts; a gate has no pulses to confirm."""
+        return self.confirm and self.wiring is not Wiring.RELEASE
+
+    @property
+    def headway_ns(self) -> int:
+        """Return how long the belt stays empty before the first part: until it runs, and until nothing is held."""
+        return self.TRAVEL_NS + SECOND if self.is_timed_by_controller else SECOND // 2
+
     def counts(self, time_ns: int) -> int:
         """Return how far the belt moves in a time at full speed, in encoder counts."""
         return time_ns * self.SPEED // SECOND
@@ -98,7 +136,7 @@ class Plan:
         behind_ns = self.pulse_ns + 2 * self.window_ns
         return Geometry(
             travel=self.length(self.TRAVEL_NS),
-            lead_ns=self.LEAD_NS + self.MARGIN_NS,
+            lead_ns=self.LEAD_NS + self.MARGIN_NS + (2 * self.MARGIN_NS if self.is_timed_by_controller else 0),
             takes_behind=self.length(behind_ns) if reaches else 0,
             takes_ahead=self.length(self.window_ns) if reaches else 0,
         )
@@ -115,14 +153,16 @@ class Plan:
             positive_release=self.wiring is Wiring.RELEASE,
             ends_itself=self.wiring is Wiring.RELEASE,
             encoder_timeout_ns=self.sample_ns * 5 // 2 if self.encoder else None,
-            heartbeat_channel=2 if self.wiring is Wiring.RELAY else None,
+            heartbeat_channel=2 if self.belt_is_wired else None,
+            confirm_input=1 if self.confirms else None,
+            confirm_ns=self.CONFIRM_NS,
         )
 
     def reactions(self) -> dict[str, Reaction]:
         """Return what the simulated recipe does at each alarm."""
-        has_watchdog = self.wiring is Wiring.RELAY
-        chosen = dict.fromkeys(STOPS, Reaction.STOP_LINE) if self.stops and has_watchdog else {}
-        return reactions_of_alarms(chosen, belt_can_be_stopped=has_watchdog)
+        stops = self.stops and self.belt_is_wired
+        chosen = dict.fromkeys(STOPS, Reaction.STOP_LINE) if stops else {}
+        return reactions_of_alarms(chosen, belt_can_be_stopped=self.belt_is_wired)
 
     def fusion(self) -> Fusion:
         """Return the recipe's rule over the views."""
