@@ -72,6 +72,11 @@ def simulate(
             f"a relay board's inputs are polled too rarely to tell {rate:g} parts a second apart; with --confirm, "
             f"--rate is at most {Plan.HIGHEST_POLLED_RATE:g}, or choose --ejector controller"
         )
+    if ejector is EjectorKind.CONTROLLER and rate > Plan.HIGHEST_FOLLOWED_RATE:
+        raise typer.BadParameter(
+            f"a controller follows 128 parts at once, and here they are on their way for 2 s; {rate:g} a second are "
+            f"too many: with --ejector controller, --rate is at most {Plan.HIGHEST_FOLLOWED_RATE:g}"
+        )
     account, figures, history = _run(plan, quiet=as_json)
     if as_json:
         print(json.dumps(account.as_json() | {"machine": figures.as_json()}))

@@ -67,6 +67,7 @@ class Plan:
     SENSOR_NS = 100 * MS  # from leaving the ejector to the confirming sensor
     CONFIRM_NS = 400 * MS
     REJECTS_IN_A_ROW = 100
+    HIGHEST_FOLLOWED_RATE = 60.0  # parts a second: a controller has room for 128 parts on their way
     HIGHEST_POLLED_RATE = 10.0  # parts a second: a relay board's inputs are asked for every 20 ms
     THRESHOLD = 0.5
 
@@ -83,7 +84,7 @@ class Plan:
     @property
     def window_ns(self) -> int:
         """Return how far from its moment a pulse still hits its part."""
-        return min(5 * MS, self.pitch_ns // 10)
+        return min(5 * MS, self.pitch_ns * 3 // 20)
 
     @property
     def sample_ns(self) -> int:
