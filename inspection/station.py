@@ -215,7 +215,7 @@ class Station:
     @property
     def clock_steps(self) -> int:
         """How often the wall clock was set while the station ran."""
-        return self._supervisor.clock.steps
+        return self._supervisor.rules.clock.steps
 
     def status(self) -> StationStatus:
         """Return one consistent status."""

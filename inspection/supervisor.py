@@ -7,17 +7,17 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from inspection.alarms import Reaction
-from inspection.faults.watch import ClockWatch, EjectorWatch
+from inspection.supervision import Supervision
 
 if TYPE_CHECKING:
+    from inspection.faults.watch import EjectorWatch
     from inspection.station import Station
 
 
 class Supervisor:
-    """One thread beside a station, from its opening to its closing; owned by it.
+    """One thread beside a station, from its opening to its closing; owned by it. The rules are `Supervision`'s.
 
-    The heartbeat goes on only while this loop does, the operator wants the line to run, and no alarm withdraws it.
+    The heartbeat goes on only while this loop does.
     """
 
     _TICK_S = 0.05
@@ -28,23 +28,21 @@ class Supervisor:
         self._alarms = station.alarms
         self._commands = commands
         self._over = threading.Event()
-        self._stops_seen = 0
         self._look_at_disk_host_ns = 0
-        self.stopping = False
-        """True while the line is being stopped because of a fault."""
-        self.clock = ClockWatch(self._alarms)
-        self._ejector = ejector
+        self.rules = Supervision(station, ejector, self._begin_stop)
         self._looks: tuple[Callable[[], None], ...] = (
             self._look_after_inference,
             self._look_after_disk,
-            self._look_after_ejector,
-            self.clock.look,
-            self._alarms.expire,
-            self._stop_if_asked,
+            self.rules.look,
             self._mend_cameras,
-            self._give_signs_of_life,
+            self._tell_plc,
         )
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+
+    @property
+    def stopping(self) -> bool:
+        """Return whether the line is being stopped because of a fault."""
+        return self.rules.stopping
 
     def start(self) -> None:
         """Begin to watch."""
@@ -64,20 +62,13 @@ class Supervisor:
         except Exception as error:  # noqa: BLE001 - the thread's edge: the heartbeat ends, and nothing passes any more
             self._alarms.raise_alarm("STATION_FAILED", detail=f"supervisor: {type(error).__name__}: {error}")
 
-    def _give_signs_of_life(self) -> None:
+    def _tell_plc(self) -> None:
         station = self._station
-        beats = station.wants_to_run and not station.winding_down
-        if beats and not self._alarms.silencing and not self.stopping:
-            station.ejector.alive()
         if station.plc is not None:
             station.plc.on_state(station.state, self._alarms.active())
 
     def _look_after_inference(self) -> None:
         self._alarms.tell("INFERENCE_STALLED", self._station.engine.stalled())
-
-    def _look_after_ejector(self) -> None:
-        on_belt = self._station.tracker.in_flight > 0
-        self._ejector.look(self._station.ejector.health(), on_belt, time.monotonic_ns())
 
     def _look_after_disk(self) -> None:
         now_host_ns = time.monotonic_ns()
@@ -90,15 +81,8 @@ class Supervisor:
         else:
             self._alarms.clear("DISK_LOW")
 
-    def _stop_if_asked(self) -> None:
-        """Stop the line in order when a fault's reaction says so: first the belt, then, when it stands, the line."""
-        asked, self._stops_seen = self._alarms.stops > self._stops_seen, self._alarms.stops
-        if asked and self._station.wants_to_run and not self.stopping:
-            self.stopping = True
-            self._station.flow.shut()
-            causes = [one.name for one in self._alarms.active() if one.reaction is Reaction.STOP_LINE]
-            self._alarms.raise_alarm("LINE_STOPPED", fault=", ".join(causes))
-            threading.Thread(target=self._stop_by_fault, name="stop-by-fault", daemon=True).start()
+    def _begin_stop(self) -> None:
+        threading.Thread(target=self._stop_by_fault, name="stop-by-fault", daemon=True).start()
 
     def _stop_by_fault(self) -> None:
         """Reject whatever still triggers while the belt runs out without a heartbeat, then stop the line."""
@@ -107,8 +91,7 @@ class Supervisor:
         except Exception as error:  # noqa: BLE001 - the thread's edge: nothing passes any more
             self._alarms.raise_alarm("STATION_FAILED", detail=f"stop: {type(error).__name__}: {error}")
         finally:
-            self.stopping = False
-            self._station.flow.shut(self._over.is_set())
+            self.rules.stopped(for_good=self._over.is_set())
 
     def _mend_cameras(self) -> None:
         """Open cameras that were still lost when the line was stopped, so that the line can be started again."""

@@ -122,6 +122,7 @@ void lw_encoder(lw_controller* c, uint64_t now_us, int64_t count) {
 }
 
 uint64_t lw_next_wake_us(const lw_controller* c) { return c->core.next_wake_us(); }
+int64_t lw_next_count(const lw_controller* c) { return c->core.next_count(); }
 int lw_state(const lw_controller* c) { return static_cast<int>(c->core.state()); }
 unsigned lw_in_flight(const lw_controller* c) { return c->core.in_flight(); }
 uint16_t lw_flags(const lw_controller* c) { return c->core.config().flags; }

@@ -41,6 +41,7 @@ void lw_move(lw_controller* c, uint64_t now_us, int64_t count);
 void lw_encoder(lw_controller* c, uint64_t now_us, int64_t count);
 
 uint64_t lw_next_wake_us(const lw_controller* c); /* UINT64_MAX: never */
+int64_t lw_next_count(const lw_controller* c);    /* INT64_MAX: nowhere */
 int lw_state(const lw_controller* c);
 unsigned lw_in_flight(const lw_controller* c);
 uint16_t lw_flags(const lw_controller* c);

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inspection.simulation.virtual.plan import Wiring
+from inspection.cli.simulate_view import print_account
+from inspection.simulation.virtual.plan import EjectorKind, Wiring
 from inspection.tracking.fusion import FusionRule
 
 if TYPE_CHECKING:
     from inspection.simulation.virtual.ledger import Account
+    from inspection.simulation.virtual.meter import Figures
     from inspection.simulation.virtual.plan import Plan
 
 
@@ -24,6 +27,10 @@ def simulate(
     rate: Annotated[float, typer.Option(min=0.5, max=100, help="Parts a second.")] = 20.0,
     encoder: Annotated[bool, typer.Option("--encoder/--time", help="What the station follows the belt by.")] = True,
     wiring: Annotated[Wiring, typer.Option(help="How ejector and belt are wired.")] = Wiring.RELAY,
+    ejector: Annotated[
+        EjectorKind, typer.Option(help="What times the rejects: a process with a relay board, or a controller.")
+    ] = EjectorKind.RELAY,
+    confirm: Annotated[bool, typer.Option("--confirm", help="A sensor sees each rejected part.")] = False,
     views_rule: Annotated[FusionRule, typer.Option(help="How several views become one verdict.")] = FusionRule.ANY,
     trace: Annotated[int | None, typer.Option(min=1, help="Print the life of this part.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
@@ -48,6 +55,8 @@ def simulate(
         rate=rate,
         encoder=encoder,
         wiring=wiring,
+        ejector=ejector,
+        confirm=confirm,
         rule=views_rule,
         workers=max(2, round(cameras * rate * 0.012)),
         trace=trace,
@@ -55,13 +64,24 @@ def simulate(
     without = [kind for kind in kinds if not FAULTS[kind].needs(plan)]
     if without and faults != "all":
         raise typer.BadParameter(
-            f"this line has no {', '.join(without)}; choose another --wiring, --encoder or --time (docs/simulator.md)"
+            f"this line has no {', '.join(without)}; choose another --wiring or --ejector, --confirm, --encoder or "
+            "--time (docs/simulator.md)"
         )
-    account, history = _run(plan, quiet=as_json)
+    if confirm and ejector is EjectorKind.RELAY and rate > Plan.HIGHEST_POLLED_RATE:
+        raise typer.BadParameter(
+            f"a relay board's inputs are polled too rarely to tell {rate:g} parts a second apart; with --confirm, "
+            f"--rate is at most {Plan.HIGHEST_POLLED_RATE:g}, or choose --ejector controller"
+        )
+    if ejector is EjectorKind.CONTROLLER and rate > Plan.HIGHEST_FOLLOWED_RATE:
+        raise typer.BadParameter(
+            f"a controller follows 128 parts at once, and here they are on their way for 2 s; {rate:g} a second are "
+            f"too many: with --ejector controller, --rate is at most {Plan.HIGHEST_FOLLOWED_RATE:g}"
+        )
+    account, figures, history = _run(plan, quiet=as_json)
     if as_json:
-        print(json.dumps(account.as_json()))
+        print(json.dumps(account.as_json() | {"machine": figures.as_json()}))
     else:
-        _print(account, plan)
+        print_account(account, figures, plan)
     if trace is not None:
         print("\n".join(history))
     elif not account.kept and not as_json:
@@ -69,57 +89,25 @@ def simulate(
     raise typer.Exit(0 if account.kept else 1)
 
 
-def _run(plan: Plan, *, quiet: bool) -> tuple[Account, list[str]]:
+def _run(plan: Plan, *, quiet: bool) -> tuple[Account, Figures, list[str]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     from inspection.simulation.virtual.faults import simulated
+    from inspection.simulation.virtual.meter import Meter
 
-    line = simulated(plan)
+    logging.getLogger("inspection.alarm_board").setLevel(logging.ERROR)  # the operator confirms alarms all the time
+    line, meter = simulated(plan), Meter(plan.parts)
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bar:
         task = bar.add_task("", total=plan.parts)
-        account = line.run(lambda done: bar.update(task, completed=done))
-    return account, [] if line.story is None else line.story.lines
 
+        def look(done: int) -> None:
+            meter.progress(done)
+            bar.update(task, completed=done)
 
-def _print(account: Account, plan: Plan) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    table.add_column("promise")
-    table.add_column("count", justify="right")
-    table.add_column("")
-    rows: list[tuple[str, int, str]] = [
-        ("triggers", account.triggers, ""),
-        ("1 one trigger, one verdict: records", account.records, _verdict(account.records == account.triggers)),
-        ("  doubled or missing", account.record_faults, _verdict(not account.record_faults)),
-        (
-            "2 the default is reject: escapes by the system",
-            account.system_escapes,
-            _verdict(not account.system_escapes),
-        ),
-        ("  verdicts that came too late", account.late, "each rejected"),
-        ("3 the right part: wrong pulses", account.wrong_pulses, _verdict(not account.wrong_pulses)),
-        ("  passed parts hit by a pulse counted as a fault", account.fault_hits, "told by an alarm"),
-        ("4 silence is safe: stops by the watchdog", account.belt_stops, f"{account.cleared} parts cleared by hand"),
-        ("5 what was counted stays counted: recovered", account.recovered, "from the journal"),
-        ("good parts that the faults cost", account.fault_overkill, "overkill"),
-        ("the model's own escapes and overkill", account.model_escapes, f"and {account.model_overkill}"),
-    ]
-    for name, count, note in rows:
-        table.add_row(name, f"{count:,}", note)
-    for kind, count in sorted(account.faults.items()):
-        table.add_row(f"fault: {kind}", f"{count:,}", "")
-    console = Console(highlight=False)
-    console.print(table)
-    console.print(f"{account.virtual_s:,.0f} s of virtual time, seed {plan.seed}, digest {account.digest[:16]}")
-    console.print("every promise was kept" if account.kept else f"[red]BROKEN[/red], seed {plan.seed}", markup=True)
-
-
-def _verdict(kept: bool) -> str:
-    return "kept" if kept else "[red]BROKEN[/red]"
+        account = line.run(look)
+    return account, meter.figures(account), [] if line.story is None else line.story.lines
 
 
 def _print_story(account: Account, plan: Plan) -> None:
@@ -129,5 +117,5 @@ def _print_story(account: Account, plan: Plan) -> None:
     print(account.first_broken)
     if account.first_part is None:
         return
-    _, history = _run(replace(plan, trace=account.first_part), quiet=True)
+    _, _, history = _run(replace(plan, trace=account.first_part), quiet=True)
     print("\n".join(history))

@@ -268,9 +268,7 @@ def _host(port: str) -> None:
     print("armed", flush=True)
     station.wait(lambda: bool(station.triggers))
     # Answered: the controller has the PASS.
-    conversation = ejector._conversation
-    assert conversation is not None
-    station.wait(lambda: not conversation.unanswered and ejector.health().counters["triggers"] == 1)
+    station.wait(lambda: not ejector._talk.session._unanswered and ejector.health().counters["triggers"] == 1)
     print("passed", flush=True)
     station.wait(lambda: False)
 

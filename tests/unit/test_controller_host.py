@@ -166,3 +166,21 @@ class BadLine:
             go(50)
         go(3000)
         self.book.give_up()  # the end: what could not be learned is told as that
+
+
+def test_a_trigger_of_an_unknown_start_makes_no_part() -> None:
+    """A reset whose INFO was lost: the new start's tags are far from the old ones; no part is made up in between."""
+    born: list[int] = []
+    book = PartBook(
+        lambda us: us * 1000,
+        lambda trigger: born.append(trigger.number),
+        lambda _actuation: None,
+        lead_us=0,
+        timed=True,
+    )
+    book.meet(Info(1, 1, 0x0100_0001, 1_000_000, 128, 0, 2, 0, 100, 1, 0))
+    book.triggered(TriggerReport(100, 1, 0, 1000, 0))
+    assert book.triggered(TriggerReport(22_000, 7, 0, 2000, 0)) == []
+    assert born == [1]
+    book.triggered(TriggerReport(102, 1, 0, 3000, 0))
+    assert born == [1, 2, 3]

@@ -11,6 +11,7 @@ from inspection.part import Actuation, EjectorAction
 
 _TAGS = 65536
 _RECALLS = 3
+_FAR = 256  # tags; what is further ahead belongs to another start of the controller, or INFO and STATUS will tell of it
 
 _ACTIONS = {
     Outcome.RELEASED: EjectorAction.RELEASED,
@@ -87,6 +88,8 @@ class PartBook:
             if flying is not None:
                 flying.epoch = report.epoch
             return []  # recalled, or told twice: its part has its number
+        if (report.tag - self._next_tag) % _TAGS >= _FAR:
+            return []  # of a start that we have not been told of, as it seems: STATUS says which, and what was missed
         lost = self._catch_up(report.tag, report.at_device_us)
         self._take_off(report.tag, report.epoch, report.at_device_us)
         return lost
@@ -95,7 +98,7 @@ class PartBook:
         """Take a RESULT and report its part; return the tags to recall."""
         ahead = (report.tag - self._next_tag) % _TAGS
         lost: list[int] = []
-        if ahead < _TAGS // 4 and not report.flags & ResultFlag.REPEATED:
+        if ahead < _FAR and not report.flags & ResultFlag.REPEATED:
             lost = [tag for tag in self._catch_up((report.tag + 1) % _TAGS, report.at_device_us) if tag != report.tag]
         flying = self._flying.pop(report.tag, None)
         if flying is None:
@@ -115,6 +118,10 @@ class PartBook:
                 if flying.recalls > _RECALLS:
                     self._forget(tag)
         return [tag for tag in lost if tag in self._flying]
+
+    def tag(self, number: int) -> int | None:
+        """Return the tag of a part on its way; None for one that is not."""
+        return self._tags.get(number)
 
     def tag_of(self, number: int) -> tuple[int, int] | None:
         """Return tag and epoch of a part on its way; None for one that is not, or whose TRIGGER was lost."""

@@ -12,6 +12,7 @@ from inspection.ejector.controller.wire import State
 
 ABI_VERSION = 1
 NEVER_US = 2**64 - 1
+NOWHERE = 2**63 - 1
 EJECT, RUN = 0, 1
 _ROOM = 8192
 _EDGES = 256
@@ -60,6 +61,7 @@ def load() -> Any:
         "lw_move": (None, (handle, u64, i64)),
         "lw_encoder": (None, (handle, u64, i64)),
         "lw_next_wake_us": (u64, (handle,)),
+        "lw_next_count": (i64, (handle,)),
         "lw_state": (ctypes.c_int, (handle,)),
         "lw_in_flight": (ctypes.c_uint, (handle,)),
         "lw_flags": (ctypes.c_uint16, (handle,)),
@@ -145,6 +147,11 @@ class ControllerCore:
         """Return when something is due by time; None for never."""
         wake_us: int = self._lib.lw_next_wake_us(self._handle)
         return None if wake_us == NEVER_US else wake_us
+
+    def next_count(self) -> int | None:
+        """Return at which count something is due; None for nowhere."""
+        count: int = self._lib.lw_next_count(self._handle)
+        return None if count == NOWHERE else count
 
     def switchings(self) -> list[Switching]:
         """Take the switchings of the outputs since the last call, oldest first."""

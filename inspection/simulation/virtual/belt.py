@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from inspection.simulation.virtual.agenda import Agenda
 from inspection.simulation.virtual.plan import SECOND
@@ -41,6 +41,14 @@ class Piece:
     views_scored: int = 0  # one bit a view: the model has seen this very part there
     hit_by: Pulse | None = None
     fate: str = ""
+    touches: bool = False  # it lies against the part before it: no beam and no sensor tells the two apart
+
+
+class Watching(Protocol):
+    """Whoever must know when the belt's speed changes."""
+
+    def plan(self) -> None:
+        """Take note that it has changed just now."""
 
 
 class Belt:
@@ -52,6 +60,7 @@ class Belt:
         self._from = 0
         self.speed = 0  # counts a second
         self._places: list[Place] = []
+        self._watching: list[Watching] = []
 
     @property
     def position(self) -> int:
@@ -67,8 +76,12 @@ class Belt:
     def run(self, speed: int) -> None:
         """Change the speed."""
         self._from, self._since_ns, self.speed = self.position, self._agenda.now_ns, speed
-        for place in self._places:
-            place.plan()
+        for watching in (*self._places, *self._watching):
+            watching.plan()
+
+    def watch(self, watching: Watching) -> None:
+        """Have somebody told whenever the speed changes, before the belt goes on with it."""
+        self._watching.append(watching)
 
     def place(self, offset: int, arrived: Callable[[Piece], None]) -> Place:
         """Add a place beside the belt, `offset` counts behind the photo-eye."""

@@ -1,4 +1,4 @@
-"""The belt's drive, and the watchdog relay that cuts it when the heartbeat stays away."""
+"""The belt's drive, and what cuts it: a watchdog relay on the heartbeat, or a controller's run output."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from functools import partial
 from inspection.simulation.virtual.agenda import Agenda
 from inspection.simulation.virtual.belt import Belt
 from inspection.simulation.virtual.nozzle import Nozzle
-from inspection.simulation.virtual.plan import Plan, Wiring
+from inspection.simulation.virtual.plan import Plan
 
 
 class Drive:
-    """Starts, brakes and slows the belt in steps. The watchdog stays tripped until somebody resets it.
+    """Starts, brakes and slows the belt in steps. What was cut stays cut until somebody resets it.
 
-    tripped: called when the watchdog trips. Other wirings than `relay` have none: the belt runs from the beginning.
+    tripped: called when the belt is cut. Where nothing can cut it, it runs from the beginning.
     """
 
     STEPS = 8
@@ -27,7 +27,8 @@ class Drive:
         self._on_tripped = tripped
         self._edge_ns = 0
         self._may_start = True
-        self.is_tripped = plan.wiring is Wiring.RELAY
+        self._may_run = False
+        self.is_tripped = plan.belt_is_wired
         self._is_at_speed = not self.is_tripped
         if self._is_at_speed:
             belt.run(plan.SPEED)
@@ -38,13 +39,26 @@ class Drive:
         return self.is_tripped and not self._belt.speed
 
     def reset(self) -> None:
-        """Let the next edge of the heartbeat start the belt."""
+        """Let the next edge of the heartbeat start the belt, or the run output where that is on."""
         self._may_start = True
+        if self._may_run:
+            self._start()
+
+    def may_run(self, on: bool) -> None:
+        """Take the level of a controller's run output."""
+        self._may_run = on
+        if on:
+            self._start()
+        elif not self.is_tripped:
+            self._trip()
 
     def edge(self) -> None:
         """Take an edge of the heartbeat."""
         self._edge_ns = self._agenda.now_ns
         self._agenda.after(self._plan.WATCHDOG_NS + 1, self._look)
+        self._start()
+
+    def _start(self) -> None:
         if self.is_tripped and self._may_start:
             self.is_tripped = self._may_start = False
             self._ramp(0.0, 1.0, self._belt.run)
@@ -52,10 +66,13 @@ class Drive:
 
     def _look(self) -> None:
         if not self.is_tripped and self._agenda.now_ns - self._edge_ns > self._plan.WATCHDOG_NS:
-            self.is_tripped = True
-            self._nozzle.air = self._is_at_speed = False
-            self._ramp(1.0, 0.0, self._belt.run)
-            self._on_tripped()
+            self._trip()
+
+    def _trip(self) -> None:
+        self.is_tripped = True
+        self._nozzle.air = self._is_at_speed = False
+        self._ramp(1.0, 0.0, self._belt.run)
+        self._on_tripped()
 
     def _reach_speed(self) -> None:
         self._nozzle.air = self._is_at_speed = not self.is_tripped

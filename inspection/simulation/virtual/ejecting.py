@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from random import Random
 
-from inspection.ejector.commands import Command, Switch
+from inspection.ejector.commands import Command, ReadInputs, Switch
 from inspection.ejector.core import SchedulerCore
 from inspection.ejector.messages import Alive, Decide, Expect, Moved
 from inspection.ejector.rules import Rules
@@ -25,6 +25,8 @@ class Board:
     outputs do. blocked_until_ns: until then the port takes nothing.
     """
 
+    SENSOR_ON_NS = 25 * MS
+
     def __init__(
         self, agenda: Agenda, lead_ns: int, pulse_ns: int | None, switched: Callable[[int, bool], None]
     ) -> None:
@@ -37,6 +39,7 @@ class Board:
         self.blocked_until_ns = 0
         self.owner: Scheduler | None = None
         self._on: set[int] = set()
+        self._seen_until_ns = 0
 
     def write(self, switch: Switch) -> None:
         """Write one command."""
@@ -52,6 +55,15 @@ class Board:
     def _end_pulse(self, channel: int, pulse: int) -> None:
         if pulse == self._pulses and channel in self._on:
             self._set(channel, False)
+
+    def cross_sensor(self) -> None:
+        """Let a part cross the sensor behind the ejector: the input is on until it has passed."""
+        self._seen_until_ns = self._agenda.now_ns + self.SENSOR_ON_NS
+
+    @property
+    def inputs(self) -> int:
+        """Return the levels of the inputs, bit 0 the first: the sensor behind the ejector."""
+        return int(self._agenda.now_ns < self._seen_until_ns)
 
     def all_off(self) -> None:
         """Switch every output off that is on."""
@@ -79,6 +91,7 @@ class Scheduler:
     LINK_NS = 100_000
     WRITE_TIMEOUT_NS = 100 * MS
     RETRY_NS = 200 * MS
+    ANSWER_NS = 3 * MS
     JITTER_NS = 100_000
 
     def __init__(
@@ -219,7 +232,6 @@ class Scheduler:
             self._agenda.after(time_ns, self._go_on)
 
     def _write(self, command: Command) -> None:
-        assert isinstance(command, Switch)
         board, now_ns = self._board, self._agenda.now_ns
         if not board.plugged:
             self._lost()
@@ -231,7 +243,15 @@ class Scheduler:
         else:
             self._written(command)
 
-    def _written(self, command: Switch) -> None:
+    def _answered(self, levels: int) -> None:
+        if not self._ended and self._connected:
+            self.core.inputs(levels)
+            self._work()
+
+    def _written(self, command: Command) -> None:
+        if isinstance(command, ReadInputs):
+            self._agenda.after(self.ANSWER_NS, partial(self._answered, self._board.inputs))
+            return
         self._board.write(command)
         long_pulses = self.core.counters.long_pulses
         self.core.written(command, self._agenda.now_ns)
@@ -239,7 +259,7 @@ class Scheduler:
             self._overran()
             self._tell_health()
 
-    def _unstuck(self, command: Switch, taken: bool) -> None:
+    def _unstuck(self, command: Command, taken: bool) -> None:
         if self._ended:
             return
         if taken and self._board.plugged:

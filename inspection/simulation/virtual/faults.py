@@ -8,8 +8,10 @@ from functools import partial
 from random import Random
 from types import MappingProxyType
 
+from inspection.simulation.virtual.controller_side import ControllerSide
 from inspection.simulation.virtual.line import VirtualLine
-from inspection.simulation.virtual.plan import MS, Plan, Wiring
+from inspection.simulation.virtual.plan import MS, SECOND, Plan, Wiring
+from inspection.simulation.virtual.relay_side import RelaySide
 
 Cause = Callable[[VirtualLine, Random], None]
 
@@ -48,6 +50,11 @@ def _spurious(line: VirtualLine, random: Random) -> None:
 
 def _close(line: VirtualLine, random: Random) -> None:
     line.feeder.come_closer(int(line.plan.pitch_ns * random.uniform(0.2, 0.74)))
+
+
+def _touch(line: VirtualLine, random: Random) -> None:
+    del random
+    line.feeder.touch()
 
 
 def _taken_off(line: VirtualLine, random: Random) -> None:
@@ -103,22 +110,62 @@ def _journal_refused(line: VirtualLine, random: Random) -> None:
 # -- the ejector -------------------------------------------------------------------------------------------------
 
 
+def _relay(line: VirtualLine) -> RelaySide:
+    assert isinstance(line.side, RelaySide)
+    return line.side
+
+
+def _controlled(line: VirtualLine) -> ControllerSide:
+    assert isinstance(line.side, ControllerSide)
+    return line.side
+
+
 def _port_gone(line: VirtualLine, random: Random) -> None:
-    line.board.unplug()
-    line.agenda.after(_milliseconds(random, 10, random.choice((300, 8000))), line.board.plug)
+    for_ns = _milliseconds(random, 10, random.choice((300, 8000)))
+    if isinstance(line.side, ControllerSide):
+        line.side.cable.pull()
+        line.agenda.after(for_ns, line.side.cable.plug)
+    else:
+        line.side.board.unplug()
+        line.agenda.after(for_ns, line.side.board.plug)
 
 
 def _write_blocked(line: VirtualLine, random: Random) -> None:
-    line.board.blocked_until_ns = line.agenda.now_ns + _milliseconds(random, 5, random.choice((60, 600)))
+    until_ns = line.agenda.now_ns + _milliseconds(random, 5, random.choice((60, 600)))
+    if isinstance(line.side, ControllerSide):
+        line.side.cable.held_until_ns = until_ns
+    else:
+        line.side.board.blocked_until_ns = until_ns
 
 
 def _scheduler_killed(line: VirtualLine, random: Random) -> None:
     del random
-    line.kill_scheduler()
+    _relay(line).kill_scheduler()
 
 
 def _scheduler_late(line: VirtualLine, random: Random) -> None:
-    line.scheduler.hold(_milliseconds(random, 1, random.choice((8, 60))))
+    scheduler = _relay(line).scheduler
+    if scheduler is not None:
+        scheduler.hold(_milliseconds(random, 1, random.choice((8, 60))))
+
+
+def _controller_reset(line: VirtualLine, random: Random) -> None:
+    del random
+    _controlled(line).controller.reset()
+
+
+def _bytes_damaged(line: VirtualLine, random: Random) -> None:
+    cable = _controlled(line).cable
+    cable.damaged_until_ns = line.agenda.now_ns + _milliseconds(random, 5, random.choice((100, 3000)))
+
+
+def _controller_drifts(line: VirtualLine, random: Random) -> None:
+    _controlled(line).controller.drift(random.randrange(-100, 100))
+
+
+def _jammed(line: VirtualLine, random: Random) -> None:
+    del random
+    line.nozzle.is_jammed = True
 
 
 # -- belt and operator -------------------------------------------------------------------------------------------
@@ -141,12 +188,32 @@ def _operator_stop(line: VirtualLine, random: Random) -> None:
     line.station.wants_to_run = False
 
 
+def _wall_clock_stepped(line: VirtualLine, random: Random) -> None:
+    line.station.wall_ahead_ns += random.choice((-1, 1)) * random.choice((2, 3600, 86_400)) * SECOND
+
+
 def _has_encoder(plan: Plan) -> bool:
     return plan.encoder
 
 
-def _has_watchdog(plan: Plan) -> bool:
-    return plan.wiring is Wiring.RELAY
+def _reads_encoder(plan: Plan) -> bool:
+    return plan.encoder and not plan.is_timed_by_controller  # a controller counts for itself
+
+
+def _can_stop(plan: Plan) -> bool:
+    return plan.belt_is_wired
+
+
+def _has_board(plan: Plan) -> bool:
+    return not plan.is_timed_by_controller
+
+
+def _has_controller(plan: Plan) -> bool:
+    return plan.is_timed_by_controller
+
+
+def _sees_rejects(plan: Plan) -> bool:
+    return plan.confirms and plan.belt_is_wired
 
 
 def _diverts(plan: Plan) -> bool:
@@ -158,6 +225,7 @@ _ROWS = (
     Fault("trigger_spurious", "the photo-eye tells of a part that is not there", _spurious),
     Fault("trigger_missed", "the photo-eye does not see a part", _missed, needs=_diverts),
     Fault("parts_close", "a part follows the one before it too closely", _close),
+    Fault("parts_touch", "a part lies against the one before it, without a gap", _touch),
     Fault("part_taken_off", "somebody takes a part off the belt", _taken_off),
     Fault("frame_lost", "frames do not arrive", _mishap("lost")),
     Fault("frame_late", "frames arrive late", _mishap("late")),
@@ -172,12 +240,17 @@ _ROWS = (
     Fault("journal_refused", "the journal cannot be written", _journal_refused, 1),
     Fault("port_gone", "the ejector's cable is pulled", _port_gone, 2),
     Fault("write_blocked", "the ejector's port takes nothing for a while", _write_blocked, 2),
-    Fault("scheduler_killed", "the ejector's process is killed", _scheduler_killed, 1),
-    Fault("scheduler_late", "the ejector's process does not get a processor", _scheduler_late),
+    Fault("scheduler_killed", "the ejector's process is killed", _scheduler_killed, 1, _has_board),
+    Fault("scheduler_late", "the ejector's process does not get a processor", _scheduler_late, needs=_has_board),
+    Fault("controller_reset", "the controller is reset", _controller_reset, 1, _has_controller),
+    Fault("bytes_damaged", "bytes between station and controller are damaged", _bytes_damaged, 2, _has_controller),
+    Fault("controller_drifts", "the controller's clock changes its rate", _controller_drifts, 2, _has_controller),
+    Fault("ejector_jammed", "the ejector is switched and moves nothing", _jammed, 1, _sees_rejects),
+    Fault("wall_clock_stepped", "somebody sets the wall clock", _wall_clock_stepped, 2),
     Fault("belt_slow", "the belt runs slower for a while", _belt_slow, needs=_has_encoder),
     Fault("belt_stopped", "the belt stops and starts again", _belt_stopped, 2, needs=_has_encoder),
-    Fault("encoder_silent", "the encoder's samples stay away", _encoder_silent, 2, needs=_has_encoder),
-    Fault("operator_stop", "the operator stops the line and starts it again", _operator_stop, 1, needs=_has_watchdog),
+    Fault("encoder_silent", "the encoder's samples stay away", _encoder_silent, 2, _reads_encoder),
+    Fault("operator_stop", "the operator stops the line and starts it again", _operator_stop, 1, needs=_can_stop),
 )
 
 FAULTS: Mapping[str, Fault] = MappingProxyType({row.name: row for row in _ROWS})

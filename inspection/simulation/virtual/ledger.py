@@ -33,6 +33,7 @@ class Tag:
     place: int  # where the belt was
     pulses: int = 0
     released: bool = False  # the ejector's side let it pass, because a PASS was there in time
+    through: bool = False  # a controller has ended it: nothing more will be fired for it
     knew_it: bool = False  # at that moment the model had seen each view of this very part, and called it good
     record: tuple[Verdict, Reason, EjectorAction] | None = None
 
@@ -58,7 +59,11 @@ class Account:
     model_overkill: int = 0
     cleared: int = 0  # parts that the operator took off a belt that stood
     fault_hits: int = 0  # passed parts hit by a pulse that is counted as a fault, in its record or by EJECTOR_LOST
+    frames: int = 0
     belt_stops: int = 0
+    touching: int = 0  # parts that lay against the one before them: nobody saw them as parts
+    touching_unseen: int = 0  # of these, the ones that went to the good bin with the one before
+    alarms: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     virtual_s: float = 0.0
     digest: str = ""
@@ -72,8 +77,9 @@ class Account:
 
     def as_json(self) -> dict[str, Any]:
         """Return it with plain values."""
-        names = [name for name in self.__slots__ if name not in ("faults", "rejected_by_reason")]
+        names = [name for name in self.__slots__ if name not in ("faults", "alarms", "rejected_by_reason")]
         plain: dict[str, Any] = {name: getattr(self, name) for name in names}
+        plain["alarms"] = dict(sorted(self.alarms.items()))
         plain["faults"] = dict(sorted(self.faults.items()))
         plain["rejected_by_reason"] = dict(sorted(self.rejected_by_reason.items()))
         return plain | {"promises_kept": self.kept}
@@ -88,6 +94,7 @@ class Ledger:
     def __init__(self, plan: Plan) -> None:
         self.account = Account(plan.seed)
         self._pulse_releases = plan.wiring is Wiring.RELEASE
+        self._merges = plan.is_timed_by_controller  # one pulse may stand for several parts
         self._too_close = plan.counts(plan.window_ns)
         self._open: dict[tuple[str, int], Tag] = {}
         self._digest = hashlib.sha256()
@@ -116,10 +123,28 @@ class Ledger:
         """Take note that the ejector's side lets a part pass."""
         tag = self._open.get((run, number))
         if tag is not None:
-            piece = tag.piece
-            tag.released = True
-            self._tell(tag, "its PASS was there in time")
-            tag.knew_it = piece is None or (piece.model_passes and piece.views_scored == all_views)
+            self.let_pass(tag, all_views)
+
+    def let_pass(self, tag: Tag, all_views: int) -> None:
+        """Take note that a PASS of a part counts."""
+        piece = tag.piece
+        tag.released = True
+        self._tell(tag, "its PASS was there in time")
+        tag.knew_it = piece is None or (piece.model_passes and piece.views_scored == all_views)
+
+    def fired(self, tag: Tag | None, device_us: int) -> None:
+        """Take note that a controller has fired for a part: of a station, or of none."""
+        if tag is not None and not (tag.record is not None and tag.record[2] is EjectorAction.UNCONFIRMED):
+            self.pulsed(tag.run, tag.number, device_us)
+        else:
+            self.account.pulses += 1
+            self._digest.update(b"pulse - %d " % device_us)
+
+    def came_through(self, tag: Tag) -> None:
+        """Take note that a controller is done with a part, whether or not the station hears of it."""
+        tag.through = True
+        if (tag.run, tag.number) in self._open:
+            self._settle(tag)
 
     def pulsed(self, run: str, number: int, written_ns: int) -> None:
         """Take note of a pulse that was written for a part."""
@@ -158,9 +183,12 @@ class Ledger:
         piece.fate = fate
         account = self.account
         account.cleared += fate is CLEARED
+        account.touching += piece.touches
         tag = piece.tag
         if tag is None:
-            if fate is GOOD_BIN:
+            if piece.touches:
+                account.touching_unseen += fate is GOOD_BIN
+            elif fate is GOOD_BIN:
                 self._break("system_escapes", f"part {piece.index} went to the good bin, and nothing triggered", None)
                 account.first_part = piece.index if account.first_part is None else account.first_part
             return
@@ -193,7 +221,7 @@ class Ledger:
                 self.account.fault_hits += 1
             else:
                 self._break("wrong_pulses", f"a pulse hit part {tag.number}, which was passed", tag)
-        if action is EjectorAction.UNCONFIRMED:
+        if action is EjectorAction.UNCONFIRMED and not tag.through:
             return  # the orphaned ejector may still fire for it: it is closed with its run
         del self._open[tag.run, tag.number]
 
@@ -211,7 +239,7 @@ class Ledger:
             return action is EjectorAction.DIVERTED and pulses > 0
         if action in _NOT_PULSED:
             return pulses > 0
-        return verdict is Verdict.PASS or pulses > 1 or (action in _PULSED and not pulses)
+        return verdict is Verdict.PASS or pulses > 1 or (action in _PULSED and not pulses and not self._merges)
 
     @property
     def is_settled(self) -> bool:

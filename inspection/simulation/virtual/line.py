@@ -8,21 +8,22 @@ from random import Random
 from typing import Any
 
 from camera.frame import Trigger
-from inspection.part import Actuation, EjectorAction
 from inspection.simulation.virtual.agenda import Agenda
 from inspection.simulation.virtual.belt import Belt, Piece, Place
 from inspection.simulation.virtual.cameras import Device, PhotoEye
+from inspection.simulation.virtual.controller import VirtualController
+from inspection.simulation.virtual.controller_side import ControllerSide
 from inspection.simulation.virtual.disk import Disk
 from inspection.simulation.virtual.drive import Drive
-from inspection.simulation.virtual.ejecting import Board, Scheduler
+from inspection.simulation.virtual.ejecting import Scheduler
 from inspection.simulation.virtual.feeder import Feeder
-from inspection.simulation.virtual.ledger import CLEARED, GOOD_BIN, REJECT_BIN, TAKEN, Account, Ledger
+from inspection.simulation.virtual.ledger import GOOD_BIN, REJECT_BIN, TAKEN, Account, Ledger
 from inspection.simulation.virtual.nozzle import Nozzle
+from inspection.simulation.virtual.operator import Operator
 from inspection.simulation.virtual.plan import MS, SECOND, Plan, Wiring
+from inspection.simulation.virtual.relay_side import RelaySide
 from inspection.simulation.virtual.station import VirtualStation
 from inspection.simulation.virtual.story import Story
-
-HEARTBEAT = 2
 
 
 class VirtualLine:
@@ -30,6 +31,7 @@ class VirtualLine:
 
     STATION: type[VirtualStation] = VirtualStation
     SCHEDULER: type[Scheduler] = Scheduler
+    CONTROLLER: type[VirtualController] = VirtualController
     LAST_RECORDS_NS = 60 * SECOND
 
     def __init__(self, plan: Plan) -> None:
@@ -40,10 +42,10 @@ class VirtualLine:
         self.random = {name: Random(f"{plan.seed} {name}") for name in ("parts", "model", "link", "cameras", "faults")}
         self.belt = Belt(self.agenda)
         self.nozzle = Nozzle()
-        rules = plan.rules()
-        self.board = Board(self.agenda, rules.lead_ns, rules.pulse_ns if rules.ends_itself else None, self._switched)
         self.eye = PhotoEye(self.agenda, self.random["cameras"])
         self.devices: list[Device] = [self.eye]
+        if plan.is_timed_by_controller:  # the photo-eye is wired to the controller, and this camera has its trigger
+            self.devices = [Device(self.agenda, self.random["cameras"], 0)]
         self.devices += [Device(self.agenda, self.random["cameras"], view) for view in range(1, plan.cameras)]
         self.eye_mishaps: list[str] = []
         self.encoder_silent_until_ns = 0
@@ -52,15 +54,14 @@ class VirtualLine:
         self.ledger.story = self.story
         self._lives = 0
         self._busy_ns = 0
-        self._operator_is_on_it = False
-        self._all_views = (1 << plan.cameras) - 1
+        self.all_views = (1 << plan.cameras) - 1
         self._set_up_places()
+        self.operator = Operator(self)
+        self.drive = Drive(plan, self.agenda, self.belt, self.nozzle, self.operator.tripped)
+        self.side = ControllerSide(self) if plan.is_timed_by_controller else RelaySide(self)
         self.station = self._start_station()
-        self.scheduler = self._start_scheduler()
-        self._connect_devices()
         self._sample()
         self.station.wants_to_run = True
-        self.drive = Drive(plan, self.agenda, self.belt, self.nozzle, self._tripped)
         self.feeder = Feeder(plan, self.random["parts"], self.belt, self._at_eye)
         self.feeder.begin()
 
@@ -80,50 +81,15 @@ class VirtualLine:
         self._all_places = [self._at_eye, *self._at_cameras, self._at_nozzle, self._behind_nozzle, self._at_bin]
 
     def _start_station(self) -> VirtualStation:
+        """Start a station, its end of the ejector, and what lies behind that."""
         self._lives += 1
-        run = f"run-{self._lives}"
-        return self.STATION(self.plan, run, self.agenda, self.random["model"], self.disk, self.ledger)
+        run, ejector = f"run-{self._lives}", self.side.make_ejector()
+        station = self.STATION(self.plan, run, self.agenda, self.random["model"], self.disk, self.ledger, ejector)
+        self._connect_devices(station)
+        self.side.start(station)
+        return station
 
-    def _start_scheduler(self) -> Scheduler:
-        """Start the ejector's process for the station that lives now."""
-        station = self.station
-        scheduler = self.SCHEDULER(
-            self.agenda,
-            self.random["link"],
-            self.plan.rules(),
-            self.board,
-            report=partial(self._reported, station),
-            health=lambda connected, long: self._link(station, partial(station.ejector.health_is, connected, long)),
-            pulsed=partial(self._pulsed, station.run),
-            overran=self._overran,
-            passed=partial(self.ledger.released, station.run, all_views=self._all_views),
-        )
-        station.ejector.connect(scheduler)
-        return scheduler
-
-    def _link(self, station: VirtualStation, event: Callable[[], None]) -> None:
-        self.agenda.after(Scheduler.LINK_NS, partial(station.post, event))
-
-    def _reported(self, station: VirtualStation, actuation: Actuation) -> None:
-        if self.story is not None:
-            self.story.number(station.run, actuation.part, f"the ejector reports: {actuation}")
-        self._link(station, partial(station.ejector.reported, actuation))
-
-    def _pulsed(self, run: str, actuation: Actuation) -> None:
-        self.ledger.pulsed(run, actuation.part, actuation.written_host_ns or 0)
-        tag = self.ledger.tag(run, actuation.part)
-        hits_ns = (actuation.written_host_ns or 0) + self.plan.LEAD_NS
-        is_counted = actuation.action is EjectorAction.FIRED_LATE
-        told = partial(self.nozzle.fired, hits_ns, None if tag is None else tag.place, is_counted=is_counted)
-        self.agenda.at(max(hits_ns, self.agenda.now_ns), told)
-
-    def _overran(self) -> None:
-        """Take note that the pulse which stands, or has been written and not yet begun, is counted as a fault."""
-        self.nozzle.count()
-        self.agenda.after(self.plan.LEAD_NS, self.nozzle.count)
-
-    def _connect_devices(self) -> None:
-        station = self.station
+    def _connect_devices(self, station: VirtualStation) -> None:
         self.eye.triggered = partial(self._triggered, station)
         for device in self.devices:
             view = device.view
@@ -138,16 +104,17 @@ class VirtualLine:
     def _framed(self, station: VirtualStation, view: int, frame: Any) -> None:
         if self.story is not None and frame.pixels.piece is not None:
             self.story.part(frame.pixels.piece.index, f"is on the frame {frame.counter} of camera {view}, now there")
+        self.ledger.account.frames += 1
         station.post(partial(station.framed, view, frame))
 
     # -- running -------------------------------------------------------------------------------------------------
 
     def run(self, progress: Callable[[int], None] = lambda _parts: None) -> Account:
         """Let every part go by."""
-        told = 0
+        told, step = 0, max(1, min(1000, self.plan.parts // 40))
         while not self._is_over():
-            self.agenda.steps(2000)
-            if self.feeder.fed - told >= 1000:
+            self.agenda.steps(500)
+            if self.feeder.fed - told >= step:
                 told = self.feeder.fed
                 progress(told)
         self.ledger.run_is_over(self.station.run)
@@ -174,8 +141,8 @@ class VirtualLine:
         self.feeder.fed += 1
         self._trace(piece, "at the photo-eye")
         mishap = self.eye_mishaps.pop() if self.eye_mishaps else ""
-        if mishap != "missed":
-            self.eye.edge(piece, piece.position, piece, has_encoder=self.plan.encoder)
+        if mishap != "missed" and not piece.touches:
+            self.side.edge(piece, piece.position, piece)
         if mishap == "doubled":
             self.agenda.after(self.random["faults"].randrange(1, 12) * MS, partial(self.spurious, piece))
         self._next_place(0).expect(piece)
@@ -189,13 +156,13 @@ class VirtualLine:
             there = [*list(self._next_place(0).waiting)[-1:], *list(self._at_eye.waiting)[:1]]
             piece = next((piece for piece in there if abs(piece.position - self.belt.position) < near), None)
             shown = picture_of if piece is None else piece
-            self.eye.edge(piece, self.belt.position, shown, has_encoder=self.plan.encoder)
+            self.side.edge(piece, self.belt.position, shown)
 
     def _next_place(self, view: int) -> Place:
         return self._at_cameras[view] if view < len(self._at_cameras) else self._at_nozzle
 
     def _came_to_camera(self, view: int, piece: Piece) -> None:
-        if not piece.fate:
+        if not (piece.fate or piece.touches):
             self.devices[view].expose(piece)
         self._next_place(view).expect(piece)
 
@@ -214,6 +181,8 @@ class VirtualLine:
                 self.went(REJECT_BIN, piece)
                 return
         elif piece.hit_by is not None:
+            if self.plan.confirms:
+                self.agenda.after(self.plan.SENSOR_NS, self.side.seen_behind)
             self.agenda.after(SECOND, partial(self.went, REJECT_BIN, piece))  # by then it is known how its pulse ended
             return
         self._at_bin.expect(piece)
@@ -237,46 +206,25 @@ class VirtualLine:
         if pieces:
             self.went(TAKEN, pieces[int(which * len(pieces))])
 
-    # -- watchdog, operator and encoder --------------------------------------------------------------------------
+    # -- belt and encoder ----------------------------------------------------------------------------------------
 
-    def _switched(self, channel: int, on: bool) -> None:
-        if channel == HEARTBEAT:
-            self.drive.edge()
-        else:
-            self.nozzle.switch(on, self.agenda.now_ns)
+    def eject(self, on: bool) -> None:
+        """Take the level of a controller's output at the ejector."""
+        self.nozzle.switch(on, self.agenda.now_ns)
 
-    def _tripped(self) -> None:
-        """The watchdog has stopped the belt: the line is stopped, and somebody comes to see to it."""
-        self.ledger.account.belt_stops += 1
-        self.note("the watchdog stops the belt")
-        self.station.wants_to_run = False
-        if not self._operator_is_on_it:
-            self._operator_is_on_it = True
-            self.agenda.after(self.random["faults"].randrange(2, 8) * SECOND, self._see_to_it)
-
-    def _see_to_it(self) -> None:
-        """The operator: wait until the station is ready, clear the belt, start the line."""
-        if not (self.drive.stands and self.station.ready):
-            self.agenda.after(SECOND, self._see_to_it)
-            return
-        self.note("the operator clears the belt and starts the line")
-        for piece in self.belt.take_off():
-            if piece.position <= self.belt.position:
-                self.went(CLEARED, piece)
-        self.feeder.begin()
-        self._operator_is_on_it = False
-        self.drive.reset()
-        self.station.wants_to_run = True
+    def drive_may_run(self, on: bool) -> None:
+        """Take the level of a controller's run output."""
+        self.drive.may_run(on)
 
     def _sample(self) -> None:
         """Read the encoder, as the station does."""
-        if self.plan.encoder:
+        if self.plan.encoder and not self.plan.is_timed_by_controller:
             self.agenda.after(self.plan.sample_ns, self._sample)
             if self.agenda.now_ns >= self.encoder_silent_until_ns:
                 station = self.station
                 station.post(partial(station.flow.on_motion, self.agenda.now_ns, self.belt.position))
 
-    # -- ends and beginnings of processes ------------------------------------------------------------------------
+    # -- ends and beginnings of stations -------------------------------------------------------------------------
 
     def kill_station(self, back_after_ns: int) -> None:
         """Kill the station; its ejector ends what it has begun, and another station is started after a while."""
@@ -284,34 +232,17 @@ class VirtualLine:
             return
         self.note("the station is killed")
         self.station.kill()
-        self.scheduler.orphan()
+        self.side.orphan()
         self.agenda.after(back_after_ns, self._restart_station)
 
     def _restart_station(self) -> None:
-        if not self.scheduler.ended or self.disk.full:
+        if not self.side.is_free or self.disk.full:
             self.agenda.after(SECOND, self._restart_station)
             return
         self.ledger.run_is_over(self.station.run)
         self.disk.recover()
         self.ledger.run_is_over(self.station.run)
         self.station = self._start_station()
-        self.scheduler = self._start_scheduler()
-        self._connect_devices()
         self.note("another station has started")
-        if self.plan.wiring is not Wiring.RELAY:
+        if not self.plan.belt_is_wired:
             self.station.wants_to_run = True
-
-    def kill_scheduler(self) -> None:
-        """Kill the ejector's process; the station has another one started."""
-        if self.station.dead or self.scheduler.ended:
-            return
-        self.note("the ejector's process is killed")
-        self._overran()
-        self.scheduler.kill()
-        station = self.station
-        self.agenda.after(10 * MS, partial(station.post, partial(station.ejector.connect, None)))
-        self.agenda.after(210 * MS, partial(station.post, partial(self._replace_scheduler, station)))
-
-    def _replace_scheduler(self, station: VirtualStation) -> None:
-        if station is self.station and not station.dead:
-            self.scheduler = self._start_scheduler()

@@ -19,9 +19,16 @@ SECOND = 1_000_000_000
 class Wiring(StrEnum):
     """What happens to the belt and the ejector when nobody speaks to them."""
 
-    RELAY = "relay"  # a relay board that is pulsed to reject, and a watchdog relay on its heartbeat that stops the belt
+    RELAY = "relay"  # an ejector that is pulsed to reject, and a watchdog or a run output that stops the belt
     RELEASE = "release"  # a gate that diverts every part unless a pulse, ended by the board itself, releases it
-    BARE = "bare"  # a relay board that is pulsed to reject, and nothing else
+    BARE = "bare"  # an ejector that is pulsed to reject, and nothing else
+
+
+class EjectorKind(StrEnum):
+    """What times the rejects."""
+
+    RELAY = "relay"  # the ejector's own process, through a relay board
+    CONTROLLER = "controller"  # a controller at the trigger and the ejector that rejects whatever is not passed
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,8 @@ class Plan:
     rate: float = 20.0
     encoder: bool = True
     wiring: Wiring = Wiring.RELAY
+    ejector: EjectorKind = EjectorKind.RELAY
+    confirm: bool = False  # a sensor behind the ejector sees each part that it has hit
     rule: FusionRule = FusionRule.ANY
     workers: int = 2
     max_batch: int = 4
@@ -53,6 +62,11 @@ class Plan:
     MARGIN_NS = 5 * MS
     WATCHDOG_NS = 600 * MS  # without an edge for this long the belt is stopped
     BRAKE_NS = 200 * MS
+    SENSOR_NS = 100 * MS  # from leaving the ejector to the confirming sensor
+    CONFIRM_NS = 400 * MS
+    REJECTS_IN_A_ROW = 100
+    HIGHEST_FOLLOWED_RATE = 60.0  # parts a second: a controller has room for 128 parts on their way
+    HIGHEST_POLLED_RATE = 10.0  # parts a second: a relay board's inputs are asked for every 20 ms
     THRESHOLD = 0.5
 
     @property
@@ -68,7 +82,7 @@ class Plan:
     @property
     def window_ns(self) -> int:
         """Return how far from its moment a pulse still hits its part."""
-        return min(5 * MS, self.pitch_ns // 10)
+        return min(5 * MS, self.pitch_ns * 3 // 20)
 
     @property
     def sample_ns(self) -> int:
@@ -77,6 +91,31 @@ class Plan:
         A speed that is taken from the last 40 ms is wrong by a · 30 ms on a belt that brakes with a.
         """
         return 20 * MS if self.window_ns >= 4 * MS else 10 * MS if self.window_ns >= 2 * MS else 5 * MS
+
+    @property
+    def is_timed_by_controller(self) -> bool:
+        """Return whether a controller tags the triggers and times the rejects."""
+        return self.ejector is EjectorKind.CONTROLLER
+
+    @property
+    def first_matched_view(self) -> int:
+        """Return the first view whose camera does not give the triggers."""
+        return 0 if self.is_timed_by_controller else 1
+
+    @property
+    def belt_is_wired(self) -> bool:
+        """Return whether the belt and the ejector's air are cut when nobody can be relied upon."""
+        return self.wiring is Wiring.RELAY
+
+    @property
+    def confirms(self) -> bool:
+        """Return whether a sensor sees the rejected parts; a gate has no pulses to confirm."""
+        return self.confirm and self.wiring is not Wiring.RELEASE
+
+    @property
+    def headway_ns(self) -> int:
+        """Return how long the belt stays empty before the first part: until it runs, and until nothing is held."""
+        return self.TRAVEL_NS + SECOND if self.is_timed_by_controller else SECOND // 2
 
     def counts(self, time_ns: int) -> int:
         """Return how far the belt moves in a time at full speed, in encoder counts."""
@@ -96,7 +135,7 @@ class Plan:
         behind_ns = self.pulse_ns + 2 * self.window_ns
         return Geometry(
             travel=self.length(self.TRAVEL_NS),
-            lead_ns=self.LEAD_NS + self.MARGIN_NS,
+            lead_ns=self.LEAD_NS + self.MARGIN_NS + (2 * self.MARGIN_NS if self.is_timed_by_controller else 0),
             takes_behind=self.length(behind_ns) if reaches else 0,
             takes_ahead=self.length(self.window_ns) if reaches else 0,
         )
@@ -113,7 +152,9 @@ class Plan:
             positive_release=self.wiring is Wiring.RELEASE,
             ends_itself=self.wiring is Wiring.RELEASE,
             encoder_timeout_ns=self.sample_ns * 5 // 2 if self.encoder else None,
-            heartbeat_channel=2 if self.wiring is Wiring.RELAY else None,
+            heartbeat_channel=2 if self.belt_is_wired else None,
+            confirm_input=1 if self.confirms else None,
+            confirm_ns=self.CONFIRM_NS,
         )
 
     def reactions(self) -> dict[str, Reaction]:
@@ -123,7 +164,8 @@ class Plan:
             Wiring.RELEASE: FaultWiring.POSITIVE,
             Wiring.BARE: FaultWiring.BARE,
         }
-        return reactions_of_alarms({}, wirings[self.wiring], belt_can_be_stopped=self.wiring is Wiring.RELAY)
+        wiring = FaultWiring.CONTROLLER if self.is_timed_by_controller else wirings[self.wiring]
+        return reactions_of_alarms({}, wiring, belt_can_be_stopped=self.belt_is_wired)
 
     def fusion(self) -> Fusion:
         """Return the recipe's rule over the views."""

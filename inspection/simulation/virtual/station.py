@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from functools import partial
 from random import Random
@@ -11,101 +11,43 @@ from typing import Any
 
 from camera.frame import Frame, Trigger
 from inspection.alarm_board import AlarmBoard
+from inspection.alarms import Reaction
 from inspection.camera_loop import CameraEvents
-from inspection.ejector.interface import Ejector, EjectorHealth
-from inspection.ejector.messages import Alive, Decide, Expect, Moved
+from inspection.ejector.controller.wire import BinFull, FaultReport, Stranger
+from inspection.faults.watch import EjectorWatch, RejectWatch
 from inspection.flow import FlowSettings, PartFlow
 from inspection.line import Line
 from inspection.motion import ClockMotion, EncoderMotion, Motion
-from inspection.part import Actuation, EjectorAction, PartResult, Verdict
+from inspection.part import PartResult
 from inspection.run_counters import RunCounters
 from inspection.simulation.virtual.agenda import Agenda
 from inspection.simulation.virtual.belt import Piece
 from inspection.simulation.virtual.cameras import Device, DrivenCamera
 from inspection.simulation.virtual.disk import Disk, Recorder
-from inspection.simulation.virtual.ejecting import Scheduler
+from inspection.simulation.virtual.driving import DrivenController
 from inspection.simulation.virtual.ledger import Ledger
+from inspection.simulation.virtual.linked import LinkedEjector
 from inspection.simulation.virtual.model import Pool, Remembered
 from inspection.simulation.virtual.plan import MS, Plan
+from inspection.supervision import Supervision
 from inspection.tracking.device_clock import ClockSettings, DeviceClock
 from inspection.tracking.match_settings import MatchSettings, Numbering
 from inspection.tracking.matched_view import MatchedView
 from inspection.tracking.matching import Matcher
 
 
-class LinkedEjector(Ejector):
-    """The station's end of the ejector, with the rules of `ejector.client`: each armed part gets one report."""
+class CountingBoard(AlarmBoard):
+    """The real board; whatever comes up on it is counted."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self._armed: dict[int, bool] = {}
-        self._to: Scheduler | None = None
-        self.report: Callable[[Actuation], None] = lambda _actuation: None
-        self.tell: Callable[[EjectorHealth], None] = lambda _health: None
+    def __init__(self, reactions: Mapping[str, Reaction], now: Callable[[], int], count: Counter[str]) -> None:
+        super().__init__(reactions, now)
+        self._count = count
 
-    @property
-    def lead_ns(self) -> int:
-        """How long before a part is due its command is written."""
-        return self._plan.LEAD_NS
-
-    def open(self, on_actuation: Any, on_health: Any, on_trigger: Any = None) -> None:
-        """Take the station's callbacks."""
-        del on_trigger
-        self.report, self.tell = on_actuation, on_health
-
-    def connect(self, scheduler: Scheduler | None) -> None:
-        """Take a new process, or none: what was armed in the one before has failed."""
-        self._to = scheduler
-        if scheduler is None:
-            armed, self._armed = list(self._armed), {}
-            for part in armed:
-                self.report(Actuation(part, EjectorAction.FAILED, True, None, None))
-            self.health_is(False)
-
-    def health_is(self, connected: bool, long_pulses: int = 0) -> None:
-        """Pass on whether the port is open, and what the process counted."""
-        counters = {"long_pulses": long_pulses}
-        self.tell(EjectorHealth(connected, "virtual", "virtual", "", 0, 0, connected, True, counters))
-
-    def fail_unsent(self) -> None:
-        """Report the parts that no process was there for."""
-        for part in [part for part, sent in self._armed.items() if not sent]:
-            del self._armed[part]
-            self.report(Actuation(part, EjectorAction.FAILED, True, None, None))
-
-    def reported(self, actuation: Actuation) -> None:
-        """Pass a report on, the first of each part."""
-        if self._armed.pop(actuation.part, None) is not None:
-            self.report(actuation)
-
-    def expect(self, part: int, due: int) -> None:
-        """Arm a part."""
-        if part not in self._armed:
-            self._armed[part] = self._to is not None
-            if self._to is not None:
-                self._to.send(Expect(part, due))
-
-    def moved(self, host_ns: int, position: int) -> None:
-        """Pass a sample of the encoder on."""
-        if self._to is not None:
-            self._to.send(Moved(host_ns, position))
-
-    def decide(self, part: int, verdict: Verdict) -> None:
-        """Pass a verdict on."""
-        if self._to is not None:
-            self._to.send(Decide(part, verdict))
-
-    def alive(self) -> None:
-        """Pass the sign of life on."""
-        if self._to is not None:
-            self._to.send(Alive())
-
-    def health(self) -> EjectorHealth:
-        """Return what is known without asking."""
-        return EjectorHealth(self._to is not None, "virtual", "virtual", "", 0, 0, False, True)
-
-    def close(self) -> None:
-        """Do nothing: the process is the line's."""
+    def raise_alarm(self, name: str, *, for_s: float | None = None, **values: object) -> bool:
+        """Raise an alarm as ever."""
+        comes_up = super().raise_alarm(name, for_s=for_s, **values)
+        self._count[name] += comes_up
+        return comes_up
 
 
 class VirtualStation:
@@ -114,10 +56,21 @@ class VirtualStation:
     TICK_NS = 50 * MS
     RUN_OUT_NS = 2000 * MS
 
-    def __init__(self, plan: Plan, run: str, agenda: Agenda, random: Random, disk: Disk, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        run: str,
+        agenda: Agenda,
+        random: Random,
+        disk: Disk,
+        ledger: Ledger,
+        ejector: LinkedEjector | DrivenController,
+    ) -> None:
         self.run = run
         self.dead = False
         self.wants_to_run = False
+        self.winding_down = False
+        self.wall_ahead_ns = 0  # of the virtual clock: somebody sets the wall clock
         self._plan = plan
         self._agenda = agenda
         self._ledger = ledger
@@ -126,16 +79,19 @@ class VirtualStation:
         self._arriving: Piece | None = None
         self._place = 0
         self._lost_cameras: set[int] = set()
-        self._stopping = False
-        self._stops_seen = 0
-        self.alarms = AlarmBoard(plan.reactions(), agenda.clock)
+        self.alarms: AlarmBoard = CountingBoard(plan.reactions(), agenda.clock, ledger.account.alarms)
         self.counters = RunCounters()
         self.counters.reset(run)
-        self.ejector = LinkedEjector(plan)
+        self.ejector = ejector
         self.pool = Pool(agenda, random, plan, self.post)
         self.recorder = Recorder(run, disk, agenda, self._durable, self._disk_trouble)
         self.motion: Motion = EncoderMotion() if plan.encoder else ClockMotion()
         self.flow = self.make_flow()
+        self.rejects = RejectWatch(self.alarms, plan.REJECTS_IN_A_ROW)
+        self.ejector_watch = EjectorWatch(self.alarms, self.motion)
+        self.supervision = Supervision(
+            self, self.ejector_watch, self._begin_stop, host_ns=agenda.clock, wall_ns=self._wall_ns
+        )
         self.ejector.open(self.flow.on_actuation, self.flow.on_ejector_health)
         events = CameraEvents(lambda _text: None, lambda: None, lambda _text: None)
         self.line = Line(DrivenCamera("camera 0"), self.flow, 1, lambda _timeout_s: True, events)
@@ -155,7 +111,7 @@ class VirtualStation:
             alarms=self.alarms,
             counters=self.counters,
             mark=self._mark,
-            matched_views={view: self._matched_view(view) for view in range(1, plan.cameras)},
+            matched_views={view: self._matched_view(view) for view in range(plan.first_matched_view, plan.cameras)},
         )
 
     def _matched_view(self, view: int) -> MatchedView:
@@ -202,7 +158,13 @@ class VirtualStation:
     def ready(self) -> bool:
         """Return whether the operator can start the line, and the belt with it."""
         alarms = self.alarms
-        return not (self.dead or self._frozen or self._stopping or alarms.blocking or alarms.silencing)
+        stopping = self.supervision.stopping
+        return not (self.dead or self._frozen or stopping or alarms.blocking or alarms.silencing)
+
+    def confirm(self) -> None:
+        """Let the operator confirm every alarm whose fault has gone."""
+        if any(alarm.is_over for alarm in self.alarms.active()):
+            self.alarms.confirm((), "operator")
 
     def _tick(self) -> None:
         if not self.dead:
@@ -211,21 +173,19 @@ class VirtualStation:
                 self._supervise()
 
     def _supervise(self) -> None:
-        """Do what the station's supervisor does."""
-        self.alarms.expire()
-        self.ejector.fail_unsent()
-        asked, self._stops_seen = self.alarms.stops > self._stops_seen, self.alarms.stops
-        if asked and self.wants_to_run and not self._stopping:
-            self._stopping = True
-            self.flow.shut()
-            self._agenda.after(self.RUN_OUT_NS, partial(self.post, self._stop_by_fault))
-        if self.wants_to_run and not (self.alarms.silencing or self._stopping):
-            self.ejector.alive()
+        self.ejector.turn()
+        self.supervision.look()
+
+    def _wall_ns(self) -> int:
+        return self._agenda.now_ns + self.wall_ahead_ns
+
+    def _begin_stop(self) -> None:
+        """Stop the line: when the belt has run out."""
+        self._agenda.after(self.RUN_OUT_NS, partial(self.post, self._stop_by_fault))
 
     def _stop_by_fault(self) -> None:
-        """Stop the line: by now the belt stands."""
-        self.wants_to_run = self._stopping = False
-        self.flow.shut(False)
+        self.wants_to_run = False
+        self.supervision.stopped()
 
     # -- what comes in -------------------------------------------------------------------------------------------
 
@@ -234,13 +194,22 @@ class VirtualStation:
         self._arriving, self._place = piece, place
         self.line.born(trigger)
 
+    def tagged(self, trigger: Trigger, piece: Piece | None, place: int) -> None:
+        """Take a trigger that a controller has numbered."""
+        self._arriving, self._place = piece, place
+        self.flow.on_trigger(trigger)
+
+    def heard(self, event: Stranger | BinFull | FaultReport) -> None:
+        """Take what a controller tells of itself."""
+        self.ejector_watch.hear(event, self.ejector.health())
+
     def _mark(self, number: int) -> Mapping[str, Any]:
         self._ledger.triggered(self.run, number, self._arriving, self._place)
         return {}
 
     def framed(self, view: int, frame: Frame) -> None:
         """Take a frame."""
-        if view == 0:
+        if view < self._plan.first_matched_view:
             self.line.take(frame)
         else:
             self.flow.on_view_frame(view, frame)
@@ -252,7 +221,7 @@ class VirtualStation:
 
     def camera_back(self, view: int) -> None:
         """Take note that it works again and counts from the beginning."""
-        if view == 0:
+        if view < self._plan.first_matched_view:
             self.line.reopening()
         else:
             self.flow.on_view_restarted(view)
@@ -268,6 +237,7 @@ class VirtualStation:
     def _publish(self, group: list[PartResult]) -> None:
         records: list[Any] = [_as_record(result) for result in group]
         self.flow.on_durable(records)
+        self.rejects.add(records)
 
     def _disk_trouble(self, troubled: bool) -> None:
         if troubled:
@@ -284,6 +254,7 @@ def _as_record(result: PartResult) -> SimpleNamespace:
         run=result.run,
         part=result.part,
         verdict=result.decision.verdict,
+        evaluation=result.decision.evaluation,
         reason=result.decision.reason,
         ejector_action=result.actuation.action,
         latency_us=(decided_ns - result.stages.trigger_host_ns) // 1000 if decided_ns else None,
