@@ -8,7 +8,7 @@ from inspection.config import StationConfig
 from inspection.flow import FlowSettings
 from inspection.motion import Motion
 from inspection.pipeline.decide import Judge
-from inspection.tracking.device_clock import DeviceClock
+from inspection.tracking.device_clock import ClockSettings, DeviceClock
 from inspection.tracking.fusion import Fusion
 from inspection.tracking.geometry import Geometry
 from inspection.tracking.matched_view import MatchedView
@@ -36,5 +36,6 @@ def matched_views(config: StationConfig, motion: Motion) -> dict[int, MatchedVie
     views = {}
     for place, camera in enumerate(config.cameras[first:]):
         matcher = Matcher(config.geometry.match_settings(camera, closest))
-        views[first * config.camera.frames + place] = MatchedView(matcher, DeviceClock(), motion)
+        clock = ClockSettings(transfer_ns=round(camera.transfer_ms * 1e6))
+        views[first * config.camera.frames + place] = MatchedView(matcher, DeviceClock(clock), motion)
     return views

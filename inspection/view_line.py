@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from camera.errors import CameraError
 from camera.frame import Frame
@@ -18,6 +20,8 @@ class ViewLine(CameraLoop):
     wired to a simulated controller, as it would be on a line.
     """
 
+    _CLOCK_S = 1.0
+
     def __init__(
         self,
         camera: Camera,
@@ -31,6 +35,7 @@ class ViewLine(CameraLoop):
         self._flow = flow
         self._view = view
         self._photo_eye = photo_eye
+        self._clock_read_s = 0.0
 
     def loops(self) -> dict[str, Callable[[], None]]:
         """Grab, and let the photo-eye see the parts of a simulated belt."""
@@ -49,9 +54,17 @@ class ViewLine(CameraLoop):
 
     def started(self) -> None:
         """Hold the camera's clock against ours, where it can be asked: so the very first frame can be placed."""
+        self._clock_read_s = time.monotonic()
         reading = self.camera.read_clock()
         if reading is not None:
             self._flow.on_view_clock(self._view, reading)
+
+    def follow(self) -> None:
+        """Ask for the clock again and again: by its frames alone it seems late, by what a frame takes to come."""
+        if time.monotonic() - self._clock_read_s < self._CLOCK_S:
+            return
+        with suppress(CameraError):  # a camera that has gone is noticed by its next frame
+            self.started()
 
     def take(self, frame: Frame) -> None:
         """Have the frame matched and scored."""

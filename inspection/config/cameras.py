@@ -31,6 +31,7 @@ class CameraSection(Section):
     threshold: float | None = Field(None, ge=0, le=1, description="of this camera's views; absent: [model].threshold")
     weight: float = Field(1.0, gt=0, le=1000, description="of this camera's views, where [fusion] is weighted")
     window_ms: float = Field(10.0, gt=0, le=1000, description="how far from its place a part's exposure may be")
+    transfer_ms: float = Field(0.0, ge=0, le=1000, description="how long after its time stamp a frame comes at least")
     arrival_ms: float = Field(200.0, gt=0, le=10_000, description="how long after its exposure a frame may come")
 
     @model_validator(mode="after")

@@ -30,6 +30,7 @@ pitch_mm = 60.0                 # distance between parts
 # region = {width = 320, height = 480}   # its own part of the picture
 # position_mm = 40.0            # from the photo-eye to where it looks
 # window_ms = 10.0              # how far from its place an exposure may be; closest_ms must exceed twice that
+# transfer_ms = 0.0             # how long after its time stamp a frame comes at the least, if its clock cannot be asked
 # arrival_ms = 200.0            # how long after its exposure a frame may come
 
 # [fusion]

@@ -94,7 +94,8 @@ def _matching(config: StationConfig) -> list[str]:
     if config.ejector.is_controller:
         return []
     fields = CameraSection.model_fields
-    useless = [name for name in ("window_ms", "arrival_ms") if getattr(config.camera, name) != fields[name].default]
+    names = ("window_ms", "arrival_ms", "transfer_ms")
+    useless = [name for name in names if getattr(config.camera, name) != fields[name].default]
     if not useless:
         return []
     what = f"{' and '.join(useless)} of camera '{config.camera.name}'"

@@ -176,3 +176,23 @@ def test_memory_stays_bounded() -> None:
     for index in range(5_000):
         clock.exposed(index * MS, index * MS + 3 * MS)
     assert len(clock._samples) <= 16
+
+
+def test_a_clock_that_is_asked_again_dates_frames_that_all_come_late() -> None:
+    """Every frame takes 45 ms: dated to the millisecond as long as the clock is asked each second, 45 ms late without;
+    a transfer time that is told makes up for it where the clock cannot be asked."""
+    asked, alone = DeviceClock(), DeviceClock()
+    told = DeviceClock(ClockSettings(transfer_ns=45 * MS))
+    asked.latch(0, 0, 0)
+    alone.latch(0, 0, 0)
+    for index in range(1, 400):
+        at_ns = index * 50 * MS
+        if index % 20 == 0:
+            asked.latch(at_ns, at_ns, at_ns)
+        found = asked.exposed(at_ns, at_ns + 45 * MS)
+        assert found is not None
+        assert abs(found - at_ns) < MS
+        unaided, aided = alone.exposed(at_ns, at_ns + 45 * MS), told.exposed(at_ns, at_ns + 45 * MS)
+    assert unaided == at_ns + 45 * MS
+    assert aided == at_ns
+    assert asked.resets == 0
