@@ -52,6 +52,7 @@ class DeviceClock:
     _suspects: list[_Sample] = field(default_factory=list)
     _latched: bool = False
     _agreeing: int = 0
+    _frame_ns: int | None = None  # the stamp of the newest frame, unwrapped
 
     @property
     def settled(self) -> bool:
@@ -90,7 +91,13 @@ class DeviceClock:
     def exposed(self, device_ns: int, received_host_ns: int) -> int | None:
         """Take a frame's stamp and receipt; return when it was exposed on the host's clock, None while unsure."""
         sample = _Sample(self._unwrapped(device_ns, received_host_ns), received_host_ns - self.settings.transfer_ns)
-        if not self._take(sample) or not self.settled:
+        if self._frame_ns is not None and sample.device_ns < self._frame_ns:
+            self._reset()  # frames come in order: it was set back
+        self._frame_ns = sample.device_ns
+        was_on_its_way = (
+            bool(self._samples) and sample.device_ns < self._samples[-1].device_ns
+        )  # as the clock was asked
+        if not (was_on_its_way or self._take(sample)) or not self.settled:
             return None
         return self._bound(sample.device_ns)
 

@@ -196,3 +196,22 @@ def test_a_clock_that_is_asked_again_dates_frames_that_all_come_late() -> None:
     assert unaided == at_ns + 45 * MS
     assert aided == at_ns
     assert asked.resets == 0
+
+
+@given(delay_ms=st.integers(1, 400), pitch_ms=st.integers(5, 100), drift_ppm=st.integers(-90, 90))
+@settings(max_examples=50, deadline=None)
+def test_frames_on_their_way_while_the_clock_is_asked_are_dated_as_well(
+    delay_ms: int, pitch_ms: int, drift_ppm: int
+) -> None:
+    """Their stamps are older than what the clock showed: it was not set back for that, and no frame is dated late."""
+    clock = DeviceClock()
+    clock.latch(0, 0, 0)
+    for index in range(1, 300):
+        at_ns = index * pitch_ms * MS
+        received_ns = at_ns + delay_ms * MS
+        for second in range((received_ns - pitch_ms * MS) // S + 1, received_ns // S + 1):
+            clock.latch(second * S + second * S * drift_ppm // 10**6, second * S, second * S)
+        found = clock.exposed(at_ns + at_ns * drift_ppm // 10**6, received_ns)
+        assert found is not None
+        assert -2 <= found - at_ns < MS
+    assert clock.resets == 0

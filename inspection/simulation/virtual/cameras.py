@@ -8,7 +8,7 @@ from functools import partial
 from random import Random
 from typing import Any, ClassVar
 
-from camera.frame import Frame, Pixels, Trigger
+from camera.frame import ClockReading, Frame, Pixels, Trigger
 from camera.interface import Camera
 from inspection.simulation.virtual.agenda import Agenda
 from inspection.simulation.virtual.belt import Piece
@@ -38,6 +38,7 @@ class Device:
     DELAY_NS = 8 * MS
     JITTER_NS = 4 * MS
     DETECT_NS = 100 * MS
+    ASK_NS = MS // 4
 
     def __init__(self, agenda: Agenda, random: Random, view: int) -> None:
         self._agenda = agenda
@@ -80,6 +81,11 @@ class Device:
         )
         self._lost_before = 0
         self._agenda.at(self._arrives_ns, partial(self._arrived, frame, self._life))
+
+    def read_clock(self) -> ClockReading:
+        """Return what the device's clock shows; the answer takes a moment, both ways."""
+        now_ns = self._agenda.now_ns
+        return ClockReading(self._clock(now_ns), now_ns - self.ASK_NS, now_ns + self.ASK_NS)
 
     def _clock(self, host_ns: int) -> int:
         """Return the time stamp of the device's own clock."""

@@ -96,6 +96,7 @@ class VirtualLine:
             device.framed = partial(self._framed, station, view)
             device.lost = partial(station.post, partial(station.camera_lost, view))
             device.back = partial(station.post, partial(station.camera_back, view))
+            station.watch_clock(view, device.read_clock)
 
     @staticmethod
     def _triggered(station: VirtualStation, trigger: Trigger, piece: Piece | None, place: int) -> None:

@@ -9,7 +9,7 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any
 
-from camera.frame import Frame, Trigger
+from camera.frame import ClockReading, Frame, Trigger
 from inspection.alarm_board import AlarmBoard
 from inspection.alarms import Reaction
 from inspection.camera_loop import CameraEvents
@@ -22,7 +22,7 @@ from inspection.part import PartResult
 from inspection.run_counters import RunCounters
 from inspection.simulation.virtual.agenda import Agenda
 from inspection.simulation.virtual.belt import Piece
-from inspection.simulation.virtual.cameras import Device, DrivenCamera
+from inspection.simulation.virtual.cameras import DrivenCamera
 from inspection.simulation.virtual.disk import Disk, Recorder
 from inspection.simulation.virtual.driving import DrivenController
 from inspection.simulation.virtual.ledger import Ledger
@@ -30,7 +30,7 @@ from inspection.simulation.virtual.linked import LinkedEjector
 from inspection.simulation.virtual.model import Pool, Remembered
 from inspection.simulation.virtual.plan import MS, Plan
 from inspection.supervision import Supervision
-from inspection.tracking.device_clock import ClockSettings, DeviceClock
+from inspection.tracking.device_clock import DeviceClock
 from inspection.tracking.match_settings import MatchSettings, Numbering
 from inspection.tracking.matched_view import MatchedView
 from inspection.tracking.matching import Matcher
@@ -54,6 +54,7 @@ class VirtualStation:
     """The station's process. `post` is the only way in: a frozen one takes it later, a dead one never."""
 
     TICK_NS = 50 * MS
+    CLOCK_NS = 1000 * MS
     RUN_OUT_NS = 2000 * MS
 
     def __init__(
@@ -79,6 +80,7 @@ class VirtualStation:
         self._arriving: Piece | None = None
         self._place = 0
         self._lost_cameras: set[int] = set()
+        self._clocks: dict[int, Callable[[], ClockReading]] = {}
         self.alarms: AlarmBoard = CountingBoard(plan.reactions(), agenda.clock, ledger.account.alarms)
         self.counters = RunCounters()
         self.counters.reset(run)
@@ -124,8 +126,7 @@ class VirtualStation:
             arrival=plan.length(4 * 1000 * MS),
             closest=plan.length(plan.pitch_ns * 7 // 10),
         )
-        clock = DeviceClock(ClockSettings(transfer_ns=Device.DELAY_NS))
-        return MatchedView(Matcher(settings), clock, self.motion)
+        return MatchedView(Matcher(settings), DeviceClock(), self.motion)
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -219,12 +220,24 @@ class VirtualStation:
         self._lost_cameras.add(view)
         self.alarms.raise_alarm("CAMERA_LOST", detail="virtual")
 
+    def watch_clock(self, view: int, read: Callable[[], ClockReading]) -> None:
+        """Ask for a camera's clock now and every second, where its frames are placed by their time stamps."""
+        if view >= self._plan.first_matched_view:
+            self._clocks[view] = read
+            self.post(partial(self._ask, view))
+
+    def _ask(self, view: int) -> None:
+        self._agenda.after(self.CLOCK_NS, partial(self.post, partial(self._ask, view)))
+        if view not in self._lost_cameras:
+            self.flow.on_view_clock(view, self._clocks[view]())
+
     def camera_back(self, view: int) -> None:
         """Take note that it works again and counts from the beginning."""
         if view < self._plan.first_matched_view:
             self.line.reopening()
         else:
             self.flow.on_view_restarted(view)
+            self.flow.on_view_clock(view, self._clocks[view]())
         self._lost_cameras.discard(view)
         if not self._lost_cameras:
             self.alarms.clear("CAMERA_LOST")
