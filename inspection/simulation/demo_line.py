@@ -54,8 +54,8 @@ def demo_config(
                 "jitter_mm": 0.1 * pitch_mm,
                 "seed": seed,
                 "lost_frame_rate": lost_frame_rate,
-                "window_ms": 0.45 * closest_ms,  # as wide as the next part allows: the machine may be busy
                 **({} if parts is None else {"parts": parts}),
+                **(_matching(closest_ms) if ejector.get("driver") == "simulated_controller" else {}),
             },
             "simulation": {"seed": seed, "defect_rate": defect_rate},
             "model": {"bundle": "zoo:parts"},
@@ -72,6 +72,11 @@ def demo_config(
             "page": {"enabled": page, "port": page_port, "language": language},
         }
     )
+
+
+def _matching(closest_ms: float) -> dict[str, float]:
+    """Return how frames find the parts that the controller gave birth to: the machine may be busy."""
+    return {"window_ms": 0.45 * closest_ms}  # as wide as the next part allows
 
 
 class DemoLine:
