@@ -18,7 +18,6 @@ from inspection.ejector.settings import Settings
 
 _SOCKET_BYTES = 1 << 20  # room for about a thousand packets in each direction
 _BURST = 256
-_FULL = LONGEST // 2  # a packet with room left was not followed by another at once
 
 
 class Child:
@@ -71,8 +70,6 @@ class Child:
                 self.ended = True
                 return
             yield from decode_all(packet)
-            if len(packet) < _FULL:
-                return  # most likely the only one; if not, the wait for the next ends at once
 
     def first_health(self, timeout_s: float) -> Health:
         """Wait for the first health, which says whether the port is open. Raises EjectorOpenError."""
