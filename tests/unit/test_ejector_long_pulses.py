@@ -14,6 +14,7 @@ from inspection.ejector.rules import Rules
 from inspection.simulation.virtual.agenda import Agenda
 from inspection.simulation.virtual.disk import Disk
 from inspection.simulation.virtual.ledger import Ledger
+from inspection.simulation.virtual.linked import LinkedEjector
 from inspection.simulation.virtual.plan import Plan
 from inspection.simulation.virtual.station import VirtualStation
 
@@ -40,14 +41,15 @@ def test_a_longer_count_raises_the_alarm() -> None:
     """The ejector's health brings the count to the station, which warns of it for a while, once for each time."""
     agenda, plan = Agenda(), Plan()
     ledger = Ledger(plan)
-    station = VirtualStation(plan, "run-1", agenda, Random(1), Disk(agenda, ledger), ledger)
-    station.ejector.health_is(True, 0)
+    ejector = LinkedEjector(plan)
+    station = VirtualStation(plan, "run-1", agenda, Random(1), Disk(agenda, ledger), ledger, ejector)
+    ejector.health_is(True, 0)
     assert not names(station.alarms)
-    station.ejector.health_is(True, 2)
+    ejector.health_is(True, 2)
     assert names(station.alarms) == ["PULSE_TOO_LONG"]
     agenda.now_ns += 16_000 * MS
     station.alarms.expire()
-    station.ejector.health_is(True, 2)
+    ejector.health_is(True, 2)
     assert not names(station.alarms)
 
 
