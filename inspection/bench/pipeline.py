@@ -16,11 +16,10 @@ import numpy as np
 from inspection.bench.bare import Rate, call_ms, load, model_alone, roofline
 from inspection.bench.frames import Setting, render, render_frames
 from inspection.bench.station_load import latency, throughput
-from models.engines import OPENVINO
+from models.engines import OPENVINO, Engine
 
 Say = Callable[[str], None]
 _LOADS = (0.2, 0.5, 0.8)
-_LOW_LOAD = 0.2
 
 
 def run(setting: Setting, *, seconds: float, rounds: int, say: Say, loads: Sequence[float] = _LOADS) -> dict[str, Any]:
@@ -30,8 +29,9 @@ def run(setting: Setting, *, seconds: float, rounds: int, say: Say, loads: Seque
     of the station's rate over the mean of the reference just before and just after it, so that a neighbour on the
     machine slows both; the `_core` ratios compare processor time instead, which a neighbour hardly touches.
     On OpenVINO its own asynchronous queue, fed with the same frames, is a third reference.
-    Latency ratios: trigger-to-verdict over a call of the model alone by one caller, both percentiles of this run.
-    `p99_to_batch_1`: the p99 at the lowest load over that of a station that never makes a batch.
+    Latency ratios: trigger-to-verdict over calls of the model alone by one caller just before and after. The load is a
+    share of what the model alone does just before. `p99_to_batch_1`: the p99 at the first load over that of a station
+    that never makes a batch.
     """
     with tempfile.TemporaryDirectory(prefix="lineward-bench-") as folder:
         frames, setting = render_frames(Path(folder) / "frames", setting)
@@ -51,31 +51,39 @@ def run(setting: Setting, *, seconds: float, rounds: int, say: Say, loads: Seque
             return {name: measure() for name, measure in references_of}
 
         references, stations, reasons = [reference()], [], Counter[str]()
-        calls_ms = call_ms(engine, seconds / 4)
         for number in range(rounds):
             rate, ended = throughput(setting, frames, Path(folder) / f"records-{number}", seconds)
             stations.append(rate)
             reasons += ended
             references.append(reference())
-            calls_ms += call_ms(engine, seconds / 4)
             say(_round_line(number + 1, rate, references[-1]))
         result = _throughput_lines(setting, stations, references) | {"ended": dict(reasons)}
-        bare_rate = statistics.median(rates["model"].per_s for rates in references)
-        result["call_ms"] = {"p50": _percentile(calls_ms, 50), "p99": _percentile(calls_ms, 99)}
-        result["latency"] = {}
-        for load_share in loads:
-            records = Path(folder) / f"load-{load_share}"
-            found = latency(setting, frames, records, load_share * bare_rate, seconds * 2)
-            result["latency"][f"{load_share:.0%}"] = found | {
-                f"{p}_ratio": round(found[f"{p}_ms"] / result["call_ms"][p], 2) for p in ("p50", "p99")
-            }
+
+        def at(load_share: float, one: Setting) -> dict[str, Any]:
+            records = Path(folder) / f"load-{load_share}-{one.max_batch}"
+            found = _latency(one, engine, frames, records, load_share, seconds)
             say(f"at {load_share:.0%} load: " + ", ".join(f"{key} {value}" for key, value in found.items()))
-        one_by_one = replace(setting, max_batch=1)
-        single = latency(one_by_one, frames, Path(folder) / "batch-1", _LOW_LOAD * bare_rate, seconds * 2)
-        result["latency"]["batch 1"] = single
-        if (low := result["latency"].get(f"{_LOW_LOAD:.0%}")) is not None:
-            low["p99_to_batch_1"] = round(low["p99_ms"] / single["p99_ms"], 2)
+            return found
+
+        result["latency"] = {f"{load_share:.0%}": at(load_share, setting) for load_share in loads}
+        if loads:
+            result["latency"]["batch 1"] = single = at(loads[0], replace(setting, max_batch=1))
+            low = result["latency"][f"{loads[0]:.0%}"]
+            low["p99_to_batch_1"] = round(low["p99_ratio"] / single["p99_ratio"], 2)
         return result
+
+
+def _latency(
+    setting: Setting, engine: Engine, frames: Path, records: Path, load_share: float, seconds: float
+) -> dict[str, Any]:
+    """Measure a station at a share of the rate that the model alone has now, between calls of the model alone."""
+    bare_per_s = model_alone(setting, engine, seconds / 4).per_s
+    calls_ms = call_ms(engine, seconds / 4)
+    found = latency(setting, frames, records, load_share * bare_per_s, seconds * 2)
+    calls_ms += call_ms(engine, seconds / 4)
+    call = {f"call_{p}_ms": _percentile(calls_ms, float(p[1:])) for p in ("p50", "p99")}
+    ratios = {f"{p}_ratio": round(found[f"{p}_ms"] / call[f"call_{p}_ms"], 2) for p in ("p50", "p99")}
+    return found | call | ratios
 
 
 def _round_line(number: int, rate: Rate, references: Mapping[str, Rate]) -> str:
