@@ -185,6 +185,16 @@ def test_each_problem_names_value_limit_and_next_step(old: str, new: str, told: 
     assert not [word for word in ("Input", "should", "pattern '", "valid") if word in message]
 
 
+def test_cameras_have_one_name_in_the_file() -> None:
+    """[cameras] is an unknown key that points to [camera]: its backend's options were checked by nobody."""
+    for table in ("[cameras]", "[[cameras]]", "[camra]"):
+        text = MINIMAL.replace("[camera]", table).replace('"simulated"\n[geo', '"simulated"\nspede = 1\n[geo')
+        with pytest.raises(ConfigError) as caught:
+            parse_config(text, "a")
+        assert f"{table.strip('[]')}: unknown key; did you mean 'camera'?" in str(caught.value)
+        assert "camera: missing" in str(caught.value)
+
+
 SIDE = '\n[[camera]]\nname = "side"\nbackend = "simulated"'
 DISTANCE = "camera_to_ejector_mm = 300\nbelt_speed_mm_s = 500"
 
