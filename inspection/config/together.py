@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inspection.config.cameras import CameraSection, FusionSection
@@ -158,8 +160,22 @@ def _software_trigger(config: StationConfig) -> list[str]:
 
 
 def _ports(config: StationConfig) -> list[str]:
-    plc, api = config.plc, config.api
-    both = plc.enabled and api.enabled and plc.transport == "tcp"
-    if both and plc.address.rpartition(":")[2] == api.address.rpartition(":")[2] != "0":
-        return [f"plc.address {plc.address} and api.address {api.address} have the same port; give each its own"]
-    return []
+    """Find what would listen on the same TCP port, or talk over the same serial one."""
+    plc, api, page, ejector = config.plc, config.api, config.page, config.ejector
+    listening = [("api.address", api.address)] if api.enabled else []
+    listening += [("page.port", f":{page.port}")] if page.enabled else []
+    listening += [("plc.address", plc.address)] if plc.enabled and plc.transport == "tcp" else []
+    numbered = [(name, told.lstrip(":"), int(told.rpartition(":")[2])) for name, told in listening]
+    problems = [
+        f"{name} {told} and {other} {other_told} have the same port; give each its own"
+        for (name, told, number), (other, other_told, other_number) in combinations(numbered, 2)
+        if number == other_number != 0
+    ]
+    if plc.enabled and plc.transport == "rtu" and ejector.port and _same_file(plc.port, ejector.port):
+        problems.append(f"plc.port {plc.port} and ejector.port {ejector.port} are the same; give each its own")
+    return problems
+
+
+def _same_file(one: str, other: str) -> bool:
+    """True where two paths lead to one device: /dev/serial/by-id/… is a link to /dev/ttyUSB…"""
+    return Path(one).resolve() == Path(other).resolve()

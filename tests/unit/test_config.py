@@ -231,6 +231,33 @@ def test_sections_that_contradict_each_other_are_refused(camera: str, geometry: 
     assert fragment in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("sections", "fragment"),
+    [
+        ("[page]\nport = 50051", "api.address 127.0.0.1:50051 and page.port 50051 have the same port"),
+        ("[plc]\nenabled = true\naddress = '0.0.0.0:8080'", "page.port 8080 and plc.address 0.0.0.0:8080"),
+        ("[plc]\nenabled = true\naddress = '0.0.0.0:50051'", ":50051 and plc.address 0.0.0.0:50051 have the same"),
+    ],
+)
+def test_each_listener_has_a_port_of_its_own(sections: str, fragment: str) -> None:
+    """The second one could not listen; a port of 0 and a section that is off collide with nothing."""
+    with pytest.raises(ConfigError) as caught:
+        parse_config(MINIMAL + sections, "a")
+    assert fragment in str(caught.value)
+    parse_config(MINIMAL + "[page]\nport = 0\n[api]\naddress = '127.0.0.1:0'", "a")
+    parse_config(MINIMAL + "[page]\nport = 50051\n[api]\nenabled = false", "a")
+
+
+def test_a_plc_and_an_ejector_never_share_a_serial_port(tmp_path: Path) -> None:
+    """Also where one of them is named by a link, as those below /dev/serial/by-id are."""
+    (tmp_path / "by-id").symlink_to(tmp_path / "tty")
+    text = MINIMAL.replace('"simulated"\n', '"lcus"\n').replace('backend = "lcus"', 'backend = "simulated"')
+    text += f'port = "{tmp_path}/tty"\n[plc]\nenabled = true\ntransport = "rtu"\nport = "{tmp_path}/%s"'
+    with pytest.raises(ConfigError, match=r"plc\.port .* and ejector\.port .* are the same"):
+        parse_config(text % "by-id", "a")
+    parse_config(text % "another", "a")
+
+
 def test_contradictions_are_told_one_by_one() -> None:
     """Two of them are two problems, each in its own line."""
     several = MINIMAL.replace("[camera]", "[[camera]]").replace("[geometry]", f"weight = 3{SIDE}\n[geometry]")
