@@ -300,6 +300,22 @@ def test_a_separation_that_leaves_out_what_a_pulse_hits_breaks_a_promise() -> No
     assert not any(one.startswith("promise 3") for one in unkept_promises(parse_config(text.replace("40", "60"), "a")))
 
 
+def test_a_threshold_that_lets_bad_parts_pass_is_told_wherever_it_stands() -> None:
+    """That of the model, of a camera, of the weighted views: the one that decides."""
+
+    def told(text: str) -> str:
+        return "; ".join(one for one in unkept_promises(parse_config(text, "a")) if "bad parts pass" in one)
+
+    top, model = MINIMAL.replace("[geometry]", "threshold = 1.0\n[geometry]"), "[model]\nthreshold = 1.0\n"
+    assert told(MINIMAL) == told(MINIMAL + "[model]\nthreshold = 0.99\n") == ""
+    assert told(MINIMAL + model).startswith("model.threshold is 1: ")
+    assert told(top).startswith("threshold of camera 'top' is 1: ")
+    assert told(top.replace("1.0\n[geo", "0.5\n[geo") + model) == ""
+    two = MINIMAL.replace("[camera]", "[[camera]]").replace("[geometry]", f"{SIDE}\n[geometry]")
+    assert told(f"{two}{model}[fusion]\nrule = 'weighted'\nthreshold = 0.5\n") == ""
+    assert told(f"{two}[fusion]\nrule = 'weighted'\nthreshold = 1.0\n").startswith("fusion.threshold is 1: ")
+
+
 def test_a_threshold_that_does_not_decide_is_told() -> None:
     """Weighted scores are held against one threshold."""
     text = MINIMAL.replace("[camera]", "[[camera]]").replace("[geometry]", f"threshold = 0.3{SIDE}\n[geometry]")
