@@ -92,16 +92,25 @@ def _fusion(config: StationConfig) -> list[str]:
 
 
 def _matching(config: StationConfig) -> list[str]:
-    """The camera that gives the triggers finds its parts by number: it has no window."""
+    """The camera that gives the triggers finds its parts by number: it has no window. The others must have a chance."""
+    first = 0 if config.ejector.is_controller else 1
+    problems = [
+        f"camera '{camera.name}': transfer_ms = {camera.transfer_ms:g} says that each frame comes later than "
+        f"arrival_ms = {camera.arrival_ms:g} allows, so that no part would have its view; raise arrival_ms, or lower "
+        "transfer_ms"
+        for camera in config.cameras[first:]
+        if camera.transfer_ms >= camera.arrival_ms
+    ]
     if config.ejector.is_controller:
-        return []
+        return problems
     fields = CameraSection.model_fields
     names = ("window_ms", "arrival_ms", "transfer_ms")
     useless = [name for name in names if getattr(config.camera, name) != fields[name].default]
     if not useless:
-        return []
+        return problems
     what = f"{' and '.join(useless)} of camera '{config.camera.name}'"
-    return [f"{what} has no effect: it gives the triggers, and is matched by number; leave it to the other cameras"]
+    why = "it gives the triggers, and is matched by number; leave it to the other cameras"
+    return [*problems, f"{what} has no effect: {why}"]
 
 
 def _places(config: StationConfig) -> list[str]:

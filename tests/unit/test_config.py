@@ -211,6 +211,11 @@ DISTANCE = "camera_to_ejector_mm = 300\nbelt_speed_mm_s = 500"
         ("weight = 2", DISTANCE, "a part has one view; leave both out"),
         ("", f"{DISTANCE}\n[fusion]\nrule = 'weighted'", "a part has one view; leave both out"),
         ("window_ms = 3", DISTANCE, "window_ms of camera 'top' has no effect: it gives the triggers"),
+        (
+            f"{SIDE}\ntransfer_ms = 300",
+            DISTANCE,
+            "camera 'side': transfer_ms = 300 says that each frame comes later than",
+        ),
         (f"weight = 2{SIDE}", DISTANCE, "weight of camera top has no effect with [fusion] rule any"),
         (SIDE, f"{DISTANCE}\n[fusion]\nthreshold = 0.3", "[fusion] threshold 0.3 has no effect with rule any"),
         ('trigger = "software"\nframes = 2', DISTANCE, "each trigger makes one frame"),
