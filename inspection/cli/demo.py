@@ -41,10 +41,13 @@ def demo(
     from inspection.cli.status_view import StatusView
     from inspection.simulation.demo_line import DemoLine, demo_config
     from inspection.simulation.far_ends import ControllerFarEnd, RelayFarEnd
+    from inspection.texts import LANGUAGES
 
     far_ends: dict[str, type[RelayFarEnd | ControllerFarEnd]] = {"relay": RelayFarEnd, "controller": ControllerFarEnd}
     if ejector not in far_ends:
         raise ConfigError(f"--ejector {ejector}: does not exist — there are: {', '.join(far_ends)} — choose one")
+    if language not in LANGUAGES:
+        raise ConfigError(f"--language {language}: does not exist — there are: {', '.join(LANGUAGES)} — choose one")
 
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -44,7 +44,7 @@ def parse_config(text: str, source: str) -> StationConfig:
         raise ConfigError(f"{source}: not TOML: {error}; {_NEXT_STEP}") from None
     problems = _camera_problems(values)
     try:
-        config = StationConfig.model_validate(values)
+        config = StationConfig.model_validate(values, by_alias=True, by_name=False)  # [camera], never [cameras]
     except ValidationError as error:
         for detail in error.errors():
             problems += _problems(StationConfig, _as_written(values, detail))
@@ -127,7 +127,7 @@ def _table_of(annotation: Any) -> Any:
 
 
 def _suggestion(root: type[BaseModel], location: tuple[int | str, ...]) -> str:
-    known = list(_fields(root, location))
+    known = [field.alias or name for name, field in _fields(root, location).items()]
     close = get_close_matches(str(location[-1]), known, n=1)
     if close:
         return f"; did you mean '{close[0]}'?"

@@ -6,6 +6,7 @@ from inspection.alarms import Reaction
 from inspection.config.sections import StationConfig
 from inspection.config.spacing import neighbours_hit
 from inspection.faults import less_than_stopping, reactions_of_faults
+from inspection.tracking.fusion import FusionRule
 
 
 def stopping_faults(config: StationConfig) -> list[str]:
@@ -31,9 +32,18 @@ def _brief_losses(config: StationConfig) -> list[str]:
 def unkept_promises(config: StationConfig) -> list[str]:
     """Return one sentence for each promise that these settings cannot keep, with what would keep it."""
     sentences = list(config.ejector.broken_promises()) + _brief_losses(config) + neighbours_hit(config)
-    if config.model.threshold == 1.0:
-        sentences.append(
-            "model.threshold is 1: a part is rejected only when the model is absolutely certain, so bad parts pass — "
-            "leave the threshold out to take the one that the model's card proposes"
-        )
-    return sentences
+    return sentences + [
+        f"{name} is 1: a part is rejected only when the model is absolutely certain, so bad parts pass — leave the "
+        "threshold out to take the one that the model's card proposes"
+        for name, threshold in _thresholds(config)
+        if threshold == 1.0
+    ]
+
+
+def _thresholds(config: StationConfig) -> list[tuple[str, float | None]]:
+    """Return each threshold that decides on parts, by its name in the file."""
+    if config.fusion.rule is FusionRule.WEIGHTED:
+        return [("fusion.threshold", config.fusion.threshold)]
+    own = [(f"threshold of camera '{camera.name}'", camera.threshold) for camera in config.cameras]
+    falls_back = any(threshold is None for _, threshold in own)
+    return [*([("model.threshold", config.model.threshold)] if falls_back else []), *own]

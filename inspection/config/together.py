@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inspection.config.cameras import CameraSection, FusionSection
@@ -90,16 +92,25 @@ def _fusion(config: StationConfig) -> list[str]:
 
 
 def _matching(config: StationConfig) -> list[str]:
-    """The camera that gives the triggers finds its parts by number: it has no window."""
+    """The camera that gives the triggers finds its parts by number: it has no window. The others must have a chance."""
+    first = 0 if config.ejector.is_controller else 1
+    problems = [
+        f"camera '{camera.name}': transfer_ms = {camera.transfer_ms:g} says that each frame comes later than "
+        f"arrival_ms = {camera.arrival_ms:g} allows, so that no part would have its view; raise arrival_ms, or lower "
+        "transfer_ms"
+        for camera in config.cameras[first:]
+        if camera.transfer_ms >= camera.arrival_ms
+    ]
     if config.ejector.is_controller:
-        return []
+        return problems
     fields = CameraSection.model_fields
     names = ("window_ms", "arrival_ms", "transfer_ms")
     useless = [name for name in names if getattr(config.camera, name) != fields[name].default]
     if not useless:
-        return []
+        return problems
     what = f"{' and '.join(useless)} of camera '{config.camera.name}'"
-    return [f"{what} has no effect: it gives the triggers, and is matched by number; leave it to the other cameras"]
+    why = "it gives the triggers, and is matched by number; leave it to the other cameras"
+    return [*problems, f"{what} has no effect: {why}"]
 
 
 def _places(config: StationConfig) -> list[str]:
@@ -158,8 +169,22 @@ def _software_trigger(config: StationConfig) -> list[str]:
 
 
 def _ports(config: StationConfig) -> list[str]:
-    plc, api = config.plc, config.api
-    both = plc.enabled and api.enabled and plc.transport == "tcp"
-    if both and plc.address.rpartition(":")[2] == api.address.rpartition(":")[2] != "0":
-        return [f"plc.address {plc.address} and api.address {api.address} have the same port; give each its own"]
-    return []
+    """Find what would listen on the same TCP port, or talk over the same serial one."""
+    plc, api, page, ejector = config.plc, config.api, config.page, config.ejector
+    listening = [("api.address", api.address)] if api.enabled else []
+    listening += [("page.port", f":{page.port}")] if page.enabled else []
+    listening += [("plc.address", plc.address)] if plc.enabled and plc.transport == "tcp" else []
+    numbered = [(name, told.lstrip(":"), int(told.rpartition(":")[2])) for name, told in listening]
+    problems = [
+        f"{name} {told} and {other} {other_told} have the same port; give each its own"
+        for (name, told, number), (other, other_told, other_number) in combinations(numbered, 2)
+        if number == other_number != 0
+    ]
+    if plc.enabled and plc.transport == "rtu" and ejector.port and _same_file(plc.port, ejector.port):
+        problems.append(f"plc.port {plc.port} and ejector.port {ejector.port} are the same; give each its own")
+    return problems
+
+
+def _same_file(one: str, other: str) -> bool:
+    """True where two paths lead to one device: /dev/serial/by-id/… is a link to /dev/ttyUSB…"""
+    return Path(one).resolve() == Path(other).resolve()

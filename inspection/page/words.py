@@ -97,7 +97,7 @@ def messages(status: pb.GetStatusResponse, texts: Catalogue) -> list[Message]:
         severity = severity_of(alarm.name)
         text, remedy = texts.alarm(alarm.name, dict(alarm.values))
         if alarm.is_over:
-            remedy = f"{remedy} {texts.text('alarms.is_over')}"
+            remedy = f"{texts.text('alarms.is_over')} {remedy}"  # first: on a small screen the end may be cut off
         found.append(Message(severity, _SEVERITY_ICONS[severity], text, remedy))
     return found
 

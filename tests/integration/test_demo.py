@@ -37,6 +37,13 @@ def test_the_demo_ends_by_itself_with_one_json_object(tmp_path: Path) -> None:
     assert verify(tmp_path).ok
 
 
+def test_a_language_that_is_not_there_is_refused_in_one_sentence() -> None:
+    """A wrong --language is told like a wrong --ejector: what is there, exit code 2, no traceback."""
+    done = subprocess.run([*DEMO, "--language", "fr"], capture_output=True, text=True, timeout=100, check=False)
+    assert done.stderr == "lineward: --language fr: does not exist — there are: en, ko — choose one\n"
+    assert done.returncode == 2
+
+
 @needs_compiler
 def test_no_part_of_a_demo_with_a_controller_is_without_image(tmp_path: Path) -> None:
     """The controller tells of the triggers, the camera of nothing but frames: each finds its part from the first on."""

@@ -185,6 +185,16 @@ def test_each_problem_names_value_limit_and_next_step(old: str, new: str, told: 
     assert not [word for word in ("Input", "should", "pattern '", "valid") if word in message]
 
 
+def test_cameras_have_one_name_in_the_file() -> None:
+    """[cameras] is an unknown key that points to [camera]: its backend's options were checked by nobody."""
+    for table in ("[cameras]", "[[cameras]]", "[camra]"):
+        text = MINIMAL.replace("[camera]", table).replace('"simulated"\n[geo', '"simulated"\nspede = 1\n[geo')
+        with pytest.raises(ConfigError) as caught:
+            parse_config(text, "a")
+        assert f"{table.strip('[]')}: unknown key; did you mean 'camera'?" in str(caught.value)
+        assert "camera: missing" in str(caught.value)
+
+
 SIDE = '\n[[camera]]\nname = "side"\nbackend = "simulated"'
 DISTANCE = "camera_to_ejector_mm = 300\nbelt_speed_mm_s = 500"
 
@@ -201,6 +211,11 @@ DISTANCE = "camera_to_ejector_mm = 300\nbelt_speed_mm_s = 500"
         ("weight = 2", DISTANCE, "a part has one view; leave both out"),
         ("", f"{DISTANCE}\n[fusion]\nrule = 'weighted'", "a part has one view; leave both out"),
         ("window_ms = 3", DISTANCE, "window_ms of camera 'top' has no effect: it gives the triggers"),
+        (
+            f"{SIDE}\ntransfer_ms = 300",
+            DISTANCE,
+            "camera 'side': transfer_ms = 300 says that each frame comes later than",
+        ),
         (f"weight = 2{SIDE}", DISTANCE, "weight of camera top has no effect with [fusion] rule any"),
         (SIDE, f"{DISTANCE}\n[fusion]\nthreshold = 0.3", "[fusion] threshold 0.3 has no effect with rule any"),
         ('trigger = "software"\nframes = 2', DISTANCE, "each trigger makes one frame"),
@@ -219,6 +234,33 @@ def test_sections_that_contradict_each_other_are_refused(camera: str, geometry: 
     with pytest.raises(ConfigError) as caught:
         parse_config(text, "a")
     assert fragment in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("sections", "fragment"),
+    [
+        ("[page]\nport = 50051", "api.address 127.0.0.1:50051 and page.port 50051 have the same port"),
+        ("[plc]\nenabled = true\naddress = '0.0.0.0:8080'", "page.port 8080 and plc.address 0.0.0.0:8080"),
+        ("[plc]\nenabled = true\naddress = '0.0.0.0:50051'", ":50051 and plc.address 0.0.0.0:50051 have the same"),
+    ],
+)
+def test_each_listener_has_a_port_of_its_own(sections: str, fragment: str) -> None:
+    """The second one could not listen; a port of 0 and a section that is off collide with nothing."""
+    with pytest.raises(ConfigError) as caught:
+        parse_config(MINIMAL + sections, "a")
+    assert fragment in str(caught.value)
+    parse_config(MINIMAL + "[page]\nport = 0\n[api]\naddress = '127.0.0.1:0'", "a")
+    parse_config(MINIMAL + "[page]\nport = 50051\n[api]\nenabled = false", "a")
+
+
+def test_a_plc_and_an_ejector_never_share_a_serial_port(tmp_path: Path) -> None:
+    """Also where one of them is named by a link, as those below /dev/serial/by-id are."""
+    (tmp_path / "by-id").symlink_to(tmp_path / "tty")
+    text = MINIMAL.replace('"simulated"\n', '"lcus"\n').replace('backend = "lcus"', 'backend = "simulated"')
+    text += f'port = "{tmp_path}/tty"\n[plc]\nenabled = true\ntransport = "rtu"\nport = "{tmp_path}/%s"'
+    with pytest.raises(ConfigError, match=r"plc\.port .* and ejector\.port .* are the same"):
+        parse_config(text % "by-id", "a")
+    parse_config(text % "another", "a")
 
 
 def test_contradictions_are_told_one_by_one() -> None:
@@ -261,6 +303,22 @@ def test_a_separation_that_leaves_out_what_a_pulse_hits_breaks_a_promise() -> No
     text = MINIMAL.replace("= 1.0", "= 1.0\nclosest_ms = 40\nseparation_ms = 0") + "pulse_ms = 30\nwindow_ms = 20\n"
     assert any(one.startswith("promise 3") for one in unkept_promises(parse_config(text, "a")))
     assert not any(one.startswith("promise 3") for one in unkept_promises(parse_config(text.replace("40", "60"), "a")))
+
+
+def test_a_threshold_that_lets_bad_parts_pass_is_told_wherever_it_stands() -> None:
+    """That of the model, of a camera, of the weighted views: the one that decides."""
+
+    def told(text: str) -> str:
+        return "; ".join(one for one in unkept_promises(parse_config(text, "a")) if "bad parts pass" in one)
+
+    top, model = MINIMAL.replace("[geometry]", "threshold = 1.0\n[geometry]"), "[model]\nthreshold = 1.0\n"
+    assert told(MINIMAL) == told(MINIMAL + "[model]\nthreshold = 0.99\n") == ""
+    assert told(MINIMAL + model).startswith("model.threshold is 1: ")
+    assert told(top).startswith("threshold of camera 'top' is 1: ")
+    assert told(top.replace("1.0\n[geo", "0.5\n[geo") + model) == ""
+    two = MINIMAL.replace("[camera]", "[[camera]]").replace("[geometry]", f"{SIDE}\n[geometry]")
+    assert told(f"{two}{model}[fusion]\nrule = 'weighted'\nthreshold = 0.5\n") == ""
+    assert told(f"{two}[fusion]\nrule = 'weighted'\nthreshold = 1.0\n").startswith("fusion.threshold is 1: ")
 
 
 def test_a_threshold_that_does_not_decide_is_told() -> None:
