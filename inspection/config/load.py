@@ -28,7 +28,7 @@ _NEXT_STEP = "`lineward config example` prints a complete file with every key ex
 def load_config(file: Path) -> StationConfig:
     """Read a TOML file. Raises ConfigError with all problems together."""
     try:
-        text = file.read_text("utf-8")
+        text = file.read_text("utf-8-sig")  # some editors begin a file with a mark
     except FileNotFoundError:
         raise ConfigError(f"{file}: no such file; {_NEXT_STEP}") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -100,7 +100,7 @@ def _problems(model: type[BaseModel], detail: ErrorDetails) -> list[str]:
 
 def _problem(model: type[BaseModel], detail: ErrorDetails, prefix: str = "") -> str:
     """Turn one finding of the validator into `where: the value — what is allowed — what to do`."""
-    where = prefix + (".".join(str(step) for step in detail["loc"]) or "file")
+    where = (prefix + ".".join(str(step) for step in detail["loc"])).rstrip(".") or "file"
     if detail["type"] == "extra_forbidden":
         return f"{where}: unknown key{_suggestion(model, detail['loc'])}"
     if detail["type"] == "missing":
