@@ -147,7 +147,9 @@ class Station:
 
     def trigger_once(self) -> int:
         """Have the first camera make a picture now; return the part's number. Raises StateError, TriggerMissedError."""
-        if self.state is not State.CONTINUOUS_EXECUTION or self.winding_down:
+        if self.winding_down:
+            raise StateError("the line is being stopped, and no part is inspected on demand any more; start it again")
+        if self.state is not State.CONTINUOUS_EXECUTION:
             raise StateError(f"no part is inspected in state {self.state}; {self._next_step()}")
         camera = self.lines[0].camera
         if not camera.takes_software_trigger:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from inspection.ejector.commands import Counters, Report, Switch
 from inspection.ejector.rules import Rules
-from inspection.ejector.schedule import ArmedPart, Schedule
+from inspection.ejector.schedule import CAPACITY, ArmedPart, Schedule
 from inspection.motion import Motion
 from inspection.part import Actuation, EjectorAction, Verdict
+
+_NOTICED_NS = 10_000_000  # how long a port may have been gone when the loop hears of it
 
 
 class PositiveRelease:
@@ -31,7 +35,8 @@ class PositiveRelease:
         self._began_ns = 0
         self._end_ns: int | None = None
         self._board_ends_ns = 0  # when a board that ends its pulses itself does so
-        self._stuck = False  # the port went away while the gate was held: it may still be
+        self._stuck = True  # the port went away while the gate was held, or was never open: it may still be
+        self._openings: deque[tuple[int, int]] = deque(maxlen=CAPACITY)  # of the gate, for parts that are told of late
 
     @property
     def is_on(self) -> bool:
@@ -141,6 +146,7 @@ class PositiveRelease:
     def _shut(self, now_ns: int) -> None:
         """Note that the gate is shut, and mark each part in whose window it was open and shut."""
         self._end_ns = None
+        self._openings.append((self._began_ns, now_ns))
         for armed in self._schedule.parts:
             planned_ns = self._schedule.planned_ns(armed)
             if planned_ns is None:
@@ -158,10 +164,12 @@ class PositiveRelease:
         if armed is not None:
             armed.released = False
             self._counters.late_releases += 1
-        # A command that failed may have arrived all the same.
-        self._stuck = self._stuck or self.is_on or armed is not None
+        # A command that failed may have arrived all the same, and one that was just written may not have.
+        shut_ns = self._openings[-1][1] if self._openings else None
+        was_on = self.is_on or (shut_ns is not None and now_ns - shut_ns <= self._rules.guard_ns + _NOTICED_NS)
+        self._stuck = self._stuck or was_on or armed is not None
         if self._stuck:
-            self._began_ns = self._began_ns if self.is_on else now_ns
+            self._began_ns = self._began_ns if was_on else now_ns
             self._shut(now_ns)
 
     def restored(self, now_ns: int) -> None:
@@ -191,11 +199,22 @@ class PositiveRelease:
             self._counters.cut_releases += int(not is_good)
             action = EjectorAction.RELEASED if is_good else EjectorAction.FAILED
             return Actuation(armed.part, action, False, armed.written_ns, lateness_ns // 1000, due_ns)
-        was_open = self.is_on and planned_ns + self._rules.window_ns >= self._began_ns
-        is_certain = not (armed.spoilt or self._stuck or was_open)
+        is_certain = not (armed.spoilt or self._stuck or self._was_open(planned_ns))
         self._counters.cut_releases += int(not is_certain)
         action = EjectorAction.DIVERTED if is_certain else EjectorAction.FAILED
         return Actuation(armed.part, action, armed.by_default, None, None, due_ns)
+
+    def _was_open(self, planned_ns: int) -> bool:
+        """Return whether the gate was open in the window of a part, even before the part was told of."""
+        first_ns, last_ns = planned_ns - self._rules.window_ns, planned_ns + self._rules.window_ns
+        if self.is_on and last_ns >= self._began_ns:
+            return True
+        for began_ns, shut_ns in reversed(self._openings):
+            if shut_ns <= first_ns:
+                return False
+            if began_ns <= last_ns:
+                return True
+        return False
 
     def pulse_ns(self, now_ns: int) -> int | None:
         """Return when the next release begins or must have ended."""

@@ -11,7 +11,7 @@ from challenged import Belt, belt_config
 from station_runs import wait_until
 from tiny_bundle import write_tiny_bundle
 
-from inspection.control import State
+from inspection.control import State, StateError
 from inspection.ejector.simulated import SimulatedEjector
 from inspection.records.reader import RecordReader
 from inspection.service import Service
@@ -53,6 +53,8 @@ def test_parts_are_followed_while_the_belt_runs_out(running: Station) -> None:
     seen = running.triggers
     wait_until(lambda: running.counters.records > seen)
     assert len(running.ejector.board.edges(HEARTBEAT)) == beats > 0
+    with pytest.raises(StateError, match="the line is being stopped"):
+        running.trigger_once()
     assert stop.is_alive()
 
 

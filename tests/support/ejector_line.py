@@ -67,6 +67,13 @@ class EjectorLine:
         self.speed = speed
         self.stood_since_ns = None if speed else self.stood_since_ns or self.now_ns
 
+    def stall(self, for_ns: int) -> None:
+        """Let the process sleep: it does what was due meanwhile before it hears of anything."""
+        self.position += self.speed * for_ns / MS
+        self.now_ns += for_ns
+        self._sample_ns = max(self._sample_ns, self.now_ns - self.sample_ns)
+        self._write()
+
     def lose(self) -> None:
         self.is_up = False
         self.core.lost(self.now_ns)

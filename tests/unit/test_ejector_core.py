@@ -87,6 +87,14 @@ class LineMachine(RuleBasedStateMachine):
         self.line.advance(for_ms * MS)
 
     @precondition(is_wild)
+    @rule(for_ms=st.integers(1, 120), late_ms=st.lists(st.integers(0, 120), max_size=3))
+    def stall(self, for_ms: int, late_ms: list[int]) -> None:
+        """The process sleeps, and hears too late of parts that are gone."""
+        self.line.stall(for_ms * MS)
+        for ago_ms in late_ms:
+            self.line.expect(len(self.line.due), self.line.place() - ago_ms * (1 if self.line.has_encoder else MS))
+
+    @precondition(is_wild)
     @rule()
     def lose(self) -> None:
         self.line.lose()
@@ -282,6 +290,49 @@ def test_a_port_that_is_lost_within_a_release_leaves_doubt() -> None:
     line.restore()
     outcome = line.finish()
     assert [outcome[part].action for part in range(3)] == [FAILED, FAILED, DIVERTED]
+
+
+def test_a_part_told_of_too_late_is_not_said_to_be_diverted_by_an_open_gate() -> None:
+    """The process slept with the gate open, and shut it before it heard of the parts that had gone through."""
+    line = reject_line(positive_release=True, window_ns=5 * MS)
+    start_ns = line.now_ns + 100 * MS
+    line.expect(0, start_ns + line.rules.lead_ns)
+    line.decide(0, Verdict.PASS)
+    line.advance(110 * MS)
+    line.stall(500 * MS)
+    for part, after_ms in ((1, 100), (2, 400), (3, 530), (4, 700)):
+        line.expect(part, start_ns + after_ms * MS + line.rules.lead_ns)
+    outcome = line.finish()
+    assert [outcome[part].action for part in range(5)] == [RELEASED, FAILED, FAILED, DIVERTED, DIVERTED]
+
+
+def test_a_gate_is_not_trusted_before_its_port_was_open() -> None:
+    """The process before may have died while it held the gate: nothing is diverted for sure until all is off."""
+    reports: list[Actuation] = []
+    core = SchedulerCore(rules(positive_release=True), reports.append)
+    core.take(Expect(1, 100 * MS), 0)
+    core.take(Expect(2, 200 * MS), 0)
+    core.take(Expect(3, 300 * MS), 0)
+    core.next_command(150 * MS)
+    core.restored(200 * MS)
+    core.next_command(400 * MS)
+    assert [one.action for one in reports] == [FAILED, FAILED, DIVERTED]
+
+
+def test_a_port_that_is_lost_just_after_a_release_leaves_doubt() -> None:
+    """What was written last may not have arrived: the gate may still be open."""
+    line = reject_line(positive_release=True, window_ns=5 * MS)
+    start_ns = line.now_ns + 100 * MS
+    for part, after_ms in enumerate((0, 100, 300)):
+        line.expect(part, start_ns + after_ms * MS + line.rules.lead_ns)
+    line.decide(0, Verdict.PASS)
+    line.advance(132 * MS)
+    assert [on for _, on in line.edges] == [True, False]
+    line.lose()
+    line.advance(100 * MS)
+    line.restore()
+    outcome = line.finish()
+    assert [outcome[part].action for part in range(3)] == [RELEASED, FAILED, DIVERTED]
 
 
 @pytest.mark.parametrize("positive_release", [False, True])
