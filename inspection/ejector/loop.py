@@ -163,7 +163,7 @@ class Scheduler:
         wake_ns = self._wake_ns(now_ns)
         if pulse_ns is not None:
             wake_ns = min(wake_ns, pulse_ns - EARLY_NS)
-        self._gather(now_ns, wake_ns, pulse_ns)
+        self._gather(now_ns, wake_ns)
         readers: list[Link | Board] = [] if self._link.ended else [self._link]
         if self._connected:
             readers.append(self._board)
@@ -174,13 +174,14 @@ class Scheduler:
         if self._connected and (self._board in ready or self._board.unconfirmed):
             self._receive_answers()
 
-    def _gather(self, now_ns: int, wake_ns: int, pulse_ns: int | None) -> None:
+    def _gather(self, now_ns: int, wake_ns: int) -> None:
         """Let messages gather for a moment at hundreds of parts a second: waking for each costs more than taking it.
 
-        Never while a verdict could still come in time for the next pulse, nor beyond what is to be done next.
+        Never beyond the deadline of the next part's verdict, nor beyond what is to be done next.
         """
+        planned_ns = self._core.schedule.next_planned_ns()
         until_ns = min(self._heard_ns + self._gather_ns, wake_ns)
-        if self._is_dense and until_ns > now_ns and (pulse_ns is None or pulse_ns - self._margin_ns > until_ns):
+        if self._is_dense and until_ns > now_ns and (planned_ns is None or planned_ns - self._margin_ns > until_ns):
             time.sleep((until_ns - now_ns) / 1e9)
 
     def _wake_ns(self, now_ns: int) -> int:

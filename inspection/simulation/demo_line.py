@@ -64,7 +64,7 @@ def demo_config(
                 "belt_speed_mm_s": SPEED_MM_S,
                 "closest_ms": closest_ms,
             },
-            # As wide as the next part allows: on a busy PC a pseudo-terminal hands bytes over tens of milliseconds late.
+            # As wide as the next part allows: on a busy PC a pseudo-terminal hands bytes over milliseconds late.
             "ejector": {**ejector, "pulse_ms": 20.0, "window_ms": max(20.0, min(40.0, 0.45 * closest_ms))},
             # A pulse that is late because the PC is busy is counted, and nobody stands by to press Start.
             "reactions": {"pulse_outside_window": "warn", "pulse_failed": "warn", "controller_fault": "reject_all"},

@@ -184,3 +184,14 @@ def test_a_trigger_of_an_unknown_start_makes_no_part() -> None:
     assert born == [1]
     book.triggered(TriggerReport(102, 1, 0, 3000, 0))
     assert born == [1, 2, 3]
+
+
+def test_an_outcome_of_a_newer_firmware_is_unconfirmed() -> None:
+    """What we do not know is no pass and no rejection, and the parts after it go on."""
+    told: list[Actuation] = []
+    book = PartBook(lambda us: us * 1000, lambda _trigger: None, told.append, lead_us=0, timed=True)
+    book.meet(Info(1, 1, 0x0100_0001, 1_000_000, 128, 0, 2, 0, 100, 1, 0))
+    for tag, outcome in ((100, 99), (101, Outcome.RELEASED)):
+        book.triggered(TriggerReport(tag, 1, 0, 1000, 0))
+        book.resulted(Result(tag, 1, outcome, 0, 2000, 0, 2000))
+    assert [actuation.action for actuation in told] == [EjectorAction.UNCONFIRMED, EjectorAction.RELEASED]

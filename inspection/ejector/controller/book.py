@@ -13,7 +13,7 @@ _TAGS = 65536
 _RECALLS = 3
 _FAR = 256  # tags; what is further ahead belongs to another start of the controller, or INFO and STATUS will tell of it
 
-_ACTIONS = {
+_ACTIONS: dict[int, EjectorAction] = {
     Outcome.RELEASED: EjectorAction.RELEASED,
     Outcome.FIRED: EjectorAction.FIRED,
     Outcome.BY_DEFAULT: EjectorAction.FIRED,
@@ -160,7 +160,7 @@ class PartBook:
         self._on_trigger(Trigger(self._number, self._host_ns(device_us)))
 
     def _actuation(self, number: int, report: Result) -> Actuation:
-        action = _ACTIONS[Outcome(report.outcome)]
+        action = _ACTIONS.get(report.outcome, EjectorAction.UNCONFIRMED)  # a newer firmware knows what we do not
         if action is EjectorAction.FIRED and report.flags & ResultFlag.LATE:
             action = EjectorAction.FIRED_LATE
         by_default = bool(report.flags & ResultFlag.DEFAULTED) or report.outcome == Outcome.MERGED
