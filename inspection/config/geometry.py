@@ -67,6 +67,12 @@ class GeometrySection(Section):
             raise ValueError(f"camera '{camera.name}' has a position_mm; [geometry] needs belt_speed_mm_s then")
         place = self.length(camera.position_mm / speed_mm_s) if speed_mm_s is not None else 0
         window = self.length(camera.window_ms * 1e-3)
+        if 2 * window >= closest:
+            limit_ms = camera.window_ms * closest / (2 * window)
+            raise ValueError(
+                f"camera '{camera.name}' has window_ms = {camera.window_ms:g}, but parts lie so close that less than "
+                f"{limit_ms:.3g} is allowed; make it narrower than that, or set parts further apart"
+            )
         return MatchSettings(
             Numbering.EXPOSURES,
             earliest=place - window,  # also where it looks at the photo-eye: neither clock is exact

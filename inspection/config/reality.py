@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +21,9 @@ from models.references import resolve_bundle
 
 def missing_here(config: StationConfig) -> list[str]:
     """Return one sentence for each thing that `run` would refuse on this machine; nothing is opened for longer."""
-    checks: tuple[Callable[[StationConfig], None], ...] = (_priority, _model, _pictures, _port, _plc, _geometry)
+    checks: tuple[Callable[[StationConfig], None], ...] = (
+        _priority, _model, _pictures, _port, _plc, _geometry, _records,
+    )  # fmt: skip
     problems = []
     for check in checks:
         try:
@@ -81,21 +84,32 @@ def _geometry(config: StationConfig) -> None:
 
 
 def _port(config: StationConfig) -> None:
-    port = config.ejector.port
-    if port and not Path(port).exists():
+    _require_port("ejector.port", config.ejector.port, "board")
+
+
+def _require_port(key: str, port: str, what: str) -> None:
+    if not port:
+        return
+    if not Path(port).exists():
         raise _MissingError(
-            f"ejector.port {port}: does not exist — `lineward doctor` lists the ports that do — plug the board in, or "
-            "mend the path"
+            f"{key} {port}: does not exist — `lineward doctor` lists the ports that do — plug the {what} in, or mend "
+            "the path"
         )
+    if not Path(port).is_char_device():
+        raise _MissingError(f"{key} {port}: is no serial port — `lineward doctor` lists those that are — mend the path")
+
+
+def _records(config: StationConfig) -> None:
+    """Look whether the folder of the records is there, or can be made."""
+    folder = config.records.dir.expanduser().absolute()
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        what = "is no folder" if not there.is_dir() else "may not be written to by this user"
+        raise _MissingError(f"records.dir {folder}: {there} {what} — a folder that can be made is needed — mend it")
 
 
 def _plc(config: StationConfig) -> None:
     if not config.plc.enabled:
         return
     check_installed()
-    port = config.plc.port
-    if port and not Path(port).exists():
-        raise _MissingError(
-            f"plc.port {port}: does not exist — `lineward doctor` lists the ports that do — plug the adapter in, or "
-            "mend the path"
-        )
+    _require_port("plc.port", config.plc.port or "", "adapter")

@@ -114,6 +114,15 @@ def test_a_configuration_that_names_what_is_not_there(tmp_path: Path, bundle: Pa
     found = json.loads(done.stdout)
     assert found["ok"] is False
     assert len(found["missing_here"]) == 2
+    plain = tmp_path / "plain"
+    plain.write_text("")
+    file = station(tmp_path, bundle, driver="lcus", port=f'port = "{plain}"')
+    file.write_text(file.read_text().replace(str(tmp_path / "records"), str(plain / "records")))
+    missing = json.loads(lineward("config", "check", file, "--json").stdout)["missing_here"]
+    assert [sentence.split(" — ")[0] for sentence in missing] == [
+        f"ejector.port {plain}: is no serial port",
+        f"records.dir {plain / 'records'}: {plain} is no folder",
+    ]
     sound = lineward("config", "check", station(tmp_path, bundle), "--json")
     assert (sound.returncode, json.loads(sound.stdout)["missing_here"]) == (0, [])
 
