@@ -111,7 +111,7 @@ def _choices(bundle: str, seconds: float) -> Iterator[Choice]:
         lambda: (_after_pause_ms(one, batches[1], warm=True), _after_pause_ms(one, batches[1], warm=False)),
     )  # fmt: skip
     yield Choice(
-        "hand-over by SimpleQueue while two infer", "by Queue, median to wake up", "ms",
+        "hand-over by SimpleQueue while two infer", "by Queue, p99 to wake up", "ms",
         lambda: (_wake_up_ms(SimpleQueue(), one, batches[4], seconds), _wake_up_ms(Queue(), one, batches[4], seconds)),
     )  # fmt: skip
     yield Choice(
@@ -175,9 +175,9 @@ def _after_pause_ms(engine: Engine, batch: Pixels, *, warm: bool) -> float:
 
 
 def _wake_up_ms(queue: Any, engine: Engine, batch: Pixels, seconds: float) -> float:
-    """Return the median of how long a thread that waits on the queue takes to wake up, while two threads infer."""
+    """Return the p99 of how long a thread that waits on the queue takes to wake up, while two threads infer."""
     with _callers(engine, batch, [0, 0]):
-        return statistics.median(_woken_ms(queue, seconds))
+        return _p99(_woken_ms(queue, seconds))
 
 
 def _beside_python_ms(switch_s: float, seconds: float) -> float:
