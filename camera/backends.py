@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import importlib
 import importlib.util
 from collections.abc import Mapping
@@ -17,15 +18,22 @@ from camera.scene import Scene
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One row: where the driver lives and what it needs. Its module holds `Options` and the class `camera_class`."""
+    """One row: where the driver lives and what it needs. Its module holds `Options` and the class `camera_class`.
+
+    Where `is_device`, `Options` is a `camera.device.DeviceOptions`, and the module may hold
+    `devices() -> list[camera.device.Device]`, which finds what is connected.
+    """
 
     name: str
     module: str
     camera_class: str
     summary: str
-    library: str  # the importable module that the driver stands on
+    library: str = ""  # the importable module that the driver stands on
     extra: str = ""  # the extra of this package that installs it; empty when it always comes along
+    system_library: str = ""  # the shared library that it stands on, as the linker finds it
+    install: str = ""  # the command that brings the system library
     needs_scene: bool = False
+    is_device: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,49 @@ BACKENDS: dict[str, Backend] = {
             summary="a folder of images or a video file, at its own timing or a given rate",
             library="cv2",
         ),
+        Backend(
+            name="aravis",
+            module="camera.aravis.camera",
+            camera_class="AravisCamera",
+            summary="GigE Vision and USB3 Vision cameras of any vendor, through Aravis",
+            system_library="aravis-0.8",
+            install="apt install libaravis-0.8-0",
+            is_device=True,
+        ),
+        Backend(
+            name="genicam",
+            module="camera.gentl.camera",
+            camera_class="GentlCamera",
+            summary="any camera whose vendor gives a GenTL producer (.cti)",
+            library="genicam",
+            extra="genicam",
+            is_device=True,
+        ),
+        Backend(
+            name="pylon",
+            module="camera.pylon.camera",
+            camera_class="PylonCamera",
+            summary="Basler cameras through their own SDK, and its emulation",
+            library="pypylon",
+            extra="pylon",
+            is_device=True,
+        ),
+        Backend(
+            name="rtsp",
+            module="camera.rtsp",
+            camera_class="RtspCamera",
+            summary="a network camera by its RTSP address; no trigger, no counter: not for ejecting by itself",
+            library="cv2",
+            is_device=True,
+        ),
+        Backend(
+            name="uvc",
+            module="camera.uvc",
+            camera_class="UvcCamera",
+            summary="a USB camera that the kernel knows as /dev/video*",
+            library="cv2",
+            is_device=True,
+        ),
     )
 }
 
@@ -101,7 +152,9 @@ def discover() -> list[Discovered]:
 
 
 def _discovered(row: Backend) -> Discovered:
-    installed = importlib.util.find_spec(row.library) is not None
+    installed = not row.library or importlib.util.find_spec(row.library) is not None
+    if row.system_library:
+        installed = installed and ctypes.util.find_library(row.system_library) is not None
     return Discovered(row.name, row.summary, installed, "" if installed else _hint(row))
 
 
@@ -125,6 +178,8 @@ def _load(row: Backend) -> ModuleType:
 
 
 def _hint(row: Backend) -> str:
+    if row.install:
+        return f"install it with: {row.install}"
     package = f"lineward[{row.extra}]" if row.extra else "lineward"
     return f"install it with: pip install '{package}'"
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
+
+_NONE: Mapping[str, int | float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,23 @@ class Frame:
     lost_before: int
     pixel_format: str
     pixels: Pixels
+    chunks: Mapping[str, int | float] = field(default_factory=lambda: _NONE)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenFrame:
+    """One exposure that took place and whose pixels did not come whole: its part has no image, and is known of.
+
+    counter, device_ns, received_host_ns, lost_before: as of a frame. why: what was wrong with it, for people:
+    "12 of 144 packets are missing".
+    """
+
+    camera: str
+    counter: int
+    device_ns: int | None
+    received_host_ns: int
+    lost_before: int
+    why: str
 
 
 @dataclass(frozen=True, slots=True)

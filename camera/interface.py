@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from types import TracebackType
 from typing import ClassVar, Self
 
 from camera.errors import CameraError
-from camera.frame import ClockReading, Frame, Pixels, Trigger
+from camera.frame import BrokenFrame, ClockReading, Frame, Pixels, Trigger
+from camera.genicam.nodes import Nodes
 
 
 class Camera(ABC):
@@ -42,8 +44,10 @@ class Camera(ABC):
             self._start()
             self._is_started = True
 
-    def grab(self, into: Pixels | None, timeout_s: float) -> Frame | None:
-        """Wait for the next complete frame; None when none came in time, when stopped, or at the end of a replay.
+    def grab(self, into: Pixels | None, timeout_s: float) -> Frame | BrokenFrame | None:
+        """Wait for the next exposure; None when none came in time, when stopped, or at the end of a replay.
+
+        One whose pixels did not come whole, or are not of the size that was set, is a BrokenFrame, never a frame.
 
         into: a flat uint8 buffer that the frame's pixels become a view of, or None to let the driver allocate.
         Raises CameraLostError when the device has gone, ValueError when `into` is too small for the frame.
@@ -104,6 +108,19 @@ class Camera(ABC):
         """Width and height of the pictures in pixels, where an open source knows them before the first frame."""
         return None
 
+    @property
+    def nodes(self) -> Nodes | None:
+        """The GenICam features of an open device, None where it has none. Not for the grabbing thread: it may block."""
+        return None
+
+    def counters(self) -> Mapping[str, int]:
+        """Return what the driver has counted since it was opened, from any thread; empty where it counts nothing.
+
+        Names in use: frames, broken_frames, lost_frames, missing_packets, resent_packets, resend_requests, underruns,
+        unexpected_frames, wrong_size, driver_restarts.
+        """
+        return {}
+
     def truth(self, trigger_number: int) -> str:
         """Return what the source knows about a part (its label), '' where it knows nothing, as any real camera."""
         del trigger_number
@@ -142,7 +159,7 @@ class Camera(ABC):
     def _start(self) -> None: ...
 
     @abstractmethod
-    def _grab(self, into: Pixels | None, timeout_s: float) -> Frame | None: ...
+    def _grab(self, into: Pixels | None, timeout_s: float) -> Frame | BrokenFrame | None: ...
 
     def _device_now_ns(self) -> int | None:
         return None

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from camera.errors import CameraError
-from camera.frame import Frame
+from camera.frame import BrokenFrame, Frame
 from camera.interface import Camera
 from inspection.pipeline.frame_pool import FramePool
 
@@ -48,6 +48,10 @@ class CameraLoop(ABC):
     @abstractmethod
     def take(self, frame: Frame) -> None:
         """Hand a frame over, on the grabbing thread."""
+
+    @abstractmethod
+    def miss(self, broken: BrokenFrame) -> None:
+        """Have the part of an exposure without a picture end as NO_IMAGE, on the grabbing thread."""
 
     @abstractmethod
     def reopening(self) -> None:
@@ -139,17 +143,19 @@ class CameraLoop(ABC):
                 self._recover(error)
                 continue
             self.follow()
-            if frame is not None:
+            if isinstance(frame, BrokenFrame):
+                self.miss(frame)
+            elif frame is not None:
                 self.take(frame)
 
-    def _grab(self) -> Frame | None:
+    def _grab(self) -> Frame | BrokenFrame | None:
         if self.camera.lends_frames:
             return self.camera.grab(None, self.WAIT_S)
         try:
             frame = self.camera.grab(self._pool.free_buffer(), self.WAIT_S)
         except ValueError:  # a frame larger than those before
             frame = self.camera.grab(None, self.WAIT_S)
-        if frame is not None:
+        if isinstance(frame, Frame):
             self._pool.learn(frame.pixels)
         return frame
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from camera.frame import ClockReading, Frame, Trigger
+from camera.frame import BrokenFrame, ClockReading, Frame, Trigger
 from inspection.alarm_board import AlarmBoard
 from inspection.challenge import INTERLOCK_ALARMS
 from inspection.ejector.interface import Ejector, EjectorHealth
@@ -124,8 +124,8 @@ class PartFlow:
         if part is not None:
             self._score(part, view, frame)
 
-    def on_view_frame(self, view: int, frame: Frame) -> None:
-        """Take a frame of a camera that does not give the triggers, and have it scored if its part is found."""
+    def on_view_frame(self, view: int, frame: Frame | BrokenFrame) -> None:
+        """Take an exposure of a camera that does not give the triggers, and have it scored if its part is found."""
         self._take_found(view, self._matched_views[view].frame(frame))
 
     def on_view_restarted(self, view: int) -> None:

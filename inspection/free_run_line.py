@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from camera.frame import Frame, Trigger
+from camera.frame import BrokenFrame, Frame, Trigger
 from camera.interface import Camera
 from inspection.camera_loop import CameraEvents, CameraLoop
 from inspection.flow import PartFlow
@@ -74,6 +74,9 @@ class FreeRunLine(CameraLoop):
         for detection in self._triggers.feed(frame.pixels, exposed_host_ns):
             self._found(detection)
         self._tell()
+
+    def miss(self, broken: BrokenFrame) -> None:
+        """Leave a hole in the stream: the next picture shows by its time how long nothing was seen."""
 
     def _found(self, detection: Detection) -> None:
         number = detection.number + self._offset

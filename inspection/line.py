@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from camera.errors import CameraError
-from camera.frame import Frame, Trigger
+from camera.frame import BrokenFrame, Frame, Trigger
 from camera.interface import Camera
 from inspection.camera_loop import CameraEvents, CameraLoop
 from inspection.flow import PartFlow
@@ -34,7 +34,7 @@ class Line(CameraLoop):
         self._frames_per_part = frames_per_part
         self._offset = 0
         self._highest = 0
-        self._last_frame: Frame | None = None
+        self._last_frame: Frame | BrokenFrame | None = None
         self._numbering = threading.Lock()  # a software trigger comes from another thread than the reopening
 
     def trigger(self) -> int | None:
@@ -82,12 +82,21 @@ class Line(CameraLoop):
 
     def take(self, frame: Frame) -> None:
         """Have the frame scored as its part's; count what was lost before it."""
+        self._come_to(frame)
+        number, view = self._part_of(frame.counter)
+        self._flow.on_frame(number, frame, view)
+
+    def miss(self, broken: BrokenFrame) -> None:
+        """Reject the exposure's part at once: it is born, and no picture of it will come."""
+        self._come_to(broken)
+        self._lost_frames(broken.counter, broken.counter)
+
+    def _come_to(self, frame: Frame | BrokenFrame) -> None:
+        """Give birth to the parts up to an exposure, where nothing else does, and count those that were lost."""
         if not (self.camera.reports_triggers or self.camera.takes_software_trigger):
             self._infer_triggers(frame)
         if frame.lost_before:
             self._lost_frames(frame.counter - frame.lost_before, frame.counter - 1)
-        number, view = self._part_of(frame.counter)
-        self._flow.on_frame(number, frame, view)
         self._last_frame = frame
 
     def _lost_frames(self, first: int, last: int) -> None:
@@ -103,7 +112,7 @@ class Line(CameraLoop):
         part, view = divmod(counter - 1, self._frames_per_part)
         return part + 1 + self._offset, view
 
-    def _infer_triggers(self, frame: Frame) -> None:
+    def _infer_triggers(self, frame: Frame | BrokenFrame) -> None:
         """Take the counter for the trigger: parts begun since the last frame, spread evenly over the time between."""
         part = self._part_of(frame.counter)[0]
         since_host_ns = frame.received_host_ns if self._last_frame is None else self._last_frame.received_host_ns

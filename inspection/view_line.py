@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from camera.errors import CameraError
-from camera.frame import Frame
+from camera.frame import BrokenFrame, Frame
 from camera.interface import Camera
 from inspection.camera_loop import CameraEvents, CameraLoop
 from inspection.flow import PartFlow
@@ -69,6 +69,10 @@ class ViewLine(CameraLoop):
     def take(self, frame: Frame) -> None:
         """Have the frame matched and scored."""
         self._flow.on_view_frame(self._view, frame)
+
+    def miss(self, broken: BrokenFrame) -> None:
+        """Have its part found, which gets no picture."""
+        self._flow.on_view_frame(self._view, broken)
 
     def reopening(self) -> None:
         """Forget what the camera counted before."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from camera.frame import ClockReading, Frame
+from camera.frame import BrokenFrame, ClockReading, Frame
 from inspection.motion import Motion
 from inspection.tracking.device_clock import DeviceClock
 from inspection.tracking.matching import Match, Matcher
@@ -34,7 +34,7 @@ class MatchedView:
         self._matcher = matcher
         self._clock = clock
         self._motion = motion
-        self._pending: dict[int, Frame] = {}
+        self._pending: dict[int, Frame | BrokenFrame] = {}
         self._lock = threading.Lock()
 
     @property
@@ -49,8 +49,8 @@ class MatchedView:
             birth = self._matcher.born(part, place)
             return self._found(birth.match, birth.doubtful)
 
-    def frame(self, frame: Frame) -> Found:
-        """Take a frame, and find its part; it waits where its part is not born yet."""
+    def frame(self, frame: Frame | BrokenFrame) -> Found:
+        """Take an exposure, and find its part; it waits where its part is not born yet. A broken one is no image."""
         with self._lock:
             exposed: int | None = None
             received = self._motion.where_was(frame.received_host_ns)
@@ -86,4 +86,7 @@ class MatchedView:
     def _found(self, match: Match | None, doubtful: tuple[int, ...]) -> Found:
         if match is None:
             return Found(doubtful=doubtful)
-        return Found(match.part, self._pending.pop(match.counter, None), match.without_image, doubtful)
+        frame = self._pending.pop(match.counter, None)
+        if isinstance(frame, BrokenFrame):
+            return Found(without_image=(*match.without_image, match.part), doubtful=doubtful)
+        return Found(match.part, frame, match.without_image, doubtful)
