@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from camera.errors import CameraLostError, CameraOpenError
-from camera.frame import Frame, Pixels, Trigger
+from camera.frame import BrokenFrame, Frame, Pixels, Trigger
 from camera.interface import Camera
 from inspection.camera_loop import CameraEvents
 from inspection.line import Line
@@ -24,12 +24,15 @@ class ScriptedCamera(Camera):
 
     def __init__(self) -> None:
         super().__init__("scripted")
-        self.frames: queue.Queue[Frame | Exception] = queue.Queue()
+        self.frames: queue.Queue[Frame | BrokenFrame | Exception] = queue.Queue()
         self.refuse_opening = 0
         self.openings = 0
 
     def deliver(self, counter: int, lost_before: int = 0, host_ns: int = 0) -> None:
         self.frames.put(Frame(self.name, counter, None, host_ns or time.monotonic_ns(), lost_before, "Mono8", PIXELS))
+
+    def break_off(self, counter: int, lost_before: int = 0, host_ns: int = 0) -> None:
+        self.frames.put(BrokenFrame(self.name, counter, None, host_ns, lost_before, "3 of 9 packets are missing"))
 
     def _open(self) -> None:
         self.openings += 1
@@ -39,7 +42,7 @@ class ScriptedCamera(Camera):
 
     def _start(self) -> None: ...
 
-    def _grab(self, into: Pixels | None, timeout_s: float) -> Frame | None:
+    def _grab(self, into: Pixels | None, timeout_s: float) -> Frame | BrokenFrame | None:
         try:
             item = self.frames.get(timeout=timeout_s)
         except queue.Empty:
@@ -114,6 +117,34 @@ def test_a_counter_gap_makes_parts_without_image() -> None:
     assert [log.next() for _ in range(3)] == [("trigger", 2), ("trigger", 3), ("trigger", 4)]
     assert [log.next(), log.next()] == [("lost", (2, 3)), ("frame", 4)]
     assert [log.born[number].host_ns for number in (2, 3, 4)] == [2_000, 3_000, 4_000]
+    line.stop()
+    camera.close()
+
+
+def test_a_broken_exposure_rejects_its_part_at_once() -> None:
+    """It is a part like any other, born in its place in time, and known to have no image before the next one comes."""
+    camera, log = ScriptedCamera(), Log()
+    line = _line(camera, log)
+    line.start()
+    camera.deliver(1, host_ns=1_000)
+    assert [log.next(), log.next()] == [("trigger", 1), ("frame", 1)]
+    camera.break_off(3, lost_before=1, host_ns=3_000)
+    assert [log.next() for _ in range(4)] == [("trigger", 2), ("trigger", 3), ("lost", (2, 2)), ("lost", (3, 3))]
+    camera.deliver(4, host_ns=4_000)
+    assert [log.next(), log.next()] == [("trigger", 4), ("frame", 4)]
+    assert [log.born[number].host_ns for number in (2, 3, 4)] == [2_000, 3_000, 4_000]
+    line.stop()
+    camera.close()
+
+
+def test_a_broken_exposure_is_its_own_view() -> None:
+    """Two exposures a part: the second of part 1 is broken, its first stays."""
+    camera, log = ScriptedCamera(), Log()
+    line = _line(camera, log, frames=2)
+    line.start()
+    camera.deliver(1, host_ns=1_000)
+    camera.break_off(2, host_ns=1_500)
+    assert [log.next() for _ in range(3)] == [("trigger", 1), ("frame", 1), ("lost", (1, 1, 1))]
     line.stop()
     camera.close()
 

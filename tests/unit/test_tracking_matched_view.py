@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from camera.frame import ClockReading, Frame
+from camera.frame import BrokenFrame, ClockReading, Frame
 from inspection.motion import ClockMotion, EncoderMotion
 from inspection.tracking.device_clock import ClockSettings, DeviceClock
 from inspection.tracking.match_settings import MatchSettings, Numbering
@@ -49,3 +49,18 @@ def test_the_first_frame_of_a_clock_that_was_read_finds_its_part() -> None:
         view.born(1, 100 * MS)
         found.append(view.frame(frame(1, 100 * MS)).part)
     assert found == [0, 1]
+
+
+def test_a_broken_exposure_is_the_end_of_its_parts_view() -> None:
+    """Whether it comes before its part's birth or after it: no image, at once, and the next part finds its own."""
+    settings = MatchSettings(Numbering.EXPOSURES, earliest=-10 * MS, latest=10 * MS, arrival=300 * MS, closest=90 * MS)
+    view = MatchedView(Matcher(settings), DeviceClock(ClockSettings(settle=1)), ClockMotion())
+    view.clock_read(ClockReading(0, -1000, 1000))
+    broken = [BrokenFrame("side", n, n * 100 * MS, (n * 100 + 2) * MS, 0, "3 of 9 packets are missing") for n in (1, 2)]
+    view.born(1, 100 * MS)
+    assert view.frame(broken[0]).without_image == (1,)
+    assert view.frame(broken[1]).without_image == ()
+    assert view.born(2, 200 * MS).without_image == (2,)
+    view.born(3, 300 * MS)
+    found = view.frame(frame(3, 300 * MS))
+    assert (found.part, found.without_image) == (3, ())
