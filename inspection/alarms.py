@@ -48,7 +48,7 @@ class Alarm:
 
 
 _ROWS = (
-    Alarm("CAMERA_LOST", Severity.ERROR, blocks=True, values=("detail",), blind=True),
+    Alarm("CAMERA_LOST", Severity.ERROR, blocks=True, values=("detail", "why"), blind=True),
     Alarm("EJECTOR_LOST", Severity.ERROR, blocks=True, values=("port", "detail"), blind=True),
     Alarm("MODEL_FAILED", Severity.ERROR, blocks=True, values=("detail",)),
     Alarm("INFERENCE_STALLED", Severity.ERROR, blocks=True, values=("detail",)),
@@ -79,6 +79,7 @@ _ROWS = (
     Alarm("LATE_VERDICTS", Severity.WARNING, blocks=False, values=("count",)),
     Alarm("MISSING_VIEW", Severity.WARNING, blocks=False, values=("part", "view")),
     Alarm("NO_IMAGE", Severity.WARNING, blocks=False, values=("part",)),
+    Alarm("CAMERA_LINK_POOR", Severity.WARNING, blocks=False, values=("detail",)),
     Alarm("FRAME_UNUSABLE", Severity.ERROR, blocks=False, values=("part", "detail")),
     Alarm("PARTS_TOO_CLOSE", Severity.WARNING, blocks=False, values=("gap_ms", "pulse_ms")),
     Alarm("PAGE_RESTARTED", Severity.INFO, blocks=False),

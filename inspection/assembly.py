@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from camera.errors import CameraError
 from camera.frame import Trigger
 from camera.scene import Scene
 from inspection.alarm_board import AlarmBoard
@@ -64,7 +65,7 @@ class Assembly:
         self._config = config
         self._around = around
         self._alarms = around.alarms
-        self._camera_trouble: dict[str, str] = {}
+        self._camera_trouble: dict[str, CameraError] = {}
         self._camera_trouble_lock = threading.Lock()
         self.motion = config.geometry.motion()
         self.rejects = RejectWatch(self._alarms, config.reactions.rejects_in_a_row_limit)
@@ -182,7 +183,7 @@ class Assembly:
     def _camera_events(self, camera: str) -> CameraEvents:
         return CameraEvents(
             lost=partial(self._on_camera, camera),
-            recovered=partial(self._on_camera, camera, ""),
+            recovered=partial(self._on_camera, camera, None),
             failed=self._on_failure,
         )
 
@@ -191,13 +192,18 @@ class Assembly:
     def _on_failure(self, text: str) -> None:
         self._alarms.tell("STATION_FAILED", text)
 
-    def _on_camera(self, camera: str, trouble: str) -> None:
+    def _on_camera(self, camera: str, trouble: CameraError | None) -> None:
         """Nothing passes while any camera is lost."""
         with self._camera_trouble_lock:
             self._camera_trouble.pop(camera, None)
-            if trouble:
+            if trouble is not None:
                 self._camera_trouble[camera] = trouble
-            self._alarms.tell("CAMERA_LOST", "; ".join(self._camera_trouble.values()))
+            troubles = list(self._camera_trouble.values())
+            if troubles:
+                detail = "; ".join(map(str, troubles))
+                self._alarms.raise_alarm("CAMERA_LOST", detail=detail, why=f"CAMERA_{troubles[-1].cause.name}")
+            else:
+                self._alarms.clear("CAMERA_LOST")
 
     def _on_parts_unseen(self, detail: str) -> None:
         self._alarms.raise_alarm("PARTS_UNSEEN", for_s=PartFlow.TRANSIENT_S, detail=detail)

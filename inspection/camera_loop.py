@@ -8,9 +8,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from camera.errors import CameraError
+from camera.errors import CameraError, CameraLostError, Cause
 from camera.frame import BrokenFrame, Frame
 from camera.interface import Camera
+from inspection.camera_history import CameraHistory, CameraReport
 from inspection.pipeline.frame_pool import FramePool
 
 
@@ -18,7 +19,7 @@ from inspection.pipeline.frame_pool import FramePool
 class CameraEvents:
     """What a camera's loop tells the station, on the camera's threads."""
 
-    lost: Callable[[str], None]  # the camera has gone, with the reason
+    lost: Callable[[CameraError], None]  # the camera has gone, and why
     recovered: Callable[[], None]  # it works again
     failed: Callable[[str], None]  # a thread ended by an error that nobody expected
 
@@ -36,7 +37,7 @@ class CameraLoop(ABC):
 
     def __init__(self, camera: Camera, wait_for_room: Callable[[float], bool], events: CameraEvents) -> None:
         self.camera = camera
-        self.reopened = 0
+        self.history = CameraHistory()
         self._mend_host_ns = 0
         self._wait_for_room = wait_for_room
         self._events = events
@@ -79,6 +80,7 @@ class CameraLoop(ABC):
         self._stopping.clear()
         self.camera.start()
         self.started()
+        self.history.started()
         self._threads = [
             threading.Thread(target=self._guarded, args=(loop,), name=f"{name}-{self.camera.name}", daemon=True)
             for name, loop in self.loops().items()
@@ -90,6 +92,7 @@ class CameraLoop(ABC):
         """Stop acquisition and the threads; bounded. Parts in flight go on."""
         self._stopping.set()
         self.camera.stop()
+        self.history.stopped()
         for thread in self._threads:
             thread.join(timeout_s)
         self._threads = []
@@ -112,6 +115,22 @@ class CameraLoop(ABC):
             return
         self.reopening()
         self._opened_again()
+
+    def tell_hung(self) -> None:
+        """Say that a call into the driver does not return, for somebody else's thread noticed it."""
+        text = (
+            f"camera '{self.camera.name}': its driver has not answered for {CameraHistory.HUNG_S:.0f} s; a driver with "
+            "own_process = true would have been ended and begun anew; start the station again"
+        )
+        self._events.lost(CameraLostError(text, Cause.HUNG))
+
+    def tell_alive(self) -> None:
+        """Say that the call has returned after all."""
+        self._events.recovered()
+
+    def report(self, backend: str) -> CameraReport:
+        """Return one look at the camera."""
+        return self.history.report(self.camera.name, backend, self.camera.counters())
 
     @property
     def exhausted(self) -> bool:
@@ -142,10 +161,14 @@ class CameraLoop(ABC):
             except CameraError as error:
                 self._recover(error)
                 continue
+            self.history.alive()
             self.follow()
+            if frame is None:
+                continue
+            self.history.exposed(frame.lost_before, broken=isinstance(frame, BrokenFrame))
             if isinstance(frame, BrokenFrame):
                 self.miss(frame)
-            elif frame is not None:
+            else:
                 self.take(frame)
 
     def _grab(self) -> Frame | BrokenFrame | None:
@@ -162,7 +185,8 @@ class CameraLoop(ABC):
     def _recover(self, error: CameraError) -> None:
         """Close and open the camera until it works again or the line is stopped."""
         self._lost.set()
-        self._events.lost(str(error))
+        self.history.lost(error)
+        self._events.lost(error)
         self.camera.close()
         attempt = 0
         while not self._stopping.wait(self._RETRY_S[min(attempt, len(self._RETRY_S) - 1)]):
@@ -179,6 +203,6 @@ class CameraLoop(ABC):
             return
 
     def _opened_again(self) -> None:
-        self.reopened += 1
+        self.history.recovered()
         self._lost.clear()
         self._events.recovered()

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from inspection.alarms import Reaction
+from inspection.camera_history import CameraReport
 from inspection.part import Decision, PartResult
 
 
@@ -76,6 +77,7 @@ class StationStatus:
     heartbeat_running: bool
     uptime_s: float
     counters: Mapping[str, int]  # lost_frames, preview_drops, reconnects, … : nothing is silent
+    cameras: tuple[CameraReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from camera.errors import CameraError
 from camera.scene import Scene
 from inspection.alarm_board import AlarmBoard
 from inspection.assembly import Assembly, Surroundings
+from inspection.camera_history import CameraReport
 from inspection.config import StationConfig, config_digest
 from inspection.control import Confirmation, Preview, State, StateError, StationStatus, TriggerMissedError
 from inspection.lines import scene_of
@@ -218,6 +219,11 @@ class Station:
     def clock_steps(self) -> int:
         """How often the wall clock was set while the station ran."""
         return self._supervisor.rules.clock.steps
+
+    def camera_reports(self) -> tuple[CameraReport, ...]:
+        """Return what each camera does and has been through."""
+        sections = self.config.cameras
+        return tuple(line.report(section.backend) for line, section in zip(self.lines, sections, strict=True))
 
     def status(self) -> StationStatus:
         """Return one consistent status."""

@@ -40,6 +40,7 @@ def station_status(station: Station) -> StationStatus:
         heartbeat_running=health.heartbeat_running,
         uptime_s=round((time.monotonic_ns() - station.opened_host_ns) * 1e-9, 1),
         counters=_everything_counted(station),
+        cameras=station.camera_reports(),
     )
 
 
@@ -60,7 +61,7 @@ def _everything_counted(station: Station) -> Mapping[str, int]:
         "queue_refused": queue.refused,
         "no_time_left": queue.hopeless,
         "batches": sum(worker.batches for worker in station.engine.workers),
-        "camera_reopened": sum(line.reopened for line in station.lines),
+        "camera_reopened": sum(line.history.reopened for line in station.lines),
         **station.flow.view_counters(),
         "ejector_pulses": health.pulses,
         "ejector_reconnects": health.reconnects,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from inspection.faults.watch import CameraWatch
 from inspection.supervision import Supervision
 
 if TYPE_CHECKING:
@@ -29,12 +30,15 @@ class Supervisor:
         self._commands = commands
         self._over = threading.Event()
         self._look_at_disk_host_ns = 0
+        self._cameras = CameraWatch(station.alarms)
+        self._hung: set[str] = set()
         self.rules = Supervision(station, ejector, self._begin_stop)
         self._looks: tuple[Callable[[], None], ...] = (
             self._look_after_inference,
             self._look_after_disk,
             self.rules.look,
             self._mend_cameras,
+            self._look_after_cameras,
             self._tell_plc,
         )
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
@@ -80,6 +84,18 @@ class Supervisor:
             self._alarms.raise_alarm("DISK_LOW", free_mb=free_mb, limit_mb=limit_mb)
         else:
             self._alarms.clear("DISK_LOW")
+
+    def _look_after_cameras(self) -> None:
+        """Notice a driver whose call does not return, although nobody else can; follow what the links lose."""
+        for line in self._station.lines:
+            name = line.camera.name
+            if line.history.hung and name not in self._hung:
+                self._hung.add(name)
+                line.tell_hung()
+            elif name in self._hung and not line.history.hung:
+                self._hung.discard(name)
+                line.tell_alive()
+        self._cameras.look(self._station.camera_reports, time.monotonic_ns())
 
     def _begin_stop(self) -> None:
         threading.Thread(target=self._stop_by_fault, name="stop-by-fault", daemon=True).start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import metadata
 
 from inspection.api.pb import inspection_pb2 as pb
+from inspection.camera_history import CameraReport, CameraState
 from inspection.control import Preview, State, StationStatus
 from inspection.part import Decision, EjectorAction, Evaluation, Reason, Verdict
 from inspection.records.record import StoredRecord
@@ -13,6 +14,7 @@ VERDICTS = {word: pb.Verdict.Value(f"VERDICT_{word}") for word in Verdict}
 EVALUATIONS = {word: pb.Evaluation.Value(f"EVALUATION_{word}") for word in Evaluation}
 REASONS = {word: pb.Reason.Value(f"REASON_{word}") for word in Reason}
 ACTIONS = {word: pb.EjectorAction.Value(f"EJECTOR_ACTION_{word}") for word in EjectorAction}
+CAMERA_STATES = {word: pb.CameraState.Value(f"CAMERA_STATE_{word}") for word in CameraState}
 STATES = {word: pb.State.Value(f"STATE_{word}") for word in State}
 
 
@@ -78,6 +80,20 @@ def status_message(status: StationStatus) -> pb.GetStatusResponse:
         uptime_s=status.uptime_s,
         counters=dict(status.counters),
         version=metadata.version("lineward"),
+        cameras=[_camera_message(camera) for camera in status.cameras],
+    )
+
+
+def _camera_message(camera: CameraReport) -> pb.CameraStatus:
+    return pb.CameraStatus(
+        name=camera.name,
+        backend=camera.backend,
+        state=CAMERA_STATES[camera.state],
+        cause=camera.cause,
+        detail=camera.detail,
+        last_exposure_s=camera.last_exposure_s,
+        last_recovery_ms=camera.last_recovery_ms,
+        counters=dict(camera.counters),
     )
 
 

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from inspection.camera_history import CameraReport
 from inspection.control import State, StationStatus
 from inspection.service import Service
 from inspection.texts.catalogue import load_catalogue
@@ -85,7 +86,23 @@ class StatusView:
         table.add_row("rejected", f"{rejected}" + (f" ({reasons})" if reasons else ""))
         table.add_row("faults", f"{status.late} late, {status.wrong_pulses} wrong pulses")
         table.add_row("verdict after", f"{status.latency_p50_ms:.1f} ms median, {status.latency_p99_ms:.1f} ms p99")
+        for camera in status.cameras:
+            table.add_row(f"camera {escape(camera.name)}", escape(_told(camera)))
         return table
+
+
+def _told(camera: CameraReport) -> str:
+    """Return a camera's state in one line, with whatever went wrong."""
+    counters = camera.counters
+    parts = [f"{camera.state}, {counters.get('frames', 0)} pictures"]
+    parts += [
+        f"{counters[name]} {words}"
+        for name, words in (("broken_frames", "broken"), ("lost_frames", "lost"), ("reopened", "times opened again"))
+        if counters.get(name)
+    ]
+    if camera.last_recovery_ms is not None:
+        parts.append(f"last back after {camera.last_recovery_ms / 1000:.1f} s ({camera.cause})")
+    return ", ".join(parts)
 
 
 def _plain(status: StationStatus) -> dict[str, object]:

@@ -7,6 +7,7 @@ from inspection.faults.rows import belt, camera, challenge, controller, ejector,
 
 FAULTS: tuple[Fault, ...] = (
     camera.CAMERA_GONE,
+    camera.CAMERA_LINK_POOR,
     camera.VIEW_MISSING,
     camera.FRAME_LOST,
     camera.FRAME_UNUSABLE,

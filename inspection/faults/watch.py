@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 
 from inspection.alarm_board import AlarmBoard
+from inspection.camera_history import CameraReport
 from inspection.ejector.controller.wire import BinFull, FaultCode, FaultReport, Stranger
 from inspection.ejector.interface import EjectorHealth
 from inspection.motion import Motion
@@ -50,6 +52,42 @@ class RejectWatch:
             self.in_a_row += 1
             if self.in_a_row >= self._limit:
                 self._alarms.raise_alarm("REJECTS_IN_A_ROW", count=self.in_a_row)
+
+
+class CameraWatch:
+    """Follows what the cameras' drivers count; owned by the station, called by its supervisor.
+
+    A link that loses packets is told of before it loses pictures: most come when they are asked for again.
+    """
+
+    _EVERY_NS = 2_000_000_000
+    _LOOKS = 5
+    _POOR_LOOKS = 3
+    _SIGNS = ("missing_packets", "resend_requests", "broken_frames", "underruns")
+
+    def __init__(self, alarms: AlarmBoard) -> None:
+        self._alarms = alarms
+        self._next_ns = 0
+        self._seen: dict[str, Mapping[str, int]] = {}
+        self._poor: dict[str, deque[bool]] = {}
+
+    def look(self, reports: Callable[[], Iterable[CameraReport]], now_ns: int) -> None:
+        """Raise or clear CAMERA_LINK_POOR; does something every two seconds at most."""
+        if now_ns < self._next_ns:
+            return
+        self._next_ns = now_ns + self._EVERY_NS
+        poor = []
+        for camera in reports():
+            signs = {name: camera.counters.get(name, 0) for name in self._SIGNS}
+            before = self._seen.get(camera.name, {})
+            self._seen[camera.name] = signs
+            grown = {name: count - before.get(name, 0) for name, count in signs.items() if count > before.get(name, 0)}
+            looks = self._poor.setdefault(camera.name, deque(maxlen=self._LOOKS))
+            looks.append(bool(grown))
+            if sum(looks) >= self._POOR_LOOKS:
+                listed = ", ".join(f"{name.replace('_', ' ')} +{count}" for name, count in grown.items())
+                poor.append(f"{camera.name}: {listed or 'none for the moment'}")
+        self._alarms.tell("CAMERA_LINK_POOR", "; ".join(poor))
 
 
 class EjectorWatch:

@@ -257,6 +257,7 @@ FAULT_CODES: Mapping[str, int] = MappingProxyType(
         "MISSING_VIEW": 40,
         "REJECTS_IN_A_ROW": 38,
         "CLOCK_STEPPED": 39,
+        "CAMERA_LINK_POOR": 50,
     }
 )
 """A number each for the alarms above INFO; a number is never given twice, nor changed."""

@@ -62,11 +62,16 @@ def test_status_is_the_lines_own(line: BenchLine, client: StationClient) -> None
     assert (status.alarms[0].name, dict(status.alarms[0].values)) == ("EJECTOR_LOST", {"port": "/dev/ttyUSB0"})
     assert dict(status.rejected_by_reason) == told.rejected_by_reason
     assert dict(status.counters) == told.counters
-    special = {"state", "alarms", "rejected_by_reason", "counters", "version"}
+    special = {"state", "alarms", "rejected_by_reason", "counters", "version", "cameras"}
     for field in status.DESCRIPTOR.fields:
         if field.name not in special:
             assert getattr(status, field.name) == getattr(told, field.name), field.name
     assert status.version
+    (camera,), (of_line,) = status.cameras, told.cameras
+    assert pb.CameraState.Name(camera.state) == "CAMERA_STATE_LOST"
+    assert dict(camera.counters) == of_line.counters
+    assert (camera.cause, camera.detail, camera.last_exposure_s) == ("absent", of_line.detail, 1.5)
+    assert not camera.HasField("last_recovery_ms")
 
 
 def test_start_and_stop_reach_the_line_and_may_be_repeated(line: BenchLine, client: StationClient) -> None:

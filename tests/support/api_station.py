@@ -15,6 +15,7 @@ import numpy as np
 
 from inspection.api.feed import RecordFeed, ResultFeed
 from inspection.api.server import ApiServer
+from inspection.camera_history import CameraReport, CameraState
 from inspection.control import ActiveAlarm, BusyError, Confirmation, Preview, State, StateError, StationStatus
 from inspection.part import Actuation, Decision, EjectorAction, Evaluation, PartResult, Reason, Stages, Verdict
 from inspection.records.options import RecordsOptions
@@ -91,6 +92,7 @@ class BenchLine:
         return StationStatus(
             "bench", self.state, "first", self.alarms, 7, 7, 5, {"MODEL": 2}, 0, 0, 60.0, 4.0, 9.0, "parts", DIGEST,
             0.5, "CPUExecutionProvider", "top (simulated)", "simulated", True, True, 12.5, {"lost_frames": 3},
+            (CameraReport("top", "aravis", CameraState.LOST, "absent", "it is gone", 1.5, None, {"frames": 7}),),
         )  # fmt: skip
 
     def start_line(self) -> None:

@@ -192,7 +192,7 @@ def test_a_lost_camera_is_opened_again_and_no_number_comes_twice() -> None:
     camera.frames.put(CameraLostError("cable pulled"))
     assert told.get(timeout=10) == "lost: cable pulled"
     assert told.get(timeout=10) == "recovered"
-    assert line.reopened == 1
+    assert line.history.reopened == 1
     assert camera.openings == 3
     camera.deliver(1)
     assert [log.next(), log.next()] == [("trigger", 2), ("frame", 2)]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import inspection
+from camera.errors import Cause
 from inspection.alarms import ALARMS, Severity, severity_of
 from inspection.part import EjectorAction, Reason
 from inspection.texts import LANGUAGES, load_catalogue
@@ -40,12 +41,12 @@ def test_each_text_says_something(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", ALARMS)
 def test_each_alarm_has_text_and_remedy(language: str, name: str) -> None:
-    """An alarm tells what happened and what to do, and uses no value that it does not get."""
+    """An alarm tells what happened and what to do, and uses each value that it gets and no other."""
     catalogue = load_catalogue(language)
     for part in ("text", "remedy"):
         assert catalogue.placeholders(f"alarm.{name}.{part}") <= set(ALARMS[name].values)
     text, remedy = catalogue.alarm(name, {value: f"<{value}>" for value in ALARMS[name].values})
-    assert all(f"<{value}>" in text for value in ALARMS[name].values)
+    assert all(f"<{value}>" in text + remedy for value in ALARMS[name].values)
     assert remedy
 
 
@@ -64,6 +65,14 @@ def test_each_reason_and_action_has_words(language: str) -> None:
         assert texts[f"reason.{reason}"]
         assert texts[f"reason_detail.{reason}"]
     assert all(texts[f"ejector_action.{action}"] for action in EjectorAction)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_cause_of_a_lost_camera_has_a_remedy(language: str) -> None:
+    """What to do differs: a cable is not another program that holds the camera."""
+    said = {load_catalogue(language).alarm("CAMERA_LOST", {"why": f"CAMERA_{cause.name}"})[1] for cause in Cause}
+    assert len(said) == len(Cause)
+    assert not any("CAMERA_" in remedy for remedy in said)
 
 
 def test_a_value_that_was_not_sent_is_a_question_mark() -> None:

@@ -162,6 +162,39 @@ STATE_ERROR: State.ValueType  # 4
 STATE_HALTED: State.ValueType  # 5
 Global___State: _TypeAlias = State  # noqa: Y015
 
+class _CameraState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CameraStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CameraState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CAMERA_STATE_UNSPECIFIED: _CameraState.ValueType  # 0
+    CAMERA_STATE_STOPPED: _CameraState.ValueType  # 1
+    """Open and silent: the line is stopped."""
+    CAMERA_STATE_RUNNING: _CameraState.ValueType  # 2
+    """Exposures come."""
+    CAMERA_STATE_IDLE: _CameraState.ValueType  # 3
+    """It works, and nothing triggers it."""
+    CAMERA_STATE_LOST: _CameraState.ValueType  # 4
+    """It has gone, and is opened again and again."""
+    CAMERA_STATE_HUNG: _CameraState.ValueType  # 5
+    """A call into its driver does not return."""
+
+class CameraState(_CameraState, metaclass=_CameraStateEnumTypeWrapper): ...
+
+CAMERA_STATE_UNSPECIFIED: CameraState.ValueType  # 0
+CAMERA_STATE_STOPPED: CameraState.ValueType  # 1
+"""Open and silent: the line is stopped."""
+CAMERA_STATE_RUNNING: CameraState.ValueType  # 2
+"""Exposures come."""
+CAMERA_STATE_IDLE: CameraState.ValueType  # 3
+"""It works, and nothing triggers it."""
+CAMERA_STATE_LOST: CameraState.ValueType  # 4
+"""It has gone, and is opened again and again."""
+CAMERA_STATE_HUNG: CameraState.ValueType  # 5
+"""A call into its driver does not return."""
+Global___CameraState: _TypeAlias = CameraState  # noqa: Y015
+
 class _ChallengePhase:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -557,6 +590,7 @@ class GetStatusResponse(_message.Message):
     UPTIME_S_FIELD_NUMBER: _builtins.int
     COUNTERS_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    CAMERAS_FIELD_NUMBER: _builtins.int
     station: _builtins.str
     state: Global___State.ValueType
     run: _builtins.str
@@ -588,6 +622,10 @@ class GetStatusResponse(_message.Message):
     def counters(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """Everything else that is counted: lost frames, dropped previews, reconnects."""
 
+    @_builtins.property
+    def cameras(self) -> _containers.RepeatedCompositeFieldContainer[Global___CameraStatus]:
+        """One a camera, in the order of the configuration."""
+
     def __init__(
         self,
         *,
@@ -615,14 +653,90 @@ class GetStatusResponse(_message.Message):
         uptime_s: _builtins.float = ...,
         counters: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         version: _builtins.str = ...,
+        cameras: _abc.Iterable[Global___CameraStatus] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarms", b"alarms", "bundle_digest", b"bundle_digest", "camera", b"camera", "counters", b"counters", "ejector", b"ejector", "ejector_connected", b"ejector_connected", "heartbeat_running", b"heartbeat_running", "late", b"late", "latency_p50_ms", b"latency_p50_ms", "latency_p99_ms", b"latency_p99_ms", "model", b"model", "parts_per_minute", b"parts_per_minute", "passed", b"passed", "provider", b"provider", "records", b"records", "rejected_by_reason", b"rejected_by_reason", "run", b"run", "state", b"state", "station", b"station", "threshold", b"threshold", "triggers", b"triggers", "uptime_s", b"uptime_s", "version", b"version", "wrong_pulses", b"wrong_pulses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarms", b"alarms", "bundle_digest", b"bundle_digest", "camera", b"camera", "cameras", b"cameras", "counters", b"counters", "ejector", b"ejector", "ejector_connected", b"ejector_connected", "heartbeat_running", b"heartbeat_running", "late", b"late", "latency_p50_ms", b"latency_p50_ms", "latency_p99_ms", b"latency_p99_ms", "model", b"model", "parts_per_minute", b"parts_per_minute", "passed", b"passed", "provider", b"provider", "records", b"records", "rejected_by_reason", b"rejected_by_reason", "run", b"run", "state", b"state", "station", b"station", "threshold", b"threshold", "triggers", b"triggers", "uptime_s", b"uptime_s", "version", b"version", "wrong_pulses", b"wrong_pulses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStatusResponse: _TypeAlias = GetStatusResponse  # noqa: Y015
+
+@_typing.final
+class CameraStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class CountersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    NAME_FIELD_NUMBER: _builtins.int
+    BACKEND_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    LAST_EXPOSURE_S_FIELD_NUMBER: _builtins.int
+    LAST_RECOVERY_MS_FIELD_NUMBER: _builtins.int
+    COUNTERS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    backend: _builtins.str
+    state: Global___CameraState.ValueType
+    cause: _builtins.str
+    """Why it was lost, now or the last time: absent, held, hung, crashed, silent, control_lost, network, refused,
+    installation, unknown; empty when it never was.
+    """
+    detail: _builtins.str
+    last_exposure_s: _builtins.float
+    """Seconds since its last exposure; absent before the first."""
+    last_recovery_ms: _builtins.float
+    """How long it took to come back the last time; absent when it was never lost."""
+    @_builtins.property
+    def counters(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Frames, broken_frames, lost_frames, reopened, lost_<cause>, and what its driver counts: packets, resends, underruns."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        backend: _builtins.str = ...,
+        state: Global___CameraState.ValueType = ...,
+        cause: _builtins.str = ...,
+        detail: _builtins.str = ...,
+        last_exposure_s: _builtins.float | None = ...,
+        last_recovery_ms: _builtins.float | None = ...,
+        counters: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_last_exposure_s", b"_last_exposure_s", "_last_recovery_ms", b"_last_recovery_ms", "last_exposure_s", b"last_exposure_s", "last_recovery_ms", b"last_recovery_ms"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_last_exposure_s", b"_last_exposure_s", "_last_recovery_ms", b"_last_recovery_ms", "backend", b"backend", "cause", b"cause", "counters", b"counters", "detail", b"detail", "last_exposure_s", b"last_exposure_s", "last_recovery_ms", b"last_recovery_ms", "name", b"name", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__last_exposure_s: _TypeAlias = _typing.Literal["last_exposure_s"]  # noqa: Y015
+    _WhichOneofArgType__last_exposure_s: _TypeAlias = _typing.Literal["_last_exposure_s", b"_last_exposure_s"]  # noqa: Y015
+    _WhichOneofReturnType__last_recovery_ms: _TypeAlias = _typing.Literal["last_recovery_ms"]  # noqa: Y015
+    _WhichOneofArgType__last_recovery_ms: _TypeAlias = _typing.Literal["_last_recovery_ms", b"_last_recovery_ms"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__last_exposure_s) -> _WhichOneofReturnType__last_exposure_s | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__last_recovery_ms) -> _WhichOneofReturnType__last_recovery_ms | None: ...
+
+Global___CameraStatus: _TypeAlias = CameraStatus  # noqa: Y015
 
 @_typing.final
 class StartLineRequest(_message.Message):

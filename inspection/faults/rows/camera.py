@@ -20,6 +20,18 @@ CAMERA_GONE = Fault(
     test="tests/integration/test_fault_parts.py::test_fault_camera_gone",
 )
 
+CAMERA_LINK_POOR = Fault(
+    name="camera_link_poor",
+    what="packets of a camera's pictures are missing again and again: cable, switch, packet size, too small a buffer",
+    alarm="CAMERA_LINK_POOR",
+    station="pictures that do not come whole reject their parts (NO_IMAGE); somebody is told before that is the rule",
+    ejector=says.ONE_PART,
+    recovers="when no packet was missing for 10 s",
+    default=Reaction.WARN,
+    allowed=ANY,
+    test="tests/integration/test_camera_bad_days.py::test_packets_that_are_lost_reject_their_parts_and_somebody_is_told",
+)
+
 VIEW_MISSING = Fault(
     name="view_missing",
     what="one of several cameras gave no picture of a part, or none that is surely of it",

@@ -218,7 +218,7 @@ class VirtualStation:
     def camera_lost(self, view: int) -> None:
         """Take note that a camera has gone."""
         self._lost_cameras.add(view)
-        self.alarms.raise_alarm("CAMERA_LOST", detail="virtual")
+        self.alarms.raise_alarm("CAMERA_LOST", detail="virtual", why="CAMERA_ABSENT")
 
     def watch_clock(self, view: int, read: Callable[[], ClockReading]) -> None:
         """Ask for a camera's clock now and every second, where its frames are placed by their time stamps."""
