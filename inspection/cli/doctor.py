@@ -1,8 +1,9 @@
-"""`lineward doctor`: what this machine has, and what would keep a station from working on it."""
+"""`lineward doctor`: what this machine and its cameras have, and what would keep a station from working with them."""
 
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,14 +15,30 @@ from rich.table import Table
 _MARKS = {"ok": "[green]✓[/]", "note": "[yellow]![/]", "problem": "[red]✗[/]"}
 
 
+class About(StrEnum):
+    """What is looked at."""
+
+    MACHINE = "machine"
+    CAMERAS = "cameras"
+
+
 def doctor(
+    about: Annotated[About, typer.Argument(help="The machine, or its cameras.")] = About.MACHINE,
+    station: Annotated[
+        Path | None, typer.Argument(help="With cameras: a station file, to hold what they send against their links.")
+    ] = None,
+    *,
     folder: Annotated[Path, typer.Option("--dir", help="Where the records will be: its disk is looked at.")] = Path(),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
 ) -> None:
-    """Check packages, execution providers, serial ports, disk, clock and cores; exit 1 when something is missing."""
-    from inspection.doctor import examine
+    """Check what a station needs; exit 1 when something would keep it from working.
 
-    findings = examine(folder)
+    machine: packages, execution providers, serial ports, disk, clock and cores. cameras: libraries, devices, packet size,
+    socket buffers, filters, links, USB, and with a station file the bandwidth of all its cameras together.
+    """
+    from inspection.doctor import examine, examine_cameras
+
+    findings = examine_cameras(station) if about is About.CAMERAS else examine(folder)
     sound = all(finding.level != "problem" for finding in findings)
     if as_json:
         print(json.dumps({"ok": sound, "findings": [finding.as_json() for finding in findings]}))

@@ -7,11 +7,11 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
+from inspection.doctor.finding import Finding, look_at
 from inspection.ejector.realtime import PRIORITY
 
 _RUNTIME = ("numpy", "onnxruntime", "opencv-python-headless", "pyserial", "grpcio", "nicegui", "pydantic")
@@ -19,41 +19,21 @@ _TRAINING = ("torch", "torchvision", "albumentations", "onnx", "scikit-learn", "
 _MIN_FREE_GB = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at. level: ok, note (works, could be better) or problem (a station will not work)."""
-
-    what: str
-    level: str
-    found: str
-    next_step: str = ""
-
-    def as_json(self) -> dict[str, str]:
-        """Return it with plain values."""
-        return asdict(self)
-
-
 def examine(folder: Path) -> list[Finding]:
-    """Look at everything; a check that fails itself is a problem of its own and never ends the others."""
-    checks: tuple[Callable[[], Iterator[Finding]], ...] = (
-        _python,
-        _runtime_packages,
-        _training_packages,
-        _providers,
-        _serial_ports,
-        lambda: _disk(folder),
-        _clock,
-        _cores,
-        _real_time,
+    """Look at everything but the cameras."""
+    return look_at(
+        (
+            _python,
+            _runtime_packages,
+            _training_packages,
+            _providers,
+            _serial_ports,
+            lambda: _disk(folder),
+            _clock,
+            _cores,
+            _real_time,
+        )
     )
-    findings: list[Finding] = []
-    for check in checks:
-        try:
-            findings.extend(check())
-        except Exception as error:  # noqa: BLE001 - a broken library is a finding, not an end
-            name = getattr(check, "__name__", "check").strip("_")
-            findings.append(Finding(name, "problem", f"{type(error).__name__}: {error}", "install Lineward again"))
-    return findings
 
 
 def _python() -> Iterator[Finding]:

@@ -1,0 +1,96 @@
+"""`lineward doctor cameras`: what is wrong in a real network is found, and the command that it prints mends it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from network_namespace import Side, cable, require_namespaces
+from real_run import toml
+
+from inspection.config.load import parse_config
+from inspection.doctor import bandwidth
+
+STATION: dict[str, Any] = {
+    "geometry": {"travel_time_s": 1.0, "closest_ms": 50.0},
+    "ejector": {"backend": "simulated"},
+}
+BIG = {"backend": "aravis", "roi": [0, 0, 2448, 2048], "pixel_format": "BayerRG8", "device": "A1"}
+
+
+def _examine(side: Side, *arguments: str) -> dict[str, dict[str, str]]:
+    text = side.run(sys.executable, "-c", _CODE, "doctor", "cameras", *arguments, "--json")
+    found = json.loads(text)
+    return {one["what"]: one for one in found["findings"]}
+
+
+_CODE = "import sys; from inspection.cli.main import main\ntry: main()\nexcept SystemExit: pass"
+
+
+def test_the_command_that_is_printed_mends_the_network() -> None:
+    """Small packets and a strict filter are named; after both commands nothing is left to say of them."""
+    require_namespaces()
+    with cable() as (host, _):
+        host.run("sysctl", "-q", "-w", f"net.ipv4.conf.{host.interface}.rp_filter=1")
+        before = _examine(host)
+        names = (f"{host.interface}: packets", f"{host.interface}: answers let through")
+        for name in names:
+            assert before[name]["level"] == "note"
+            command = re.split(r" \(| — |;", before[name]["next_step"])[0]
+            host.run(*shlex.split(command))
+        after = _examine(host)
+        assert [after[name]["level"] for name in names] == ["ok", "ok"]
+
+
+def test_every_library_that_is_there_has_its_version() -> None:
+    """The development environment has them all; one that is missing would have the command that brings it."""
+    from inspection.doctor.drivers import look_at_libraries
+
+    found = {one.what: one for one in look_at_libraries()}
+    assert set(found) >= {"backend aravis", "backend genicam", "backend pylon", "backend rtsp", "backend uvc"}
+    for one in found.values():
+        assert one.level == "ok" if any(character.isdigit() for character in one.found) else one.next_step
+
+
+def _flows(*cameras: dict[str, Any]) -> list[bandwidth.Flow]:
+    return bandwidth.flows(parse_config(toml({**STATION, "camera": list(cameras)}), "test"))
+
+
+def test_the_sum_over_cameras_is_held_against_their_link() -> None:
+    """Two cameras of 5 megapixels at 20 parts a second are too much for one gigabit link, and one each is not."""
+    sent = _flows({**BIG, "name": "a", "trigger": "line"}, {**BIG, "name": "b", "trigger": "line"})
+    assert [flow.mb_s for flow in sent] == [pytest.approx(2448 * 2048 * 20e-6)] * 2
+    (shared,) = bandwidth.look_at_links(sent, {}, {})
+    assert shared.level == "problem"
+    assert "200.5 of 112.5 MB/s" in shared.found
+    assert "56%" in shared.next_step
+    apart = list(bandwidth.look_at_links(sent, {"a": "eth1", "b": "eth2"}, {"eth1": 1000, "eth2": None}))
+    assert [one.level for one in apart] == ["ok", "ok"]
+    (fast,) = bandwidth.look_at_links(sent, {"a": "eth1", "b": "eth1"}, {"eth1": 10_000})
+    assert fast.level == "ok"
+    assert "packet_delay_ns = 7200" in fast.next_step  # one packet of 9000 bytes at 10 Gbit/s
+
+
+def test_what_cannot_be_reckoned_says_what_is_missing() -> None:
+    """Without size, format or rate no sum is claimed."""
+    (flow,) = _flows({"backend": "aravis", "name": "a", "device": "A1", "pixel_format": "Mono12p"})
+    assert flow.mb_s is None
+    assert "roi, frame_rate_hz" in flow.why
+    assert bandwidth.bytes_of_pixel("Mono12p") == 1.5
+
+
+def test_a_station_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    """One message, and no half of an examination."""
+    from typer.testing import CliRunner
+
+    from inspection.cli.main import app
+
+    file = tmp_path / "s.toml"
+    file.write_text("[camera\n")
+    done = CliRunner().invoke(app, ["doctor", "cameras", str(file)])
+    assert done.exit_code != 0
