@@ -32,7 +32,7 @@ _KINDS: dict[str, Kind] = {
 }
 _READ_ONLY, _WRITE_ONLY = 0, 1
 Visibility = Literal["beginner", "expert", "guru", "invisible"]
-_VISIBILITIES: dict[int, Visibility] = {1: "invisible", 2: "guru", 3: "expert"}
+_VISIBILITIES: dict[int, Visibility] = {0: "invisible", 1: "guru", 2: "expert"}
 
 
 class AravisNodes:

@@ -113,8 +113,7 @@ class Stream:
         """End the receiving thread and free the buffers. Idempotent."""
         stream, self._stream = self._stream, None
         if stream is not None:
-            self._library.arv_stream_stop_thread(stream, 0)
-            self._library.g_object_unref(stream)  # with every buffer that it still has
+            self._library.g_object_unref(stream)  # it ends its thread and frees every buffer that it still has
             self._memory.clear()
 
     def _push(self, address: int) -> None:
