@@ -96,6 +96,7 @@ _ARAVIS: dict[str, tuple[Any, tuple[Any, ...], bool]] = {
     "arv_buffer_get_status": (c_int, (c_void_p,), False),
     "arv_buffer_get_payload_type": (c_int, (c_void_p,), False),
     "arv_buffer_get_frame_id": (c_uint64, (c_void_p,), False),
+    "arv_buffer_set_frame_id": (None, (c_void_p, c_uint64), False),
     "arv_buffer_get_timestamp": (c_uint64, (c_void_p,), False),
     "arv_buffer_set_timestamp": (None, (c_void_p, c_uint64), False),
     "arv_buffer_get_data": (c_void_p, (c_void_p, POINTER(c_size_t)), False),

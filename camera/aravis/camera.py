@@ -178,6 +178,7 @@ class AravisCamera(Camera):
             self._picture = self._set_picture(connection)
             self._stream = connection.stream(int(connection.nodes.get("PayloadSize")))
             self._ids.restarted()
+            self._missing_packets = 0
             connection.nodes.execute("AcquisitionStart")
         except (AravisError, NodeError) as error:
             self._end()
@@ -205,7 +206,10 @@ class AravisCamera(Camera):
         for name, count in stream.counted().items():
             self._earlier[name] = self._earlier.get(name, 0) + count
         self._stream = None
-        stream.close()
+        if connection.is_lost:
+            connection.leave(stream)
+        else:
+            stream.close()
 
     def _next(self, into: Pixels | None, timeout_s: float) -> Frame | BrokenFrame | None:
         """Return what came within a slice of time, None for nothing. Raises CameraLostError."""
@@ -231,7 +235,7 @@ class AravisCamera(Camera):
 
     def _exposure(self, came: Received, trouble: str, into: Pixels | None) -> Frame | BrokenFrame | None:
         """Return the frame of a buffer, or the broken one; None for one that was not asked for or came before."""
-        numbered = self._ids.take(came.frame_id)
+        numbered = self._ids.take_next() if came.frame_id is None else self._ids.take(came.frame_id)
         if numbered is None:
             self._counts["unexpected_frames"] += 1
             return None
@@ -245,7 +249,8 @@ class AravisCamera(Camera):
             self._forgotten = 0
         self._counts["lost_frames"] += lost_before
         if trouble:
-            return self._broken(counter, came.device_ns, lost_before, trouble, not came.trouble)
+            why = f"{trouble}{self._missing()}" if came.trouble else trouble
+            return self._broken(counter, came.device_ns, lost_before, why, not came.trouble)
         self._counts["frames"] += 1
         return Frame(
             camera=self.name,
@@ -271,6 +276,13 @@ class AravisCamera(Camera):
         self._counts["broken_frames"] += 1
         self._counts["wrong_size"] += is_wrong
         return BrokenFrame(self.name, counter, device_ns, time.monotonic_ns(), lost, why)
+
+    def _missing(self) -> str:
+        """Return how many packets went missing since this was asked last, for people; '' for none."""
+        assert self._stream is not None  # a buffer of it is at hand
+        counted = self._stream.counted()["missing_packets"]
+        missing, self._missing_packets = counted - self._missing_packets, counted
+        return f" ({missing} packets are missing)" if missing > 0 else ""
 
     def _given_up(self, triggers: SoftwareTriggers) -> BrokenFrame | None:
         """Return the next trigger without a picture; begin anew once it is not certain whose picture would come next."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from ctypes import c_int
 
 from camera.aravis.binding import AravisError, Library, library
 from camera.aravis.discovery import find
-from camera.aravis.gvcp import Registers
 from camera.aravis.network import LOOPBACK_PACKET, SAFE_PACKET, is_loopback, mtu_of, socket_buffer_limit
 from camera.aravis.nodes import AravisNodes
 from camera.aravis.options import Options
@@ -16,6 +16,7 @@ from camera.errors import CameraOpenError, Cause
 
 _NOT_FOUND = 6  # ArvDeviceError
 _NEVER = 0  # ArvGvPacketSizeAdjustment: the size is decided here
+_BURIAL_S = 0.3  # a device that is silent but alive lets go within this time
 _SMALLEST_PACKET = 576  # what every IPv4 host takes; less is no answer of a packet size test
 
 
@@ -31,13 +32,17 @@ class Connection:
         self.library: Library = library()
         self._camera, self._options = camera, options
         self.found = find(camera, options.device)
+        if self.found.state == "held":
+            raise _held(camera, self.found, self.found.hint)
         self._device: int | None = _opened(self.library, camera, self.found)
         self._losses, self._given_up = c_int(0), False
+        self._remains: list[Stream] = []
         self.is_gige = bool(
             self.library.g_type_check_instance_is_a(self._device, self.library.arv_gv_device_get_type())
         )
         if self.is_gige and not self.library.arv_gv_device_is_controller(self._device):
-            self._refuse_held()
+            self.library.g_object_unref(self._device)
+            raise _held(camera, self.found, "another program controls it: end that program")
         self._handler = self.library.count_signal(self.device, "control-lost", self._losses)
         self.address = self.host_address = ""
         if self.is_gige:
@@ -113,12 +118,31 @@ class Connection:
         wanted = (self._options.socket_buffer_mb or 0) << 20
         return self.is_gige and self.socket_buffer_bytes < max(wanted, payload)
 
+    def leave(self, stream: Stream) -> None:
+        """Take over a stream of the lost device: to end it takes as long as to end the device."""
+        self._remains.append(stream)
+
     def close(self) -> None:
-        """Give control back, where it is still ours, and forget the device. Idempotent."""
+        """Give control back, where it is still ours, and forget the device. Idempotent.
+
+        Of a device that is lost the library takes leave with questions that nobody answers, up to 10 s: that goes on
+        beside, in a thread that does nothing else, so that the camera can be opened again meanwhile.
+        """
         device, self._device = self._device, None
-        if device is not None:
-            self.library.g_signal_handler_disconnect(device, self._handler)
+        if device is None:
+            return
+        self.library.g_signal_handler_disconnect(device, self._handler)
+        if not self.is_lost:
             self.library.g_object_unref(device)
+            return
+        burial = threading.Thread(target=self._bury, args=(device,), name=f"{self._camera}-burial", daemon=True)
+        burial.start()
+        burial.join(_BURIAL_S)
+
+    def _bury(self, device: int) -> None:
+        for stream in self._remains:
+            stream.close()
+        self.library.g_object_unref(device)
 
     def _negotiated(self, mtu: int | None) -> int:
         """Return the largest packet that comes through: by test packets, where the device can send them."""
@@ -132,21 +156,14 @@ class Connection:
     def _host_address(self) -> str:
         return self.library.inet_address(self.library.arv_gv_device_get_interface_address(self._device))
 
-    def _refuse_held(self) -> None:
-        address = self.library.inet_address(self.library.arv_gv_device_get_device_address(self._device))
-        self.library.g_object_unref(self._device)
-        self._device = None
-        who = None
-        try:
-            with Registers(address) as registers:
-                who = registers.controller()
-        except OSError:
-            pass  # it answered a moment ago; who holds it stays unknown
-        raise CameraOpenError(
-            f"camera '{self._camera}': {who or 'another program'} controls {self.found.id} at {address} — one program at "
-            "a time may — end that program (a viewer, a second station); its hold ends by itself some seconds later",
-            Cause.HELD,
-        )
+
+def _held(camera: str, found: Device, hint: str) -> CameraOpenError:
+    at = f" at {found.address}" if found.address not in ("", found.id) else ""
+    return CameraOpenError(
+        f"camera '{camera}': {found.id}{at} is held — one program at a time may control a camera — {hint}; where that "
+        "program has just died, the camera lets go by itself after some seconds",
+        Cause.HELD,
+    )
 
 
 def _opened(aravis: Library, camera: str, found: Device) -> int:

@@ -27,8 +27,11 @@ def find(camera: str, wanted: str) -> Device:
     The network is asked anew each time: a camera that came back at another address is found there. Raises
     CameraOpenError (ABSENT) that lists what is there.
     """
-    if _is_address(wanted):
-        return Device("aravis", wanted, address=wanted)  # it is asked directly, also where broadcasts do not come
+    if _is_address(wanted):  # it is asked directly, also where broadcasts do not come
+        device = _asked(Device("aravis", wanted, address=wanted), is_gige=True)
+        if device.state == "unreachable":
+            raise CameraOpenError(f"camera '{camera}': nothing answers at {wanted}; {device.hint}", Cause.ABSENT)
+        return device
     there = [_asked(device, is_gige) for device, is_gige in _listed(library())]
     matching = [device for device in there if not wanted or device.answers_to(wanted)]
     if len(matching) == 1:

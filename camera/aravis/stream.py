@@ -12,6 +12,7 @@ from camera.aravis.binding import Library
 from camera.frame import Pixels
 
 _SUCCESS = 0
+_NO_ID = (1 << 64) - 1
 _STATUSES = {
     -1: "its state is unknown",
     1: "nothing was received",
@@ -49,11 +50,12 @@ class StreamSettings:
 class Received:
     """One buffer as it came: valid until it is given back. trouble: '' for one that came whole.
 
-    device_ns: None where the packet with the time stamp did not come. data: what was received, flat; a view.
+    frame_id: the device's number of the exposure, None where the packet with it (the first, the leader) did not come.
+    device_ns: None where the packet with the time stamp did not come. width, height, format_code: 0 in trouble. data: what was received, flat; a view.
     """
 
     address: int
-    frame_id: int
+    frame_id: int | None
     device_ns: int | None
     trouble: str
     width: int
@@ -117,6 +119,8 @@ class Stream:
             self._memory.clear()
 
     def _push(self, address: int) -> None:
+        # A buffer whose leader is lost keeps number and time of the picture that it held before: these say that none came.
+        self._library.arv_buffer_set_frame_id(address, _NO_ID)
         self._library.arv_buffer_set_timestamp(address, 0)
         self._library.arv_stream_push_buffer(self._stream, address)
 
@@ -126,18 +130,19 @@ class Stream:
         width = height = code = 0
         padding = c_int(0)
         trouble = "" if status == _SUCCESS else _STATUSES.get(status, f"its status is {status}")
-        if library.arv_buffer_get_payload_type(address) in _WITH_IMAGE:
+        if not trouble and library.arv_buffer_get_payload_type(address) not in _WITH_IMAGE:
+            trouble = "it carries no image"
+        if not trouble:  # of a broken one, the library refuses to say
             width = library.arv_buffer_get_image_width(address)
             height = library.arv_buffer_get_image_height(address)
             code = library.arv_buffer_get_image_pixel_format(address)
             library.arv_buffer_get_image_padding(address, byref(padding), byref(c_int(0)))
-        elif not trouble:
-            trouble = "it carries no image"
+        frame_id = library.arv_buffer_get_frame_id(address)
         size = c_size_t(0)
         library.arv_buffer_get_data(address, byref(size))
         return Received(
             address=address,
-            frame_id=library.arv_buffer_get_frame_id(address),
+            frame_id=None if frame_id == _NO_ID else frame_id,
             device_ns=library.arv_buffer_get_timestamp(address) or None,
             trouble=trouble,
             width=width,
