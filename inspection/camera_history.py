@@ -83,6 +83,10 @@ class CameraHistory:
             self._last = error
             self._losses[error.cause] += 1
 
+    def still_lost(self, error: CameraError) -> None:
+        """Note that it cannot be opened again, for another reason than before."""
+        self._last = error
+
     def recovered(self) -> None:
         """Note that it works again."""
         with self._lock:

@@ -142,6 +142,10 @@ class CameraLoop(ABC):
         """True from `stop` on."""
         return self._stopping.is_set()
 
+    def wait_stopping(self, timeout_s: float) -> bool:
+        """Wait a while; True once the line is being stopped."""
+        return self._stopping.wait(timeout_s)
+
     def wait_while_lost(self) -> None:
         """Wait a moment for the grabbing thread, which opens the camera again."""
         self._lost.wait(self.WAIT_S)
@@ -196,8 +200,12 @@ class CameraLoop(ABC):
                 self.reopening()
                 self.camera.start()
                 self.started()
-            except CameraError:
+            except CameraError as again:
                 self.camera.close()
+                if again.cause is not error.cause:  # it is back on the network, but another program holds it …
+                    error = again
+                    self.history.still_lost(error)
+                    self._events.lost(error)
                 continue
             self._opened_again()
             return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -35,11 +34,11 @@ class ViewLine(CameraLoop):
         self._flow = flow
         self._view = view
         self._photo_eye = photo_eye
-        self._clock_read_s = 0.0
 
     def loops(self) -> dict[str, Callable[[], None]]:
-        """Grab, and let the photo-eye see the parts of a simulated belt."""
-        return super().loops() | ({} if self._photo_eye is None else {"photo-eye": self._watch_belt})
+        """Grab, ask for the clock, and let the photo-eye see the parts of a simulated belt."""
+        photo_eye = {} if self._photo_eye is None else {"photo-eye": self._watch_belt}
+        return super().loops() | {"clock": self._ask_clock} | photo_eye
 
     def _watch_belt(self) -> None:
         assert self._photo_eye is not None
@@ -54,17 +53,19 @@ class ViewLine(CameraLoop):
 
     def started(self) -> None:
         """Hold the camera's clock against ours, where it can be asked: so the very first frame can be placed."""
-        self._clock_read_s = time.monotonic()
         reading = self.camera.read_clock()
         if reading is not None:
             self._flow.on_view_clock(self._view, reading)
 
-    def follow(self) -> None:
-        """Ask for the clock again and again: by its frames alone it seems late, by what a frame takes to come."""
-        if time.monotonic() - self._clock_read_s < self._CLOCK_S:
-            return
-        with suppress(CameraError):  # a camera that has gone is noticed by its next frame
-            self.started()
+    def _ask_clock(self) -> None:
+        """Ask again and again, for by its frames alone it seems late by what a frame takes to come.
+
+        In a thread of its own: a device that has gone keeps whoever asks waiting for seconds, and frames must not wait.
+        """
+        while not self.wait_stopping(self._CLOCK_S):
+            if not self.lost:
+                with suppress(CameraError):  # a camera that has gone is noticed by its frames
+                    self.started()
 
     def take(self, frame: Frame) -> None:
         """Have the frame matched and scored."""

@@ -47,9 +47,7 @@ class _Picture:
             return came.trouble
         pixel_format = name_of(came.format_code)
         if (came.width, came.height, pixel_format) != (self.width, self.height, self.pixel_format):
-            return (
-                f"{came.width}×{came.height} {pixel_format} came, {self.width}×{self.height} {self.pixel_format} was set"
-            )
+            return f"{came.width}×{came.height} {pixel_format} came, {self.width}×{self.height} {self.pixel_format} was set"
         needed = self.size + came.padding * (self.height - 1)
         return "" if came.data.size >= needed else f"{came.data.size} of its {needed} bytes came"
 

@@ -158,7 +158,9 @@ class AravisNodes:
 
     def _at(self, name: str) -> int | None:
         if self._is_gone():
-            raise CameraLostError(f"camera '{self._camera}': it is gone; close it and open it again", Cause.CONTROL_LOST)
+            raise CameraLostError(
+                f"camera '{self._camera}': it is gone; close it and open it again", Cause.CONTROL_LOST
+            )
         return cast("int | None", self._library.arv_gc_get_node(self._description, name.encode()))
 
     def _kind(self, name: str) -> Kind | None:

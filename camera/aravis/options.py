@@ -25,7 +25,8 @@ class Options(GenicamOptions):
         default=None, ge=1, le=1024, description="what the kernel may hold back; absent: as much as it allows"
     )
     packet_socket: Literal["auto", "on", "off"] = Field(
-        default="auto", description="receive beside the kernel's UDP; needs root; auto: off on loopback, else if allowed"
+        default="auto",
+        description="receive beside the kernel's UDP; needs root; auto: off on loopback, else if allowed",
     )
     buffers: int = Field(
         default=20,

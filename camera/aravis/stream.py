@@ -151,5 +151,3 @@ class Stream:
             padding=padding.value,
             data=self._memory[address][: size.value],
         )
-
-
