@@ -196,7 +196,8 @@ def _features(writing: Writing, options: GenicamOptions) -> None:
         if node is not None and node.kind == "command":
             _execute(writing, name, value)
             continue
-        writing.put(f"features.{name}", name, value, tuple(selected.items()))
+        exact = node is not None and node.kind == "integer"
+        writing.put(f"features.{name}", name, value, tuple(selected.items()), exact)
         if is_selector(name):
             selected[name] = value
 

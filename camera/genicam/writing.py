@@ -137,7 +137,7 @@ class Writing:
         try:
             for selector, entry in setting.selected:
                 self.nodes.set(selector, entry)
-            value = _as_kind(self.nodes.node(name), setting.value)
+            value = _as_kind(self.nodes.node(name), setting.value, setting.exact)
             if not self._stands(name, value, setting.exact):
                 self.nodes.set(name, value)
             node = self.nodes.node(name)
@@ -197,13 +197,15 @@ def _plain(value: Value) -> Value:
     return int(value) if isinstance(value, bool) else value
 
 
-def _as_kind(node: Node, value: Value) -> Value:
-    """Return the value as the feature takes it: whole numbers for integers, steps of the increment."""
-    if isinstance(value, (bool, str)):
+def _as_kind(node: Node, value: Value, exact: bool) -> Value:
+    """Return the value as the feature takes it: whole numbers for integers, in its steps where it may be rounded."""
+    if isinstance(value, (bool, str)) or node.kind not in ("integer", "float"):
         return value
-    if node.kind == "integer":
-        return round(value)
-    return float(value) if node.kind == "float" else value
+    if node.increment and node.minimum is not None and not exact:
+        value = node.minimum + round((value - node.minimum) / node.increment) * node.increment
+    if node.kind == "float":
+        return float(value)
+    return value if exact and value != round(value) else round(value)
 
 
 def limits(node: Node) -> str:

@@ -76,7 +76,7 @@ class PylonMap:
         except self._genicam.GenericException as error:
             raise NodeError(f"{name}: {error}") from error
 
-    def _find(self, name: str):  # noqa: ANN202 - a node of the SDK
+    def _find(self, name: str):
         if not self.has(name):
             raise NodeError(f"{name}: the device has no such feature")
         return self._map.GetNode(name)
