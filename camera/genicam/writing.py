@@ -38,7 +38,7 @@ class Refused:
     why: str
 
     def __str__(self) -> str:
-        name = self.feature if self.option in ("", self.feature) else f"{self.option} ({self.feature})"
+        name = self.feature if self.option in ("", f"features.{self.feature}") else f"{self.option} ({self.feature})"
         return f"{name} = {shown(self.wanted)}: {self.why}"
 
 
@@ -143,8 +143,7 @@ class Writing:
             node = self.nodes.node(name)
             got = self.nodes.get(name) if node.readable else None
         except NodeError as error:
-            allowed = "" if " — " in str(error) else self._limits(name)
-            return Refused(setting.option, name, setting.value, f"{error}{allowed}")
+            return Refused(setting.option, name, setting.value, self._why(name, setting.value, error))
         if got is not None and not agrees(node, setting.value, got, setting.exact):
             return Refused(setting.option, name, setting.value, f"the device makes {shown(got)} of it{limits(node)}")
         key = (name, setting.selected)
@@ -160,9 +159,12 @@ class Writing:
         node = self.nodes.node(name)
         return not node.writable and node.readable and agrees(node, value, self.nodes.get(name), exact)
 
-    def _limits(self, name: str) -> str:
+    def _why(self, name: str, wanted: Value, error: NodeError) -> str:
+        """Return the device's limits where the value lies outside of them, else what the device itself says."""
         node = self.look(name)
-        return "" if node is None else limits(node)
+        if node is None or _may_be(node, wanted):
+            return str(error)
+        return f"the device takes no such value{limits(node)}"
 
 
 def is_selector(feature: str) -> bool:
@@ -208,6 +210,16 @@ def _as_kind(node: Node, value: Value, exact: bool) -> Value:
     return value if exact and value != round(value) else round(value)
 
 
+def _may_be(node: Node, value: Value) -> bool:
+    """Return whether the value lies within what the feature says that it takes."""
+    if isinstance(value, str):
+        return not node.entries or value in node.entries
+    if node.minimum is None or node.maximum is None:
+        return True
+    steps = (value - node.minimum) / (node.increment or 1)
+    return node.minimum <= value <= node.maximum and (node.kind != "integer" or steps == round(steps))
+
+
 def limits(node: Node) -> str:
     """Return what the feature takes, for people: " — 10 to 1000000 in steps of 5 us"; '' where it does not say."""
     if node.entries:
@@ -220,7 +232,9 @@ def limits(node: Node) -> str:
 
 def shown(value: Value) -> str:
     """Return a value as a person would write it."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.6g}" if abs(value) < 1e6 else f"{value:.0f}"
+    return str(value)
 
 
 def _text(camera: str, refused: Sequence[Refused]) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from genicam import genapi
 
-from camera.errors import NodeError
-from camera.genicam.nodes import Kind, Node, Value
+from camera.genicam.genapi_nodes import GenapiNodes, snake
+from camera.genicam.nodes import Value
 
 _SLOT = 8  # bytes of a register
 _MOST = 16  # entries of a selector
@@ -46,7 +46,7 @@ class RegisterDevice:
         self.map = genapi.NodeMap()
         self.map.load_xml_from_string(_description(self))
         self.map.connect(self._port, "Device")
-        self.nodes = RegisterNodes(self.map)
+        self.nodes = GenapiNodes(self.map, snake, (genapi.GenericException, RuntimeError), lambda: False)
 
     def store(self, name: str, value: float, at: int = 0) -> None:
         """Put a value into a register, as the device itself does."""
@@ -132,71 +132,3 @@ def _feature(name: str, feature: Feature, address: int) -> str:
             )
             body += value
     return f'<{tag} Name="{name}" NameSpace="Standard">{body}</{tag}>{under}'
-
-
-_KINDS: dict[str, Kind] = {
-    "IInteger": "integer",
-    "IFloat": "float",
-    "IBoolean": "boolean",
-    "IEnumeration": "enumeration",
-    "IString": "string",
-    "ICommand": "command",
-}
-
-
-class RegisterNodes:
-    """The `Nodes` of a node map of the reference GenApi."""
-
-    def __init__(self, node_map: Any) -> None:
-        self._map = node_map
-
-    def names(self) -> Sequence[str]:
-        root = self._map.get_node("Root")
-        return [found.node.name for found in root.features]
-
-    def has(self, name: str) -> bool:
-        return bool(self._map.has_node(name))
-
-    def node(self, name: str) -> Node:
-        found, kind = self._find(name)
-        mode = found.get_access_mode()
-        readable = mode in (genapi.EAccessMode.RO, genapi.EAccessMode.RW) and kind != "command"
-        number = kind in ("integer", "float") and readable
-        has_step = number and (kind == "integer" or found.inc_mode == genapi.EIncMode.fixedIncrement)
-        return Node(
-            name=name,
-            kind=kind,
-            readable=readable,
-            writable=mode in (genapi.EAccessMode.WO, genapi.EAccessMode.RW),
-            value=self.get(name) if readable else None,
-            minimum=found.min if number else None,
-            maximum=found.max if number else None,
-            increment=found.inc if has_step else None,
-            entries=tuple(found.symbolics) if kind == "enumeration" else (),
-        )
-
-    def get(self, name: str) -> Value:
-        found, _ = self._find(name)
-        try:
-            return found.value  # type: ignore[no-any-return]
-        except genapi.GenericException as error:
-            raise NodeError(f"{name}: {error}") from error
-
-    def set(self, name: str, value: Value) -> None:
-        found, kind = self._find(name)
-        try:
-            found.value = str(value) if kind == "enumeration" else value
-        except (genapi.GenericException, TypeError) as error:
-            raise NodeError(f"{name} = {value!r}: {error}") from error
-
-    def execute(self, name: str) -> None:
-        found, kind = self._find(name)
-        if kind != "command":
-            raise NodeError(f"{name} is a {kind} and cannot be executed")
-        found.execute()
-
-    def _find(self, name: str) -> tuple[Any, Kind]:
-        if not self.has(name):
-            raise NodeError(f"{name}: the device has no such feature")
-        found = self._map.get_node(name)
-        return found, _KINDS.get(type(found).__name__, "other")

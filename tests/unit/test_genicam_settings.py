@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from pylon_map import PylonMap, emulated_camera
+from pylon_map import emulated_camera
 from register_device import Feature, RegisterDevice
 
 from camera.errors import CameraOpenError, Cause
 from camera.genicam.clock import latch_clock, ptp_status
+from camera.genicam.genapi_nodes import GenapiNodes
 from camera.genicam.options import GenicamOptions
 from camera.genicam.settings import Applied, apply, check, load_user_set, save_user_set
 
@@ -41,12 +42,12 @@ def refused(nodes: Any, **options: Any) -> str:
 
 
 @pytest.fixture
-def emulated() -> Iterator[PylonMap]:
+def emulated() -> Iterator[GenapiNodes]:
     with emulated_camera() as nodes:
         yield nodes
 
 
-def test_an_emulated_camera_stands_as_the_options_say(emulated: PylonMap) -> None:
+def test_an_emulated_camera_stands_as_the_options_say(emulated: GenapiNodes) -> None:
     """Every setting is in the device's own node map, and a change behind our back is seen."""
     options = GenicamOptions(
         user_set="Default",
@@ -102,7 +103,7 @@ def test_an_emulated_camera_stands_as_the_options_say(emulated: PylonMap) -> Non
     ]
 
 
-def test_settings_are_the_same_at_every_open(emulated: PylonMap) -> None:
+def test_settings_are_the_same_at_every_open(emulated: GenapiNodes) -> None:
     """What an earlier recipe left behind makes no difference: triggers off, offsets of a smaller window."""
     first = GenicamOptions(roi=(2000, 1000, 640, 480), trigger="software", exposure_us=500)
     second = GenicamOptions(roi=(0, 0, 4096, 4096), exposure_us=700)
@@ -111,7 +112,7 @@ def test_settings_are_the_same_at_every_open(emulated: PylonMap) -> None:
         assert (applied["TriggerMode"], applied["Width"]) == (mode, options.roi[2] if options.roi else 0)
 
 
-def test_all_refusals_come_at_once_with_limits(emulated: PylonMap) -> None:
+def test_all_refusals_come_at_once_with_limits(emulated: GenapiNodes) -> None:
     """One message names each setting, its value, what is allowed and what to do."""
     text = refused(
         emulated,
@@ -124,14 +125,13 @@ def test_all_refusals_come_at_once_with_limits(emulated: PylonMap) -> None:
         trigger="line",
         trigger_line="Line9",
         trigger_debounce_us=3,
-        features={"NoSuchThing": 3, "AcquisitionStart": 1, "ExposureMode": "Foo"},
+        features={"NoSuchThing": 3, "ForceFailedBuffer": 1, "ExposureMode": "Foo"},
     )
     for part in (
         "camera 'top': 12 settings are not taken",
-        "exposure_us (ExposureTime) = 5e+07",
-        "1 to 1e+07",
-        "gain (Gain) = 99",
-        "0 to 48 dB",
+        "exposure_us (ExposureTime) = 50000000",
+        "50000000: the device takes no such value — 1 to 10000000",
+        "gain (Gain) = 99: the device takes no such value — 0 to 48",
         "pixel_format (PixelFormat) = Mono7",
         "BayerRG12",
         "white_balance (BalanceRatioSelector) = Red",
@@ -140,15 +140,15 @@ def test_all_refusals_come_at_once_with_limits(emulated: PylonMap) -> None:
         "trigger (TriggerSource) = Line9",
         "Line1, Line2, Line3",
         "trigger_debounce_us (LineDebouncerTime) = 3",
-        "features.NoSuchThing",
-        "features.AcquisitionStart (AcquisitionStart) = 1: it is a command",
+        "NoSuchThing = 3: the device has no feature",
+        "ForceFailedBuffer = 1: it is a command",
         "one of Timed, TriggerWidth",
         "Change them in the configuration",
     ):
         assert part in text
 
 
-def test_a_user_set_that_is_not_there_is_refused(emulated: PylonMap) -> None:
+def test_a_user_set_that_is_not_there_is_refused(emulated: GenapiNodes) -> None:
     """The message names those that the device keeps."""
     assert "'UserSet3'" in refused(emulated, user_set="UserSet3")
     assert "one of Default" in refused(emulated, user_set="UserSet3")
@@ -161,12 +161,14 @@ def test_a_size_is_exact_and_an_exposure_is_rounded() -> None:
         "Height": Feature("integer", 64, 16, 480),
         "OffsetX": Feature("integer", 0, 0, 640),
         "OffsetY": Feature("integer", 0, 0, 640),
-        "ExposureTimeAbs": Feature("float", 50, 10, 1000, step=20),
+        "ExposureTimeAbs": Feature("float", 50, 10, 1000),
         "GainRaw": Feature("integer", 0, 0, 100, step=3),
     }
-    device = RegisterDevice(features)
+    device = RegisterDevice(features, {"ExposureTimeAbs": lambda device, value: value // 0.4 * 0.4})
     applied = values(apply(device.nodes, GenicamOptions(exposure_us=105, gain=10, roi=(0, 0, 320, 100)), "top"))
-    assert (applied["ExposureTimeAbs"], applied["GainRaw"], applied["Width"]) == (110, 9, 320)
+    assert applied["ExposureTimeAbs"] == pytest.approx(104.8)
+    assert (applied["GainRaw"], applied["Width"]) == (9, 320)
+    assert "the device makes 14.8 of it — 10 to 1000" in refused(device.nodes, exposure_us=15)
     text = refused(device.nodes, roi=(0, 0, 321, 100))
     assert "roi (Width) = 321" in text
     assert "16 to 640 in steps of 16" in text
@@ -351,7 +353,7 @@ def test_a_setting_that_waits_for_another_is_tried_again() -> None:
     applied = values(apply(device.nodes, GenicamOptions(exposure_us=20_000, frame_rate_hz=40), "top"))
     assert applied == {"AcquisitionFrameRate": 40, "ExposureTime": 20_000}
     text = refused(device.nodes, exposure_us=30_000, frame_rate_hz=40)
-    assert "exposure_us (ExposureTime) = 30000: the device makes 25000 of it — 0 to 1e+06" in text
+    assert "exposure_us (ExposureTime) = 30000: the device makes 25000 of it — 0 to 1000000" in text
 
 
 def test_a_setting_that_a_later_one_undoes_is_refused() -> None:
@@ -404,7 +406,7 @@ def test_user_sets_are_loaded_first_and_saved_by_name() -> None:
 
 
 def test_the_clock_is_latched_by_new_and_old_names() -> None:
-    """Nanoseconds as they are, ticks by their frequency; a device without a clock, or with none that ticks, has none."""
+    """Nanoseconds as they are, ticks by their frequency; a device without one that ticks has none."""
 
     def latch(value_name: str) -> Callable[[RegisterDevice, float], None]:
         return lambda device, value: device.store(value_name, device.loaded(value_name) + 1000)

@@ -209,7 +209,7 @@ def test_triggers_in_flight_at_a_stop_are_given_up() -> None:
 @pytest.mark.parametrize("wrong", [{"most": 0}, {"most": 2}, {"least_ns": WINDOW_NS}, {"least_ns": -1}])
 def test_numbers_that_cannot_be_kept_are_refused(wrong: dict[str, int]) -> None:
     """Several outstanding triggers need time stamps; a window is longer than the exposure."""
-    with pytest.raises(ValueError, match="most|window"):
+    with pytest.raises(ValueError, match=r"most|window"):
         SoftwareTriggers(WINDOW_NS, **wrong)
 
 
