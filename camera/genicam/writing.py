@@ -135,8 +135,7 @@ class Writing:
             known = " nor ".join(setting.names)
             return Refused(setting.option, setting.names[0], setting.value, f"the device has no feature {known}")
         try:
-            for selector, entry in setting.selected:
-                self.nodes.set(selector, entry)
+            stand_on(self.nodes, setting.selected)
             value = _as_kind(self.nodes.node(name), setting.value, setting.exact)
             if not self._stands(name, value, setting.exact):
                 self.nodes.set(name, value)
@@ -172,13 +171,19 @@ def is_selector(feature: str) -> bool:
     return feature.endswith("Selector") and feature != "TestImageSelector"
 
 
+def stand_on(nodes: Nodes, selected: Selected) -> None:
+    """Bring selectors to where a feature is read and written; one that stands there already is left alone."""
+    for selector, entry in selected:
+        if nodes.get(selector) != entry:
+            nodes.set(selector, entry)
+
+
 def read_back(nodes: Nodes, one: Applied) -> str | None:
     """Return what is wrong with a setting that once stood; None where it stands, or can only be written."""
     if one.got is None:
         return None
     try:
-        for selector, entry in one.selected:
-            nodes.set(selector, entry)
+        stand_on(nodes, one.selected)
         node, got = nodes.node(one.feature), nodes.get(one.feature)
     except NodeError as error:
         return f"it cannot be read back: {error}"

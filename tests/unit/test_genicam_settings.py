@@ -436,3 +436,31 @@ def test_the_state_of_ptp_is_asked_for() -> None:
         device = RegisterDevice(features, {latch: lambda device, value, status=status: device.store(status, 1)})
         assert ptp_status(device.nodes) == "Slave"
     assert ptp_status(RegisterDevice(TRIGGER).nodes) is None
+
+
+def test_what_a_device_lacks_and_nobody_wants_is_no_trouble() -> None:
+    """A camera without binning, mirror and offsets stands as wanted where none is wanted; else it is refused."""
+    device = RegisterDevice({"Width": Feature("integer", 64), "Height": Feature("integer", 48)})
+    plain = GenicamOptions(binning=(1, 1), roi=(0, 0, 64, 48), reverse_x=False, reverse_y=False)
+    assert values(apply(device.nodes, plain, "top")) == {"Width": 64, "Height": 48}
+    text = refused(device.nodes, binning=(1, 2), roi=(0, 4, 64, 48), reverse_x=True)
+    for feature in ("BinningVertical", "OffsetY", "ReverseX"):
+        assert f"no feature {feature}" in text
+    assert "3 settings" in text
+
+
+def test_a_line_cannot_be_input_and_output() -> None:
+    """The flash does not light on the wire of the photo-eye."""
+    with pytest.raises(ValueError, match="name another one for the flash"):
+        GenicamOptions(trigger="line", trigger_line="Line2", strobe_line="Line2")
+    assert GenicamOptions(trigger="software", trigger_line="Line2", strobe_line="Line2").strobe_line == "Line2"
+
+
+def test_reading_back_moves_no_selector_without_need() -> None:
+    """A selector that stands where it should is not written: it may be locked while pictures are taken."""
+    writes: list[float] = []
+    device = RegisterDevice(TRIGGER, {"TriggerSelector": lambda device, value: (writes.append(value), value)[1]})
+    applied = apply(device.nodes, GenicamOptions(trigger="software"), "top")
+    writes.clear()
+    assert check(device.nodes, applied) == []
+    assert writes == []
