@@ -64,8 +64,6 @@ def restore_features(nodes: Nodes, saved: Saved, camera: str) -> tuple[Applied, 
     A read-only feature that has the saved value is as it should be.
     """
     writing = Writing(nodes)
-    writing.try_to("OffsetX", 0)
-    writing.try_to("OffsetY", 0)
     for selector, entries in saved.selected.items():
         for entry, features in entries.items():
             selected: Selected = ((selector, _entry(nodes, selector, entry)),)

@@ -114,9 +114,6 @@ def _autos(writing: Writing) -> list[tuple[str, Selected]]:
 
 
 def _geometry(writing: Writing, options: GenicamOptions) -> None:
-    if options.roi is not None or options.binning is not None:
-        writing.try_to("OffsetX", 0)
-        writing.try_to("OffsetY", 0)
     if options.binning is not None:
         for name, pixels in zip(("BinningHorizontal", "BinningVertical"), options.binning, strict=True):
             _put_unless(writing, "binning", name, pixels, 1)

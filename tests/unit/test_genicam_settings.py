@@ -172,6 +172,10 @@ def test_a_size_is_exact_and_an_exposure_is_rounded() -> None:
     text = refused(device.nodes, roi=(0, 0, 321, 100))
     assert "roi (Width) = 321" in text
     assert "16 to 640 in steps of 16" in text
+    device = RegisterDevice(features, {"Width": lambda device, value: 304})
+    assert "roi (Width) = 305: the device" in refused(device.nodes, roi=(0, 0, 305, 100))
+    device = RegisterDevice(features | {"Width": Feature("integer", 64)}, {"Width": lambda device, value: 304})
+    assert "roi (Width) = 305: the device makes 304 of it" in refused(device.nodes, roi=(0, 0, 305, 100))
 
 
 def test_names_of_older_devices_are_known() -> None:
@@ -354,6 +358,47 @@ def test_a_setting_that_waits_for_another_is_tried_again() -> None:
     assert applied == {"AcquisitionFrameRate": 40, "ExposureTime": 20_000}
     text = refused(device.nodes, exposure_us=30_000, frame_rate_hz=40)
     assert "exposure_us (ExposureTime) = 30000: the device makes 25000 of it — 0 to 1000000" in text
+
+
+def test_settings_that_wait_for_each_other_in_a_row_are_tried_until_they_stand() -> None:
+    """Each waits for the one that is written after it."""
+    names = ("First", "Second", "Third", "Fourth", "Fifth")
+
+    def wait_for(after: str) -> Callable[[RegisterDevice, float], float]:
+        return lambda device, value: value if device.loaded(after) == 1 else 0
+
+    waits = {name: wait_for(after) for name, after in zip(names, names[1:], strict=False)}
+    device = RegisterDevice({name: Feature("float", 0, most=100) for name in names}, waits)
+    apply(device.nodes, GenicamOptions(features=dict.fromkeys(names, 1)), "top")
+    assert [device.loaded(name) for name in names] == [1] * 5
+
+
+def test_what_cannot_be_written_and_stands_already_is_as_wanted() -> None:
+    """A device with one fixed output, and exposures that are timed whatever is said."""
+    fixed = {
+        "ExposureMode": Feature(("TriggerWidth", "Timed"), "Timed", access="RO"),
+        "Gain": Feature("float", 6, access="RO"),
+        "ExposureTime": Feature("float", 10),
+    }
+    device = RegisterDevice(fixed)
+    assert values(apply(device.nodes, GenicamOptions(gain=6, exposure_us=20), "top"))["Gain"] == 6
+    assert "gain (Gain) = 7" in refused(device.nodes, gain=7)
+
+
+def test_what_would_take_other_pictures_is_set_along() -> None:
+    """One picture only, an exposure as long as the trigger, an input that is an output: left over, and put right."""
+    device = RegisterDevice(
+        TRIGGER
+        | {
+            "AcquisitionMode": Feature(("SingleFrame", "Continuous")),
+            "ExposureMode": Feature(("TriggerWidth", "Timed")),
+            "ExposureTime": Feature("float", 10),
+        }
+    )
+    device.store("LineMode", 1, 1)
+    apply(device.nodes, GenicamOptions(exposure_us=20, trigger="line", trigger_line="Line2"), "top")
+    assert [device.loaded(name) for name in ("AcquisitionMode", "ExposureMode")] == [1, 1]
+    assert device.loaded("LineMode", 1) == 0
 
 
 def test_a_setting_that_a_later_one_undoes_is_refused() -> None:
