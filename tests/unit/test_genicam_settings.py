@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -367,7 +368,7 @@ def test_settings_that_wait_for_each_other_in_a_row_are_tried_until_they_stand()
     def wait_for(after: str) -> Callable[[RegisterDevice, float], float]:
         return lambda device, value: value if device.loaded(after) == 1 else 0
 
-    waits = {name: wait_for(after) for name, after in zip(names, names[1:], strict=False)}
+    waits = {name: wait_for(after) for name, after in itertools.pairwise(names)}
     device = RegisterDevice({name: Feature("float", 0, most=100) for name in names}, waits)
     apply(device.nodes, GenicamOptions(features=dict.fromkeys(names, 1)), "top")
     assert [device.loaded(name) for name in names] == [1] * 5
