@@ -231,7 +231,9 @@ class StreamingCamera(Camera):
     def _end(self) -> None:
         """Discard what was delivered; what of it was already known to be lost is told of by the next frame."""
         self._pending = None
-        self._forgotten += self._owed
+        if self._triggers is None:
+            self._ids.counter += self._owed
+            self._forgotten += self._owed
         self._owed = 0
         self._opened().end()
 
