@@ -7,10 +7,10 @@ from pydantic import Field
 
 from camera.device import Device
 from camera.errors import CameraOpenError, Cause
+from camera.genicam.streaming import StreamingCamera, StreamingOptions
 from camera.gentl.binding import GentlError
 from camera.gentl.link import GentlLink, refusal
 from camera.gentl.producer import ENVIRONMENT, Producer, Seen, all_devices, claim, devices_of, producer_files, release
-from camera.genicam.streaming import StreamingCamera, StreamingOptions
 
 __all__ = ["GentlCamera", "Options", "devices"]
 
@@ -82,8 +82,8 @@ class GentlCamera(StreamingCamera):
                 Cause.REFUSED,
             )
         return CameraOpenError(
-            f"camera '{self.name}': no device{f' {wanted!r}' if wanted else ''} behind this producer; it sees: {names}; "
-            "check its cable and power",
+            f"camera '{self.name}': no device{f' {wanted!r}' if wanted else ''} behind this producer; it sees: "
+            f"{names}; check its cable and power",
             Cause.ABSENT,
         )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -10,12 +12,12 @@ from numpy.typing import NDArray
 
 from camera.errors import CameraLostError, CameraOpenError, Cause, NodeError, PixelFormatError
 from camera.frame import Pixels
-from camera.gentl.binding import INFINITE, NEW_BUFFER, BufferInfo, Code, DeviceInfo, GentlError, Handle, StreamInfo
-from camera.gentl.nodes import GentlNodes
-from camera.gentl.producer import Producer, Seen, release
 from camera.genicam.block_ids import BlockIds
 from camera.genicam.pfnc import canonical, frame_bytes, name_of
 from camera.genicam.streaming import Received
+from camera.gentl.binding import INFINITE, NEW_BUFFER, BufferInfo, Code, DeviceInfo, GentlError, Handle, StreamInfo
+from camera.gentl.nodes import GentlNodes
+from camera.gentl.producer import Producer, Seen, release
 
 _DISCARD_ALL = 4  # ACQ_QUEUE_TYPE of GenTL
 _CODES_OF_PFNC = (None, 0, 1, 4)  # PIXELFORMAT_NAMESPACE: not told (TLSimu), GigE Vision, PFNC; not IIDC, PFNC 16 bit
@@ -114,6 +116,14 @@ class GentlLink:
         self._quietly("DevClose", self._device)
         self._memory.clear()
         release(self._producer)
+
+    def is_ready(self) -> bool:
+        """Return True: GenTL has no word for it."""
+        return True
+
+    def counted(self) -> Mapping[str, int]:
+        """Return nothing: the camera itself counts what the stream says with each buffer."""
+        return {}
 
     def _received(self, buffer: int) -> Received:
         memory = self._announced[buffer]
@@ -226,10 +236,8 @@ class GentlLink:
         return CameraLostError(f"the producer says: {error}; the device is closed and opened again", Cause.CONTROL_LOST)
 
     def _quietly(self, name: str, *arguments: object) -> None:
-        try:
+        with suppress(GentlError):
             self._binding.call(name, *arguments)
-        except GentlError:
-            pass
 
 
 def _size(pixel_format: str, width: int, height: int, padding: int) -> int:

@@ -10,8 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 from genicam import genapi
 
-from camera.gentl.binding import Binding, GentlError, Handle, PortUrlInfo
 from camera.genicam.genapi_nodes import GenapiNodes, snake
+from camera.gentl.binding import Binding, GentlError, Handle, PortUrlInfo
 
 _READ_WRITE = 4
 

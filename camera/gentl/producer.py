@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from ctypes import byref, c_uint8
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,8 +63,8 @@ class Producer:
             self.binding = Binding(path)
         except (OSError, AttributeError) as error:
             raise CameraOpenError(
-                f"GenTL producer {path!r} cannot be loaded ({error}); install the vendor's package, or name its .cti file "
-                "in `producer`",
+                f"GenTL producer {path!r} cannot be loaded ({error}); install the vendor's package, or name its .cti "
+                "file in `producer`",
                 Cause.INSTALLATION,
             ) from error
         self._system = Handle()
@@ -90,13 +91,13 @@ class Producer:
         """Return what is connected now. Raises GentlError."""
         binding = self.binding
         binding.call("TLUpdateInterfaceList", self._system, byref(c_uint8()), _UPDATE_MS)
-        found = []
+        found: list[Seen] = []
         for place in range(binding.number("TLGetNumInterfaces", self._system)):
             name = binding.text("TLGetInterfaceID", self._system, place)
             interface = self.interface(name)
             binding.call("IFUpdateDeviceList", interface, byref(c_uint8()), _UPDATE_MS)
-            for index in range(binding.number("IFGetNumDevices", interface)):
-                found.append(self._seen(name, binding.text("IFGetDeviceID", interface, index)))
+            count = binding.number("IFGetNumDevices", interface)
+            found += [self._seen(name, binding.text("IFGetDeviceID", interface, index)) for index in range(count)]
         return found
 
     def open_device(self, seen: Seen) -> Handle:
@@ -193,7 +194,5 @@ def all_devices(named: str = "") -> list[Seen]:
 
 
 def _quietly(binding: Binding, name: str, *arguments: object) -> None:
-    try:
+    with suppress(GentlError):
         binding.call(name, *arguments)
-    except GentlError:
-        pass
