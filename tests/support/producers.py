@@ -27,4 +27,4 @@ def tlsimu() -> str:
         if os.environ.get("CI") == "true":
             pytest.fail(message)
         pytest.skip(message)
-    return str(file)
+    return str(file.resolve())
