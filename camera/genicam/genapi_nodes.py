@@ -90,7 +90,7 @@ class GenapiNodes:
         node = self._found(name)
         if self._access(node) not in (_READ_ONLY, _READ_WRITE) or self._kind(node) in ("command", "other"):
             raise NodeError(f"feature {name} cannot be read now; look at it with `lineward cameras show`")
-        return self._asked(f"feature {name} cannot be read", lambda: self._value(node))
+        return cast(Value, self._asked(f"feature {name} cannot be read", lambda: self._value(node)))
 
     def set(self, name: str, value: Value) -> None:
         """Set the value; of an enumeration by the name of the entry."""
@@ -158,7 +158,9 @@ class GenapiNodes:
     def _maybe(self, node: Any, name: str) -> Any:
         try:
             return self._of(node, name)
-        except (*self._errors, AttributeError):
+        except AttributeError:
+            return None
+        except self._errors:
             return None
 
     def _value(self, node: Any) -> Value:

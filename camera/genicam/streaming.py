@@ -1,7 +1,8 @@
-"""A camera over an SDK that delivers buffers: numbers them, holds each against what was set, and tells triggers apart."""
+"""A camera over an SDK that delivers buffers: each gets its number, and is held against what was set."""
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from abc import abstractmethod
@@ -27,6 +28,8 @@ from camera.interface import Camera
 _SLICE_S = 0.05  # how soon a waiting grab sees a stop
 _LEAST_SILENCE_S, _SILENT_FRAMES = 2.0, 5
 _COUNTED = ("frames", "broken_frames", "lost_frames", "underruns", "unexpected_frames", "wrong_size")
+
+_log = logging.getLogger(__name__)
 _NO_CHUNKS: Mapping[str, int | float] = MappingProxyType({})
 
 
@@ -64,7 +67,10 @@ class Received:
 class Link(Protocol):
     """One open device under an SDK. From one thread at a time, but for `nodes`."""
 
-    nodes: Nodes
+    @property
+    def nodes(self) -> Nodes:
+        """Return the features of the device."""
+        ...
 
     def block_ids(self) -> BlockIds:
         """Return what counts this device's block numbers."""
@@ -82,12 +88,20 @@ class Link(Protocol):
         """Let the SDK fill the buffer again."""
         ...
 
+    def is_ready(self) -> bool:
+        """Return whether the device takes a software trigger now, as far as it tells. From any thread; never raises."""
+        ...
+
     def end(self) -> None:
         """Let the device acquire no longer; what it had delivered is discarded. Never raises."""
         ...
 
     def close(self) -> None:
         """Let go of the device. Never raises."""
+        ...
+
+    def counted(self) -> Mapping[str, int]:
+        """Return what the SDK itself counts, by the names of `Camera.counters`. From any thread; never raises."""
         ...
 
 
@@ -149,6 +163,8 @@ class StreamingCamera(Camera):
         self._triggers = SoftwareTriggers(int(options.trigger_answer_s * 1e9)) if self.takes_software_trigger else None
         self._forgotten = 0
         self._in_doubt = self._owed = 0
+        self._last_stamp_ns: int | None = None
+        self._clock_runs = True
         self._link = link
 
     def _start(self) -> None:
@@ -168,12 +184,15 @@ class StreamingCamera(Camera):
 
     def _trigger(self) -> Trigger | None:
         assert self._triggers is not None  # takes_software_trigger
+        link = self._opened()
+        if not link.is_ready():
+            return None
         now_host_ns = time.monotonic_ns()
         number = self._triggers.fire(now_host_ns)
         if number is None:
             return None
         try:
-            self._opened().nodes.execute("TriggerSoftware")
+            link.nodes.execute("TriggerSoftware")
         except (NodeError, CameraLostError) as error:
             self._triggers.failed(number, str(error))
             if isinstance(error, CameraLostError):
@@ -181,7 +200,7 @@ class StreamingCamera(Camera):
         return Trigger(number, now_host_ns)
 
     def _device_now_ns(self) -> int | None:
-        return latch_clock(self._opened().nodes)
+        return latch_clock(self._opened().nodes) if self._clock_runs else None
 
     @property
     def takes_software_trigger(self) -> bool:
@@ -200,7 +219,8 @@ class StreamingCamera(Camera):
 
     def counters(self) -> Mapping[str, int]:
         """Return what was counted since it was opened."""
-        return {} if self._link is None else dict(self._counts)
+        link = self._link
+        return {} if link is None else {**self._counts, **link.counted()}
 
     def _stop(self) -> None:
         with self._lock:
@@ -231,7 +251,9 @@ class StreamingCamera(Camera):
     def _end(self) -> None:
         """Discard what was delivered; what of it was already known to be lost is told of by the next frame."""
         self._pending = None
-        self._forgotten += self._owed
+        if self._triggers is None:
+            self._ids.counter += self._owed
+            self._forgotten += self._owed
         self._owed = 0
         self._opened().end()
 
@@ -261,9 +283,10 @@ class StreamingCamera(Camera):
             self._counts["unexpected_frames"] += 1
             return None
         counter, lost_before = self._with_underruns(came, *numbered)
+        device_ns = self._stamp(came)
         trouble = trouble or ("" if not self._in_doubt else "pictures beside it were lost: it may be another part's")
         if self._triggers is not None:
-            attributed = self._triggers.take(self._last_host_ns, came.device_ns, lost_before)
+            attributed = self._triggers.take(self._last_host_ns, device_ns, lost_before)
             if attributed is None:
                 self._counts["unexpected_frames"] += 1
                 return None
@@ -272,13 +295,13 @@ class StreamingCamera(Camera):
         self._counts["lost_frames"] += lost_before
         if trouble:
             self._counts["wrong_size"] += not came.trouble and not self._in_doubt
-            return self._broken(counter, came.device_ns, lost_before, trouble)
+            return self._broken(counter, device_ns, lost_before, trouble)
         self._counts["frames"] += 1
         pixels = self._copied(came, into)
         return Frame(
             camera=self.name,
             counter=counter,
-            device_ns=came.device_ns,
+            device_ns=device_ns,
             received_host_ns=self._last_host_ns,
             lost_before=lost_before,
             pixel_format=self._picture.pixel_format,
@@ -305,6 +328,18 @@ class StreamingCamera(Camera):
         owed, self._owed = self._owed, 0
         self._ids.counter += owed
         return counter + owed, lost_before + owed
+
+    def _stamp(self, came: Received) -> int | None:
+        """Return the time stamp; None from the first one that does not come after the one before: it dates nothing.
+
+        A clock that jumps back would give a picture to another part. TLSimu's begins anew each second.
+        """
+        stamp_ns, last_ns = came.device_ns, self._last_stamp_ns
+        if stamp_ns is not None and last_ns is not None and stamp_ns <= last_ns and self._clock_runs:
+            self._clock_runs = False
+            _log.warning("camera '%s': its time stamps jump back (%d after %d): not used", self.name, stamp_ns, last_ns)
+        self._last_stamp_ns = stamp_ns
+        return stamp_ns if self._clock_runs else None
 
     def _copied(self, came: Received, into: Pixels | None) -> Pixels:
         """Return the pixels in memory of the caller: the one copy on their way."""
@@ -335,8 +370,8 @@ class StreamingCamera(Camera):
         silent_s = (time.monotonic_ns() - self._last_host_ns) / 1e9
         if not self._streaming.is_triggered and silent_s > self._silence_s:
             raise CameraLostError(
-                f"camera '{self.name}': no frame for {silent_s:.1f} s — one is due every {self._silence_s:g} s at most — "
-                "check its cable and power",
+                f"camera '{self.name}': no frame for {silent_s:.1f} s — one is due every {self._silence_s:g} s at most "
+                "— check its cable and power",
                 Cause.SILENT,
             )
 
@@ -363,7 +398,12 @@ class StreamingCamera(Camera):
 
 def _default_silence_s(nodes: Nodes) -> float:
     """Return five frames' time at the rate that the device says, two seconds at least."""
-    for name in ("AcquisitionResultingFrameRate", "ResultingFrameRate", "ResultingFrameRateAbs", "AcquisitionFrameRate"):
+    for name in (
+        "AcquisitionResultingFrameRate",
+        "ResultingFrameRate",
+        "ResultingFrameRateAbs",
+        "AcquisitionFrameRate",
+    ):
         try:
             rate_hz = float(nodes.get(name)) if nodes.has(name) else 0.0
         except NodeError:

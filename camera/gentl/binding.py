@@ -89,6 +89,7 @@ class BufferInfo(IntEnum):
     DATA_SIZE = 27
     TIMESTAMP_NS = 28
     DATA_LARGER_THAN_BUFFER = 29
+    CONTAINS_CHUNK_DATA = 30
 
 
 class PortUrlInfo(IntEnum):

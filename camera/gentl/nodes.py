@@ -10,8 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 from genicam import genapi
 
-from camera.gentl.binding import Binding, GentlError, Handle, PortUrlInfo
 from camera.genicam.genapi_nodes import GenapiNodes, snake
+from camera.gentl.binding import Binding, GentlError, Handle, PortUrlInfo
 
 _READ_WRITE = 4
 
@@ -38,25 +38,26 @@ class GentlNodes(GenapiNodes):
 
     def __init__(self, binding: Binding, port: Handle, gone: Callable[[], bool]) -> None:
         node_map = genapi.NodeMap()
-        _load(node_map, *_description(binding, port))
+        self.description_address, content = _description(binding, port)
+        """A register that can be read at any time; 0, where even GigE Vision has one, if the description is a file."""
+        _load(node_map, content)
         self._port = _Port(binding, port)
         node_map.connect(self._port, "Device")
         super().__init__(node_map, snake, (genapi.GenericException, GentlError, RuntimeError), gone)
 
 
-def _description(binding: Binding, port: Handle) -> tuple[str, bytes]:
-    """Return the name and content of the description (GenTL 1.6, 4.1.2: local:NAME;ADDRESS;LENGTH, or file:)."""
+def _description(binding: Binding, port: Handle) -> tuple[int, bytes]:
+    """Return the address and content of the description (GenTL 1.6, 4.1.2: local:NAME;ADDRESS;LENGTH, or file:)."""
     url = str(binding.info("GCGetPortURLInfo", port, 0, PortUrlInfo.URL))
     if url.lower().startswith("local:"):
-        name, address, length = url[6:].split("?")[0].strip("/").split(";")
-        return name, binding.read(port, int(address, 16), int(length, 16))
+        _, address, length = url[6:].split("?")[0].split(";")
+        return int(address, 16), binding.read(port, int(address, 16), int(length, 16))
     if url.lower().startswith("file:"):
-        file = Path(unquote(urlsplit(url.split("?")[0]).path))
-        return file.name, file.read_bytes()
+        return 0, Path(unquote(urlsplit(url.split("?")[0]).path)).read_bytes()
     raise GentlError("GCGetPortURLInfo", -1003, f"the description lies at {url!r}, neither in the device nor in a file")
 
 
-def _load(node_map: Any, name: str, content: bytes) -> None:
+def _load(node_map: Any, content: bytes) -> None:
     if not content.startswith(b"PK"):
         node_map.load_xml_from_string(content.rstrip(b"\0").decode("utf-8"))
         return
@@ -64,4 +65,3 @@ def _load(node_map: Any, name: str, content: bytes) -> None:
         file.write(content)
         file.flush()
         node_map.load_xml_from_zip_file(file.name)
-    del name

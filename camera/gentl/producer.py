@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from ctypes import byref, c_uint8
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,8 +63,8 @@ class Producer:
             self.binding = Binding(path)
         except (OSError, AttributeError) as error:
             raise CameraOpenError(
-                f"GenTL producer {path!r} cannot be loaded ({error}); install the vendor's package, or name its .cti file "
-                "in `producer`",
+                f"GenTL producer {path!r} cannot be loaded ({error}); install the vendor's package, or name its .cti "
+                "file in `producer`",
                 Cause.INSTALLATION,
             ) from error
         self._system = Handle()
@@ -90,26 +91,21 @@ class Producer:
         """Return what is connected now. Raises GentlError."""
         binding = self.binding
         binding.call("TLUpdateInterfaceList", self._system, byref(c_uint8()), _UPDATE_MS)
-        found = []
+        found: list[Seen] = []
         for place in range(binding.number("TLGetNumInterfaces", self._system)):
             name = binding.text("TLGetInterfaceID", self._system, place)
-            interface = self._interface(name)
+            interface = self.interface(name)
             binding.call("IFUpdateDeviceList", interface, byref(c_uint8()), _UPDATE_MS)
-            for index in range(binding.number("IFGetNumDevices", interface)):
-                found.append(self._seen(name, binding.text("IFGetDeviceID", interface, index)))
+            count = binding.number("IFGetNumDevices", interface)
+            found += [self._seen(name, binding.text("IFGetDeviceID", interface, index)) for index in range(count)]
         return found
 
     def open_device(self, seen: Seen) -> Handle:
         """Open a device for nobody else. Raises GentlError."""
-        return self.binding.opened("IFOpenDevice", self._interface(seen.interface), seen.id.encode(), EXCLUSIVE)
+        return self.binding.opened("IFOpenDevice", self.interface(seen.interface), seen.id.encode(), EXCLUSIVE)
 
-    def status(self, seen: Seen) -> int | None:
-        """Return the access status of a device as the producer knows it now, None where it does not know it."""
-        return self.binding.integer(
-            "IFGetDeviceInfo", self._interface(seen.interface), seen.id.encode(), DeviceInfo.ACCESS_STATUS
-        )
-
-    def _interface(self, name: str) -> Handle:
+    def interface(self, name: str) -> Handle:
+        """Return an interface, opened when it is first asked for. Raises GentlError."""
         handle = self._interfaces.get(name)
         if handle is None:
             handle = self._interfaces[name] = self.binding.opened("TLOpenInterface", self._system, name.encode())
@@ -117,7 +113,7 @@ class Producer:
 
     def _seen(self, interface: str, device: str) -> Seen:
         def text(what: DeviceInfo) -> str:
-            value = self.binding.info("IFGetDeviceInfo", self._interface(interface), device.encode(), what)
+            value = self.binding.info("IFGetDeviceInfo", self.interface(interface), device.encode(), what)
             return value if isinstance(value, str) else ""
 
         return Seen(
@@ -129,7 +125,7 @@ class Producer:
             serial=text(DeviceInfo.SERIAL_NUMBER),
             user_name=text(DeviceInfo.USER_DEFINED_NAME),
             status=self.binding.integer(
-                "IFGetDeviceInfo", self._interface(interface), device.encode(), DeviceInfo.ACCESS_STATUS
+                "IFGetDeviceInfo", self.interface(interface), device.encode(), DeviceInfo.ACCESS_STATUS
             )
             or 0,
         )
@@ -151,6 +147,12 @@ def claim(path: str) -> Producer:
             _producers[path] = producer
         producer.users += 1
         return producer
+
+
+def devices_of(producer: Producer) -> list[Seen]:
+    """Return what a claimed producer sees now; one thread of the process at a time. Raises GentlError."""
+    with _lock:
+        return producer.devices()
 
 
 def release(producer: Producer) -> None:
@@ -183,8 +185,7 @@ def all_devices(named: str = "") -> list[Seen]:
         except CameraOpenError:
             continue
         try:
-            with _lock:
-                found += producer.devices()
+            found += devices_of(producer)
         except GentlError:
             pass
         finally:
@@ -193,7 +194,5 @@ def all_devices(named: str = "") -> list[Seen]:
 
 
 def _quietly(binding: Binding, name: str, *arguments: object) -> None:
-    try:
+    with suppress(GentlError):
         binding.call(name, *arguments)
-    except GentlError:
-        pass

@@ -88,3 +88,14 @@ def test_a_restart_begins_with_any_number() -> None:
     ids.restarted()
     assert ids.take(1) == (2, 0)
     assert ids.take(2) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "zero_is_skipped"), [([65_534, None, None, 2], True), ([65_534, None, None, 1], False)]
+)
+def test_an_exposure_without_a_number_is_the_next_one(numbers: list[int | None], zero_is_skipped: bool) -> None:
+    """It takes the place after the last, over the wrap, too; the one after it is not late and nothing is lost."""
+    ids = BlockIds(16, zero_is_skipped)
+    came = [ids.take_next() if number is None else ids.take(number) for number in numbers]
+    assert came == [(1, 0), (2, 0), (3, 0), (4, 0)]
+    assert BlockIds().take_next() == (1, 0)
