@@ -14,6 +14,7 @@ demo:  ## the simulated line: page, API and reject pulses (first time about 1 mi
 test:  ## everything that CI checks (about 11 min on 2 cores; the first time 3 min and 6 GB more, for PyTorch)
 	@scripts/set-up dev "all checks and tests (about 11 min on 2 cores)"
 	@scripts/system-packages
+	@scripts/test-producers
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest -m "not soak"
 
@@ -27,6 +28,7 @@ check:  ## style, types and import rules (about 1 min)
 soak:  ## the long tests (about an hour)
 	@scripts/set-up dev "the long tests (about an hour)"
 	@scripts/system-packages
+	@scripts/test-producers
 	@$(BIN)/python -m pytest -m soak --timeout 7200
 
 zoo:  ## train the demo's model on rendered parts (about 8 min on 2 cores)

@@ -31,7 +31,6 @@ from camera.genicam.pfnc import name_of
 _SOFTWARE = 1  # of the register of the trigger's source
 _POLL_HZ = 500.0  # how often the camera looks whether a trigger came
 _TICK_S = 0.002  # how often its clock register moves; far less than an exposure
-_IDLE_S = 0.1
 _CLOCK_BEGINS_NS = 1_000_000_000
 _FILL = ctypes.CFUNCTYPE(None, c_void_p, c_void_p, c_uint32, c_uint32, c_uint32)
 _FUNCTIONS = {
@@ -43,8 +42,6 @@ _FUNCTIONS = {
     "arv_fake_camera_write_register": (c_int, (c_void_p, c_uint32, c_uint32)),
     "arv_fake_camera_read_register": (c_int, (c_void_p, c_uint32, POINTER(c_uint32))),
     "arv_fake_camera_write_memory": (c_int, (c_void_p, c_uint32, c_uint32, c_char_p)),
-    "arv_fake_camera_get_control_channel_privilege": (c_uint32, (c_void_p,)),
-    "arv_buffer_get_image_data": (c_void_p, (c_void_p, c_void_p)),
     "arv_buffer_get_image_width": (c_int, (c_void_p,)),
     "arv_buffer_get_image_height": (c_int, (c_void_p,)),
     "arv_buffer_get_data": (c_void_p, (c_void_p, c_void_p)),
@@ -113,10 +110,11 @@ class FakeCamera:
         self._write(at.TRIGGER_SOURCE, source)
         return taken
 
-    def tick(self) -> float:
-        """Let its clock show the time; return after how many seconds it wants to be called again."""
+    def tick(self) -> None:
+        """Let its clock show the time, and forget a trigger that came while it acquires nothing."""
+        if not self._read(at.ACQUISITION):
+            self._write(at.TRIGGER_SOFTWARE, 0)
         self._aravis.arv_fake_camera_write_memory(self._inner, at.CLOCK_NS, 8, struct.pack(">Q", self._now_ns()))
-        return _TICK_S if self._aravis.arv_fake_camera_get_control_channel_privilege(self._inner) else _IDLE_S
 
     def _draw(self, buffer: int, _data: int | None, exposure_us: int, _gain: int, code: int) -> None:
         """Put the next picture into the buffer, stamped with the begin of its exposure."""
@@ -162,7 +160,8 @@ def _obey(camera: FakeCamera) -> None:
     listened = [inlet] if is_pipe or os.isatty(inlet) else []
     rest = b""
     while True:
-        if not select.select(listened, [], [], camera.tick())[0]:
+        camera.tick()
+        if not select.select(listened, [], [], _TICK_S)[0]:
             continue
         received = os.read(inlet, 4096)
         if not received:
@@ -202,7 +201,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     camera.name(chosen.user_name)
     camera.lose(chosen.lose_packets)
-    camera.tick()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     print(f"ready: camera {chosen.serial} at {chosen.interface}", flush=True)
     _obey(camera)

@@ -65,6 +65,15 @@ class GenicamOptions(DeviceOptions):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _a_line_is_input_or_output(self) -> Self:
+        if self.strobe_line and self.trigger in ("line", "encoder") and self.strobe_line == self.trigger_line:
+            raise ValueError(
+                f"strobe_line and trigger_line are both {self.strobe_line}: a line is an input or an output; name "
+                "another one for the flash"
+            )
+        return self
+
     @property
     def is_triggered(self) -> bool:
         """True where no picture comes of itself: then silence is no fault."""

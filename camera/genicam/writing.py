@@ -38,7 +38,7 @@ class Refused:
     why: str
 
     def __str__(self) -> str:
-        name = self.feature if self.option in ("", self.feature) else f"{self.option} ({self.feature})"
+        name = self.feature if self.option in ("", f"features.{self.feature}") else f"{self.option} ({self.feature})"
         return f"{name} = {shown(self.wanted)}: {self.why}"
 
 
@@ -135,15 +135,14 @@ class Writing:
             known = " nor ".join(setting.names)
             return Refused(setting.option, setting.names[0], setting.value, f"the device has no feature {known}")
         try:
-            for selector, entry in setting.selected:
-                self.nodes.set(selector, entry)
-            value = _as_kind(self.nodes.node(name), setting.value)
+            stand_on(self.nodes, setting.selected)
+            value = _as_kind(self.nodes.node(name), setting.value, setting.exact)
             if not self._stands(name, value, setting.exact):
                 self.nodes.set(name, value)
             node = self.nodes.node(name)
             got = self.nodes.get(name) if node.readable else None
         except NodeError as error:
-            return Refused(setting.option, name, setting.value, f"{error}{self._limits(name)}")
+            return Refused(setting.option, name, setting.value, self._why(name, setting.value, error))
         if got is not None and not agrees(node, setting.value, got, setting.exact):
             return Refused(setting.option, name, setting.value, f"the device makes {shown(got)} of it{limits(node)}")
         key = (name, setting.selected)
@@ -159,9 +158,12 @@ class Writing:
         node = self.nodes.node(name)
         return not node.writable and node.readable and agrees(node, value, self.nodes.get(name), exact)
 
-    def _limits(self, name: str) -> str:
+    def _why(self, name: str, wanted: Value, error: NodeError) -> str:
+        """Return the device's limits where the value lies outside of them, else what the device itself says."""
         node = self.look(name)
-        return "" if node is None else limits(node)
+        if node is None or _may_be(node, wanted):
+            return str(error)
+        return f"the device takes no such value{limits(node)}"
 
 
 def is_selector(feature: str) -> bool:
@@ -169,13 +171,19 @@ def is_selector(feature: str) -> bool:
     return feature.endswith("Selector") and feature != "TestImageSelector"
 
 
+def stand_on(nodes: Nodes, selected: Selected) -> None:
+    """Bring selectors to where a feature is read and written; one that stands there already is left alone."""
+    for selector, entry in selected:
+        if nodes.get(selector) != entry:
+            nodes.set(selector, entry)
+
+
 def read_back(nodes: Nodes, one: Applied) -> str | None:
     """Return what is wrong with a setting that once stood; None where it stands, or can only be written."""
     if one.got is None:
         return None
     try:
-        for selector, entry in one.selected:
-            nodes.set(selector, entry)
+        stand_on(nodes, one.selected)
         node, got = nodes.node(one.feature), nodes.get(one.feature)
     except NodeError as error:
         return f"it cannot be read back: {error}"
@@ -196,13 +204,25 @@ def _plain(value: Value) -> Value:
     return int(value) if isinstance(value, bool) else value
 
 
-def _as_kind(node: Node, value: Value) -> Value:
-    """Return the value as the feature takes it: whole numbers for integers, steps of the increment."""
-    if isinstance(value, (bool, str)):
+def _as_kind(node: Node, value: Value, exact: bool) -> Value:
+    """Return the value as the feature takes it: whole numbers for integers, in its steps where it may be rounded."""
+    if isinstance(value, (bool, str)) or node.kind not in ("integer", "float"):
         return value
-    if node.kind == "integer":
-        return round(value)
-    return float(value) if node.kind == "float" else value
+    if node.increment and node.minimum is not None and not exact:
+        value = node.minimum + round((value - node.minimum) / node.increment) * node.increment
+    if node.kind == "float":
+        return float(value)
+    return value if exact and value != round(value) else round(value)
+
+
+def _may_be(node: Node, value: Value) -> bool:
+    """Return whether the value lies within what the feature says that it takes."""
+    if isinstance(value, str):
+        return not node.entries or value in node.entries
+    if node.minimum is None or node.maximum is None:
+        return True
+    steps = (value - node.minimum) / (node.increment or 1)
+    return node.minimum <= value <= node.maximum and (node.kind != "integer" or steps == round(steps))
 
 
 def limits(node: Node) -> str:
@@ -217,7 +237,9 @@ def limits(node: Node) -> str:
 
 def shown(value: Value) -> str:
     """Return a value as a person would write it."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.6g}" if abs(value) < 1e6 else f"{value:.0f}"
+    return str(value)
 
 
 def _text(camera: str, refused: Sequence[Refused]) -> str:

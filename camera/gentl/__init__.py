@@ -1,0 +1,1 @@
+"""Cameras of any vendor that gives a GenTL producer (.cti)."""

@@ -1,0 +1,259 @@
+"""One open device of a GenTL producer: its features, and the buffers that it fills."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import CameraLostError, CameraOpenError, Cause, NodeError, PixelFormatError
+from camera.frame import Pixels
+from camera.genicam.block_ids import BlockIds
+from camera.genicam.pfnc import canonical, frame_bytes, name_of
+from camera.genicam.streaming import Received
+from camera.gentl.binding import INFINITE, NEW_BUFFER, BufferInfo, Code, DeviceInfo, GentlError, Handle, StreamInfo
+from camera.gentl.nodes import GentlNodes
+from camera.gentl.producer import Producer, Seen, release
+
+_DISCARD_ALL = 4  # ACQ_QUEUE_TYPE of GenTL
+_CODES_OF_PFNC = (None, 0, 1, 4)  # PIXELFORMAT_NAMESPACE: not told (TLSimu), GigE Vision, PFNC; not IIDC, PFNC 16 bit
+_IMAGE, _CHUNK_DATA = 1, 4  # PAYLOAD_TYPE; 0 is unknown
+_LEAST_SIZE = 64
+_SIGN_OF_LIFE_S = 2.0
+_NS = 1_000_000_000
+
+
+class GentlLink:
+    """An open device; owned by the camera's grabbing thread. Takes over the claim on the producer."""
+
+    def __init__(self, producer: Producer, seen: Seen, buffers: int) -> None:
+        self._producer, self._binding, self._wanted = producer, producer.binding, buffers
+        self._lost = ""
+        self._event: Handle | None = None
+        self._announced: dict[int, Pixels] = {}
+        self._memory: list[Pixels] = []
+        self._is_acquiring = False
+        self._underruns = 0
+        self._device = producer.open_device(seen)
+        try:
+            self._port = self._binding.opened("DevGetPort", self._device)
+            self.nodes = GentlNodes(self._binding, self._port, lambda: bool(self._lost) or not self._answers())
+            name = self._binding.text("DevGetDataStreamID", self._device, 0)
+            self._stream = self._binding.opened("DevOpenDataStream", self._device, name.encode())
+        except BaseException:
+            self._quietly("DevClose", self._device)
+            raise
+        frequency = self._binding.integer(
+            "IFGetDeviceInfo", producer.interface(seen.interface), seen.id.encode(), DeviceInfo.TIMESTAMP_FREQUENCY
+        )
+        self._tick_hz = frequency or _NS
+
+    def block_ids(self) -> BlockIds:
+        """Return 64-bit numbers: GenTL widens what the device counts (GenTL 1.6, BUFFER_INFO_FRAMEID)."""
+        return BlockIds(64, zero_is_skipped=False)
+
+    def begin(self) -> None:
+        """Announce and queue buffers, and let the device acquire."""
+        try:
+            self._set_locked(True)
+            self._announce(self._payload_size())
+            self._event = self._binding.opened("GCRegisterEvent", self._stream, NEW_BUFFER)
+            self._underruns = self._stream_info(StreamInfo.NUM_UNDERRUN) or 0
+            self._binding.call("DSStartAcquisition", self._stream, 0, INFINITE)
+            self._is_acquiring = True
+            self.nodes.execute("AcquisitionStart")
+        except GentlError as error:
+            raise self._gone(error) from error
+        self._alive_at_s = time.monotonic()
+
+    def pop(self, timeout_s: float) -> Received | None:
+        """Return the next buffer that was filled. Raises CameraLostError."""
+        if self._event is None:
+            return None
+        try:
+            buffer = self._binding.next_buffer(self._event, int(timeout_s * 1000))
+            if buffer is None:
+                self._look_for_life()
+                return None
+            self._alive_at_s = time.monotonic()
+            return self._received(buffer)
+        except GentlError as error:
+            raise self._gone(error) from error
+
+    def give_back(self, received: Received) -> None:
+        """Queue the buffer again."""
+        if self._is_acquiring and received.token in self._announced:
+            self._quietly("DSQueueBuffer", self._stream, received.token)
+
+    def end(self) -> None:
+        """Stop the device and the stream, and take all buffers back."""
+        if self._is_acquiring and not self._lost:
+            try:
+                self.nodes.execute("AcquisitionStop")
+            except (NodeError, CameraLostError) as error:
+                self._lost = self._lost or str(error)
+        if self._is_acquiring:
+            self._is_acquiring = False
+            self._quietly("DSStopAcquisition", self._stream, 0)
+        self._quietly("DSFlushQueue", self._stream, _DISCARD_ALL)
+        if self._event is not None:
+            self._event = None
+            self._quietly("GCUnregisterEvent", self._stream, NEW_BUFFER)
+        for buffer in self._announced:
+            self._quietly("DSRevokeBuffer", self._stream, buffer, Handle(), Handle())
+        self._announced.clear()
+        if not self._lost:
+            self._set_locked(False)
+
+    def close(self) -> None:
+        """Close the stream and the device, and let the producer go."""
+        self.end()
+        self._quietly("DSClose", self._stream)
+        self._quietly("DevClose", self._device)
+        self._memory.clear()
+        release(self._producer)
+
+    def is_ready(self) -> bool:
+        """Return True: GenTL has no word for it."""
+        return True
+
+    def counted(self) -> Mapping[str, int]:
+        """Return nothing: the camera itself counts what the stream says with each buffer."""
+        return {}
+
+    def _received(self, buffer: int) -> Received:
+        memory = self._announced[buffer]
+        width, height = self._number(buffer, BufferInfo.WIDTH), self._number(buffer, BufferInfo.HEIGHT)
+        offset = self._number(buffer, BufferInfo.IMAGE_OFFSET) or 0
+        padding = self._number(buffer, BufferInfo.X_PADDING) or 0
+        filled = self._number(buffer, BufferInfo.SIZE_FILLED)
+        if filled is None:
+            filled = memory.size
+        pixel_format = self._pixel_format(buffer)
+        underruns = self._stream_info(StreamInfo.NUM_UNDERRUN) or 0
+        missing, self._underruns = max(0, underruns - self._underruns), underruns
+        end = min(filled, self._number(buffer, BufferInfo.DATA_SIZE) or filled)
+        if self._number(buffer, BufferInfo.CONTAINS_CHUNK_DATA):
+            end = min(end, offset + _size(pixel_format, width or 0, height or 0, padding))
+        return Received(
+            block_id=self._number(buffer, BufferInfo.FRAME_ID) or 0,
+            device_ns=self._device_ns(buffer),
+            width=width or 0,
+            height=height or 0,
+            pixel_format=pixel_format,
+            padding=padding,
+            data=memory[offset : max(offset, end)],
+            trouble=self._trouble(buffer, filled, memory.size),
+            token=buffer,
+            underruns=missing,
+        )
+
+    def _trouble(self, buffer: int, filled: int, room: int) -> str:
+        if self._number(buffer, BufferInfo.IS_INCOMPLETE):
+            return f"it is incomplete: {filled} of its bytes came"
+        if self._number(buffer, BufferInfo.DATA_LARGER_THAN_BUFFER) or filled > room:
+            return f"it is larger than the {room} bytes that the device told of"
+        payload = self._number(buffer, BufferInfo.PAYLOAD_TYPE) or 0
+        if payload not in (0, _IMAGE, _CHUNK_DATA):
+            return f"its payload is of GenTL type {payload}, no image"
+        delivered = self._number(buffer, BufferInfo.DELIVERED_IMAGE_HEIGHT)
+        height = self._number(buffer, BufferInfo.HEIGHT)
+        if delivered and height and delivered != height:
+            return f"{delivered} of its {height} rows came"
+        return ""
+
+    def _pixel_format(self, buffer: int) -> str:
+        code = self._number(buffer, BufferInfo.PIXEL_FORMAT)
+        namespace = self._number(buffer, BufferInfo.PIXEL_FORMAT_NAMESPACE)
+        if code is None or namespace not in _CODES_OF_PFNC:
+            return f"format {code} of namespace {namespace}"
+        return canonical(name_of(code))
+
+    def _device_ns(self, buffer: int) -> int | None:
+        stamp_ns = self._number(buffer, BufferInfo.TIMESTAMP_NS)
+        if stamp_ns:
+            return stamp_ns
+        ticks = self._number(buffer, BufferInfo.TIMESTAMP)
+        return ticks * _NS // self._tick_hz if ticks else None
+
+    def _number(self, buffer: int, what: BufferInfo) -> int | None:
+        return self._binding.integer("DSGetBufferInfo", self._stream, buffer, what)
+
+    def _stream_info(self, what: StreamInfo) -> int | None:
+        return self._binding.integer("DSGetInfo", self._stream, what)
+
+    def _payload_size(self) -> int:
+        size = None
+        if self._stream_info(StreamInfo.DEFINES_PAYLOAD_SIZE):
+            size = self._stream_info(StreamInfo.PAYLOAD_SIZE)
+        return max(_LEAST_SIZE, size or int(self.nodes.get("PayloadSize")))
+
+    def _announce(self, size: int) -> None:
+        least = self._stream_info(StreamInfo.BUF_ANNOUNCE_MIN) or 1
+        count = max(self._wanted, least)
+        if len(self._memory) != count or self._memory[0].size != size:
+            self._memory = [np.zeros(size, np.uint8) for _ in range(count)]
+        for memory in self._memory:
+            address: NDArray[Any] = memory
+            handle = self._binding.opened("DSAnnounceBuffer", self._stream, address.ctypes.data, size, None)
+            self._announced[int(handle.value or 0)] = memory
+        for buffer in self._announced:
+            self._binding.call("DSQueueBuffer", self._stream, buffer)
+
+    def _set_locked(self, locked: bool) -> None:
+        """Lock what must not change while pictures are taken (SFNC 2.7, TLParamsLocked)."""
+        if self.nodes.has("TLParamsLocked"):
+            try:
+                self.nodes.set("TLParamsLocked", int(locked))
+            except (NodeError, CameraLostError):
+                return
+
+    def _look_for_life(self) -> None:
+        """Ask an idle device for a register now and then: a producer need not tell that it is gone."""
+        now_s = time.monotonic()
+        if now_s - self._alive_at_s < _SIGN_OF_LIFE_S:
+            return
+        self._alive_at_s = now_s
+        if not self._answers():
+            raise CameraLostError(
+                "the device does not answer any more; check its cable, power and address", Cause.CONTROL_LOST
+            )
+
+    def _answers(self) -> bool:
+        try:
+            self._binding.read(self._port, self.nodes.description_address, 4)
+        except GentlError as error:
+            self._lost = self._lost or str(error)
+            return False
+        return True
+
+    def _gone(self, error: GentlError) -> CameraLostError:
+        self._lost = self._lost or str(error)
+        return CameraLostError(f"the producer says: {error}; the device is closed and opened again", Cause.CONTROL_LOST)
+
+    def _quietly(self, name: str, *arguments: object) -> None:
+        with suppress(GentlError):
+            self._binding.call(name, *arguments)
+
+
+def _size(pixel_format: str, width: int, height: int, padding: int) -> int:
+    """Return the bytes of a picture, 0 for a format that is not read."""
+    try:
+        return frame_bytes(pixel_format, width, height, padding)
+    except PixelFormatError:
+        return 0
+
+
+def refusal(camera: str, error: GentlError, seen: Seen) -> CameraOpenError:
+    """Return why a device that is there cannot be opened."""
+    if error.code in (Code.RESOURCE_IN_USE, Code.ACCESS_DENIED, Code.BUSY):
+        return CameraOpenError(
+            f"camera '{camera}': device {seen.id!r} is held by another program, or by another camera of this one; end "
+            f"that ({error})",
+            Cause.HELD,
+        )
+    return CameraOpenError(f"camera '{camera}': device {seen.id!r} cannot be opened: {error}", Cause.UNKNOWN)
