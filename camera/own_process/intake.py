@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import select
 import threading
@@ -33,7 +34,7 @@ class Intake:
         self._life = driver.life
         self._watchdog = Watchdog(watchdog_s)
         self._slots: SlotReader | None = None
-        self._waiting: FilledSlot | None = None
+        self._waiting: FilledSlot | Failure | None = None  # a failure stays until it is stopped
         self._lost = 0
         self._received = 0
         self._finished = False
@@ -71,6 +72,7 @@ class Intake:
             if isinstance(message, FilledSlot):
                 return self._frame(message, into)
             if isinstance(message, Failure):
+                self._waiting = message
                 raise message.error
             if message is not None:
                 message = dataclasses.replace(message, lost_before=message.lost_before + self._lost)
@@ -148,7 +150,7 @@ class Intake:
         return message
 
     def _frame(self, told: FilledSlot, into: Pixels | None) -> Frame:
-        size = int(np.prod(told.shape)) * np.dtype(told.dtype).itemsize
+        size = math.prod(told.shape) * np.dtype(told.dtype).itemsize
         if into is not None and (into.ndim != 1 or into.nbytes < size):
             self._waiting = told
             raise ValueError(
