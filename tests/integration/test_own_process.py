@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import queue
 import select
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from camera.errors import Cause, NodeError
 from camera.frame import BrokenFrame
 from camera.own_process import camera as own_camera
 from camera.own_process.camera import IsolatedCamera
+from inspection.camera_loop import CameraEvents, CameraLoop
 
 BOUND_S = 60.0
 
@@ -318,3 +320,41 @@ def test_the_driver_outlives_the_thread_that_began_it(make: Callable[..., Isolat
     camera.start()
     assert all(np.all(next_frame(camera).pixels == number) for number in range(1, 10))
     camera.close()
+
+
+class Taking(CameraLoop):
+    """A camera's loop that keeps counters and notes each opening."""
+
+    def __init__(self, camera: IsolatedCamera, events: CameraEvents) -> None:
+        super().__init__(camera, lambda _timeout_s: True, events)
+        self.taken: queue.Queue[int] = queue.Queue()
+
+    def take(self, frame: Frame) -> None:
+        self.taken.put(frame.counter)
+
+    def miss(self, broken: BrokenFrame) -> None:
+        raise AssertionError(broken.why)
+
+    def reopening(self) -> None:
+        self.taken.put(0)
+
+
+@pytest.mark.parametrize("trouble", ["segfault", "hang_with_lock"])
+def test_a_camera_loop_opens_a_driver_again_and_again(make: Callable[..., IsolatedCamera], trouble: str) -> None:
+    """Each time the driver takes its process down the loop says so, begins it anew, and frames come again."""
+    told: list[str] = []
+    events = CameraEvents(told.append, lambda: told.append("recovered"), lambda why: told.append(f"failed {why}"))
+    camera = make(trouble=trouble, after=2, watchdog_s=0.5)
+    loop = Taking(camera, events)
+    camera.open()
+    loop.start()
+    try:
+        taken = [loop.taken.get(timeout=BOUND_S) for _ in range(8)]
+    finally:
+        loop.stop()
+        camera.close()
+    assert taken == [1, 2, 0, 1, 2, 0, 1, 2]
+    expected = "SIGSEGV" if trouble == "segfault" else "no sign of life"
+    assert expected in told[0]
+    assert told[1] == "recovered"
+    assert not any(text.startswith("failed") for text in told)
