@@ -147,7 +147,10 @@ def all_rows() -> list[Backend]:
 
 def is_installed(row: Backend) -> bool:
     """Return whether what the driver stands on is there; loads none of it."""
-    installed = not row.library or importlib.util.find_spec(row.library) is not None
+    try:
+        installed = not row.library or importlib.util.find_spec(row.library) is not None
+    except ModuleNotFoundError:  # not even the package that it is in
+        installed = False
     return installed and (not row.system_library or ctypes.util.find_library(row.system_library) is not None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Collection, Sequence
 
@@ -32,7 +33,8 @@ def find_devices(backends: Collection[str] | None = None, timeout_s: float = 15.
         for row in rows:
             if is_installed(row):
                 asked.append((row, DriverProcess()))
-                asked[-1][1].lanes["life"].post("devices", row)
+                with contextlib.suppress(EOFError):  # the answer will say so
+                    asked[-1][1].lanes["life"].post("devices", row)
         for row, process in asked:
             try:
                 devices += process.lanes["life"].answer(until_host_ns)

@@ -161,7 +161,10 @@ class IsolatedCamera(Camera):
         if driver is not None and self._loss is None:
             try:
                 driver.call("life", "close", timeout_s=_CLOSE_S)
-            except (LaneTimeoutError, EOFError):
+            except LaneTimeoutError:
+                self._restarts += 1
+                driver.kill()
+            except EOFError:
                 self._restarts += 1
             except CameraError:
                 pass  # it is released with its process

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import fcntl
 import json
 import os
@@ -35,6 +36,7 @@ def die_with(lifeline: int) -> None:
 
 def main(files: Mapping[str, int]) -> None:
     """Serve the station until it hangs up."""
+    faulthandler.enable(all_threads=False)  # a crash writes down where it was
     for number in (signal.SIGINT, signal.SIGTERM):  # for the station to follow; this process ends with it
         signal.signal(number, signal.SIG_IGN)
     for fd in files.values():

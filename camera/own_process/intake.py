@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import math
 import os
 import select
 import threading
@@ -33,11 +35,12 @@ class Intake:
         self._life = driver.life
         self._watchdog = Watchdog(watchdog_s)
         self._slots: SlotReader | None = None
-        self._waiting: FilledSlot | None = None
+        self._waiting: FilledSlot | Failure | None = None  # a failure stays until it is stopped
         self._lost = 0
         self._received = 0
         self._finished = False
         self._taking = threading.Lock()
+        self._waking = threading.Lock()
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._interrupting = False
         self._closed = False
@@ -48,14 +51,16 @@ class Intake:
     def begin(self) -> None:
         """Let `take` wait again."""
         with self._taking:
-            if self._interrupting:
+            if self._interrupting and not self._closed:
                 self._interrupting = False
                 os.eventfd_read(self._wake)
 
     def interrupt(self) -> None:
         """Have `take` return None, now and until `begin`."""
-        self._interrupting = True
-        os.eventfd_write(self._wake, 1)
+        with self._waking:
+            self._interrupting = True
+            if not self._closed:
+                os.eventfd_write(self._wake, 1)
 
     def take(self, into: Pixels | None, timeout_s: float) -> Frame | BrokenFrame | None:
         """Wait for the next exposure. Raises EOFError when the process has ended, TimeoutError when it hangs.
@@ -71,6 +76,7 @@ class Intake:
             if isinstance(message, FilledSlot):
                 return self._frame(message, into)
             if isinstance(message, Failure):
+                self._waiting = message
                 raise message.error
             if message is not None:
                 message = dataclasses.replace(message, lost_before=message.lost_before + self._lost)
@@ -80,7 +86,7 @@ class Intake:
     @property
     def exhausted(self) -> bool:
         """True when nothing more can come."""
-        if not self._closed:
+        with contextlib.suppress(ValueError):  # the page was closed; it stays as it was
             self._finished = self._life.finished and self._life.sent == self._received
         return self._finished
 
@@ -103,14 +109,13 @@ class Intake:
 
     def close(self) -> None:
         """End the wait of `take`, and give back what this object holds; frames that were lent stay as they are."""
-        if not self._closed:
-            self.interrupt()
-        with self._taking:
-            self._finished = self.exhausted
+        self.interrupt()
+        with self._taking, self._waking:
             if not self._closed:
+                self._finished = self.exhausted
                 self._closed = True
                 os.close(self._wake)
-            self._slots = None
+            self._slots = self._waiting = None
 
     def _next(self, until_host_ns: int) -> FilledSlot | BrokenFrame | Failure | None:
         """Wait for a message; None when interrupted, when the source has ended or the time is up."""
@@ -148,7 +153,7 @@ class Intake:
         return message
 
     def _frame(self, told: FilledSlot, into: Pixels | None) -> Frame:
-        size = int(np.prod(told.shape)) * np.dtype(told.dtype).itemsize
+        size = math.prod(told.shape) * np.dtype(told.dtype).itemsize
         if into is not None and (into.ndim != 1 or into.nbytes < size):
             self._waiting = told
             raise ValueError(

@@ -40,8 +40,8 @@ class DriverProcess:
         self.lanes = {name: Lane(ends[0]) for name, ends in lane_ends.items()}
         try:
             self._child = subprocess.Popen(
-                # -P: nothing from the current folder; faulthandler: a crash says where
-                [sys.executable, "-P", "-X", "faulthandler", "-m", "camera.own_process.child", json.dumps(theirs)],
+                # -P: nothing from the current folder
+                [sys.executable, "-P", "-m", "camera.own_process.child", json.dumps(theirs)],
                 pass_fds=tuple(theirs.values()),
                 stdin=subprocess.DEVNULL,
                 stdout=log_end,
@@ -114,12 +114,16 @@ class DriverProcess:
         return f"{how}; it last wrote: {words}" if words else f"{how} and wrote nothing"
 
     def last_words(self) -> str:
-        """Return the last lines of its standard error, in one; of a crash the first ones, which name the place."""
+        """Return the last lines of its standard error, in one; where the interpreter noted a crash, those around it."""
         size = os.fstat(self._log).st_size
         text = os.pread(self._log, _LAST_BYTES, max(0, size - _LAST_BYTES)).decode(errors="replace")
-        crash = text.rfind(_FATAL)
-        lines = [line.strip() for line in text[max(0, crash) :].splitlines() if line.strip()]
-        return " | ".join(lines[:_LAST_LINES] if crash >= 0 else lines[-_LAST_LINES:])
+        before, crash, stack = text.rpartition(_FATAL)
+        written = _lines(before)[-_LAST_LINES:] + _lines(crash + stack)[:_LAST_LINES]
+        return " | ".join(written if crash else _lines(text)[-_LAST_LINES:])
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _environment() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import mmap
 import os
 import struct
@@ -91,7 +92,7 @@ class SlotReader:
     def lend(self, place: int, shape: tuple[int, ...], dtype: str) -> NDArray[np.uint8]:
         """Return a read-only view of a slot that was handed over; the slot goes back by itself."""
         kind = np.dtype(dtype)
-        size = int(np.prod(shape)) * kind.itemsize
+        size = math.prod(shape) * kind.itemsize
         lease = np.frombuffer(self._memory, np.uint8, size, place * self.slot_bytes)
         self._leases[place] = weakref.ref(lease, self._returns(place))
         return lease.view(kind).reshape(shape)
