@@ -146,7 +146,7 @@ def shaped(
             f"{f' with {padding_x} bytes after each row' if padding_x else ''} — this exposure has no image; compare "
             "Width, Height and PixelFormat of the device with the configuration"
         )
-    if row * 8 != width * bits_per_pixel(pixel_format) and canonical(pixel_format).startswith("YUV422"):
+    if width % 2 and canonical(pixel_format).startswith("YUV422"):
         raise PixelFormatError(f"{pixel_format} of {width} columns — pairs of columns are needed — make Width even")
     if canonical(pixel_format) in ("RGB8", "BGR8"):
         return np.ndarray((height, width, 3), np.uint8, flat, strides=(stride, 3, 1))

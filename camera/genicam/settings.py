@@ -74,10 +74,8 @@ def _user_set(nodes: Nodes, name: str, camera: str, command: str) -> None:
     except NodeError as error:
         known = nodes.node("UserSetSelector").entries if nodes.has("UserSetSelector") else ()
         allowed = f"one of {', '.join(known)}" if known else "the device keeps no user sets"
-        raise CameraOpenError(
-            f"camera '{camera}': user_set = {name!r}: {command} failed: {error} — {allowed} — change or leave out user_set",
-            Cause.REFUSED,
-        ) from error
+        what = f"camera '{camera}': user_set = {name!r}: {command} failed: {error}"
+        raise CameraOpenError(f"{what} — {allowed} — change or leave out user_set", Cause.REFUSED) from error
 
 
 def _autos_off(writing: Writing) -> None:

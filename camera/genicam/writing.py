@@ -143,7 +143,8 @@ class Writing:
             node = self.nodes.node(name)
             got = self.nodes.get(name) if node.readable else None
         except NodeError as error:
-            return Refused(setting.option, name, setting.value, f"{error}{self._limits(name)}")
+            allowed = "" if " — " in str(error) else self._limits(name)
+            return Refused(setting.option, name, setting.value, f"{error}{allowed}")
         if got is not None and not agrees(node, setting.value, got, setting.exact):
             return Refused(setting.option, name, setting.value, f"the device makes {shown(got)} of it{limits(node)}")
         key = (name, setting.selected)
