@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,12 +19,22 @@ from inspection.cli.camera_choice import CameraArgument, Choice, OptionOption, c
 
 if TYPE_CHECKING:
     from camera.genicam.nodes import Node, Nodes, Value
-    from camera.genicam.saved_features import Change
     from camera.interface import Camera
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 _TEMPERATURES = ("DeviceTemperature", "DeviceTemperatureInCelsius", "TemperatureAbs")
 _TRUE, _FALSE = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A feature before and after it was written. problem: '' where the device has now what was wanted."""
+
+    name: str
+    before: Value | None
+    wanted: Value
+    after: Value | None
+    problem: str = ""
 
 
 def show(
@@ -40,12 +49,14 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show the features of a camera: value, range, unit, entries. Nobody else may hold it; it is left as it is."""
+    from camera.genicam.saved import save_features, write_saved
+
     choice = choose_camera(camera, option or ())
     with choice.make(leave_as_is=choice.as_is) as opened:
         found = [] if opened.nodes is None else _features(opened.nodes, text, everything=everything)
         state = _state(opened, choice)
         if save_to is not None:
-            _save(_nodes_of(opened, choice), save_to, choice)
+            write_saved(save_features(_nodes_of(opened, choice)), save_to)
     if as_json:
         print(json.dumps({**state, "features": [asdict(node) for node in found]}))
         return
@@ -74,30 +85,33 @@ def set_features(
     as_json: Json = False,
 ) -> None:
     """Write features and read them back; exit 1 when the device has another value than was wanted."""
-    from camera.genicam.saved_features import restore_features, write_feature
+    from camera.genicam.saved import read_saved, restore_features
     from camera.genicam.settings import save_user_set
 
     if not changes and source is None and not save:
         raise typer.BadParameter("nothing to do: give NAME=VALUE, --from FILE.TOML or --save USERSET")
     choice = choose_camera(camera, option or ())
-    kept = {} if source is None else _read_settings(source)
+    kept = None if source is None else read_saved(source)
     with choice.make(leave_as_is=choice.as_is) as opened:
         nodes = _nodes_of(opened, choice)
         wanted = _wanted(nodes, changes or (), choice)
-        written = restore_features(nodes, kept)
+        restored = () if kept is None else restore_features(nodes, kept, choice.name)
+        written = []
         for name, value in wanted:
             if value is None:
                 nodes.execute(name)
             else:
-                written.append(write_feature(nodes, name, value))
+                written.append(_write(nodes, name, value))
         failed = [change for change in written if change.problem]
         if save and not failed:
             save_user_set(nodes, save, choice.name)
     commands = [name for name, value in wanted if value is None]
     if as_json:
-        done = {"changes": [asdict(one) for one in written], "executed": commands}
+        done = {"restored": len(restored), "changes": [asdict(one) for one in written], "executed": commands}
         print(json.dumps({"ok": not failed, **done, "saved": save if not failed else ""}))
     else:
+        if restored:
+            print(f"{source}: {len(restored)} settings stand as they were saved")
         _print_changes(written, commands, save, failed)
     raise typer.Exit(1 if failed else 0)
 
@@ -133,10 +147,8 @@ def _state(camera: Camera, choice: Choice) -> dict[str, Any]:
 
 
 def _value(nodes: Nodes | None, names: Sequence[str]) -> Value | None:
-    from camera.genicam.saved_features import read_or_none
-
     there = (name for name in names if nodes is not None and nodes.has(name))
-    return next((read_or_none(nodes, name) for name in there if nodes is not None), None)
+    return next((_read(nodes, name) for name in there if nodes is not None), None)
 
 
 def _features(nodes: Nodes, text: str, *, everything: bool) -> list[Node]:
@@ -238,31 +250,25 @@ def _allowed(node: Node) -> str:
     return f" ({allowed}{f' {node.unit}' if node.unit else ''})" if allowed else ""
 
 
-def _save(nodes: Nodes, file: Path, choice: Choice) -> None:
-    from camera.genicam.saved_features import save_features
+def _write(nodes: Nodes, name: str, wanted: Value) -> Change:
+    from camera.genicam.writing import agrees
 
-    lines = [f"# The settings of camera {choice.name}, written by `lineward cameras show`.", "[features]"]
-    lines += [f"{name} = {_toml(value)}" for name, value in save_features(nodes).items()]
-    file.write_text("\n".join(lines) + "\n", "utf-8")
-
-
-def _toml(value: Value) -> str:
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # its texts and numbers are TOML's, too
-
-
-def _read_settings(file: Path) -> dict[str, Value]:
+    before, problem = _read(nodes, name), ""
     try:
-        features = tomllib.loads(file.read_text("utf-8")).get("features")
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise CameraOptionsError(
-            f"{file}: cannot be read as TOML ({error}); `show --save-to` writes such a file"
-        ) from None
-    plain = isinstance(features, dict) and all(isinstance(one, bool | int | float | str) for one in features.values())
-    if not isinstance(features, dict) or not features or not plain:
-        raise CameraOptionsError(
-            f"{file}: has no [features] with a plain value each; `show --save-to` writes such a file"
-        )
-    return features
+        nodes.set(name, wanted)
+    except NodeError as error:
+        problem = str(error)
+    node = nodes.node(name)
+    if not problem and node.value is not None and not agrees(node, wanted, node.value):
+        problem = f"the device did not take it{_allowed(node)}"
+    return Change(name, before, wanted, node.value, problem)
+
+
+def _read(nodes: Nodes, name: str) -> Value | None:
+    try:
+        return nodes.get(name)
+    except NodeError:
+        return None
 
 
 def _print_changes(written: list[Change], commands: list[str], save: str, failed: list[Change]) -> None:
@@ -274,7 +280,5 @@ def _print_changes(written: list[Change], commands: list[str], save: str, failed
         console.print(f"{one.name}: {escape(before)} → {escape(after)}{problem}", soft_wrap=True)
     for name in commands:
         console.print(f"{name}: executed")
-    if not written and not commands:
-        console.print("everything stands already as it is wanted")
     if save:
         console.print(f"not saved to {save}" if failed else f"saved to {save}: the device keeps it over a power cycle")
