@@ -12,8 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from camera.backends import BACKENDS, Discovered, discover
-from inspection.cli.cameras_features import set_features, show
 from inspection.cli.cameras_pictures import record, snapshot
+from inspection.cli.cameras_set import set_features
+from inspection.cli.cameras_show import show
 
 if TYPE_CHECKING:
     from camera.device import Device
