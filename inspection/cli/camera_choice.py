@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from camera.backends import BACKENDS, make_camera, options_model
+from camera.backends import all_rows, backend_row, make_camera, options_model
 from camera.errors import CameraOptionsError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Choice:
         return make_camera(self.backend, self.name, options, scene=self._scene())
 
     def _scene(self) -> Scene | None:
-        if not BACKENDS[self.backend].needs_scene:
+        if not backend_row(self.backend).needs_scene:
             return None
         from inspection.simulation.scene import SyntheticScene
 
@@ -61,9 +61,10 @@ def choose_camera(text: str, settings: Sequence[str] = ()) -> Choice:
     if file is not None:
         return _of_station(file, name, options)
     backend, colon, device = text.partition(":")
-    if backend in BACKENDS and device.startswith("//"):  # rtsp://host/stream is the device itself
+    known = {row.name for row in all_rows()}
+    if backend in known and device.startswith("//"):  # rtsp://host/stream is the device itself
         device = text
-    elif backend not in BACKENDS:
+    elif backend not in known:
         backend, device = _backend_of(text), text
     elif colon and not device:
         raise CameraOptionsError(f"camera '{text}': there is no device after the colon; {_SPELLING}")
@@ -153,7 +154,7 @@ def _spelled(device: Device) -> str:
 def _complete(incomplete: str) -> list[str]:
     """Offer what costs nothing to find: the station files here, and the backends."""
     files = sorted(str(file) for file in Path().glob("*.toml") if file.name != "pyproject.toml")
-    names = [*files, *(f"{name}:" if row.is_device else name for name, row in BACKENDS.items())]
+    names = [*files, *(f"{row.name}:" if row.is_device else row.name for row in all_rows())]
     return [name for name in names if name.startswith(incomplete)]
 
 

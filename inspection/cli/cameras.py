@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from camera.backends import BACKENDS, Discovered, discover
+from camera.backends import Discovered, all_rows, discover, is_installed
 from inspection.cli.cameras_pictures import record, snapshot
 from inspection.cli.cameras_set import set_features
 from inspection.cli.cameras_show import show
@@ -36,11 +36,14 @@ def list_cameras(
     """List the backends, whether what they stand on is installed, and the cameras that each of them finds."""
     from camera.discovery import find_devices
 
-    unknown = [name for name in backend or () if name not in BACKENDS]
+    there = discover()
+    unknown = [name for name in backend or () if name not in {row.backend for row in there}]
     if unknown:
-        raise typer.BadParameter(f"no backend is called {', '.join(unknown)}; there are {', '.join(BACKENDS)}")
-    found = [row for row in discover() if not backend or row.backend in backend]
-    usable = [row.backend for row in found if row.installed and BACKENDS[row.backend].is_device]
+        known = ", ".join(row.backend for row in there)
+        raise typer.BadParameter(f"no backend is called {', '.join(unknown)}; there are {known}")
+    found = [row for row in there if not backend or row.backend in backend]
+    named = {row.backend for row in found}
+    usable = [row.name for row in all_rows() if row.name in named and row.is_device and is_installed(row)]
     devices, problems = find_devices(usable, timeout) if usable else ([], [])
     if as_json:
         listed = {"backends": [asdict(row) for row in found], "devices": [asdict(one) for one in devices]}
@@ -50,7 +53,7 @@ def list_cameras(
     console.print(_backends(found))
     console.print(_devices(devices) if devices else "no camera was found" if usable else "")
     for one in (*(device.hint for device in devices if device.hint), *problems):
-        console.print(one, markup=False, highlight=False)
+        console.print(one, markup=False, highlight=False, soft_wrap=True)
 
 
 def _backends(found: list[Discovered]) -> Table:

@@ -51,7 +51,7 @@ def show(
     console = Console()
     for key, value in state.items():
         if value not in (None, {}, ""):
-            console.print(f"{key}: {plain(value)}", markup=False, highlight=False)
+            console.print(f"{key}: {plain(value)}", markup=False, highlight=False, soft_wrap=True)
     if found:
         console.print(_table(found))
     elif state["has_features"]:
