@@ -6,6 +6,8 @@ import json
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,9 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inspection.cli.camera_choice import CameraArgument, Choice, OptionOption, choose_camera
+from inspection.cli.feature_words import plain, read_or_none
 
 if TYPE_CHECKING:
     from camera.frame import Frame
+    from camera.interface import Camera
     from camera.samples import Samples
     from inspection.camera_recorder import Outcome, Recorder
 
@@ -74,7 +78,7 @@ def record(
     choice = choose_camera(camera, option or ())
     wanted = Wanted(folder, frames, seconds, buffer_mb * 1_000_000, round(keep_free_gb * 1e9))
     with choice.make() as opened:
-        recorder = Recorder(opened, wanted, {"camera": choice.name, "backend": choice.backend, "asked_for": camera})
+        recorder = Recorder(opened, wanted, _about(opened, choice))
         outcome = _run(recorder, wanted.frames, quiet=as_json)
         counters = dict(opened.counters())
     if as_json:
@@ -84,16 +88,31 @@ def record(
     raise typer.Exit(0 if outcome.is_whole else 1)
 
 
+def _about(camera: Camera, choice: Choice) -> dict[str, str]:
+    """Return what the header of a recording says of the camera, as texts."""
+    about = {"camera": choice.name, "backend": choice.backend, "options": json.dumps(choice.options, default=str)}
+    nodes = camera.nodes
+    for name in (
+        "DeviceVendorName",
+        "DeviceModelName",
+        "DeviceSerialNumber",
+        "DeviceFirmwareVersion",
+        "ExposureTime",
+        "Gain",
+    ):
+        value = read_or_none(nodes, name) if nodes is not None and nodes.has(name) else None
+        if value is not None:
+            about[name] = plain(value)
+    return about
+
+
 def _run(recorder: Recorder, frames: int | None, *, quiet: bool) -> Outcome:
     """Record with a bar; Ctrl-C and SIGTERM end the recording properly."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: recorder.stop())
-    columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bar:
+    columns, console = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn()), Console(stderr=True)
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
         task = bar.add_task("waiting for the first picture", total=frames)
         looked_s = -1.0
 
@@ -108,7 +127,19 @@ def _run(recorder: Recorder, frames: int | None, *, quiet: bool) -> Outcome:
             text += "".join(f", {count} {what}" for what, count in wrong.items() if count)
             bar.update(task, completed=now.frames, description=text)
 
-        return recorder.run(look)
+        with _stopped_by_signals(recorder):
+            return recorder.run(look)
+
+
+@contextmanager
+def _stopped_by_signals(recorder: Recorder) -> Iterator[None]:
+    numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, lambda *_: recorder.stop()) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)
 
 
 def _print_outcome(folder: Path, choice: Choice, outcome: Outcome) -> None:
