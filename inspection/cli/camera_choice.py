@@ -34,8 +34,6 @@ class Choice:
     options: dict[str, Any] = field(default_factory=dict)
     scene_seed: int = _SCENE_SEED
     defect_rate: float = _SCENE_DEFECTS
-    as_is: bool = False
-    """True where nobody said how the camera is to be set: a command that only looks then leaves it as it is."""
 
     def make(self, **changes: object) -> Camera:
         """Make the camera, not yet open; changes: of options, where the backend knows them. Raises CameraError."""
@@ -68,7 +66,7 @@ def choose_camera(text: str, settings: Sequence[str] = ()) -> Choice:
         backend, device = _backend_of(text), text
     elif colon and not device:
         raise CameraOptionsError(f"camera '{text}': there is no device after the colon; {_SPELLING}")
-    return Choice(backend, device or backend, {**_device_option(backend, device), **options}, as_is=not options)
+    return Choice(backend, device or backend, {**_device_option(backend, device), **options})
 
 
 def parse_options(settings: Sequence[str]) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def set_features(
         raise typer.BadParameter("nothing to do: give NAME=VALUE, --from FILE.TOML or --save USERSET")
     choice = choose_camera(camera, option or ())
     kept = None if source is None else read_saved(source)
-    with choice.make(leave_as_is=choice.as_is) as opened:
+    with choice.make(leave_as_is=True) as opened:
         nodes = nodes_of(opened, choice)
         wanted = _wanted(nodes, changes or (), choice)
         restored = () if kept is None else restore_features(nodes, kept, choice.name)

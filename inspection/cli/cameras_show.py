@@ -40,7 +40,7 @@ def show(
     from camera.genicam.saved import save_features, write_saved
 
     choice = choose_camera(camera, option or ())
-    with choice.make(leave_as_is=choice.as_is) as opened:
+    with choice.make(leave_as_is=True) as opened:
         found = [] if opened.nodes is None else _features(opened.nodes, text, everything=everything)
         state = _state(opened, choice)
         if save_to is not None:
