@@ -97,9 +97,7 @@ class Recorder:
             self._waiting.close()
             if self._thread.is_alive():
                 self._thread.join()
-        elapsed_s = self._elapsed_s
-        self._camera.stop()
-        return self._finish(ending, elapsed_s)
+        return self._finish(ending, self._elapsed_s)
 
     def _finish(self, ending: str, elapsed_s: float) -> Outcome:
         writer, trouble = self._writer, self._trouble
@@ -147,6 +145,7 @@ class Recorder:
                 asking.answered()
                 self._take(exposure)
             look(self._progress())
+        self._camera.stop()  # what comes while the rest is written is wanted by nobody
         return ending
 
     def _ending(self) -> str:

@@ -112,7 +112,7 @@ def assert_same(came: Exposures, recorded: Exposures) -> None:
             assert after.device_ns - one.device_ns == was_after.device_ns - was.device_ns
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(story=exposures_lists(), preload=st.booleans())
 def test_a_replay_gives_what_was_recorded(story: Exposures, preload: bool) -> None:
     """Bytes, format, chunks, gaps, broken ones and the device's times come back; also through a second recording."""
@@ -197,7 +197,7 @@ def test_pixels_go_on_in_a_further_file(tmp_path: Path) -> None:
     assert_same(grab_all(replay(tmp_path / "r", rate_hz=0)), story)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_a_recording_cut_anywhere_is_its_whole_frames(data: st.DataObject) -> None:
     """However many bytes of index and pixels remain, what is read is a whole prefix, and the end is named."""
@@ -221,7 +221,7 @@ def test_a_recording_cut_anywhere_is_its_whole_frames(data: st.DataObject) -> No
         recording.close()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(at=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_a_flipped_bit_of_the_pixels_is_a_part_without_a_frame(at: float, bit: int) -> None:
     """The frame whose sum is wrong is left out and named; the others come."""
@@ -238,7 +238,7 @@ def test_a_flipped_bit_of_the_pixels_is_a_part_without_a_frame(at: float, bit: i
         assert ["sha256 differs" in text for text in camera.problems.values()] == [True]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_a_damaged_index_ends_the_recording_or_is_refused(data: st.DataObject) -> None:
     """Any bytes in the place of a line or of the header: a CameraOpenError or an earlier end, never another error."""

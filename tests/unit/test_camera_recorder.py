@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pipe_camera import CameraDevice, Options, PipeCamera
 
 from camera import Camera, make_camera
 from camera.errors import RecordingError
@@ -145,6 +146,26 @@ def test_what_does_not_fit_is_counted_in_its_place(tmp_path: Path) -> None:
         pixels = recording.read(exposure.counter - 1)
         assert pixels is not None
         assert (pixels == exposure.counter - 1).all()
+
+
+def test_a_camera_that_goes_away_ends_the_recording(tmp_path: Path) -> None:
+    """What came before is whole, the gap is there, and the end mark says that the camera was lost."""
+    device = CameraDevice(tmp_path / "device")
+    device.plug_in()
+    camera = PipeCamera("top", Options(path=tmp_path / "device"))
+    with camera:
+        device.wait_for_station(GRAB_S)
+        device.part(10)
+        device.part(20, incomplete=True)
+        device.part(30)
+        device.unplug()
+        outcome = run(camera, tmp_path / "r").run(look)
+    assert (outcome.frames, outcome.lost, outcome.is_whole) == (2, 1, False)
+    assert outcome.ending.startswith("the camera was lost: camera 'top' has gone")
+    recording = RawRecording(tmp_path / "r")
+    assert recording.end is not None
+    assert recording.end.end == outcome.ending
+    assert [one.counter for one in recording.exposures] == [1, 3]
 
 
 def test_too_little_room_is_refused_before_anything_is_written(tmp_path: Path) -> None:
