@@ -11,6 +11,7 @@ import numpy as np
 
 from camera.aravis.binding import AravisError
 from camera.aravis.connection import Connection
+from camera.aravis.discovery import devices as devices
 from camera.aravis.options import Options
 from camera.aravis.stream import Received, Stream
 from camera.errors import CameraError, CameraLostError, CameraOpenError, Cause, NodeError, PixelFormatError

@@ -28,6 +28,8 @@ def apply(nodes: Nodes, options: GenicamOptions, camera: str) -> tuple[Applied, 
     The device must be open and acquire nothing. Raises CameraOpenError (REFUSED) that lists every setting that the
     device cannot do, gives back otherwise, or an automatic function that stays on; CameraLostError.
     """
+    if options.leave_as_is:
+        return ()
     if options.user_set:
         load_user_set(nodes, options.user_set, camera)
     writing = Writing(nodes)

@@ -17,6 +17,7 @@ from gige import FakeProcess, network, require_aravis
 from plugin_package import install_plugin
 
 from camera import Camera, CameraError, Frame, Pixels, Trigger, make_camera
+from camera.raw_recording import RawRecordingWriter
 
 PARTS = 12
 LONG_S = 120.0  # a wait that the tests expect to be cut short
@@ -81,6 +82,15 @@ def write_video(file: Path) -> Path:
     return file
 
 
+def write_recording(folder: Path) -> Path:
+    writer = RawRecordingWriter(folder, {}, 0)
+    for part in range(1, PARTS + 1):
+        pixels, at_ns = np.full((48, 64), level(part), np.uint8), part * 5_000_000
+        writer.write(Frame("top", part, at_ns, at_ns, 0, "Mono8", pixels))
+    writer.close("complete")
+    return folder
+
+
 NAMES = (
     "simulated",
     "simulated-handshake",
@@ -88,6 +98,7 @@ NAMES = (
     "folder-handshake",
     "folder-preloaded",
     "video",
+    "recording",
     "conveyor",
     "own-process",
 )
@@ -125,11 +136,15 @@ def gige(name: str, running: contextlib.ExitStack, folder: Path) -> Backend:
 
 def made(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Backend:
     """A backend that is all software."""
+    options: dict[str, object]
     belt = {"parts": PARTS, "pitch_mm": 5.0, "jitter_mm": 1.0, "speed_mm_s": 1000.0, "readout_ms": 0.5}
     far = {"pitch_mm": 10_000.0, "speed_mm_s": 1.0}
     match request.param:
         case "simulated":
             return Backend(request.param, "simulated", belt, far, commanded={**belt, "trigger": "software"})
+        case "recording":
+            options = {"path": write_recording(tmp_path / "recording")}
+            return Backend(request.param, "replay", options, {"rate_hz": 1e-4}, mono=True)
         case "own-process":
             install_plugin(tmp_path, monkeypatch, "belted", belted="belted_camera:BACKEND")
             commanded = {**belt, "trigger": "software"}
@@ -144,7 +159,7 @@ def made(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
             return Backend(request.param, "conveyor", {**moving, **lying}, slow, free_running=True)
         case "video":
             return Backend(request.param, "replay", {"path": write_video(tmp_path / "v.mp4")}, {"rate_hz": 1e-4})
-    options: dict[str, object] = {"path": write_folder(tmp_path / "images"), "rate_hz": 200.0}
+    options = {"path": write_folder(tmp_path / "images"), "rate_hz": 200.0}
     if request.param == "folder-handshake":
         return Backend(request.param, "replay", {**options, "rate_hz": 0}, None, mono=True)
     preload = request.param == "folder-preloaded"
