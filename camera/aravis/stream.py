@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from camera.aravis.binding import Library
+from camera.aravis.network import widen_receiver
 from camera.frame import Pixels
 
 _SUCCESS = 0
@@ -84,6 +85,7 @@ class Stream:
                 ("frame-retention", settings.frame_retention_us),
             ):
                 library.set_property(self._stream or 0, name, value)
+            widen_receiver(library.arv_gv_stream_get_port(self._stream), settings.socket_buffer_bytes)
         self._memory: dict[int, Pixels] = {}
         for _ in range(settings.buffers):
             pixels = np.zeros(payload, np.uint8)  # touched now: no page fault while frames come
