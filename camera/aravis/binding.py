@@ -26,7 +26,7 @@ class GSList(ctypes.Structure):
 
 
 class AravisError(CameraError):
-    """A call of the library failed. family: "device", "gc" (the device's description), or "" for any other; code: of it."""
+    """A call of the library failed. family: "device", "gc" (its description), or "" for any other; code: within it."""
 
     def __init__(self, text: str, family: str = "", code: int = -1) -> None:
         super().__init__(text)

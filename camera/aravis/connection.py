@@ -87,7 +87,8 @@ class Connection:
             self.packet_size = int(aravis.arv_gv_device_get_packet_size(self._device))
         except AravisError as error:
             raise CameraOpenError(
-                f"camera '{self._camera}': its packet size cannot be set ({error}); set packet_size = 1500", Cause.NETWORK
+                f"camera '{self._camera}': its packet size cannot be set ({error}); set packet_size = 1500",
+                Cause.NETWORK,
             ) from error
 
     def stream(self, payload: int) -> Stream:

@@ -92,7 +92,9 @@ def _payload_size() -> str:
 def _categories() -> dict[str, dict[str, str]]:
     """Return the features by category, each with its description."""
     least_width, least_height = LEAST_SIZE
-    clock = '<Integer Name="TimestampLatchValue" NameSpace="Standard"><pValue>TimestampLatchValueReg</pValue></Integer>\n'
+    clock = (
+        '<Integer Name="TimestampLatchValue" NameSpace="Standard"><pValue>TimestampLatchValueReg</pValue></Integer>\n'
+    )
     return {
         "DeviceControl": {
             "DeviceVendorName": _string("DeviceVendorName", 0x48, 32),

@@ -48,11 +48,11 @@ def widen_receiver(port: int, size_bytes: int) -> bool:
     Aravis does so only once the first picture arrives, which the default of some 200 KB then cuts short on a busy
     computer. Returns whether there is such a socket.
     """
-    for name in os.listdir("/proc/self/fd"):
+    for link in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):  # closed meanwhile, or no socket
-            if not os.readlink(f"/proc/self/fd/{name}").startswith("socket:"):
+            if not str(link.readlink()).startswith("socket:"):
                 continue
-            with socket.socket(fileno=os.dup(int(name))) as found:
+            with socket.socket(fileno=os.dup(int(link.name))) as found:
                 is_udp = found.family == socket.AF_INET and found.type == socket.SOCK_DGRAM
                 if is_udp and found.getsockname()[1] == port:
                     found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size_bytes)

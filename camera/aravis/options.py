@@ -25,14 +25,15 @@ class Options(GenicamOptions):
         default=None, ge=1, le=1024, description="what the kernel may hold back; absent: as much as it allows"
     )
     packet_socket: Literal["auto", "on", "off"] = Field(
-        default="auto", description="receive beside the kernel's UDP; needs root; auto: off on loopback, else if allowed"
+        default="auto",
+        description="receive beside the kernel's UDP; needs root; auto: off on loopback, else if allowed",
     )
     buffers: int = Field(
         default=20,
         ge=2,
         le=1000,
-        description="pictures that may wait, for the station or for packets that are late: more than frame_retention_ms "
-        "at the frame rate",
+        description="pictures that may wait, for the station or for late packets: more than frame_retention_ms at the "
+        "frame rate",
     )
     resend: bool = Field(default=True, description="ask the camera again for packets that did not come")
     packet_timeout_ms: float = Field(default=20.0, ge=0.1, le=1000, description="a packet so late is asked for again")

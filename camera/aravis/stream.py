@@ -52,7 +52,8 @@ class Received:
     """One buffer as it came: valid until it is given back. trouble: '' for one that came whole.
 
     frame_id: the device's number of the exposure, None where the packet with it (the first, the leader) did not come.
-    device_ns: None where the packet with the time stamp did not come. width, height, format_code: 0 in trouble. data: what was received, flat; a view.
+    device_ns: None where the packet with the time stamp did not come. width, height,
+    format_code: 0 in trouble. data: what was received, flat; a view.
     """
 
     address: int
@@ -121,7 +122,7 @@ class Stream:
             self._memory.clear()
 
     def _push(self, address: int) -> None:
-        # A buffer whose leader is lost keeps number and time of the picture that it held before: these say that none came.
+        # A buffer whose leader is lost keeps number and time of its picture before: these say that none came.
         self._library.arv_buffer_set_frame_id(address, _NO_ID)
         self._library.arv_buffer_set_timestamp(address, 0)
         self._library.arv_stream_push_buffer(self._stream, address)
@@ -153,5 +154,3 @@ class Stream:
             padding=padding.value,
             data=self._memory[address][: size.value],
         )
-
-
