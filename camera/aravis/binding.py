@@ -26,7 +26,7 @@ class GSList(ctypes.Structure):
 
 
 class AravisError(CameraError):
-    """A call of the library failed. family: "device", "gc" (the device's description), or "" for any other; code: of it."""
+    """A call of the library failed. family: "device", "gc" (its description), or "" for any other; code: within it."""
 
     def __init__(self, text: str, family: str = "", code: int = -1) -> None:
         super().__init__(text)
@@ -91,6 +91,7 @@ _ARAVIS: dict[str, tuple[Any, tuple[Any, ...], bool]] = {
     "arv_stream_push_buffer": (None, (c_void_p, c_void_p), False),
     "arv_stream_try_pop_buffer": (c_void_p, (c_void_p,), False),
     "arv_stream_timeout_pop_buffer": (c_void_p, (c_void_p, c_uint64), False),
+    "arv_gv_stream_get_port": (ctypes.c_uint16, (c_void_p,), False),
     "arv_stream_get_info_uint64_by_name": (c_uint64, (c_void_p, c_char_p), False),
     "arv_buffer_new": (c_void_p, (c_size_t, c_void_p), False),
     "arv_buffer_get_status": (c_int, (c_void_p,), False),

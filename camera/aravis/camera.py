@@ -5,21 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-
-import numpy as np
 
 from camera.aravis.binding import AravisError
 from camera.aravis.connection import Connection
 from camera.aravis.discovery import devices as devices
 from camera.aravis.options import Options
+from camera.aravis.picture import picture_of
 from camera.aravis.stream import Received, Stream
-from camera.errors import CameraError, CameraLostError, CameraOpenError, Cause, NodeError, PixelFormatError
+from camera.errors import CameraError, CameraLostError, CameraOpenError, Cause, NodeError
 from camera.frame import BrokenFrame, Frame, Pixels, Trigger
 from camera.genicam.block_ids import BlockIds
 from camera.genicam.clock import latch_clock
 from camera.genicam.nodes import Nodes
-from camera.genicam.pfnc import canonical, frame_bytes, name_of, shaped
 from camera.genicam.settings import Applied, apply
 from camera.genicam.software_trigger import SoftwareTriggers
 from camera.interface import Camera
@@ -28,29 +25,6 @@ __all__ = ["AravisCamera", "Options"]
 
 _SLICE_S = 0.05  # how soon a waiting grab sees a stop or the loss of the device
 _LEAST_SILENCE_S, _SILENT_FRAMES = 2.0, 5
-
-
-@dataclass(frozen=True, slots=True)
-class _Picture:
-    """What each frame of an acquisition has to be."""
-
-    width: int
-    height: int
-    pixel_format: str
-
-    @property
-    def size(self) -> int:
-        return frame_bytes(self.pixel_format, self.width, self.height)
-
-    def trouble_of(self, came: Received) -> str:
-        """Return what is wrong with a buffer that came, '' for one that is whole and as it was set."""
-        if came.trouble:
-            return came.trouble
-        pixel_format = name_of(came.format_code)
-        if (came.width, came.height, pixel_format) != (self.width, self.height, self.pixel_format):
-            return f"{came.width}×{came.height} {pixel_format} came, {self.width}×{self.height} {self.pixel_format} was set"
-        needed = self.size + came.padding * (self.height - 1)
-        return "" if came.data.size >= needed else f"{came.data.size} of its {needed} bytes came"
 
 
 class AravisCamera(Camera):
@@ -72,16 +46,16 @@ class AravisCamera(Camera):
         options = self._options
         if options.chunks:
             raise CameraOpenError(
-                f"camera '{self.name}': chunks = {options.chunks!r}: this backend does not read them; leave them out, or "
-                'set backend = "genicam"',
+                f"camera '{self.name}': chunks = {options.chunks!r}: this backend does not read them; leave them out "
+                'or set backend = "genicam"',
                 Cause.REFUSED,
             )
         connection = Connection(self.name, options)
         try:
             self.applied = apply(connection.nodes, options, self.name)
             connection.settle_network()
-            self._picture = self._set_picture(connection)
-            self._silence_s = options.silence_s or self._default_silence_s(connection.nodes)
+            self._picture = picture_of(connection.nodes, self.name)
+            self._silence_s = options.silence_s or _default_silence_s(connection.nodes)
             self._ids = BlockIds() if connection.is_gige and not _extended(connection.nodes) else BlockIds(64, False)
         except (NodeError, CameraLostError, AravisError) as error:
             connection.close()
@@ -174,7 +148,7 @@ class AravisCamera(Camera):
         """Make a stream and let the device acquire. Raises CameraLostError."""
         connection = self._opened()
         try:
-            self._picture = self._set_picture(connection)
+            self._picture = picture_of(connection.nodes, self.name)
             self._stream = connection.stream(int(connection.nodes.get("PayloadSize")))
             self._ids.restarted()
             self._missing_packets = 0
@@ -225,7 +199,7 @@ class AravisCamera(Camera):
         self._pending = came
         trouble = self._picture.trouble_of(came)
         if not trouble and into is not None:
-            self._check_room(into)
+            self._picture.check_room(self.name, into)
         self._pending = None
         try:
             return self._exposure(came, trouble, into)
@@ -258,18 +232,8 @@ class AravisCamera(Camera):
             received_host_ns=self._last_host_ns,
             lost_before=lost_before,
             pixel_format=self._picture.pixel_format,
-            pixels=self._copied(came, into),
+            pixels=self._picture.copied(came, into),
         )
-
-    def _copied(self, came: Received, into: Pixels | None) -> Pixels:
-        """Return the pixels in memory of the caller: the one copy on their way."""
-        picture = self._picture
-        size = picture.size
-        flat = np.empty(size, np.uint8) if into is None else into[:size]
-        pixels = shaped(flat, picture.pixel_format, picture.width, picture.height)
-        source = came.data[: size + came.padding * (picture.height - 1)]
-        np.copyto(pixels, shaped(source, picture.pixel_format, picture.width, picture.height, came.padding))
-        return pixels
 
     def _broken(self, counter: int, device_ns: int | None, lost: int, why: str, is_wrong: bool = False) -> BrokenFrame:
         self._counts["broken_frames"] += 1
@@ -284,7 +248,7 @@ class AravisCamera(Camera):
         return f" ({missing} packets are missing)" if missing > 0 else ""
 
     def _given_up(self, triggers: SoftwareTriggers) -> BrokenFrame | None:
-        """Return the next trigger without a picture; begin anew once it is not certain whose picture would come next."""
+        """Return the next trigger without a picture; begin anew once it is open whose picture comes next."""
         lost = triggers.next_lost(time.monotonic_ns())
         if lost is not None:
             missing, self._forgotten = lost.lost_before + self._forgotten, 0
@@ -308,39 +272,10 @@ class AravisCamera(Camera):
         if not self._options.is_triggered and silent_s > self._silence_s:
             connection.give_up()
             raise CameraLostError(
-                f"camera '{self.name}': no frame for {silent_s:.1f} s — one is due every {self._silence_s:g} s at most — "
+                f"camera '{self.name}': no frame for {silent_s:.1f} s — one is due within {self._silence_s:g} s — "
                 "check its cable and power; if it never sends one, lower packet_size",
                 Cause.SILENT,
             )
-
-    def _check_room(self, into: Pixels) -> None:
-        if into.ndim != 1 or into.size < self._picture.size or into.dtype != np.uint8 or not into.flags.c_contiguous:
-            raise ValueError(
-                f"camera '{self.name}': the buffer is {into.dtype} of shape {into.shape}, the frame needs "
-                f"{self._picture.size} bytes; pass a flat, contiguous uint8 buffer that large"
-            )
-
-    def _set_picture(self, connection: Connection) -> _Picture:
-        """Return what the device is set to. Raises CameraOpenError for a pixel format that nobody here reads."""
-        nodes = connection.nodes
-        pixel_format = canonical(str(nodes.get("PixelFormat")))
-        picture = _Picture(int(nodes.get("Width")), int(nodes.get("Height")), pixel_format)
-        try:
-            _ = picture.size
-        except PixelFormatError as error:
-            raise CameraOpenError(f"camera '{self.name}': {error}", Cause.REFUSED) from error
-        return picture
-
-    def _default_silence_s(self, nodes: Nodes) -> float:
-        """Return five frames' time at the rate that the device says, two seconds at least."""
-        for name in ("AcquisitionResultingFrameRate", "ResultingFrameRate", "AcquisitionFrameRate"):
-            if nodes.has(name):
-                try:
-                    rate_hz = float(nodes.get(name))
-                except NodeError:
-                    continue
-                return max(_LEAST_SILENCE_S, _SILENT_FRAMES / rate_hz) if rate_hz > 0 else _LEAST_SILENCE_S
-        return _LEAST_SILENCE_S
 
     def _opened(self) -> Connection:
         assert self._connection is not None  # the life cycle puts open() before
@@ -354,3 +289,15 @@ def _extended(nodes: Nodes) -> bool:
         return nodes.has(name) and nodes.get(name) in ("On", 1, True)
     except NodeError:
         return False
+
+
+def _default_silence_s(nodes: Nodes) -> float:
+    """Return five frames' time at the rate that the device says, two seconds at least."""
+    for name in ("AcquisitionResultingFrameRate", "ResultingFrameRate", "AcquisitionFrameRate"):
+        if nodes.has(name):
+            try:
+                rate_hz = float(nodes.get(name))
+            except NodeError:
+                continue
+            return max(_LEAST_SILENCE_S, _SILENT_FRAMES / rate_hz) if rate_hz > 0 else _LEAST_SILENCE_S
+    return _LEAST_SILENCE_S

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import ipaddress
+import os
 import socket
 import struct
 from pathlib import Path
@@ -38,3 +40,21 @@ def socket_buffer_limit() -> int:
         return int(Path("/proc/sys/net/core/rmem_max").read_text())
     except (OSError, ValueError):
         return 0
+
+
+def widen_receiver(port: int, size_bytes: int) -> bool:
+    """Let this process's UDP socket on `port` hold back `size_bytes`, or as much as the kernel allows.
+
+    Aravis does so only once the first picture arrives, which the default of some 200 KB then cuts short on a busy
+    computer. Returns whether there is such a socket.
+    """
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed meanwhile, or no socket
+            if not str(link.readlink()).startswith("socket:"):
+                continue
+            with socket.socket(fileno=os.dup(int(link.name))) as found:
+                is_udp = found.family == socket.AF_INET and found.type == socket.SOCK_DGRAM
+                if is_udp and found.getsockname()[1] == port:
+                    found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size_bytes)
+                    return True
+    return False

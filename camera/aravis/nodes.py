@@ -49,7 +49,7 @@ class AravisNodes:
     def names(self) -> Sequence[str]:
         """Return the names of all features below the root category, in the order of the device's description."""
         found: dict[str, None] = {}
-        seen: set[str] = set()
+        seen: dict[str, None] = {}
         self._walk("Root", found, seen)
         return list(found)
 
@@ -142,11 +142,11 @@ class AravisNodes:
             raise self._wrong(f"{name} = {value!r}: the device does not let it be written now; stop the camera first")
         self._call(name, function, *arguments)
 
-    def _walk(self, name: str, found: dict[str, None], seen: set[str]) -> None:
+    def _walk(self, name: str, found: dict[str, None], seen: dict[str, None]) -> None:
         at = self._at(name)
         if not at or name in seen:
             return
-        seen.add(name)
+        seen[name] = None
         if not self._library.g_type_check_instance_is_a(at, self._library.arv_gc_category_get_type()):
             if name != "Root":
                 found[name] = None

@@ -32,8 +32,8 @@ class Options(GenicamOptions):
         default=20,
         ge=2,
         le=1000,
-        description="pictures that may wait, for the station or for packets that are late: more than frame_retention_ms "
-        "at the frame rate",
+        description="pictures that may wait, for the station or for late packets: more than frame_retention_ms at the "
+        "frame rate",
     )
     resend: bool = Field(default=True, description="ask the camera again for packets that did not come")
     packet_timeout_ms: float = Field(default=20.0, ge=0.1, le=1000, description="a packet so late is asked for again")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from camera.aravis.binding import Library
+from camera.aravis.network import widen_receiver
 from camera.frame import Pixels
 
 _SUCCESS = 0
@@ -51,7 +52,8 @@ class Received:
     """One buffer as it came: valid until it is given back. trouble: '' for one that came whole.
 
     frame_id: the device's number of the exposure, None where the packet with it (the first, the leader) did not come.
-    device_ns: None where the packet with the time stamp did not come. width, height, format_code: 0 in trouble. data: what was received, flat; a view.
+    device_ns: None where the packet with the time stamp did not come. width, height,
+    format_code: 0 in trouble. data: what was received, flat; a view.
     """
 
     address: int
@@ -84,6 +86,7 @@ class Stream:
                 ("frame-retention", settings.frame_retention_us),
             ):
                 library.set_property(self._stream or 0, name, value)
+            widen_receiver(library.arv_gv_stream_get_port(self._stream), settings.socket_buffer_bytes)
         self._memory: dict[int, Pixels] = {}
         for _ in range(settings.buffers):
             pixels = np.zeros(payload, np.uint8)  # touched now: no page fault while frames come
@@ -119,7 +122,7 @@ class Stream:
             self._memory.clear()
 
     def _push(self, address: int) -> None:
-        # A buffer whose leader is lost keeps number and time of the picture that it held before: these say that none came.
+        # A buffer whose leader is lost keeps number and time of its picture before: these say that none came.
         self._library.arv_buffer_set_frame_id(address, _NO_ID)
         self._library.arv_buffer_set_timestamp(address, 0)
         self._library.arv_stream_push_buffer(self._stream, address)

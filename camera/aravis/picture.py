@@ -1,0 +1,63 @@
+"""What each picture of an acquisition has to be, and the one copy of its pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from camera.aravis.stream import Received
+from camera.errors import CameraOpenError, Cause, PixelFormatError
+from camera.frame import Pixels
+from camera.genicam.nodes import Nodes
+from camera.genicam.pfnc import canonical, frame_bytes, name_of, shaped
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Size and pixel format that the device is set to; size: its bytes without padding."""
+
+    width: int
+    height: int
+    pixel_format: str
+    size: int
+
+    def trouble_of(self, came: Received) -> str:
+        """Return what is wrong with a buffer that came, '' for one that is whole and as it was set."""
+        if came.trouble:
+            return came.trouble
+        pixel_format = name_of(came.format_code)
+        if (came.width, came.height, pixel_format) != (self.width, self.height, self.pixel_format):
+            was_set = f"{self.width}×{self.height} {self.pixel_format}"
+            return f"{came.width}×{came.height} {pixel_format} came, {was_set} was set"
+        needed = self._sent(came)
+        return "" if came.data.size >= needed else f"{came.data.size} of its {needed} bytes came"
+
+    def copied(self, came: Received, into: Pixels | None) -> Pixels:
+        """Return the pixels of a whole buffer in `into`, or in new memory; without what pads its rows."""
+        flat = np.empty(self.size, np.uint8) if into is None else into[: self.size]
+        pixels = shaped(flat, self.pixel_format, self.width, self.height)
+        sent = came.data[: self._sent(came)]
+        np.copyto(pixels, shaped(sent, self.pixel_format, self.width, self.height, came.padding))
+        return pixels
+
+    def check_room(self, camera: str, into: Pixels) -> None:
+        """Raise ValueError for a buffer that cannot hold the pixels."""
+        if into.ndim != 1 or into.size < self.size or into.dtype != np.uint8 or not into.flags.c_contiguous:
+            raise ValueError(
+                f"camera '{camera}': the buffer is {into.dtype} of shape {into.shape}, the frame needs {self.size} "
+                "bytes; pass a flat, contiguous uint8 buffer that large"
+            )
+
+    def _sent(self, came: Received) -> int:
+        return self.size + came.padding * (self.height - 1)
+
+
+def picture_of(nodes: Nodes, camera: str) -> Picture:
+    """Return what the device is set to now. Raises CameraOpenError for a format that nobody here reads, NodeError."""
+    width, height = int(nodes.get("Width")), int(nodes.get("Height"))
+    pixel_format = canonical(str(nodes.get("PixelFormat")))
+    try:
+        return Picture(width, height, pixel_format, frame_bytes(pixel_format, width, height))
+    except PixelFormatError as error:
+        raise CameraOpenError(f"camera '{camera}': {error}", Cause.REFUSED) from error
