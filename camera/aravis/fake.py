@@ -118,12 +118,13 @@ class FakeCamera:
 
     def _draw(self, buffer: int, _data: int | None, exposure_us: int, _gain: int, code: int) -> None:
         """Put the next picture into the buffer, stamped with the begin of its exposure."""
+        exposed_ns = max(1, self._now_ns() - 1000 * exposure_us)
         self._drawn += 1
         width = self._aravis.arv_buffer_get_image_width(buffer)
         height = self._aravis.arv_buffer_get_image_height(buffer)
         region = (self._read(at.OFFSET_X), self._read(at.OFFSET_Y), width, height)
         picture = self._pictures.picture(self._drawn, name_of(code), region)
-        self._aravis.arv_buffer_set_timestamp(buffer, max(1, self._now_ns() - 1000 * exposure_us))
+        self._aravis.arv_buffer_set_timestamp(buffer, exposed_ns)
         ctypes.memmove(self._aravis.arv_buffer_get_data(buffer, None), picture.ctypes.data, picture.nbytes)
 
     def _now_ns(self) -> int:

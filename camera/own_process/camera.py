@@ -27,6 +27,7 @@ _STOP_S = 5.0  # a call into a GigE camera that has gone blocks for 2.5 s
 _CLOSE_S = 5.0
 _EXIT_S = 1.0
 _COUNTERS_S = 0.5
+_CLOCK_S = 1.0
 _NODES_S = 10.0
 
 
@@ -96,11 +97,18 @@ class IsolatedCamera(Camera):
         return {**self._counted, "driver_restarts": self._restarts}
 
     def read_clock(self) -> ClockReading | None:
-        """Have the driver ask its device, between two moments of the clock that both processes share."""
+        """Have the driver ask its device, between two moments of the clock that both processes share.
+
+        None also where the device takes long to answer: whether it is lost is for the grabbing thread to find.
+        """
         self._require_open("read_clock")
-        if not self._is_started:
+        driver = self._driver
+        if not self._is_started or driver is None or self._loss is not None:
             return None
-        reading: ClockReading | None = self._call("look", "read_clock", timeout_s=self._watchdog_s)
+        try:
+            reading: ClockReading | None = driver.call("look", "read_clock", timeout_s=_CLOCK_S)
+        except (LaneTimeoutError, EOFError):
+            return None
         return reading
 
     def _open(self) -> None:

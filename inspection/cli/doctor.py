@@ -33,8 +33,8 @@ def doctor(
 ) -> None:
     """Check what a station needs; exit 1 when something would keep it from working.
 
-    machine: packages, execution providers, serial ports, disk, clock and cores. cameras: libraries, devices, packet size,
-    socket buffers, filters, links, USB, and with a station file the bandwidth of all its cameras together.
+    machine: packages, execution providers, serial ports, disk, clock and cores. cameras: libraries, devices, packet
+    size, socket buffers, filters, links, USB, and with a station file the bandwidth of all its cameras together.
     """
     from inspection.doctor import examine, examine_cameras
 

@@ -77,7 +77,7 @@ def _sum(link: str, together: list[Flow], mbit: int) -> Finding:
         return Finding(f"{name}: bandwidth", "problem", found, step)
     if len(together) > 1:
         delay_ns = round((len(together) - 1) * _PACKET_BYTES * 8 * 1000 / mbit)
-        step = f"let them take turns: packet_delay_ns = {delay_ns} at each camera (backend aravis)"
+        step = f"let them take turns: {delay_ns} ns between packets, as packet_delay in ticks of each camera's clock"
         return Finding(f"{name}: bandwidth", "ok", found, step)
     return Finding(f"{name}: bandwidth", "ok", found)
 

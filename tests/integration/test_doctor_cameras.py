@@ -73,7 +73,7 @@ def test_the_sum_over_cameras_is_held_against_their_link() -> None:
     assert [one.level for one in apart] == ["ok", "ok"]
     (fast,) = bandwidth.look_at_links(sent, {"a": "eth1", "b": "eth1"}, {"eth1": 10_000})
     assert fast.level == "ok"
-    assert "packet_delay_ns = 7200" in fast.next_step  # one packet of 9000 bytes at 10 Gbit/s
+    assert "7200 ns between packets" in fast.next_step  # one packet of 9000 bytes at 10 Gbit/s
 
 
 def test_what_cannot_be_reckoned_says_what_is_missing() -> None:

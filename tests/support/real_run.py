@@ -37,8 +37,12 @@ LEAD_NS = round(LcusBoard("unused", write_timeout_s=1.0).command_s * 1e9)
 
 
 def toml(values: Mapping[str, Any]) -> str:
-    """Write tables of plain values as TOML; a table inside a table becomes an inline one."""
-    return "\n".join(f"[{name}]\n{_lines(table)}" for name, table in values.items())
+    """Write tables of plain values as TOML; a table inside a table becomes an inline one, a list one table each."""
+    return "\n".join(
+        f"[[{name}]]\n{_lines(one)}" if isinstance(tables, list) else f"[{name}]\n{_lines(one)}"
+        for name, tables in values.items()
+        for one in (tables if isinstance(tables, list) else [tables])
+    )
 
 
 def _lines(table: Mapping[str, Any]) -> str:

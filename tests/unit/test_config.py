@@ -64,7 +64,7 @@ def test_every_problem_is_listed_together() -> None:
 @pytest.mark.parametrize(
     ("change", "fragment"),
     [
-        ('backend = "gige"', "camera backend 'gige' is unknown; known are conveyor, replay, simulated"),
+        ('backend = "gige"', "camera backend 'gige' is unknown; known are aravis, conveyor, genicam, pylon, replay"),
         ("backend = 3", "camera.backend: "),
         ("", "camera.backend: missing"),
     ],
