@@ -74,7 +74,6 @@ _ARAVIS: dict[str, tuple[Any, tuple[Any, ...], bool]] = {
     "arv_gv_device_get_packet_size": (c_uint, (c_void_p,), _FAILS),
     "arv_gv_device_set_packet_size_adjustment": (None, (c_void_p, c_int), False),
     "arv_gv_device_set_stream_options": (None, (c_void_p, c_int), False),
-    "arv_gv_device_get_device_address": (c_void_p, (c_void_p,), False),
     "arv_gv_device_get_interface_address": (c_void_p, (c_void_p,), False),
     "arv_gc_get_node": (c_void_p, (c_void_p, c_char_p), False),
     "arv_gc_category_get_features": (POINTER(GSList), (c_void_p,), False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Mapping
@@ -52,6 +53,8 @@ class AravisCamera(Camera):
             )
         connection = Connection(self.name, options)
         try:
+            with contextlib.suppress(NodeError):  # one that was lost may still send to where nobody listens any more
+                connection.nodes.execute("AcquisitionStop")
             self.applied = apply(connection.nodes, options, self.name)
             connection.settle_network()
             self._picture = picture_of(connection.nodes, self.name)

@@ -44,10 +44,7 @@ class Connection:
             self.library.g_object_unref(self._device)
             raise _held(camera, self.found, "another program controls it: end that program")
         self._handler = self.library.count_signal(self.device, "control-lost", self._losses)
-        self.address = self.host_address = ""
-        if self.is_gige:
-            self.address = self.library.inet_address(self.library.arv_gv_device_get_device_address(self._device))
-            self.host_address = self._host_address()
+        self.host_address = self._host_address() if self.is_gige else ""
         self.nodes = AravisNodes(self.library, self.device, camera, lambda: self.is_lost)
         self.packet_size = 0
 
