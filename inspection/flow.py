@@ -244,6 +244,8 @@ class PartFlow:
         self.tracker.views_decided(found)
 
     def _judged(self, job: Job, part: PartInFlight, view: int) -> Decision:
+        if job.quality is not None:
+            part.views[view].quality = job.quality
         if job.raw is not None:
             return self._settings.judges[view].decide(job.raw)
         if job.failure_reason is Reason.SYSTEM:

@@ -56,6 +56,13 @@ bundle = "zoo:parts"            # the demo's model; or the folder or zip that `l
 # width = 640
 # height = 480
 
+# [quality]                     # a picture outside these limits is not judged, its part rejected (IMAGE_QUALITY). A
+#                               # camera may have its own, quality = {…}; `lineward quality learn FILE` proposes them
+# focus_min = 0.004             # least sharpness, brightness_min/_max (0…255), saturated_max and dark_max (shares),
+# brightness_min = 90.0         # x_min … y_max (where the detail has its centre), uneven_max, dirt_max, smear_max
+# in_a_row = 3                  # so many in a row raise an alarm
+# drift_share = 0.6             # a median that has gone so far towards a limit warns before anything is rejected
+
 [geometry]
 camera_to_ejector_mm = 300.0    # from the photo-eye to the ejector
 belt_speed_mm_s = 300.0

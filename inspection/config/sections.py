@@ -22,6 +22,7 @@ from inspection.ejector.options import EjectorOptions
 from inspection.faults import Wiring, problems, reactions_of_alarms
 from inspection.plc.options import PlcOptions
 from inspection.process_priority import Priority
+from inspection.quality.options import QualitySection
 from inspection.records.options import RecordsOptions
 
 
@@ -145,6 +146,7 @@ class StationConfig(Section):
     fusion: FusionSection = FusionSection()
     model: ModelSection = ModelSection()
     region: RegionSection | None = None
+    quality: QualitySection = QualitySection()
     geometry: GeometrySection
     inference: InferenceSection = Field(default_factory=InferenceSection)
     ejector: EjectorOptions

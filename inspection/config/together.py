@@ -6,7 +6,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from inspection.config.cameras import CameraSection, FusionSection
+from inspection.quality.limits import joined_values
+from inspection.quality.options import QualitySection
 from inspection.tracking.fusion import FusionRule
 
 if TYPE_CHECKING:
@@ -28,6 +32,7 @@ def contradictions(config: StationConfig) -> list[str]:
         *_matching(config),
         *_ports(config),
         *_software_trigger(config),
+        *_quality(config),
     ]
 
 
@@ -165,6 +170,18 @@ def _software_trigger(config: StationConfig) -> list[str]:
         problems.append('[free_run] finds parts by itself; leave out camera.trigger = "software"')
     if config.ejector.is_controller:
         problems.append('a controller triggers by its photo-eye; leave out camera.trigger = "software"')
+    return problems
+
+
+def _quality(config: StationConfig) -> list[str]:
+    """Find limits of a camera's pictures that contradict those of [quality]: no picture could keep both."""
+    problems = []
+    for camera in config.cameras:
+        try:
+            QualitySection.model_validate(joined_values(camera.quality, config.quality))
+        except ValidationError as error:
+            told = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+            problems.append(f"camera '{camera.name}': its quality and [quality] together say that {told}")
     return problems
 
 

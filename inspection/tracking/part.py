@@ -7,6 +7,7 @@ from typing import Any
 
 from camera.frame import Frame
 from inspection.part import Decision, EjectorAction, Reason, Stages, Verdict
+from inspection.quality.gate import Finding
 
 
 @dataclass(slots=True)
@@ -16,6 +17,7 @@ class View:
     frame: Frame | None = None
     decision: Decision | None = None
     missing: Reason | None = None  # why there will never be a frame, once that is known
+    quality: Finding | None = None  # what its picture measured, where limits are held
 
 
 @dataclass(slots=True)
