@@ -45,20 +45,27 @@ class Traces:
         self._light_off: NDArray[np.float32] = np.zeros((CELLS, CELLS), np.float32)
         self._detail_gone: NDArray[np.float32] = np.zeros((CELLS, CELLS), np.float32)
 
-    def look(self, figures: Figures) -> dict[str, float]:
-        """Take a frame's maps; return uneven (this frame), dirt and smear (over many), each 0 without a reference."""
-        uneven = dirt = smear = 0.0
+    def uneven(self, figures: Figures) -> float:
+        """Return how far the light at one place of this frame is off its reference; 0 without one."""
+        return 0.0 if self._light is None else float(np.abs(figures.light - self._light).max())
+
+    def add(self, figures: Figures) -> dict[str, float]:
+        """Take a frame's maps; return dirt (light that is off) and smear (detail that is gone), 0 without reference.
+
+        A frame that is blurred or dark as a whole is no trace of anything at one place: it is for the caller to leave
+        it out.
+        """
+        dirt = smear = 0.0
         if self._light is not None:
             off = figures.light - self._light
             self._light_off += (off - self._light_off) / REMEMBERED
-            uneven = float(np.abs(off).max())
             dirt = _lasting(self._light_off, off)
         if self._detail is not None:
             least = _CLEAR * float(self._detail.mean())
             gone = np.where(self._detail > least, 1.0 - figures.detail / np.maximum(self._detail, 1e-9), 0.0)
             self._detail_gone += (gone - self._detail_gone) / REMEMBERED
             smear = _lasting(np.maximum(self._detail_gone, 0.0), gone)
-        return {"uneven": uneven, "dirt": dirt, "smear": smear}
+        return {"dirt": dirt, "smear": smear}
 
 
 class Gate:
@@ -73,10 +80,13 @@ class Gate:
     def look(self, pixels: Pixels, pixel_format: str) -> Finding:
         """Measure one frame and hold it against the limits. Raises PixelFormatError for what is no such frame."""
         measured = measure(pixels, pixel_format, self._region)
-        with self._lock:
-            lasting = self._traces.look(measured)
-        figures = named(measured) | lasting
-        return Finding({name: float(f"{value:.4g}") for name, value in figures.items()}, outside(figures, self._limits))
+        figures = {**named(measured), "uneven": self._traces.uneven(measured), "dirt": 0.0, "smear": 0.0}
+        broken = outside(figures, self._limits)
+        if not broken:
+            with self._lock:
+                figures |= self._traces.add(measured)
+            broken = outside(figures, self._limits)
+        return Finding({name: float(f"{value:.4g}") for name, value in figures.items()}, broken)
 
 
 def named(measured: Figures) -> dict[str, float]:

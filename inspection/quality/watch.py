@@ -75,12 +75,12 @@ class QualityWatch:
 
 
 class _View:
-    """The last figures of one view's good pictures. Without a usual value in the limits, the first median is that."""
+    """The last figures of one view's good pictures. Without a usual value in the limits, it is the first median."""
 
     def __init__(self, section: QualitySection) -> None:
         self.section = section
         self._limits = held(section)
-        self._usual: dict[str, float] = {"dirt": 0.0, "smear": 0.0} | dict(section.usual.items())
+        self._usual = dict[str, float](section.usual.items())
         self._last = {limit.figure: deque[float](maxlen=WINDOW) for limit, _ in self._limits}
 
     def add(self, story: Mapping[str, Any]) -> None:
