@@ -61,7 +61,7 @@ class Engine:
         self.queue = BatchQueue(inference.queue_capacity, self.times, inference.workers)
         regions = view_regions(config)
         preparers = [Preparer(region) for region in regions]
-        self.quality = quality_of_views(config, self.bundle)
+        self.quality = limits_of_views(config, self.bundle)
         gates = [
             None if limits is None else Gate(limits, None if region is None else region.rectangle)
             for (_, limits), region in zip(self.quality, regions, strict=True)
@@ -126,12 +126,12 @@ class Engine:
         self.queue.drain()
 
 
-def quality_of_views(config: StationConfig, bundle: Bundle) -> list[tuple[str, QualitySection | None]]:
+def limits_of_views(config: StationConfig, bundle: Bundle | None) -> list[tuple[str, QualitySection | None]]:
     """Return the camera's name and the limits of the pictures of each view; None where none is held.
 
     Raises ConfigError where the limits of the file and of the model's card do not go together.
     """
-    learned = bundle.card.quality
+    learned = None if bundle is None else bundle.card.quality
     card = None if learned is None else QualitySection.model_validate(learned.model_dump(exclude_none=True))
     views: list[tuple[str, QualitySection | None]] = []
     for camera in config.cameras:

@@ -79,7 +79,10 @@ class Gate:
 
     def look(self, pixels: Pixels, pixel_format: str) -> Finding:
         """Measure one frame and hold it against the limits. Raises PixelFormatError for what is no such frame."""
-        measured = measure(pixels, pixel_format, self._region)
+        return self.judge(measure(pixels, pixel_format, self._region))
+
+    def judge(self, measured: Figures) -> Finding:
+        """Hold what was measured on one frame against the limits, and take it for the traces."""
         figures = {**named(measured), "uneven": self._traces.uneven(measured), "dirt": 0.0, "smear": 0.0}
         broken = outside(figures, self._limits)
         if not broken:
