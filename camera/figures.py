@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from camera.errors import PixelFormatError
 from camera.frame import Pixels
-from camera.pixels import Rectangle, frame_size, samples_of
+from camera.pixels import Rectangle, eight_bit_samples, frame_size
 
 SATURATED = 250
 """Grey value from which on a sample counts as saturated: the upper 2 % of the range."""
@@ -74,7 +74,7 @@ def strips(pixels: NDArray[Any], pixel_format: str = "", region: Rectangle | Non
     first = (pitch - size) // 2
     looked_at = pixels[y : y + count * pitch].reshape(count, pitch, *pixels.shape[1:])[:, first : first + size]
     stack = np.ascontiguousarray(looked_at).reshape(count * size, *pixels.shape[1:])
-    samples = samples_of(stack, pixel_format, x, width)
+    samples = eight_bit_samples(stack, pixel_format, x, width)
     return np.ascontiguousarray(samples).reshape(count, size, width, -1)
 
 
@@ -120,7 +120,7 @@ def histogram(image: Pixels) -> NDArray[np.int64]:
 def noise(one: Pixels, other: Pixels) -> float:
     """Return the temporal noise of two images of the same still scene: std of their difference over √2, grey values.
 
-    EMVA Standard 1288, Release 4.0 Linear, section 6.6 (the temporal variance from a pair of images).
+    EMVA Standard 1288, Release 4.0 Linear, section 6 (the temporal variance from a pair of images).
     """
     difference = np.subtract(one, other, dtype=np.int16)
     return float(difference.std() / sqrt(2.0))

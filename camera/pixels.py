@@ -149,7 +149,7 @@ def image_of(pixels: NDArray[Any], pixel_format: str, region: Rectangle | None =
     return _demosaic(pixels, layout, (x, y, width, height), (rows, columns))
 
 
-def samples_of(rows: NDArray[Any], pixel_format: str, x: int, width: int) -> Pixels:
+def eight_bit_samples(rows: NDArray[Any], pixel_format: str, x: int, width: int) -> Pixels:
     """Return columns x … x + width of whole rows of a frame as samples of 8 bits, without demosaicing.
 
     uint8 (rows, width): grey, one sample of a Bayer pattern a pixel, or the luminance of YUV; (rows, width, 3) of RGB8,
