@@ -10,7 +10,7 @@ import numpy as np
 
 from camera.belt import Belt
 from camera.commanded_belt import CommandedBelt
-from camera.frame import Frame, Pixels, Trigger
+from camera.frame import BrokenFrame, Frame, Pixels, Trigger
 from camera.interface import Camera
 
 
@@ -78,7 +78,7 @@ class BeltCamera(Camera):
     def _device_now_ns(self) -> int | None:
         return self._opened_belt().now_ns()
 
-    def _grab(self, into: Pixels | None, timeout_s: float) -> Frame | None:
+    def _grab(self, into: Pixels | None, timeout_s: float) -> Frame | BrokenFrame | None:
         belt, until_host_ns = self._opened_belt(), _until_host_ns(timeout_s)
         while not belt.frames_done:
             part = belt.next_frame
@@ -89,6 +89,8 @@ class BeltCamera(Camera):
                 return None
             if picture is not None:
                 return self._frame(part, picture, into)
+            if why := self._why_broken(part):
+                return self._broken(part, why)
             self.lost_frames += 1
         belt.await_end(until_host_ns)
         return None
@@ -100,18 +102,25 @@ class BeltCamera(Camera):
             np.copyto(pixels, picture)
         else:
             pixels = picture if picture.flags.writeable or self.lends_frames else picture.copy()
-        lost_before, self._last_counter = part - self._last_counter - 1, part
         return Frame(
             camera=self.name,
             counter=part,
             device_ns=self._exposed_device_ns(part),
             received_host_ns=received_host_ns,
-            lost_before=lost_before,
+            lost_before=self._lost_before(part),
             pixel_format=self._format_of(pixels),
             pixels=pixels,
         )
 
-    def _exposed_device_ns(self, part: int) -> int:
+    def _broken(self, part: int, why: str) -> BrokenFrame:
+        received_host_ns, device_ns = time.monotonic_ns(), self._exposed_device_ns(part)
+        return BrokenFrame(self.name, part, device_ns, received_host_ns, self._lost_before(part), why)
+
+    def _lost_before(self, part: int) -> int:
+        lost_before, self._last_counter = part - self._last_counter - 1, part
+        return lost_before
+
+    def _exposed_device_ns(self, part: int) -> int | None:
         belt = self._opened_belt()
         return belt.crossed_host_ns(part) if isinstance(belt, CommandedBelt) else self._device_ns(part)
 
@@ -139,6 +148,11 @@ class BeltCamera(Camera):
         """Time from the crossing of `part` to its last pixel."""
         del part
         return 0
+
+    def _why_broken(self, part: int) -> str:
+        """Tell why an exposure without a picture came broken, '' where nothing came of it at all."""
+        del part
+        return ""
 
     @abstractmethod
     def _prepare(self) -> Belt:

@@ -4,7 +4,8 @@ CameraError                 anything below
 ├── CameraOptionsError      the options make no camera (unknown backend, bad value): mend the configuration
 ├── CameraOpenError         no such device, no permission, held by another program: mend the wiring, try again
 ├── CameraLostError         the device went away while in use: the station closes and opens it again
-├── NodeError                a feature of the device cannot be read, written or executed: the value and its limits
+├── NodeError               a feature of the device cannot be read, written or executed: the value and its limits
+├── RecordingError          pictures cannot be recorded: none comes, or the disk has no room
 └── PixelFormatError        the pixels are not what their format says, or the format is not read: that part is rejected
 
 Each text says what happened with which value, what is allowed, and what to do next.
@@ -59,6 +60,10 @@ class CameraLostError(CameraError):
 
 class NodeError(CameraError):
     """A feature of the device is not there, not writable now, or does not take the value."""
+
+
+class RecordingError(CameraError):
+    """Pictures cannot be recorded, or not all that were wanted."""
 
 
 class PixelFormatError(CameraError):

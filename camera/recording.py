@@ -1,4 +1,4 @@
-"""What a replay plays: pictures in their order with their times, from a folder, a list or a video file."""
+"""What a replay plays: pictures in their order with their times, from images, a video or a raw recording."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ import numpy as np
 from camera.errors import CameraOpenError
 from camera.frame import Pixels
 from camera.imagefile import MAX_PIXELS, SUFFIXES, ImageFileError, read_image
+from camera.raw_playback import RawRecording
+from camera.raw_recording import HEADER
 
 TIMESTAMPS = "timestamps.csv"
 
@@ -37,8 +39,8 @@ class Recording(Protocol):
         """Return the file that picture `index` (from 0) lies in."""
         ...
 
-    def read(self, index: int) -> Pixels:
-        """Return picture `index` (from 0). Raises ImageFileError."""
+    def read(self, index: int) -> Pixels | None:
+        """Return picture `index` (from 0), None of an exposure without one. Raises ImageFileError."""
         ...
 
     def close(self) -> None:
@@ -125,11 +127,11 @@ class Preloaded:
 
     def __init__(self, recording: Recording, limit_mb: int) -> None:
         self.count, self.times_ns, self.path = recording.count, recording.times_ns, recording.path
-        self._pictures: list[Pixels | ImageFileError] = []
+        self._pictures: list[Pixels | ImageFileError | None] = []
         bytes_left = limit_mb * 1_000_000
         for index in range(self.count):
             picture = _read_or_error(recording, index)
-            if not isinstance(picture, ImageFileError):
+            if picture is not None and not isinstance(picture, ImageFileError):
                 picture.setflags(write=False)
                 bytes_left -= picture.nbytes
             if bytes_left < 0:
@@ -140,8 +142,8 @@ class Preloaded:
             self._pictures.append(picture)
         recording.close()
 
-    def read(self, index: int) -> Pixels:
-        """Return picture `index` (from 0). Raises ImageFileError."""
+    def read(self, index: int) -> Pixels | None:
+        """Return picture `index` (from 0), None of an exposure without one. Raises ImageFileError."""
         picture = self._pictures[index]
         if isinstance(picture, ImageFileError):
             raise picture
@@ -153,7 +155,7 @@ class Preloaded:
 
 
 def open_recording(path: Path, *, recursive: bool, use_timestamps: bool) -> Recording:
-    """Open the folder, list (.txt) or video at `path`. Raises CameraOpenError naming it."""
+    """Open the folder, raw recording, list (.txt) or video at `path`. Raises CameraOpenError naming it."""
     try:
         return _open(path, recursive, use_timestamps)
     except OSError as error:
@@ -162,6 +164,8 @@ def open_recording(path: Path, *, recursive: bool, use_timestamps: bool) -> Reco
 
 def _open(path: Path, recursive: bool, use_timestamps: bool) -> Recording:
     if path.is_dir():
+        if (path / HEADER).is_file():
+            return RawRecording(path)
         if use_timestamps and (path / TIMESTAMPS).is_file():
             return Folder(*_read_timestamps(path / TIMESTAMPS))
         pattern = "**/*" if recursive else "*"
@@ -205,7 +209,7 @@ def _read_timestamps(file: Path) -> tuple[list[Path], list[int]]:
     return files, [time_ns - times_ns[0] for time_ns in times_ns]
 
 
-def _read_or_error(recording: Recording, index: int) -> Pixels | ImageFileError:
+def _read_or_error(recording: Recording, index: int) -> Pixels | ImageFileError | None:
     try:
         return recording.read(index)
     except ImageFileError as error:

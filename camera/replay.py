@@ -7,7 +7,9 @@ import threading
 from array import array
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -16,9 +18,11 @@ from camera.belt import Belt
 from camera.belt_camera import BeltCamera
 from camera.commanded_belt import CommandedBelt
 from camera.errors import CameraOpenError, CameraOptionsError, PixelFormatError
-from camera.frame import Pixels
+from camera.frame import Frame, Pixels
 from camera.imagefile import ImageFileError
 from camera.pixels import frame_size
+from camera.raw_playback import RawRecording
+from camera.raw_recording import Exposure
 from camera.recording import Preloaded, Recording, open_recording
 
 MAX_PROBLEMS = 1_000
@@ -31,7 +35,7 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    path: Path = Field(description="a folder of images, a .txt list of image files, or a video file")
+    path: Path = Field(description="a folder of images, a raw recording, a .txt list of image files, or a video file")
     rate_hz: float | None = Field(
         default=None, ge=0, le=10_000, description="pictures per second; 0: as fast as taken; left out: as recorded"
     )
@@ -66,6 +70,8 @@ class ReplayCamera(BeltCamera):
 
     The trigger of a part is the moment at which its picture is due. A picture that cannot be decoded is a trigger
     without a frame: the counter shows the gap and `problems` says why. The device clock is the recording's time.
+    Of a raw recording (`camera.raw_recording`) each exposure comes as it came: pixels, format, chunks, broken ones,
+    gaps, times and delays; only that counter and clock begin anew.
     """
 
     def __init__(self, name: str, options: Options) -> None:
@@ -73,6 +79,7 @@ class ReplayCamera(BeltCamera):
         self._options = options
         self._reading = threading.Lock()  # held while decoding, so that close() does not pull the file away
         self._recording: Recording | None = None  # kept after close(), for its truth
+        self._raw: RawRecording | None = None  # what is known of its exposures, where it is a raw one
         self._readable = False
         self._times_ns: Sequence[int] = ()
         self._lap_ns = 0
@@ -82,6 +89,29 @@ class ReplayCamera(BeltCamera):
 
     def _format_of(self, pixels: Pixels) -> str:
         return self._options.pixel_format or super()._format_of(pixels)
+
+    def _frame(self, part: int, picture: Pixels, into: Pixels | None) -> Frame:
+        frame, exposure = super()._frame(part, picture, into), self._recorded(part)
+        if exposure is None:
+            return frame
+        return replace(frame, pixel_format=exposure.pixel_format, chunks=MappingProxyType(exposure.chunks))
+
+    def _why_broken(self, part: int) -> str:
+        exposure = self._recorded(part)
+        return "" if exposure is None else exposure.broken
+
+    def _exposed_device_ns(self, part: int) -> int | None:
+        exposure = self._recorded(part)
+        had_a_clock = exposure is None or exposure.device_ns is not None
+        return super()._exposed_device_ns(part) if had_a_clock else None
+
+    def _delay_ns(self, part: int) -> int:
+        if self._raw is None or not self._options.follows_recording:
+            return 0
+        return self._raw.delay_ns((part - 1) % self._raw.count)
+
+    def _recorded(self, part: int) -> Exposure | None:
+        return None if self._raw is None else self._raw.about((part - 1) % self._raw.count)
 
     @property
     def lends_frames(self) -> bool:
@@ -106,6 +136,8 @@ class ReplayCamera(BeltCamera):
         self.problems = {}
         recording = open_recording(path, recursive=options.recursive, use_timestamps=options.follows_recording)
         try:
+            self._raw = recording if isinstance(recording, RawRecording) else None
+            self._check_raw()
             if options.preload:
                 recording = Preloaded(recording, options.preload_limit_mb)
             self._lay_out(recording)
@@ -120,6 +152,18 @@ class ReplayCamera(BeltCamera):
             return CommandedBelt(self._device_ns, parts=parts)
         return Belt(self._device_ns, parts=parts, paced=options.rate_hz != 0)
 
+    def _check_raw(self) -> None:
+        if self._raw is None:
+            return
+        if self._options.pixel_format is not None:
+            raise CameraOptionsError(
+                f"camera '{self.name}': pixel_format = {self._options.pixel_format!r}, and {self._options.path} is a "
+                "raw recording, which knows the format of each frame; leave pixel_format out"
+            )
+        if self._raw.ending:
+            self.problems[str(self._options.path)] = self._raw.ending
+            _log.warning("camera '%s': %s", self.name, self._raw.ending)
+
     def _lay_out(self, recording: Recording) -> None:
         rate_hz, count = self._options.rate_hz, recording.count
         if count == 0:
@@ -127,7 +171,9 @@ class ReplayCamera(BeltCamera):
                 f"camera '{self.name}': {self._options.path} holds no image (.jpg .png .bmp .tif); set path to one "
                 "that does, or recursive = true for the folders below"
             )
-        if not self._options.follows_recording:
+        if self._raw is not None and (rate_hz == 0 or self._options.trigger == "software"):
+            self._times_ns = self._raw.times_ns  # as fast as taken, with the stamps of then
+        elif not self._options.follows_recording:
             step_ns = 1e9 / rate_hz if rate_hz else 1.0  # at rate 0 only the order counts
             self._times_ns = array("q", (round(index * step_ns) for index in range(count)))
         elif recording.times_ns is not None:
@@ -144,10 +190,12 @@ class ReplayCamera(BeltCamera):
         for index in range(recording.count):
             if (picture := self._read(index)) is not None:
                 with suppress(PixelFormatError):  # what is no picture of its format rejects its part, and says why
-                    rows, columns = frame_size(picture, self._format_of(picture))
+                    exposure = self._recorded(index + 1)
+                    pixel_format = self._format_of(picture) if exposure is None else exposure.pixel_format
+                    rows, columns = frame_size(picture, pixel_format)
                     self._picture_size = columns, rows
                 return
-        first = next(iter(self.problems.values()))
+        first = next(iter(self.problems.values()), "each was lost or came broken when it was recorded")
         raise CameraOpenError(
             f"camera '{self.name}': none of the {recording.count} pictures of {self._options.path} can be read; "
             f"the first: {first}"

@@ -12,7 +12,10 @@ Kind = Literal["integer", "float", "boolean", "enumeration", "string", "command"
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One feature as it is now. value: None where it cannot be read; entries: of an enumeration, the usable ones."""
+    """One feature as it is now. value: None where it cannot be read; entries: of an enumeration, the usable ones.
+
+    streamable: whether the device's description counts it among what makes up a saved state; None where it is not said.
+    """
 
     name: str
     kind: Kind
@@ -26,6 +29,7 @@ class Node:
     entries: tuple[str, ...] = ()
     visibility: Literal["beginner", "expert", "guru", "invisible"] = "beginner"
     description: str = ""
+    streamable: bool | None = None
 
 
 class Nodes(Protocol):

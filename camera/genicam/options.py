@@ -20,6 +20,9 @@ class GenicamOptions(DeviceOptions):
     Each is written to the device by its SFNC name, read back and compared before the first frame.
     """
 
+    leave_as_is: bool = Field(
+        default=False, description="nothing is written when the device is opened: to look at it, not for a station"
+    )
     user_set: str = Field(default="", description="loaded before anything else: Default, UserSet1 …")
     pixel_format: str | None = Field(default=None, description="PFNC name: Mono8, BayerRG12p, RGB8 …")
     roi: tuple[int, int, int, int] | None = Field(default=None, description="x, y, width, height on the sensor, pixels")

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from plugin_package import install_plugin
 
 from camera import Camera, CameraError, Frame, Pixels, Trigger, make_camera
 
@@ -46,6 +47,8 @@ class Backend:
     """It counts exposures: it tells of no triggers, and what a frame shows is not the part with its number."""
     commanded: Mapping[str, object] | None = None
     """What makes it wait for a trigger from software; None: it never takes one."""
+    restarted: Mapping[str, object] | None = None
+    """What makes it end by itself after three frames: a driver that grabs ahead drops what was not taken at a stop."""
 
     def camera(self, **changes: object) -> Camera:
         return make_camera(self.backend, "top", {**self.options, **changes}, scene=NumberedParts())
@@ -70,16 +73,29 @@ def write_video(file: Path) -> Path:
     return file
 
 
-NAMES = ("simulated", "simulated-handshake", "folder", "folder-handshake", "folder-preloaded", "video", "conveyor")
+NAMES = (
+    "simulated",
+    "simulated-handshake",
+    "folder",
+    "folder-handshake",
+    "folder-preloaded",
+    "video",
+    "conveyor",
+    "own-process",
+)
 
 
 @pytest.fixture(params=NAMES)
-def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
+def backend(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Backend:
     belt = {"parts": PARTS, "pitch_mm": 5.0, "jitter_mm": 1.0, "speed_mm_s": 1000.0, "readout_ms": 0.5}
     far = {"pitch_mm": 10_000.0, "speed_mm_s": 1.0}
     match request.param:
         case "simulated":
             return Backend(request.param, "simulated", belt, far, commanded={**belt, "trigger": "software"})
+        case "own-process":
+            install_plugin(tmp_path, monkeypatch, "belted", belted="belted_camera:BACKEND")
+            commanded = {**belt, "trigger": "software"}
+            return Backend(request.param, "belted", belt, far, commanded=commanded, restarted={"per_start": 3})
         case "simulated-handshake":
             return Backend(request.param, "simulated", {**belt, "paced": False}, None)
         case "conveyor":
@@ -288,7 +304,7 @@ def test_stop_and_close_end_both_waits(backend: Backend, ending: str) -> None:
 def test_a_restart_goes_on_counting(backend: Backend) -> None:
     """After stop and start the numbers go on; no frame comes twice and no gap is hidden."""
     frames: list[Frame] = []
-    with backend.camera() as camera:
+    with backend.camera(**(backend.restarted or {})) as camera:
         while not camera.exhausted:
             camera.start()
             for _ in range(3):
