@@ -103,8 +103,9 @@ class Worker:
         while slot < len(in_hand):
             job = in_hand[slot]
             try:
-                self._slots.fill(slot, job.pixels, job.view, job.pixel_format)
                 self._look(job)
+                if not job.failure:
+                    self._slots.fill(slot, job.pixels, job.view, job.pixel_format)
             except ValueError as error:
                 job.failure = str(error)
             if job.failure:
