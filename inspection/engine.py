@@ -11,6 +11,7 @@ import cv2
 from camera.frame import Pixels
 from inspection.config import StationConfig
 from inspection.config.region import view_regions
+from inspection.config.straightening import straighteners
 from inspection.control import BusyError
 from inspection.part import Decision
 from inspection.pipeline.batch_queue import ASIDE, BatchQueue, Job
@@ -55,7 +56,8 @@ class Engine:
         self.provider: str = session.provider
         self.times = ExecutionTimes(measure_batch_times(session, sizes, repeats=5), inference.max_batch)
         self.queue = BatchQueue(inference.queue_capacity, self.times, inference.workers)
-        preparers = [Preparer(region) for region in view_regions(config)]
+        regions = view_regions(config)
+        preparers = list(map(Preparer, regions, straighteners(config, regions)))
         size = (card.input.height, card.input.width, card.input.channels)
         self.workers = [
             Worker(

@@ -28,6 +28,7 @@ def contradictions(config: StationConfig) -> list[str]:
         *_matching(config),
         *_ports(config),
         *_software_trigger(config),
+        *_straight(config),
     ]
 
 
@@ -166,6 +167,22 @@ def _software_trigger(config: StationConfig) -> list[str]:
     if config.ejector.is_controller:
         problems.append('a controller triggers by its photo-eye; leave out camera.trigger = "software"')
     return problems
+
+
+def _straight(config: StationConfig) -> list[str]:
+    """Find calibrations and references that cannot be applied to the pictures of a camera."""
+    problems = []
+    if config.free_run is not None and (config.camera.lens is not None or config.camera.align is not None):
+        problems.append(
+            f"camera '{config.camera.name}' has lens or align, but [free_run] cuts the part out at another place "
+            "each time; leave them out, or give it a trigger"
+        )
+    return problems + [
+        f"camera '{camera.name}' has align, but no region, so any shift would move the picture's edge into it; write "
+        "region = {…} around the part"
+        for camera in config.cameras
+        if camera.align is not None and not camera.region and config.region is None
+    ]
 
 
 def _ports(config: StationConfig) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from inspection.pipeline.batch_queue import BatchQueue, Job, end_jobs
 from inspection.pipeline.prepare import Slots
+from inspection.pipeline.unfit import UnfitError
 from models.engines import Engine
 
 
@@ -96,9 +97,11 @@ class Worker:
         while slot < len(in_hand):
             job = in_hand[slot]
             try:
-                self._slots.fill(slot, job.pixels, job.view, job.pixel_format)
+                job.pose = self._slots.fill(slot, job.pixels, job.view, job.pixel_format)
             except ValueError as error:
                 job.failure = str(error)
+                if isinstance(error, UnfitError):
+                    job.failure_reason, job.pose = error.reason, error.pose
                 end_jobs([in_hand.pop(slot)])
             else:
                 slot += 1

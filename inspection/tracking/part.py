@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from camera.frame import Frame
+from camera.geometry.pose import Pose
 from inspection.part import Decision, EjectorAction, Reason, Stages, Verdict
 
 
@@ -16,6 +17,7 @@ class View:
     frame: Frame | None = None
     decision: Decision | None = None
     missing: Reason | None = None  # why there will never be a frame, once that is known
+    pose: Pose | None = None  # how the part lay in it, where that is looked for
 
 
 @dataclass(slots=True)
