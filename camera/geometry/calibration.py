@@ -31,6 +31,12 @@ class BeltPlane(_Part):
     residual_mm: float = Field(ge=0)
     picture: str
 
+    @classmethod
+    def of(cls, plane: Plane, picture: str) -> Self:
+        """Return a plane as the file keeps it; picture: the name of the one that it was found in."""
+        rows = plane.homography.tolist()
+        return cls(homography=rows, mm_per_px=plane.mm_per_px, residual_mm=plane.residual_mm, picture=picture)
+
     @property
     def plane(self) -> Plane:
         """The same as the geometry takes it."""

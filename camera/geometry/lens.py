@@ -14,7 +14,8 @@ from camera.geometry.errors import CalibrationError
 
 LEAST_PICTURES = 8
 LEAST_COVERAGE = 0.5
-_CELLS = (8, 6)  # that the picture is divided into, to see where corners lay
+CELLS = (8, 6)
+"""What the picture is divided into, to see where corners lay."""
 _MOST_FOCAL_SPREAD = 0.01  # one standard deviation of the focal length, as a share of it
 
 
@@ -43,10 +44,10 @@ class Lens:
 
 def coverage_of(found: Mapping[str, Corners], picture_size: tuple[int, int]) -> float:
     """Return the share of the picture, in cells of an 8×6 grid, in which a corner was seen."""
-    seen = np.zeros(_CELLS, bool)
+    seen = np.zeros(CELLS, bool)
     for corners in found.values():
-        column, row = np.floor(corners.pixels / picture_size * _CELLS).astype(int).T
-        seen[np.clip(column, 0, _CELLS[0] - 1), np.clip(row, 0, _CELLS[1] - 1)] = True
+        column, row = np.floor(corners.pixels / picture_size * CELLS).astype(int).T
+        seen[np.clip(column, 0, CELLS[0] - 1), np.clip(row, 0, CELLS[1] - 1)] = True
     return float(seen.mean())
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from camera.frame import Pixels
 from camera.geometry.calibration import Calibration
+from camera.geometry.errors import GeometryFileError
 from camera.geometry.plane import to_belt_view
 from camera.geometry.reference import Rectangle
 
@@ -49,6 +50,19 @@ class Rectifier:
         """Return the window, straight. source: the pixels of `source` in the camera's picture."""
         straight = cv2.remap(source, self._whole, self._parts, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return cast(Pixels, straight)
+
+
+def straight_picture(calibration: Calibration, image: Pixels) -> Pixels:
+    """Return a whole picture, straight; at its edges the last pixel that the camera saw is repeated."""
+    width, height = calibration.picture_size
+    if image.shape[:2] != (height, width):
+        raise GeometryFileError(
+            f"a picture of {image.shape[1]}×{image.shape[0]}, but the lens was calibrated with {width}×{height} — they "
+            "must be the same — take pictures of that size"
+        )
+    rectifier = Rectifier(calibration, (0, 0, width, height))
+    x, y, columns, rows = rectifier.source
+    return rectifier.apply(image[y : y + rows, x : x + columns])
 
 
 def _source(horizontal: Map, vertical: Map, size: tuple[int, int]) -> tuple[Rectangle, float]:

@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from camera.backends import discover
+from inspection.cli import camera_geometry
 
 app = typer.Typer(help="Camera backends and devices.", no_args_is_help=True)
+camera_geometry.add_to(app)
 
 
 @app.callback()
