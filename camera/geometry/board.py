@@ -21,7 +21,7 @@ _MARKER_SHARE = 0.7  # of a square's side, where nothing else is said
 
 @dataclass(frozen=True, slots=True)
 class Corners:
-    """Corners that were found in one picture: in pixels, (n, 2), and on the board, (n, 2) in mm."""
+    """Corners that were found in one picture: in pixels, (n, 2), and in mm from the board's outer corner, (n, 2)."""
 
     pixels: Points
     board_mm: Points
@@ -85,8 +85,7 @@ class Board:
         found, corners = cv2.findChessboardCornersSB(grey, (self.columns, self.rows), flags=flags)
         if not found:
             return None
-        places = self._grid() - self.square_mm  # its first inner corner is the origin
-        return Corners(np.asarray(corners, np.float64).reshape(-1, 2), places)
+        return Corners(np.asarray(corners, np.float64).reshape(-1, 2), self._grid())
 
     def _find_charuco(self, grey: Pixels) -> Corners | None:
         corners, ids, _, _ = cv2.aruco.CharucoDetector(self._charuco()).detectBoard(grey)

@@ -13,6 +13,7 @@ from camera.geometry.fine import Estimate, shrink
 from camera.geometry.pose import Place, rigid
 
 _LONG_SIDE_PX = 40  # of the reference on the coarse scale
+_OTHER = 0.25  # of half the longer side: what lies further away is another place
 _STEP_PX = 2.5  # how far the far end of the reference moves from one turn to the next, on the coarse scale
 
 
@@ -48,29 +49,39 @@ class CoarseSearch:
 
     def guesses(self, window: Pixels, window_origin: Place, most: int) -> list[Guess]:
         """Return the best guess, and the best ones that are other places or other turns. window: grey, shrunk."""
-        maps = []
+        found: list[Guess] = []
         for angle, turned in self._turns:
             if window.shape[0] < turned.shape[0] or window.shape[1] < turned.shape[1]:
                 return []
             scores = np.nan_to_num(cv2.matchTemplate(window, turned, cv2.TM_CCOEFF_NORMED), posinf=0.0)
-            maps.append((angle, np.asarray(scores, np.float32)))
-        peaks = [(float(scores.max()), int(scores.argmax()), angle, scores) for angle, scores in maps]
-        peaks.sort(key=lambda peak: -peak[0])
+            found += self._peaks(np.asarray(scores, np.float32), angle, window_origin)
+        found.sort(key=lambda guess: -guess.score)
         guesses: list[Guess] = []
-        for score, place, angle, scores in peaks:
-            row, column = divmod(place, scores.shape[1])
-            guess = Guess(score, (angle, *self._shift(window_origin, _between(scores, column, row))))
+        for guess in found:
             if all(self.is_other(guess.estimate, known.estimate) for known in guesses):
                 guesses.append(guess)
             if len(guesses) == most:
                 break
         return guesses
 
+    def _peaks(self, scores: NDArray[np.float32], angle: float, window_origin: Place) -> list[Guess]:
+        """Return the best place of one turn, and the best one that is another place."""
+        row, column = divmod(int(scores.argmax()), scores.shape[1])
+        peaks = [Guess(float(scores[row, column]), (angle, *self._shift(window_origin, _between(scores, column, row))))]
+        near = max(1, int(_OTHER * max(self._region[2:]) / 2 / self.factor))
+        rest = scores.copy()
+        rest[max(0, row - near) : row + near + 1, max(0, column - near) : column + near + 1] = -1.0
+        row, column = divmod(int(rest.argmax()), rest.shape[1])
+        if rest[row, column] > -1.0:
+            place = _between(scores, column, row)
+            peaks.append(Guess(float(rest[row, column]), (angle, *self._shift(window_origin, place))))
+        return peaks
+
     def is_other(self, one: Estimate, two: Estimate) -> bool:
         """Return whether two estimates are too far from each other to be the same peak."""
         reach = max(self._region[2:]) / 2
         turn = abs((one[0] - two[0] + np.pi) % (2 * np.pi) - np.pi)
-        return bool(turn * reach + np.hypot(one[1] - two[1], one[2] - two[2]) > 0.25 * reach)
+        return bool(turn * reach + np.hypot(one[1] - two[1], one[2] - two[2]) > _OTHER * reach)
 
     def _shift(self, window_origin: Place, place: Place) -> Place:
         x, y = self._region[:2]

@@ -16,6 +16,7 @@ LEAST_PICTURES = 8
 LEAST_COVERAGE = 0.5
 CELLS = (8, 6)
 """What the picture is divided into, to see where corners lay."""
+_LEAST_TILT_DEG, _LEAST_TILTED = 10.0, 3  # so many pictures show the board tilted by so much
 _MOST_FOCAL_SPREAD = 0.01  # one standard deviation of the focal length, as a share of it
 
 
@@ -25,6 +26,7 @@ class Lens:
 
     rms_px: of the distance between each corner and where the lens puts it. p95_px: 95 of 100 corners are nearer.
     spread: one standard deviation of fx, fy, cx, cy in pixels. residuals: (n, 2) by picture.
+    tilts_deg: of the board in each picture, 0 where it faced the camera.
     """
 
     matrix: NDArray[np.float64]
@@ -35,6 +37,7 @@ class Lens:
     spread_px: tuple[float, float, float, float]
     coverage: float
     residuals: Mapping[str, Points]
+    tilts_deg: tuple[float, ...]
 
     @property
     def rms_of_pictures(self) -> dict[str, float]:
@@ -69,11 +72,17 @@ def calibrate(found: Mapping[str, Corners], picture_size: tuple[int, int], *, mo
             "with the board in each corner and at each edge"
         )
     lens = _fit(found, picture_size, coverage)
+    tilted = sum(tilt >= _LEAST_TILT_DEG for tilt in lens.tilts_deg)
+    if tilted < _LEAST_TILTED:
+        raise CalibrationError(
+            f"the board is tilted by {_LEAST_TILT_DEG:.0f}° or more in {tilted} pictures — {_LEAST_TILTED} at least "
+            "are needed, the focal length is not told by others — tilt it by 20 to 40° in several directions"
+        )
     focal_spread = max(lens.spread_px[0] / lens.matrix[0, 0], lens.spread_px[1] / lens.matrix[1, 1])
     if not focal_spread <= _MOST_FOCAL_SPREAD:
         raise CalibrationError(
-            f"the focal length is known to {focal_spread:.1%} only — {_MOST_FOCAL_SPREAD:.0%} is needed — tilt the "
-            "board by 20 to 40° in several directions; pictures of a board that always lies flat do not tell it"
+            f"the focal length is known to {focal_spread:.1%} only — {_MOST_FOCAL_SPREAD:.0%} is needed — take "
+            "more pictures with the board tilted by 20 to 40°, in several directions"
         )
     if not lens.rms_px <= most_rms_px:
         worst = sorted(lens.rms_of_pictures.items(), key=lambda one: -one[1])[:3]
@@ -112,7 +121,13 @@ def _fit(found: Mapping[str, Corners], picture_size: tuple[int, int], coverage: 
         spread_px=(fx, fy, cx, cy),
         coverage=coverage,
         residuals=residuals,
+        tilts_deg=tuple(_tilt_deg(np.asarray(turn, np.float64)) for turn in turns),
     )
+
+
+def _tilt_deg(turn: NDArray[np.float64]) -> float:
+    """Return the angle between the board's normal and the optical axis from a Rodrigues vector."""
+    return float(np.degrees(np.arccos(np.clip(abs(cv2.Rodrigues(turn)[0][2, 2]), 0.0, 1.0))))
 
 
 def _rms(residuals: Points) -> float:

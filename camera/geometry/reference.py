@@ -127,7 +127,16 @@ def load(file: Path) -> Reference:
         raise GeometryFileError(
             f"{file}: cannot be read ({error.strerror or error}) — `lineward cameras align-learn` writes it"
         ) from None
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, BadImageError, RuntimeError, zlib.error) as error:
+    except (
+        zipfile.BadZipFile,
+        KeyError,
+        ValueError,
+        TypeError,
+        BadImageError,
+        RuntimeError,
+        zlib.error,
+        EOFError,
+    ) as error:
         raise GeometryFileError(
             f"{file}: is no reference of a part ({error}) — `lineward cameras align-learn` writes one — learn it anew"
         ) from None

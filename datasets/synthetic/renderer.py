@@ -95,6 +95,13 @@ class PartRenderer:
         pixels = self._expose(self._compose(patch, pose, rng), rng)
         return RenderedPart(pixels, kind, None if kind == "good" else self._box(corners, pose))
 
+    def place_of(
+        self, index: int, kind: str = "good", *, shift_px: tuple[float, float] = (0.0, 0.0), turn_deg: float = 0.0
+    ) -> NDArray[np.float64]:
+        """Return the 2×3 matrix by which `render` lays the part: from a place on it to its pixel in the picture."""
+        fault = self._rng(_FAULT_STREAM, index) if kind == "wrong_position" else None
+        return self._pose(self._rng(_LOOK_STREAM, index), fault, np.asarray(shift_px, np.float64), turn_deg).place
+
     def _rng(self, stream: int, index: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, stream, index])
 
