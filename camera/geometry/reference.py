@@ -25,6 +25,7 @@ LEAST_SIDE_PX = 16
 _LEAST_CONTRAST = 4.0  # grey levels: standard deviation below which there is nothing to hold on to
 _FORMAT, _VERSION = "lineward-part", 1
 _MOST_BYTES = 64_000_000
+_NOT_OURS = (zipfile.BadZipFile, KeyError, ValueError, TypeError, BadImageError, RuntimeError, zlib.error, EOFError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +128,7 @@ def load(file: Path) -> Reference:
         raise GeometryFileError(
             f"{file}: cannot be read ({error.strerror or error}) — `lineward cameras align-learn` writes it"
         ) from None
-    except (
-        zipfile.BadZipFile,
-        KeyError,
-        ValueError,
-        TypeError,
-        BadImageError,
-        RuntimeError,
-        zlib.error,
-        EOFError,
-    ) as error:
+    except _NOT_OURS as error:
         raise GeometryFileError(
             f"{file}: is no reference of a part ({error}) — `lineward cameras align-learn` writes one — learn it anew"
         ) from None
