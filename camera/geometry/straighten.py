@@ -13,8 +13,9 @@ from camera.errors import PixelFormatError
 from camera.frame import Pixels
 from camera.geometry.calibration import Calibration
 from camera.geometry.errors import GeometryFileError, NotLocatedError
+from camera.geometry.fine import shrink
 from camera.geometry.locate import Locator, corners_of
-from camera.geometry.pose import Matrix, Pose
+from camera.geometry.pose import Matrix, Pose, shrunk
 from camera.geometry.rectify import NO_MAP, Map, Rectifier
 from camera.geometry.reference import Rectangle, grey_of
 from camera.pixels import frame_size, image_of
@@ -51,8 +52,13 @@ class Straightener:
             )
         self._source = self._window if self._rectifier is None else self._rectifier.source
 
-    def straighten(self, pixels: NDArray[Any], pixel_format: str) -> tuple[Pixels, Pose | None]:
+    def straighten(
+        self, pixels: NDArray[Any], pixel_format: str, enough: tuple[int, int] | None = None
+    ) -> tuple[Pixels, Pose | None]:
         """Return the region, uint8 (height, width) or (height, width, 3) RGB, and how the part lay.
+
+        enough: rows and columns that are needed at least. A part's region that has twice as many, or four times, is
+        averaged before it is warped: of 2448×2048 that takes half the time.
 
         pixels, pixel_format: a frame as `image_of` takes it, '' for an image. Raises NotLocatedError where the part
         does not lie where it may, or where a part of the region lies outside of the picture; PixelFormatError.
@@ -65,10 +71,16 @@ class Straightener:
         matrix = pose.matrix(self._locator.reference.centre)
         x, y, width, height = self.region
         matrix[:, 2] += matrix[:, :2] @ (x, y) - self._window[:2]  # from the region's pixel to the window's
+        self._refuse_beyond(pose)
+        factor = _factor((height, width), enough)
+        size = (width // factor, height // factor)
+        small = shrink(source, factor)
         if self._rectifier is None:
-            self._refuse_beyond(pose)
-            return _warp(source, matrix, (width, height)), pose
-        return self._composed(source, matrix, pose), pose
+            return _warp(small, shrunk(matrix, factor), size), pose
+        composed = self._composed(matrix, factor, size)
+        _refuse(_beyond(composed, small.shape) * factor, pose)
+        straight = cv2.remap(small, composed, NO_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return cast(Pixels, straight), pose
 
     def _cut(self, pixels: NDArray[Any], pixel_format: str) -> Pixels:
         """Return the part of the frame that is needed, as an image."""
@@ -96,16 +108,13 @@ class Straightener:
         left, top = x - self._window[0], y - self._window[1]
         return grey[top : top + height, left : left + width]
 
-    def _composed(self, source: Pixels, matrix: Matrix, pose: Pose) -> Pixels:
-        """Compose the lens's map with the pose, and interpolate the pixels once."""
+    def _composed(self, matrix: Matrix, factor: int, size: tuple[int, int]) -> Map:
+        """Return the lens's map after the pose, from the small region to the small source."""
         assert self._rectifier is not None
-        self._refuse_beyond(pose)
-        composed = cast(Map, _warp(self._rectifier.map, matrix, self.region[2:]))
-        edge = np.concatenate((composed[0], composed[-1], composed[:, 0], composed[:, -1]))
-        rows, columns = source.shape[:2]
-        beyond = max(float(-edge.min()), float((edge - (columns - 1, rows - 1)).max()))
-        _refuse(beyond, pose)
-        return cast(Pixels, cv2.remap(source, composed, NO_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+        middle = (factor - 1) / 2
+        spread = np.column_stack((matrix[:, :2] * factor, matrix @ (middle, middle, 1.0)))
+        composed = cast(Map, _warp(self._rectifier.map, spread, size))
+        return composed if factor == 1 else (composed - np.float32(middle)) / np.float32(factor)
 
     def _refuse_beyond(self, pose: Pose) -> None:
         """Raise NotLocatedError where the region, in this pose, reaches out of the straight picture."""
@@ -122,6 +131,20 @@ def _refuse(beyond_px: float, pose: Pose) -> None:
             "its region are outside of the picture — it must be seen whole — choose a smaller region",
             pose,
         )
+
+
+def _beyond(composed: Map, shape: tuple[int, ...]) -> float:
+    """Return how far the edge of what a map reads lies beyond a picture of that shape, in its pixels."""
+    edge = np.concatenate((composed[0], composed[-1], composed[:, 0], composed[:, -1]))
+    return max(float(-edge.min()), float((edge - (shape[1] - 1, shape[0] - 1)).max()))
+
+
+def _factor(size: tuple[int, int], enough: tuple[int, int] | None) -> int:
+    """Return the highest power of two by which a size may be divided and is still enough, rows and columns."""
+    factor = 1
+    while enough is not None and all(have // (2 * factor) >= need for have, need in zip(size, enough, strict=True)):
+        factor *= 2
+    return factor
 
 
 def _warp(picture: Any, matrix: Matrix, size: tuple[int, int]) -> Any:

@@ -63,7 +63,7 @@ class Preparer:
         pose = None
         try:
             if self.straightener is not None:
-                image, pose = self.straightener.straighten(pixels, pixel_format)
+                image, pose = self.straightener.straighten(pixels, pixel_format, out.shape[:2])
             elif pixel_format in ("", "Mono8", "RGB8"):
                 image = pixels if self.region is None else self.region.crop(pixels)
             else:

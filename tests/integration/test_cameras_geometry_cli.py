@@ -74,9 +74,8 @@ def test_a_part_is_learned_and_looked_for(tmp_path: Path) -> None:
     for number, (name, right) in enumerate(shifts.items(), 1):
         rgb = line.render(number, "good", shift_px=(right, 0.0)).pixels
         assert cv2.imwrite(str(folder / f"{name}.png"), rgb[:, :, ::-1])
-    learned = cameras(
-        "align-learn", folder / "straight.png", "--region", "136,56,368,368", "--out", reference, "--json"
-    )
+    straight = folder / "straight.png"
+    learned = cameras("align-learn", straight, "--region", "136,56,368,368", "--out", reference, "--json")
     assert learned.returncode == 0, learned.stderr
     done = cameras("align-check", reference, folder, "--overlay", seen, "--json")
     assert done.returncode == 1

@@ -206,3 +206,26 @@ def test_what_is_not_located_is_unfit_and_leaves_the_slot_alone() -> None:
     assert pose is not None
     assert pose.score > 0.8
     assert out.std() > 10
+
+
+@pytest.mark.parametrize("with_lens", [False, True])
+def test_a_region_that_is_large_enough_is_averaged_before_it_is_warped(with_lens: bool) -> None:
+    """Half the size, and within a few grey levels of what averaging afterwards gives, at the same place."""
+    by = calibration() if with_lens else None
+    flat = line().render(1, "good").pixels
+    flat = flat if by is None else straight_picture(by, flat)
+    locator = Locator(learn(flat, (160, 80, 320, 320), "" if by is None else by.digest), Limits(30.0, 10.0, 0.4))
+    one = Straightener((140, 80, 360, 320), by, locator)
+    rgb = line().render(8, "good", shift_px=(5.0, 3.0), turn_deg=2.0).pixels
+    whole, pose = one.straighten(rgb, "RGB8", (161, 90))
+    small, same_pose = one.straighten(rgb, "RGB8", (160, 100))
+    assert pose is not None
+    assert same_pose is not None
+    assert np.hypot(pose.dx - same_pose.dx, pose.dy - same_pose.dy) < 1e-3
+    assert whole.shape == (320, 360, 3)
+    assert small.shape == (160, 180, 3)
+    after = cv2.resize(whole, (180, 160), interpolation=cv2.INTER_AREA)
+    off = np.abs(after.astype(int) - small)
+    beside = np.abs(after[:, 1:].astype(int) - small[:, :-1])
+    assert off.mean() < 2.0
+    assert off.mean() < 0.5 * beside.mean()
