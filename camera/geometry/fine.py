@@ -41,8 +41,8 @@ class FineScale:
     pictures are brought to mean 0 and norm 1 first, so that brightness and contrast do not count.
     """
 
-    def __init__(self, reference: Pixels, origin: Place, centre: Place, factor: int) -> None:
-        """Prepare the reference's region: grey (H, W), at `origin` of its picture, turned about `centre`."""
+    def __init__(self, reference: Pixels, origin: Place, centre: Place, factor: int, *, turns: bool = True) -> None:
+        """Prepare the reference's region: grey (H, W), at `origin` of its picture; turned about `centre`, or held."""
         self.factor = factor
         self._origin, self._centre = origin, centre
         target = edges(shrink(reference, factor))
@@ -57,6 +57,8 @@ class FineScale:
         x -= np.float32((centre[0] - origin[0] - middle) / factor)
         y -= np.float32((centre[1] - origin[1] - middle) / factor)
         descent = np.stack([(slope_y * x - slope_x * y).ravel(), slope_x.ravel(), slope_y.ravel()])
+        if not turns:
+            descent[0] = 0.0  # the pseudo-inverse then leaves the angle alone
         descent -= descent.mean(1, keepdims=True)
         descent -= np.outer(descent @ self._target, self._target)
         hessian = descent @ descent.T

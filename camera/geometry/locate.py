@@ -22,12 +22,16 @@ _AMBIGUOUS = (
     0.06  # two places whose scores differ by less cannot be told apart: under a light from one side a flange that
 )
 #   looks nearly the same every 60° was put one bore too far with a lead of up to 0.041 (150 parts, any angle)
+_TURN_ROOM_DEG = 0.5  # the last turn of the coarse look is the limit; the fine one may go on from there
 _ROOM_PX = 4  # around a region on a fine scale, for the steps and the filters
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far the part may lie from its reference, and from which correlation on it is the part."""
+    """How far the part may lie from its reference, and from which correlation on it is the part.
+
+    max_angle_deg of 0: no turn is looked for, as a round part has none.
+    """
 
     max_shift_px: float = 40.0
     max_angle_deg: float = 10.0
@@ -46,7 +50,10 @@ class Locator:
         self._coarse = CoarseSearch(reference.picture, reference.origin, reference.region, limits.max_angle_deg)
         sides = (_MIDDLE_SIDE_PX, _FINEST_SIDE_PX)
         factors = [max(1, math.ceil(max(width, height) / side)) for side in sides]
-        self._fine = [FineScale(reference.patch, (x, y), reference.centre, factor) for factor in dict.fromkeys(factors)]
+        self._fine = [
+            FineScale(reference.patch, (x, y), reference.centre, factor, turns=limits.max_angle_deg > 0)
+            for factor in dict.fromkeys(factors)
+        ]
 
     @property
     def search_window(self) -> Rectangle:
@@ -112,14 +119,14 @@ class Locator:
 
     def _check(self, pose: Pose) -> None:
         limits, shift = self.limits, math.hypot(pose.dx, pose.dy)
-        if pose.score < limits.min_score:
+        if not pose.score >= limits.min_score:  # what is no number is no place
             why = f"its best place correlates by {pose.score:.2f} — min_score is {limits.min_score:g}"
-        elif shift > limits.max_shift_px or abs(pose.angle_deg) > limits.max_angle_deg + 0.5:
+        elif not (shift <= limits.max_shift_px and abs(pose.angle_deg) <= limits.max_angle_deg + _TURN_ROOM_DEG):
             why = (
                 f"it is shifted by {shift:.0f} px and turned by {pose.angle_deg:.1f}° — allowed are "
                 f"{limits.max_shift_px:g} px and {limits.max_angle_deg:g}°"
             )
-        elif pose.runner_up > pose.score - _AMBIGUOUS:
+        elif not pose.runner_up <= pose.score - _AMBIGUOUS:
             why = f"two places look alike ({pose.score:.2f} and {pose.runner_up:.2f})"
         else:
             return

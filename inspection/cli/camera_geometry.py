@@ -1,4 +1,4 @@
-"""`lineward cameras calibrate | board | align-learn | align-check`: lens, belt plane and the place of the part."""
+"""`lineward cameras calibrate | board`: a camera's lens and the plane of the belt; the commands for parts are beside."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.table import Table
+
+from inspection.cli.camera_align import align_check, align_learn
+from inspection.cli.camera_files import picture_of, pictures_in, write_png
 
 if TYPE_CHECKING:
-    from camera.frame import Pixels
     from camera.geometry.board import Board, Corners
     from camera.geometry.calibration import BeltPlane, Calibration
     from camera.geometry.lens import Lens
@@ -26,7 +26,6 @@ MarkerOption = Annotated[
     float | None, typer.Option("--marker-mm", help="Side of a ChArUco marker; absent: 0.7 squares.")
 ]
 DictionaryOption = Annotated[str, typer.Option("--dictionary", help="Of the ChArUco markers.")]
-LensOption = Annotated[Path | None, typer.Option("--lens", help="The camera's calibration, where the station has one.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -56,7 +55,7 @@ def calibrate(
     from camera.geometry.calibration import from_lens, save_calibration
 
     used = _board(board_size, square_mm, kind, marker_mm, dictionary)
-    found, size, unseen = _corners(_pictures_in(folder), used)
+    found, size, unseen = _corners(pictures_in(folder), used)
     lens = lenses.calibrate(found, size, most_rms_px=max_error_px)
     plane = None if belt is None else _belt(belt, used, lens, max_error_px)
     calibration = from_lens(
@@ -85,119 +84,8 @@ def board(
     """Draw a board to print at true size; measure its squares afterwards, printers scale."""
     used = _board(board_size, square_mm, kind, marker_mm, dictionary)
     square_px = max(4, round(square_mm / 25.4 * dpi))
-    _write_png(out, used.draw(square_px, square_px))
+    write_png(out, used.draw(square_px, square_px))
     print(f"{out}: print it at {square_px / square_mm * 25.4:.1f} dpi, then a square is {square_mm:g} mm; measure one")
-
-
-def align_learn(
-    picture: Annotated[
-        Path, typer.Argument(metavar="PICTURE", help="A good part that lies straight, as the camera saw it.")
-    ],
-    region: Annotated[str, typer.Option("--region", help="x,y,width,height of what the part is known by.")],
-    out: Annotated[Path, typer.Option("--out", help="The file to write.")],
-    lens: LensOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Learn how a part looks where it lies straight: what each picture is then held against."""
-    from camera.geometry.reference import learn, save
-
-    calibration, image = _straight_picture(picture, lens)
-    reference = learn(image, _rectangle(region), "" if calibration is None else calibration.digest)
-    save(reference, out)
-    if as_json:
-        sha256 = hashlib.sha256(out.read_bytes()).hexdigest()
-        print(json.dumps({"ok": True, "file": str(out), "region": reference.region, "sha256": sha256}))
-    else:
-        print(f'{out}: learned; the station uses it by  align = {{reference = "{out}"}}  of its camera')
-
-
-def align_check(
-    reference_file: Annotated[Path, typer.Argument(metavar="REFERENCE", help="What `align-learn` wrote.")],
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Pictures of parts as the camera saw them.")],
-    max_shift_px: Annotated[float, typer.Option("--max-shift-px", min=0, max=4000, help="As in the station.")] = 40.0,
-    max_angle_deg: Annotated[float, typer.Option("--max-angle-deg", min=0, max=180, help="As in the station.")] = 10.0,
-    min_score: Annotated[float, typer.Option("--min-score", min=0.2, max=0.999, help="As in the station.")] = 0.6,
-    region: Annotated[str | None, typer.Option("--region", help="What the model looks at, x,y,width,height.")] = None,
-    lens: LensOption = None,
-    overlay: Annotated[Path | None, typer.Option("--overlay", help="Writes a PNG for each picture there.")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Say for each picture how its part lies, and which the station would reject; exit 1 where it would reject any."""
-    import time
-
-    from camera.geometry.errors import NotLocatedError
-    from camera.geometry.locate import Limits, Locator
-    from camera.geometry.reference import load
-    from camera.geometry.report import align_overlay
-    from camera.geometry.straighten import Straightener
-
-    locator = Locator(load(reference_file), Limits(max_shift_px, max_angle_deg, min_score))
-    looked_at = locator.reference.region if region is None else _rectangle(region)
-    straightener = Straightener(looked_at, _calibration(lens), locator)
-    rows: list[dict[str, object]] = []
-    for file in _pictures_in(folder):
-        image, why, pose = _picture(file), "", None
-        began_ns = time.monotonic_ns()
-        try:
-            pose = straightener.straighten(image, "")[1]
-        except NotLocatedError as error:
-            why, pose = str(error), error.pose
-        took_ms = round((time.monotonic_ns() - began_ns) * 1e-6, 2)
-        rows.append({"picture": file.name, "ok": not why, **(pose.figures if pose else {}), "ms": took_ms, "why": why})
-        if overlay is not None:
-            overlay.mkdir(parents=True, exist_ok=True)
-            seen = _straight_picture(file, lens)[1]
-            drawn = align_overlay(seen, locator.reference, None if region is None else looked_at, pose, why)
-            _write_png(overlay / f"{file.stem}.png", drawn)
-    _tell_poses(rows, as_json)
-    raise typer.Exit(0 if all(row["ok"] for row in rows) else 1)
-
-
-# ------------------------------------------------------------- what they share
-
-
-def _pictures_in(folder: Path) -> list[Path]:
-    from camera.geometry.errors import GeometryFileError
-    from camera.imagefile import SUFFIXES
-
-    files = sorted(file for file in folder.glob("*") if file.suffix.lower() in SUFFIXES) if folder.is_dir() else []
-    if not files:
-        raise GeometryFileError(f"{folder}: no pictures — a folder with {', '.join(sorted(SUFFIXES))} files is needed")
-    return files
-
-
-def _picture(file: Path) -> Pixels:
-    from camera.geometry.errors import GeometryFileError
-    from camera.imagefile import ImageFileError, read_image
-
-    try:
-        return read_image(file)
-    except ImageFileError as error:
-        raise GeometryFileError(f"{error} — a picture that can be read is needed — leave it out") from None
-
-
-def _calibration(lens: Path | None) -> Calibration | None:
-    from camera.geometry.calibration import load_calibration
-
-    return None if lens is None else load_calibration(lens)
-
-
-def _straight_picture(file: Path, lens: Path | None) -> tuple[Calibration | None, Pixels]:
-    """Return a picture as the part is looked for in it: straight where there is a calibration."""
-    from camera.geometry.rectify import straight_picture
-
-    calibration, image = _calibration(lens), _picture(file)
-    return calibration, image if calibration is None else straight_picture(calibration, image)
-
-
-def _rectangle(text: str) -> tuple[int, int, int, int]:
-    from camera.geometry.errors import GeometryFileError
-
-    try:
-        x, y, width, height = (int(part) for part in text.split(","))
-    except ValueError:
-        raise GeometryFileError(f"--region {text!r} — x,y,width,height in whole pixels is needed — mend it") from None
-    return x, y, width, height
 
 
 def _board(
@@ -218,7 +106,7 @@ def _corners(files: list[Path], used: Board) -> tuple[dict[str, Corners], tuple[
 
     found, sizes, unseen = {}, {}, []
     for file in files:
-        image = _picture(file)
+        image = picture_of(file)
         sizes[(image.shape[1], image.shape[0])] = file.name
         corners = used.find(image)
         if corners is None:
@@ -236,7 +124,7 @@ def _belt(file: Path, used: Board, lens: Lens, max_error_px: float) -> BeltPlane
     from camera.geometry.errors import CalibrationError
     from camera.geometry.plane import belt_plane
 
-    image = _picture(file)
+    image = picture_of(file)
     corners = used.find(image)
     if corners is None or (image.shape[1], image.shape[0]) != lens.picture_size:
         raise CalibrationError(
@@ -249,14 +137,7 @@ def _belt(file: Path, used: Board, lens: Lens, max_error_px: float) -> BeltPlane
 def _report(file: Path, lens: Lens, found: dict[str, Corners]) -> None:
     from camera.geometry.report import calibration_report
 
-    _write_png(file, calibration_report(lens, found))
-
-
-def _write_png(file: Path, image: Pixels) -> None:
-    import cv2
-
-    bgr = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    file.write_bytes(cv2.imencode(".png", bgr)[1].tobytes())
+    write_png(file, calibration_report(lens, found))
 
 
 def _tell_lens(calibration: Calibration, out: Path, unseen: list[str], as_json: bool) -> None:
@@ -279,14 +160,3 @@ def _tell_lens(calibration: Calibration, out: Path, unseen: list[str], as_json: 
     for name in unseen:
         print(f"no board found in {name}")
     print(f"corners and residuals: {out.with_suffix('.png')}")
-
-
-def _tell_poses(rows: list[dict[str, object]], as_json: bool) -> None:
-    if as_json:
-        print(json.dumps({"ok": all(row["ok"] for row in rows), "pictures": rows}))
-        return
-    columns = ("picture", "dx_px", "dy_px", "angle_deg", "score", "ms")
-    table = Table(*columns, "judged")
-    for row in rows:
-        table.add_row(*(str(row.get(column, "–")) for column in columns), "yes" if row["ok"] else str(row["why"]))
-    Console().print(table)

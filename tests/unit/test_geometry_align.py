@@ -155,6 +155,27 @@ def test_a_part_that_looks_the_same_turned_is_refused() -> None:
         locate(picture, by)
 
 
+def test_a_round_part_is_found_where_no_turn_is_looked_for() -> None:
+    """A disc has no angle: with max_angle_deg = 0 it is held, and the shift is as sharp as ever."""
+    picture = np.full((240, 320), 50, np.uint8)
+    cv2.circle(picture, (160, 120), 60, 190, -1, cv2.LINE_AA)
+    by = Locator(learn(picture, (90, 50, 140, 140)), Limits(30.0, 0.0))
+    seen = moved(picture, by.reference.centre, (8.4, -5.7), 0.0) + np.random.default_rng(1).normal(0, 3, picture.shape)
+    found = locate(np.clip(seen, 0, 255).astype(np.uint8), by)
+    assert np.hypot(found.dx - 8.4, found.dy + 5.7) < 0.15
+    assert found.angle_deg == 0.0
+
+
+def test_a_straight_edge_tells_no_place_along_it() -> None:
+    """A strip that runs through the picture is the same everywhere along itself: refused."""
+    picture = np.full((240, 320), 50, np.uint8)
+    picture[100:140] = 190
+    by = Locator(learn(cv2.GaussianBlur(picture, (0, 0), 1.5), (110, 70, 100, 100)), Limits(40.0, 5.0))
+    grain = np.random.default_rng(1).normal(0, 4, picture.shape)
+    with pytest.raises(NotLocatedError):
+        locate(np.clip(picture + grain, 0, 255).astype(np.uint8), by)
+
+
 def test_two_parts_in_the_picture_are_refused() -> None:
     """Which of them triggered, nobody knows."""
     rng = np.random.default_rng(4)
