@@ -1,4 +1,4 @@
-"""`lineward cameras calibrate | board`: a camera's lens and the plane of the belt; the commands for parts are beside."""
+"""`lineward cameras calibrate | board`: a camera's lens and the plane of the belt; those for parts are beside."""
 
 from __future__ import annotations
 
