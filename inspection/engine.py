@@ -11,6 +11,7 @@ import cv2
 from camera.frame import Pixels
 from inspection.config import StationConfig
 from inspection.config.region import view_regions
+from inspection.config.straightening import straighteners
 from inspection.control import BusyError
 from inspection.errors import ConfigError
 from inspection.part import Decision
@@ -60,7 +61,7 @@ class Engine:
         self.times = ExecutionTimes(measure_batch_times(session, sizes, repeats=5), inference.max_batch)
         self.queue = BatchQueue(inference.queue_capacity, self.times, inference.workers)
         regions = view_regions(config)
-        preparers = [Preparer(region) for region in regions]
+        preparers = list(map(Preparer, regions, straighteners(config, regions)))
         self.quality = limits_of_views(config, self.bundle)
         gates = [
             None if limits is None else Gate(limits, None if region is None else region.rectangle)

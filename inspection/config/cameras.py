@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from camera.backends import options_model
 from inspection.config.region import RegionSection, listed
 from inspection.config.section import Name, Section
+from inspection.config.straightening import AlignSection
 from inspection.quality.options import QualitySection
 from inspection.tracking.detection import Direction, FreeRunSettings
 from inspection.tracking.fusion import FusionRule
@@ -30,6 +31,10 @@ class CameraSection(Section):
         (), description="where the model looks in its pictures; a list has one for each of its frames; absent: [region]"
     )
     quality: QualitySection | None = Field(None, description="limits of this camera's pictures, before [quality]'s")
+    lens: str | None = Field(None, min_length=1, description="the file that `lineward cameras calibrate` wrote")
+    align: AlignSection | None = Field(
+        None, description="where the part is looked for in its pictures; absent: nowhere"
+    )
     threshold: float | None = Field(None, ge=0, le=1, description="of this camera's views; absent: [model].threshold")
     weight: float = Field(1.0, gt=0, le=1000, description="of this camera's views, where [fusion] is weighted")
     window_ms: float = Field(10.0, gt=0, le=1000, description="how far from its place a part's exposure may be")

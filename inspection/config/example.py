@@ -18,6 +18,9 @@ pitch_mm = 60.0                 # distance between parts
 # frames = 1                    # frames of each part, one after the other: each is a view (not simulated or replay)
 # region = {x = 0, y = 0, width = 320, height = 240}   # where the model looks in its pictures; absent: [region]; a list
 #                               # [{…}, {…}] has one for each of its frames
+# lens = "lens.json"            # lens and perspective, from `lineward cameras calibrate`: docs/geometry.md
+# align = {reference = "part.align", max_shift_px = 40.0, max_angle_deg = 10.0, min_score = 0.6}   # the part is looked
+#                               # for and judged where it lies; needs a region; not found, it is rejected
 # trigger = "software"          # instead of rate_hz: a picture when the PLC (Trigger) or a program (TriggerOnce) asks
 # threshold = 0.5               # of this camera's views; absent: that of [model]
 # weight = 1.0                  # of this camera's views, where [fusion] is weighted
@@ -98,6 +101,8 @@ heartbeat_channel = 2           # a second relay for a watchdog that stops the b
 [simulation]                    # what lies on the simulated belt
 seed = 10000
 defect_rate = 0.1
+# shift_px = 20.0               # parts lie up to so far off their place, each way: for align
+# turn_deg = 8.0                # parts are turned by up to so much, either way
 
 [challenge]                     # known-bad parts that must be ejected: docs/challenge.md
 required = false                # true: nothing passes while a challenge is due

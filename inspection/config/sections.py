@@ -90,6 +90,8 @@ class SimulationSection(Section):
 
     seed: int = Field(10_000, ge=0, lt=2**31, description="another seed, other parts")
     defect_rate: float = Field(0.1, ge=0, le=1, description="share of parts with a defect")
+    shift_px: float = Field(0.0, ge=0, le=300, description="parts lie up to so far off their place, each way")
+    turn_deg: float = Field(0.0, ge=0, le=180, description="parts are turned by up to so much, either way")
 
 
 _MOST_CAMERAS = 8

@@ -33,6 +33,7 @@ def contradictions(config: StationConfig) -> list[str]:
         *_ports(config),
         *_software_trigger(config),
         *_quality(config),
+        *_straight(config),
     ]
 
 
@@ -183,6 +184,22 @@ def _quality(config: StationConfig) -> list[str]:
             told = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
             problems.append(f"camera '{camera.name}': its quality and [quality] together say that {told}")
     return problems
+
+
+def _straight(config: StationConfig) -> list[str]:
+    """Find calibrations and references that cannot be applied to the pictures of a camera."""
+    problems = []
+    if config.free_run is not None and (config.camera.lens is not None or config.camera.align is not None):
+        problems.append(
+            f"camera '{config.camera.name}' has lens or align, but [free_run] cuts the part out at another place "
+            "each time; leave them out, or give it a trigger"
+        )
+    return problems + [
+        f"camera '{camera.name}' has align, but no region, so any shift would move the picture's edge into it; write "
+        "region = {…} around the part"
+        for camera in config.cameras
+        if camera.align is not None and not camera.region and config.region is None
+    ]
 
 
 def _ports(config: StationConfig) -> list[str]:

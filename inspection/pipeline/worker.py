@@ -10,6 +10,7 @@ from camera.errors import PixelFormatError
 from inspection.part import Reason
 from inspection.pipeline.batch_queue import PART, BatchQueue, Job, end_jobs
 from inspection.pipeline.prepare import Slots
+from inspection.pipeline.unfit import UnfitError
 from inspection.quality.gate import Gate
 from models.engines import Engine
 
@@ -105,9 +106,11 @@ class Worker:
             try:
                 self._look(job)
                 if not job.failure:
-                    self._slots.fill(slot, job.pixels, job.view, job.pixel_format)
+                    job.pose = self._slots.fill(slot, job.pixels, job.view, job.pixel_format)
             except ValueError as error:
                 job.failure = str(error)
+                if isinstance(error, UnfitError):
+                    job.failure_reason, job.pose = error.reason, error.pose
             if job.failure:
                 end_jobs([in_hand.pop(slot)])
             else:
