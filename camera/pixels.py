@@ -149,6 +149,26 @@ def image_of(pixels: NDArray[Any], pixel_format: str, region: Rectangle | None =
     return _demosaic(pixels, layout, (x, y, width, height), (rows, columns))
 
 
+def eight_bit_samples(rows: NDArray[Any], pixel_format: str, x: int, width: int) -> Pixels:
+    """Return columns x … x + width of whole rows of a frame as samples of 8 bits, without demosaicing.
+
+    uint8 (rows, width): grey, one sample of a Bayer pattern a pixel, or the luminance of YUV; (rows, width, 3) of RGB8,
+    BGR8 and of an image ('') that is colour. Raises PixelFormatError.
+    """
+    columns = frame_size(rows, pixel_format)[1] if pixel_format else rows.shape[1]
+    if x < 0 or width < 1 or x + width > columns:
+        raise PixelFormatError(
+            f"columns {x} to {x + width} reach out of a frame of {columns}; mend the region in the configuration"
+        )
+    layout = SAMPLED.get(pixel_format)
+    if layout is not None:
+        return _samples(rows, layout, x, width)
+    if pixel_format in _YUV:
+        first = 0 if pixel_format == "YUV422_8" else 1
+        return rows[:, first::2][:, x : x + width]
+    return rows[:, x : x + width]
+
+
 def _samples(rows: NDArray[Any], layout: PixelFormat, x: int, width: int) -> Pixels:
     """Return columns x…x + width of some rows as 8-bit samples; only whole groups of packed pixels can be read."""
     if rows.dtype == np.uint16:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
+import cv2
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from camera.belt import Belt, Spacing, chance
@@ -33,6 +35,11 @@ class Options(BaseModel):
     lost_frame_rate: float = Field(default=0.0, ge=0, le=1, description="share of parts whose frame never arrives")
     late_frame_rate: float = Field(default=0.0, ge=0, le=1, description="share of parts whose frame arrives late")
     late_frame_ms: float = Field(default=100.0, ge=0, le=60_000, description="how late a late frame is")
+
+    poor_from: int = Field(default=1, ge=1, description="the first part that is seen as badly as the next two say")
+    poor_to: int | None = Field(default=None, ge=1, description="the last one; left out: it stays so")
+    defocus_px: float = Field(default=0.0, ge=0, le=50, description="out of focus: blurred by this standard deviation")
+    dim_stops: float = Field(default=0.0, ge=-4, le=8, description="darker by so many halvings of the light")
 
     @model_validator(mode="after")
     def _keep_the_order(self) -> Self:
@@ -81,7 +88,18 @@ class SimulatedCamera(BeltCamera):
 
     def _picture(self, part: int) -> Pixels | None:
         lost = chance(self._options.seed, "lost", part) < self._options.lost_frame_rate
-        return None if lost else self._scene.render(part)
+        return None if lost else self._seen(part)
+
+    def _seen(self, part: int) -> Pixels:
+        """Look at a part as well or as badly as the lens and the light are then."""
+        options, picture = self._options, self._scene.render(part)
+        if part < options.poor_from or (options.poor_to is not None and part > options.poor_to):
+            return picture
+        if options.dim_stops:
+            picture = cv2.convertScaleAbs(picture, alpha=2.0**-options.dim_stops).astype(np.uint8, copy=False)
+        if options.defocus_px:
+            picture = cv2.GaussianBlur(picture, (0, 0), options.defocus_px).astype(np.uint8, copy=False)
+        return picture
 
     def _delay_ns(self, part: int) -> int:
         options = self._options

@@ -80,6 +80,8 @@ _ROWS = (
     Alarm("MISSING_VIEW", Severity.WARNING, blocks=False, values=("part", "view")),
     Alarm("NO_IMAGE", Severity.WARNING, blocks=False, values=("part",)),
     Alarm("CAMERA_LINK_POOR", Severity.WARNING, blocks=False, values=("detail",)),
+    Alarm("IMAGE_QUALITY", Severity.WARNING, blocks=False, values=("count", "camera", "why")),
+    Alarm("IMAGE_DRIFT", Severity.WARNING, blocks=False, values=("percent", "camera", "why")),
     Alarm("FRAME_UNUSABLE", Severity.ERROR, blocks=False, values=("part", "detail")),
     Alarm("PARTS_TOO_CLOSE", Severity.WARNING, blocks=False, values=("gap_ms", "pulse_ms")),
     Alarm("PAGE_RESTARTED", Severity.INFO, blocks=False),

@@ -31,6 +31,7 @@ from inspection.memory import Memory
 from inspection.plc.commands import LineCommands
 from inspection.plc.plc import PlcPort
 from inspection.preview import PreviewSlot
+from inspection.quality.watch import QualityWatch
 from inspection.recipe import flow_settings, matched_views
 from inspection.records.record import StoredRecord
 from inspection.run_counters import RunCounters
@@ -75,6 +76,7 @@ class Assembly:
         self.ejector = self._make_ejector()
         self._geometry = self._lay_out()
         self.engine = Engine(config, partial(self._alarms.tell, "MODEL_FAILED"))
+        self.pictures = QualityWatch(self._alarms, self.engine.quality)
         try:
             self._open()
         except BaseException:
@@ -223,6 +225,7 @@ class Assembly:
     def _on_durable(self, records: list[StoredRecord]) -> None:
         self.flow.on_durable(records)
         self.rejects.add(records)
+        self.pictures.add(records)
         self._around.previews.durable(records)
         if self.plc is not None:
             self.plc.on_results(records)

@@ -11,13 +11,18 @@ import cv2
 from camera.frame import Pixels
 from inspection.config import StationConfig
 from inspection.config.region import view_regions
+from inspection.config.straightening import straighteners
 from inspection.control import BusyError
+from inspection.errors import ConfigError
 from inspection.part import Decision
 from inspection.pipeline.batch_queue import ASIDE, BatchQueue, Job
 from inspection.pipeline.decide import Judge
 from inspection.pipeline.prepare import Preparer, Slots
 from inspection.pipeline.times import ExecutionTimes
 from inspection.pipeline.worker import Worker
+from inspection.quality.gate import Gate
+from inspection.quality.limits import joined
+from inspection.quality.options import QualitySection
 from models.benchmark import measure_batch_times
 from models.bundle import Bundle, load_bundle
 from models.engines import open_engine
@@ -55,7 +60,13 @@ class Engine:
         self.provider: str = session.provider
         self.times = ExecutionTimes(measure_batch_times(session, sizes, repeats=5), inference.max_batch)
         self.queue = BatchQueue(inference.queue_capacity, self.times, inference.workers)
-        preparers = [Preparer(region) for region in view_regions(config)]
+        regions = view_regions(config)
+        preparers = list(map(Preparer, regions, straighteners(config, regions)))
+        self.quality = limits_of_views(config, self.bundle)
+        gates = [
+            None if limits is None else Gate(limits, None if region is None else region.rectangle)
+            for (_, limits), region in zip(self.quality, regions, strict=True)
+        ]
         size = (card.input.height, card.input.width, card.input.channels)
         self.workers = [
             Worker(
@@ -64,6 +75,7 @@ class Engine:
                 session,
                 Slots(inference.max_batch, *size, preparers),
                 on_failure,
+                gates,
             )
             for i in range(inference.workers)
         ]
@@ -113,3 +125,20 @@ class Engine:
         for worker in self.workers:
             worker.stop(timeout_s=2.0)
         self.queue.drain()
+
+
+def limits_of_views(config: StationConfig, bundle: Bundle | None) -> list[tuple[str, QualitySection | None]]:
+    """Return the camera's name and the limits of the pictures of each view; None where none is held.
+
+    Raises ConfigError where the limits of the file and of the model's card do not go together.
+    """
+    learned = None if bundle is None else bundle.card.quality
+    card = None if learned is None else QualitySection.model_validate(learned.model_dump(exclude_none=True))
+    views: list[tuple[str, QualitySection | None]] = []
+    for camera in config.cameras:
+        try:
+            limits = joined(camera.quality, config.quality, card)
+        except ValueError as error:
+            raise ConfigError(f"quality of camera '{camera.name}' and of the model's card: {error}") from None
+        views += [(camera.name, limits)] * camera.frames
+    return views

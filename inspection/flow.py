@@ -244,11 +244,16 @@ class PartFlow:
         self.tracker.views_decided(found)
 
     def _judged(self, job: Job, part: PartInFlight, view: int) -> Decision:
+        if job.quality is not None:
+            part.views[view].quality = job.quality
+        part.views[view].pose = job.pose
         if job.raw is not None:
             return self._settings.judges[view].decide(job.raw)
         if job.failure_reason is Reason.SYSTEM:
             part.note = job.failure
             self._warn("FRAME_UNUSABLE", part=part.number, detail=job.failure)
+        elif job.failure_reason is Reason.IMAGE_QUALITY:
+            part.note = job.failure
         return not_decidable(job.failure_reason)
 
     def _on_finished(self, result: PartResult) -> None:

@@ -12,6 +12,7 @@ from camera.scene import Scene
 from inspection.camera_loop import CameraEvents, CameraLoop
 from inspection.config import StationConfig
 from inspection.config.region import beyond_picture, view_regions
+from inspection.config.straightening import other_size
 from inspection.errors import ConfigError
 from inspection.flow import PartFlow
 from inspection.free_run_line import FreeRunEvents, FreeRunLine
@@ -57,8 +58,13 @@ def make_lines(config: StationConfig, flow: PartFlow, scene: Scene | None, event
 
 
 def _check_regions(config: StationConfig, place: int, camera: Camera) -> None:
-    """Raise ConfigError where a region reaches out of the camera's pictures: no part could ever be judged."""
-    if any(view_regions(config)) and (problems := beyond_picture(config, place, camera.picture_size)):
+    """Raise ConfigError where regions or references do not fit the camera's pictures: no part could ever be judged."""
+    section, problems = config.cameras[place], []
+    if any(view_regions(config)):
+        problems += beyond_picture(config, place, camera.picture_size)
+    if section.lens is not None or section.align is not None:
+        problems += other_size(section, camera.picture_size)
+    if problems:
         raise ConfigError("; ".join(problems))
 
 
@@ -79,4 +85,5 @@ def scene_of(config: StationConfig) -> SyntheticScene | None:
     """Return what lies on the belt, for cameras that have none of their own; its textures take 100 MB."""
     if not any(backend_row(camera.backend).needs_scene for camera in config.cameras):
         return None
-    return SyntheticScene(config.simulation.seed, config.simulation.defect_rate)
+    belt = config.simulation
+    return SyntheticScene(belt.seed, belt.defect_rate, shift_px=belt.shift_px, turn_deg=belt.turn_deg)

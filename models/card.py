@@ -151,6 +151,16 @@ class Latency(Section):
     median_s: dict[int, Annotated[float, Field(gt=0.0, allow_inf_nan=False)]] = Field(description="batch -> seconds")
 
 
+class QualityReference(Section):
+    """Between which limits pictures were learned from: keys of the station's [quality], which goes before them."""
+
+    focus_min: float | None = Field(default=None, ge=0.0, allow_inf_nan=False)
+    brightness_min: float | None = Field(default=None, ge=0.0, le=255.0)
+    brightness_max: float | None = Field(default=None, ge=0.0, le=255.0)
+    saturated_max: Share | None = None
+    dark_max: Share | None = None
+
+
 class Provenance(Section):
     """Where the model comes from, enough to make it again."""
 
@@ -178,6 +188,7 @@ class CardDraft(Section):
     provenance: Provenance
     calibration: Calibration | None = None
     latency: Latency | None = None
+    quality: QualityReference | None = None
 
     @model_validator(mode="after")
     def _classes_fit(self) -> CardDraft:

@@ -74,8 +74,12 @@ class PartRenderer:
         rng = self._rng(_KIND_STREAM, index)
         return KINDS[1 + int(rng.integers(len(KINDS) - 1))] if rng.random() < defect_rate else "good"
 
-    def render(self, index: int, kind: str | None = None) -> RenderedPart:
+    def render(
+        self, index: int, kind: str | None = None, *, shift_px: tuple[float, float] = (0.0, 0.0), turn_deg: float = 0.0
+    ) -> RenderedPart:
         """Return part `index` (≥ 0) as `kind`, else as `kind_of(index, DEFECT_RATE)`; ValueError on a bad kind.
+
+        shift_px (right, down), turn_deg (clockwise): how it lies on the belt, beyond what a part's place varies by.
 
         The part without its defect, its light and its noise depend on the index alone, not on the kind.
         """
@@ -83,7 +87,7 @@ class PartRenderer:
         if kind not in KINDS:
             raise ValueError(f"no part is of kind '{kind}'; the kinds are {', '.join(KINDS)}")
         rng, fault = self._rng(_LOOK_STREAM, index), self._rng(_FAULT_STREAM, index)
-        pose = self._pose(rng, fault if kind == "wrong_position" else None)
+        pose = self._pose(rng, fault if kind == "wrong_position" else None, np.asarray(shift_px, np.float64), turn_deg)
         patch = self._bare(rng, pose.angle)
         corners = self._outline()
         if kind in _PAINTERS:
@@ -91,10 +95,19 @@ class PartRenderer:
         pixels = self._expose(self._compose(patch, pose, rng), rng)
         return RenderedPart(pixels, kind, None if kind == "good" else self._box(corners, pose))
 
+    def place_of(
+        self, index: int, kind: str = "good", *, shift_px: tuple[float, float] = (0.0, 0.0), turn_deg: float = 0.0
+    ) -> NDArray[np.float64]:
+        """Return the 2×3 matrix by which `render` lays the part: from a place on it to its pixel in the picture."""
+        fault = self._rng(_FAULT_STREAM, index) if kind == "wrong_position" else None
+        return self._pose(self._rng(_LOOK_STREAM, index), fault, np.asarray(shift_px, np.float64), turn_deg).place
+
     def _rng(self, stream: int, index: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, stream, index])
 
-    def _pose(self, rng: np.random.Generator, fault: np.random.Generator | None) -> _Pose:
+    def _pose(
+        self, rng: np.random.Generator, fault: np.random.Generator | None, laid: NDArray[np.float64], turned: float
+    ) -> _Pose:
         """Return a pose near the nominal one; with `fault`, one that is shifted, turned, or both."""
         shift = np.asarray(np.clip(rng.normal(0, 3.0, 2), -8, 8), np.float64)
         angle = float(np.clip(rng.normal(0, 2.0), -5, 5))
@@ -103,9 +116,10 @@ class PartRenderer:
             turn = fault.uniform(14, 46) * (1 if fault.random() < 0.5 else -1)
             shift = shift + way * np.array((np.cos(heading), np.sin(heading)), np.float64) * (what < 0.6)
             angle += turn * (what > 0.4)
+        angle += turned
         half = (self._shape.side - 1) / 2
         place = np.asarray(cv2.getRotationMatrix2D((half, half), -angle, 1.0), np.float64)
-        place[:, 2] += np.array([self.width / 2, self.height / 2]) + shift * self._scale - half
+        place[:, 2] += np.array([self.width / 2, self.height / 2]) + shift * self._scale + laid - half
         return _Pose(place, float(np.deg2rad(angle)))
 
     def _bare(self, rng: np.random.Generator, angle: float) -> Patch:

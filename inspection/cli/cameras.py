@@ -12,6 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from camera.backends import Discovered, all_rows, discover, is_installed
+from inspection.cli import camera_geometry
+from inspection.cli.camera_verify import verify
 from inspection.cli.cameras_pictures import record, snapshot
 from inspection.cli.cameras_set import set_features
 from inspection.cli.cameras_show import show
@@ -75,3 +77,5 @@ app.command("show")(show)
 app.command("set")(set_features)
 app.command("snapshot")(snapshot)
 app.command("record")(record)
+app.command("verify")(verify)
+camera_geometry.add_to(app)

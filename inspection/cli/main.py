@@ -20,13 +20,14 @@ _OWN = {
     "config": "inspection.cli.config:app",
     "records": "inspection.cli.records:app",
     "cameras": "inspection.cli.cameras:app",
+    "quality": "inspection.cli.quality:app",
     "bench": "inspection.cli.bench:app",
     "doctor": "inspection.cli.doctor:doctor",
     "simulate": "inspection.cli.simulate:simulate",
 }
 _ORDER = (
-    "demo", "run", "challenge", "train", "evaluate", "dataset", "model", "records", "config", "cameras", "bench",
-    "simulate", "doctor",
+    "demo", "run", "challenge", "train", "evaluate", "dataset", "model", "records", "config", "cameras", "quality",
+    "bench", "simulate", "doctor",
 )  # fmt: skip
 
 

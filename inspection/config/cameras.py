@@ -9,6 +9,8 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from camera.backends import options_model
 from inspection.config.region import RegionSection, listed
 from inspection.config.section import Name, Section
+from inspection.config.straightening import AlignSection
+from inspection.quality.options import QualitySection
 from inspection.tracking.detection import Direction, FreeRunSettings
 from inspection.tracking.fusion import FusionRule
 
@@ -27,6 +29,11 @@ class CameraSection(Section):
     position_mm: float = Field(0.0, ge=0, le=100_000, description="from the photo-eye to where this camera looks")
     region: Annotated[tuple[RegionSection, ...], BeforeValidator(listed)] = Field(
         (), description="where the model looks in its pictures; a list has one for each of its frames; absent: [region]"
+    )
+    quality: QualitySection | None = Field(None, description="limits of this camera's pictures, before [quality]'s")
+    lens: str | None = Field(None, min_length=1, description="the file that `lineward cameras calibrate` wrote")
+    align: AlignSection | None = Field(
+        None, description="where the part is looked for in its pictures; absent: nowhere"
     )
     threshold: float | None = Field(None, ge=0, le=1, description="of this camera's views; absent: [model].threshold")
     weight: float = Field(1.0, gt=0, le=1000, description="of this camera's views, where [fusion] is weighted")

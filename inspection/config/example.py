@@ -18,6 +18,9 @@ pitch_mm = 60.0                 # distance between parts
 # frames = 1                    # frames of each part, one after the other: each is a view (not simulated or replay)
 # region = {x = 0, y = 0, width = 320, height = 240}   # where the model looks in its pictures; absent: [region]; a list
 #                               # [{…}, {…}] has one for each of its frames
+# lens = "lens.json"            # lens and perspective, from `lineward cameras calibrate`: docs/geometry.md
+# align = {reference = "part.align", max_shift_px = 40.0, max_angle_deg = 10.0, min_score = 0.6}   # the part is looked
+#                               # for and judged where it lies; needs a region; not found, it is rejected
 # trigger = "software"          # instead of rate_hz: a picture when the PLC (Trigger) or a program (TriggerOnce) asks
 # threshold = 0.5               # of this camera's views; absent: that of [model]
 # weight = 1.0                  # of this camera's views, where [fusion] is weighted
@@ -56,6 +59,13 @@ bundle = "zoo:parts"            # the demo's model; or the folder or zip that `l
 # width = 640
 # height = 480
 
+# [quality]                     # a picture outside these limits is not judged, its part rejected (IMAGE_QUALITY). A
+#                               # camera may have its own, quality = {…}; `lineward quality learn FILE` proposes them
+# focus_min = 0.004             # least sharpness, brightness_min/_max (0…255), saturated_max and dark_max (shares),
+# brightness_min = 90.0         # x_min … y_max (where the detail has its centre), uneven_max, dirt_max, smear_max
+# in_a_row = 3                  # so many in a row raise an alarm
+# drift_share = 0.6             # a median that has gone so far towards a limit warns before anything is rejected
+
 [geometry]
 camera_to_ejector_mm = 300.0    # from the photo-eye to the ejector
 belt_speed_mm_s = 300.0
@@ -91,6 +101,8 @@ heartbeat_channel = 2           # a second relay for a watchdog that stops the b
 [simulation]                    # what lies on the simulated belt
 seed = 10000
 defect_rate = 0.1
+# shift_px = 20.0               # parts lie up to so far off their place, each way: for align
+# turn_deg = 8.0                # parts are turned by up to so much, either way
 
 [challenge]                     # known-bad parts that must be ejected: docs/challenge.md
 required = false                # true: nothing passes while a challenge is due

@@ -18,6 +18,7 @@ from camera.backends import options_model
 from camera.errors import CameraOptionsError
 from inspection.config.cameras import CameraSection
 from inspection.config.sections import StationConfig
+from inspection.config.straightening import named_files
 from inspection.config.together import TOGETHER
 from inspection.errors import ConfigError
 from inspection.wording import wording
@@ -135,6 +136,12 @@ def _suggestion(root: type[BaseModel], location: tuple[int | str, ...]) -> str:
 
 
 def config_digest(config: StationConfig) -> str:
-    """Return the sha256 of the configuration in canonical form, defaults included: what each record refers to."""
-    canonical = json.dumps(config.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    """Return the sha256 of the configuration in canonical form, defaults included: what each record refers to.
+
+    The content of the calibrations and references that it names belongs to it.
+    """
+    values = config.model_dump(mode="json")
+    if files := named_files(config):
+        values["files"] = files
+    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

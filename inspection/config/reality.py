@@ -8,8 +8,9 @@ from pathlib import Path
 
 from camera.backends import make_camera
 from inspection.config.cameras import CameraSection
-from inspection.config.region import beyond_picture
+from inspection.config.region import beyond_picture, view_regions
 from inspection.config.sections import StationConfig
+from inspection.config.straightening import other_size, straighteners
 from inspection.ejector.options import make_ejector
 from inspection.plc.plc import check_installed
 from inspection.process_priority import refusal
@@ -22,7 +23,7 @@ from models.references import resolve_bundle
 def missing_here(config: StationConfig) -> list[str]:
     """Return one sentence for each thing that `run` would refuse on this machine; nothing is opened for longer."""
     checks: tuple[Callable[[StationConfig], None], ...] = (
-        _priority, _model, _pictures, _port, _plc, _geometry, _records,
+        _priority, _model, _pictures, _straight, _port, _plc, _geometry, _records,
     )  # fmt: skip
     problems = []
     for check in checks:
@@ -59,6 +60,22 @@ def _pictures(config: StationConfig) -> None:
             problems += beyond_picture(config, place, _picture_size(camera))
     if problems:
         raise _MissingError("; ".join(problems))
+
+
+def _straight(config: StationConfig) -> None:
+    """Read calibrations and references, and hold them against each other and the pictures of the camera."""
+    straighteners(config, view_regions(config))
+    problems = [one for camera in config.cameras for one in other_size(camera, _known_size(camera))]
+    if problems:
+        raise _MissingError("; ".join(problems))
+
+
+def _known_size(camera: CameraSection) -> tuple[int, int] | None:
+    """Return the size of a camera's pictures where a file depends on it; None where nobody knows, or none does."""
+    path = camera.options.get("path")
+    if (camera.lens is None and camera.align is None) or (path and not Path(str(path)).expanduser().exists()):
+        return None
+    return _picture_size(camera)
 
 
 def _picture_size(camera: CameraSection) -> tuple[int, int] | None:

@@ -22,6 +22,7 @@ from inspection.ejector.options import EjectorOptions
 from inspection.faults import Wiring, problems, reactions_of_alarms
 from inspection.plc.options import PlcOptions
 from inspection.process_priority import Priority
+from inspection.quality.options import QualitySection
 from inspection.records.options import RecordsOptions
 
 
@@ -89,6 +90,8 @@ class SimulationSection(Section):
 
     seed: int = Field(10_000, ge=0, lt=2**31, description="another seed, other parts")
     defect_rate: float = Field(0.1, ge=0, le=1, description="share of parts with a defect")
+    shift_px: float = Field(0.0, ge=0, le=300, description="parts lie up to so far off their place, each way")
+    turn_deg: float = Field(0.0, ge=0, le=180, description="parts are turned by up to so much, either way")
 
 
 _MOST_CAMERAS = 8
@@ -145,6 +148,7 @@ class StationConfig(Section):
     fusion: FusionSection = FusionSection()
     model: ModelSection = ModelSection()
     region: RegionSection | None = None
+    quality: QualitySection = QualitySection()
     geometry: GeometrySection
     inference: InferenceSection = Field(default_factory=InferenceSection)
     ejector: EjectorOptions

@@ -6,7 +6,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from inspection.config.cameras import CameraSection, FusionSection
+from inspection.quality.limits import joined_values
+from inspection.quality.options import QualitySection
 from inspection.tracking.fusion import FusionRule
 
 if TYPE_CHECKING:
@@ -28,6 +32,8 @@ def contradictions(config: StationConfig) -> list[str]:
         *_matching(config),
         *_ports(config),
         *_software_trigger(config),
+        *_quality(config),
+        *_straight(config),
     ]
 
 
@@ -166,6 +172,34 @@ def _software_trigger(config: StationConfig) -> list[str]:
     if config.ejector.is_controller:
         problems.append('a controller triggers by its photo-eye; leave out camera.trigger = "software"')
     return problems
+
+
+def _quality(config: StationConfig) -> list[str]:
+    """Find limits of a camera's pictures that contradict those of [quality]: no picture could keep both."""
+    problems = []
+    for camera in config.cameras:
+        try:
+            QualitySection.model_validate(joined_values(camera.quality, config.quality))
+        except ValidationError as error:
+            told = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+            problems.append(f"camera '{camera.name}': its quality and [quality] together say that {told}")
+    return problems
+
+
+def _straight(config: StationConfig) -> list[str]:
+    """Find calibrations and references that cannot be applied to the pictures of a camera."""
+    problems = []
+    if config.free_run is not None and (config.camera.lens is not None or config.camera.align is not None):
+        problems.append(
+            f"camera '{config.camera.name}' has lens or align, but [free_run] cuts the part out at another place "
+            "each time; leave them out, or give it a trigger"
+        )
+    return problems + [
+        f"camera '{camera.name}' has align, but no region, so any shift would move the picture's edge into it; write "
+        "region = {…} around the part"
+        for camera in config.cameras
+        if camera.align is not None and not camera.region and config.region is None
+    ]
 
 
 def _ports(config: StationConfig) -> list[str]:

@@ -11,6 +11,8 @@ FAULTS: tuple[Fault, ...] = (
     camera.VIEW_MISSING,
     camera.FRAME_LOST,
     camera.FRAME_UNUSABLE,
+    camera.IMAGE_QUALITY,
+    camera.IMAGE_DRIFT,
     belt.PARTS_TOO_CLOSE,
     model.MODEL_REFUSED,
     model.MODEL_FAILED,

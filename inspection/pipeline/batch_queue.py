@@ -13,8 +13,10 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from camera.frame import Pixels
+from camera.geometry.pose import Pose
 from inspection.part import Reason
 from inspection.pipeline.times import ExecutionTimes
+from inspection.quality.gate import Finding
 
 Clock = Callable[[], int]
 
@@ -29,6 +31,8 @@ class Job:
     done: takes the jobs that ended together and have the same one, in their order in the batch.
     raw: the model's raw scores of this image, (classes,), or None when it could not be scored in time or at all.
     view: which preparer crops and converts the pixels. pixel_format: PFNC name of raw pixels, '' for an image.
+    quality: what the gate in front of the model found, None where no limit is held.
+    pose: how the part lay in it, where that is looked for.
     priority: PART, or ASIDE for an image that is no part of the line; it only decides who waits while there is not
     enough time for all.
     """
@@ -44,6 +48,8 @@ class Job:
     raw: Any = None
     failure: str = ""
     failure_reason: Reason = Reason.SYSTEM
+    quality: Finding | None = None
+    pose: Pose | None = None
 
 
 def end_jobs(jobs: list[Job]) -> None:

@@ -9,7 +9,11 @@ import numpy as np
 
 from camera.errors import PixelFormatError
 from camera.frame import Pixels
+from camera.geometry.errors import NotLocatedError
+from camera.geometry.pose import Pose
+from camera.geometry.straighten import Straightener
 from camera.pixels import image_of
+from inspection.pipeline.unfit import UnfitError
 from models.errors import PixelError
 from models.resize import fit
 
@@ -41,18 +45,26 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Preparer:
-    """How the frames of one view become the model's input: which region is looked at. Immutable, for any thread."""
+    """How the frames of one view become the model's input: which region is looked at. Immutable, for any thread.
+
+    straightener: takes the region out of the frame where a lens is calibrated, or the part may be shifted and turned.
+    """
 
     region: Region | None = None
+    straightener: Straightener | None = None
 
-    def prepare(self, pixels: Pixels, pixel_format: str, out: Pixels) -> None:
-        """Write one frame into `out`, uint8 (height, width, channels): crop, unpack or demosaic, and fit.
+    def prepare(self, pixels: Pixels, pixel_format: str, out: Pixels) -> Pose | None:
+        """Write one frame into `out`, uint8 (height, width, channels): crop, unpack, make straight, fit.
 
         pixel_format: the PFNC name of raw pixels; '' for what is an image already, (H, W) grey or (H, W, 3) RGB.
-        Raises ValueError for a frame that cannot be.
+        Returns how the part lay, where that is looked for. Raises UnfitError where it was not located, ValueError for a
+        frame that cannot be read.
         """
+        pose = None
         try:
-            if pixel_format in ("", "Mono8", "RGB8"):
+            if self.straightener is not None:
+                image, pose = self.straightener.straighten(pixels, pixel_format, out.shape[:2])
+            elif pixel_format in ("", "Mono8", "RGB8"):
                 image = pixels if self.region is None else self.region.crop(pixels)
             else:
                 image = image_of(pixels, pixel_format, None if self.region is None else self.region.rectangle)
@@ -60,6 +72,9 @@ class Preparer:
             fit(image, height, width, channels, out=out)
         except (PixelError, PixelFormatError) as error:
             raise ValueError(str(error)) from error
+        except NotLocatedError as error:
+            raise UnfitError(str(error), pose=error.pose) from error
+        return pose
 
 
 class Slots:
@@ -76,6 +91,6 @@ class Slots:
         self.filled = tuple(self.batch[:size] for size in range(max_size + 1))
         self._preparers = tuple(preparers)
 
-    def fill(self, slot: int, pixels: Pixels, view: int = 0, pixel_format: str = "") -> None:
-        """Write one frame of a view into a slot. Raises ValueError for a frame that cannot be."""
-        self._preparers[view].prepare(pixels, pixel_format, self._slots[slot])
+    def fill(self, slot: int, pixels: Pixels, view: int = 0, pixel_format: str = "") -> Pose | None:
+        """Write one frame of a view into a slot, and return how its part lay; errors as of `Preparer.prepare`."""
+        return self._preparers[view].prepare(pixels, pixel_format, self._slots[slot])

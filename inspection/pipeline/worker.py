@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from inspection.pipeline.batch_queue import BatchQueue, Job, end_jobs
+from camera.errors import PixelFormatError
+from inspection.part import Reason
+from inspection.pipeline.batch_queue import PART, BatchQueue, Job, end_jobs
 from inspection.pipeline.prepare import Slots
+from inspection.pipeline.unfit import UnfitError
+from inspection.quality.gate import Gate
 from models.engines import Engine
 
 
@@ -17,6 +21,8 @@ class Worker:
     Owned by the station. A frame that cannot be prepared costs its own part only; an error of the session is told to
     the owner (`on_failure`) and ends the worker, after every job of its batch was given back unscored. While no part
     comes it infers now and then, so that the first part after a pause finds the weights where they are fast.
+
+    gates: one for each view, None where no limit of its pictures is held; a picture outside its limits is not scored.
     """
 
     _TICK_S = 0.2
@@ -30,11 +36,13 @@ class Worker:
         session: Engine,
         slots: Slots,
         on_failure: Callable[[str], None],
+        gates: Sequence[Gate | None] = (),
     ) -> None:
         self._queue = queue
         self._session = session
         self._slots = slots
         self._on_failure = on_failure
+        self._gates = gates
         self._stopping = False
         self.busy_since_host_ns = 0
         self.batches = 0
@@ -91,17 +99,34 @@ class Worker:
         end_jobs(in_hand)
 
     def _prepare(self, in_hand: list[Job]) -> None:
-        """Fill one slot per job; a frame that cannot be prepared leaves the list unscored."""
+        """Fill one slot per job; a frame that cannot be prepared, or is too poor, leaves the list unscored."""
         slot = 0
         while slot < len(in_hand):
             job = in_hand[slot]
             try:
-                self._slots.fill(slot, job.pixels, job.view, job.pixel_format)
+                self._look(job)
+                if not job.failure:
+                    job.pose = self._slots.fill(slot, job.pixels, job.view, job.pixel_format)
             except ValueError as error:
                 job.failure = str(error)
+                if isinstance(error, UnfitError):
+                    job.failure_reason, job.pose = error.reason, error.pose
+            if job.failure:
                 end_jobs([in_hand.pop(slot)])
             else:
                 slot += 1
+
+    def _look(self, job: Job) -> None:
+        """Hold a part's picture against the limits of its view. Raises ValueError for what is no picture."""
+        gate = self._gates[job.view] if self._gates and job.priority == PART else None
+        if gate is None:
+            return
+        try:
+            job.quality = gate.look(job.pixels, job.pixel_format)
+        except PixelFormatError as error:
+            raise ValueError(str(error)) from error
+        if job.quality.outside:
+            job.failure, job.failure_reason = ", ".join(job.quality.outside), Reason.IMAGE_QUALITY
 
     def _keep_warm(self) -> None:
         """Infer on what the first slot holds, when the line has idled for a second, with a small share of a core."""

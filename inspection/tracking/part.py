@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from camera.frame import Frame
+from camera.geometry.pose import Pose
 from inspection.part import Decision, EjectorAction, Reason, Stages, Verdict
+from inspection.quality.gate import Finding
 
 
 @dataclass(slots=True)
@@ -16,6 +18,8 @@ class View:
     frame: Frame | None = None
     decision: Decision | None = None
     missing: Reason | None = None  # why there will never be a frame, once that is known
+    quality: Finding | None = None  # what its picture measured, where limits are held
+    pose: Pose | None = None  # how the part lay in it, where that is looked for
 
 
 @dataclass(slots=True)

@@ -118,3 +118,28 @@ def test_bad_options_are_told_all_together(options: dict[str, object], words: li
     assert caught.value.exit_code == 2
     assert "'top'" in text
     assert [word for word in words if word not in text] == []
+
+
+class Edge(Counted):
+    """Every part is a bright edge."""
+
+    def render(self, part: int) -> Pixels:
+        picture = np.full((16, 16, 3), 40, np.uint8)
+        picture[:, 8:] = 200
+        return picture
+
+
+def test_it_sees_badly_from_one_part_to_another() -> None:
+    """Only the parts poor_from … poor_to are blurred and darker, by what was stated."""
+    options = {"paced": False, "parts": 6, "poor_from": 3, "poor_to": 4, "defocus_px": 2.0, "dim_stops": 1.0}
+    with make_camera("simulated", "top", options, scene=Edge()) as camera:
+        camera.start()
+        frames: list[Frame] = []
+        while not camera.exhausted:
+            if isinstance(frame := camera.grab(None, BOUND_S), Frame):
+                frames.append(frame)
+    means = [float(frame.pixels.mean()) for frame in frames]
+    steepest = [int(np.abs(np.diff(frame.pixels.astype(int), axis=1)).max()) for frame in frames]
+    assert means == pytest.approx([120, 120, 60, 60, 120, 120], abs=1)
+    assert [step == 160 for step in steepest] == [True, True, False, False, True, True]
+    assert max(steepest[2:4]) < 40

@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 from tiny_bundle import write_tiny_bundle
 
-from inspection.pipeline.batch_queue import BatchQueue, Job
+from inspection.part import Reason
+from inspection.pipeline.batch_queue import ASIDE, BatchQueue, Job
 from inspection.pipeline.prepare import Preparer, Region, Slots
 from inspection.pipeline.times import ExecutionTimes
 from inspection.pipeline.worker import Worker
+from inspection.quality.gate import Gate
+from inspection.quality.options import QualitySection
 from models.bundle import load_bundle
 from models.engines import Engine, open_engine
 
@@ -45,10 +48,16 @@ class Outcome:
             assert self._changed.wait_for(lambda: len(self.jobs) >= count, 20)
 
 
-def run(engine: Engine, jobs: list[Job], preparers: tuple[Preparer, ...], outcome: Outcome) -> Worker:
+def run(
+    engine: Engine,
+    jobs: list[Job],
+    preparers: tuple[Preparer, ...],
+    outcome: Outcome,
+    gates: Sequence[Gate | None] = (),
+) -> Worker:
     queue = BatchQueue(100, ExecutionTimes({1: 0.001}, 4), workers=1)
     failures: list[str] = []
-    worker = Worker("w", queue, engine, Slots(4, SIDE, SIDE, 3, preparers), failures.append)
+    worker = Worker("w", queue, engine, Slots(4, SIDE, SIDE, 3, preparers), failures.append, gates)
     for job in jobs:
         assert queue.put(job)
     worker.start()
@@ -148,3 +157,34 @@ def test_an_idle_worker_keeps_the_model_warm(engine: Engine) -> None:
     outcome.wait(1)
     worker.stop(10)
     assert worker.images == 1
+
+
+def test_a_picture_outside_its_limits_is_not_scored(engine: Engine) -> None:
+    """Each view by its own limits, raw or not; figures come with either; an image asked about through the API is not
+    held against the limits of the line, and one that is no picture costs its own part only."""
+    gates = [Gate(QualitySection(brightness_min=50)), None]
+    dark, bright = np.full((SIDE, SIDE, 3), 20, np.uint8), np.full((SIDE, SIDE, 3), 120, np.uint8)
+    raw = np.full((SIDE, SIDE), 20, np.uint8)
+    outcome = Outcome()
+    jobs = [
+        Job(dark, far(), outcome.done, token="dark", pixel_format="RGB8"),
+        Job(raw, far(), outcome.done, token="dark Bayer", pixel_format="BayerRG8"),
+        Job(bright, far(), outcome.done, token="bright"),
+        Job(dark, far(), outcome.done, token="other view", view=1),
+        Job(dark, far(), outcome.done, token="aside", priority=ASIDE),
+        Job(np.zeros((SIDE, SIDE), np.uint8), far(), outcome.done, token="broken", pixel_format="NoSuchFormat"),
+    ]
+    run(engine, jobs, (Preparer(), Preparer()), outcome, gates)
+    found = {job.token: job for job in jobs}
+    for token in ("dark", "dark Bayer"):
+        assert found[token].raw is None
+        assert found[token].failure_reason is Reason.IMAGE_QUALITY
+        assert found[token].quality is not None
+        assert found[token].quality.outside == ("brightness_min",)
+        assert found[token].quality.figures["brightness"] == 20
+    assert found["bright"].raw is not None
+    assert found["bright"].quality is not None
+    assert found["bright"].quality.outside == ()
+    assert found["other view"].raw is not None
+    assert found["aside"].raw is not None
+    assert found["broken"].failure_reason is Reason.SYSTEM

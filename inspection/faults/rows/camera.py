@@ -68,6 +68,31 @@ FRAME_UNUSABLE = Fault(
     test="tests/integration/test_fault_parts.py::test_fault_frame_unusable",
 )
 
+IMAGE_QUALITY = Fault(
+    name="image_quality",
+    what="pictures cannot be judged: blurred, too dark or bright, the part misplaced, dirt on the lens, a moved light",
+    alarm="IMAGE_QUALITY",
+    station="each such part is rejected (IMAGE_QUALITY) with its figures in the record; after some in a row "
+    "(`in_a_row`) somebody is told what is wrong",
+    ejector=says.ONE_PART,
+    recovers="with the first picture inside the limits",
+    default=Reaction.WARN,
+    allowed=ANY,
+    test="tests/integration/test_fault_picture.py::test_fault_image_quality",
+)
+
+IMAGE_DRIFT = Fault(
+    name="image_drift",
+    what="the pictures get worse: the running median of a figure nears its limit",
+    alarm="IMAGE_DRIFT",
+    station="goes on judging; says what to look at before parts are rejected for it",
+    ejector=says.NOTHING,
+    recovers="when the median has gone back by a fifth of the way that raised it",
+    default=Reaction.WARN,
+    allowed=ANY,
+    test="tests/integration/test_fault_picture.py::test_fault_image_drift",
+)
+
 BELT_UNKNOWN = Fault(
     name="belt_unknown",
     what="a free-running camera has not learned the empty belt, so it cannot tell parts from it",

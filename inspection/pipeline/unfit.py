@@ -1,0 +1,15 @@
+"""A picture that nothing may be decided by: why, and what was found out about it before."""
+
+from __future__ import annotations
+
+from camera.geometry.pose import Pose
+from inspection.part import Reason
+
+
+class UnfitError(ValueError):
+    """A frame that can be read, but must not be judged; its part is rejected for `reason`. pose: where it may lie."""
+
+    def __init__(self, text: str, reason: Reason = Reason.IMAGE_QUALITY, pose: Pose | None = None) -> None:
+        super().__init__(text)
+        self.reason = reason
+        self.pose = pose

@@ -1,0 +1,92 @@
+"""What was learned as TOML, and its place in a station file: the section of a camera is replaced or added, no more."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from inspection.config import load_config, parse_config
+from inspection.errors import ConfigError
+from inspection.quality.options import QualitySection
+
+_A_ROW = 8
+_HEADER = re.compile(r"^\s*\[{1,2}\s*([A-Za-z0-9_.-]+)\s*\]{1,2}\s*(#.*)?$")
+
+
+def section_text(values: Mapping[str, Any], header: str, statement: str) -> str:
+    """Return the section as the file has it; `header` is quality, or camera.quality below a [[camera]]."""
+    lines = [f"[{header}]", f"# Learned {statement}"]
+    lines += [f"{key} = {_value(value)}" for key, value in values.items()]
+    return "\n".join(lines) + "\n"
+
+
+def write_section(file: Path, camera: str, text: str) -> None:
+    """Put the section of a camera in its place, in one step; what else the file says stays as it is.
+
+    Raises ConfigError when the file says it in a way that cannot be replaced line by line, and leaves it alone.
+    """
+    before = file.read_text("utf-8-sig")
+    after = placed(before, text, _number_of(file, camera))
+    meant = QualitySection.model_validate(_read(text))
+    config = parse_config(after, str(file))
+    at = next(one for one in config.cameras if one.name == camera)
+    if (at.quality if text.startswith("[camera.") else config.quality) != meant:
+        raise ConfigError(f"{file}: quality is written in a way that cannot be replaced; put this in by hand:\n{text}")
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
+    with os.fdopen(handle, "w", encoding="utf-8") as new:
+        new.write(after)
+        new.flush()
+        os.fsync(new.fileno())
+    Path(name).chmod(file.stat().st_mode & 0o7777)
+    Path(name).replace(file)
+
+
+def placed(toml: str, text: str, camera: int) -> str:
+    """Return the text of a file with the section in it. camera: which [[camera]] a [camera.quality] belongs to, from 0.
+
+    A section of the same name is replaced with the lines up to the next header; a new [camera.quality] goes below its
+    camera, a new [quality] to the end.
+    """
+    header = "camera.quality" if text.startswith("[camera.") else "quality"
+    lines = toml.splitlines()
+    starts = [(place, found[1]) for place, line in enumerate(lines) if (found := _HEADER.match(line))]
+    ends = [place for place, _ in starts[1:]] + [len(lines)]
+    blocks = [(name, start, end) for (start, name), end in zip(starts, ends, strict=True)]
+    if header == "camera.quality":
+        own = [number for number, (name, _, _) in enumerate(blocks) if name == "camera"][camera]
+        following = next((n for n in range(own + 1, len(blocks)) if blocks[n][0] == "camera"), len(blocks))
+        begin, search = blocks[own][2], blocks[own:following]
+    else:
+        begin, search = len(lines), blocks
+    for name, start, end in search:
+        if name == header:
+            return _spliced(lines, start, end, text)
+    return _spliced(lines, begin, begin, text)
+
+
+def _spliced(lines: list[str], start: int, end: int, text: str) -> str:
+    before, after = "\n".join(lines[:start]).rstrip(), "\n".join(lines[end:]).strip("\n")
+    return "\n\n".join(part for part in (before, text.strip(), after) if part) + "\n"
+
+
+def _number_of(file: Path, camera: str) -> int:
+    return [one.name for one in load_config(file).cameras].index(camera)
+
+
+def _read(text: str) -> Any:
+    values: Any = tomllib.loads(text)
+    return values.get("camera", values)["quality"]
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {_value(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        rows = [value[place : place + _A_ROW] for place in range(0, len(value), _A_ROW)]
+        return "[\n" + "".join(f"    {', '.join(map(_value, row))},\n" for row in rows) + "]"
+    return repr(float(value)) if isinstance(value, float) else str(value)
