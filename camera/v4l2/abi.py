@@ -22,6 +22,7 @@ CTRL_FLAG_WRITE_ONLY = 0x0040
 CTRL_FLAG_NEXT_CTRL = 0x80000000
 CTRL_TYPE_INTEGER, CTRL_TYPE_BOOLEAN, CTRL_TYPE_MENU, CTRL_TYPE_INTEGER_MENU = 1, 2, 3, 9
 SEQUENCE_BITS = 32
+_BIG_ENDIAN = 0x80000000  # of a format's code
 
 AUTO_WHITE_BALANCE = 0x0098090C
 AUTOGAIN = 0x00980912
@@ -233,4 +234,5 @@ def fourcc(code: str) -> int:
 
 def fourcc_text(number: int) -> str:
     """Return the four-character code of a number, as people write it."""
-    return (number & 0x7FFFFFFF).to_bytes(4, "little").decode("latin-1").rstrip()
+    code = (number & ~_BIG_ENDIAN).to_bytes(4, "little").decode("latin-1").rstrip()
+    return f"{code}-BE" if number & _BIG_ENDIAN else code

@@ -73,9 +73,9 @@ def _code(node: VideoNode, options: Options, problems: list[str]) -> str:
     readable = [code for code in offered if code in KNOWN]
     if options.pixel_format is None and readable:
         return readable[0]
-    if options.pixel_format is None or options.pixel_format not in offered:
+    if options.pixel_format not in readable:
         asked = "" if options.pixel_format is None else f" = {options.pixel_format!r}"
-        problems.append(f"pixel_format{asked}: the camera offers {', '.join(offered) or 'none'}; set one of them")
+        problems.append(f"pixel_format{asked}: the camera offers {', '.join(readable) or 'none that is read'}; set one")
     return options.pixel_format or ""
 
 
