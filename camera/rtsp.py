@@ -180,7 +180,7 @@ class RtspCamera(Camera):
             if time.monotonic_ns() - began_host_ns > patience_ns:
                 raise CameraLostError(
                     f"camera '{self.name}': pictures of {self._options.url} come {stamp.age_ns / 1e9:.1f} s late, at "
-                    f"most {self._options.max_lag_s:g} are allowed (max_lag_s); lower the stream's rate, size or bit rate",
+                    f"most {self._options.max_lag_s:g} are allowed (max_lag_s); lower the stream's rate or size",
                     Cause.NETWORK,
                 )
         return None
