@@ -26,7 +26,7 @@ check:  ## style, types and import rules (about 1 min)
 
 soak:  ## the long tests (about an hour)
 	@scripts/set-up dev "the long tests (about an hour)"
-	@scripts/system-packages
+	@scripts/system-packages soak
 	@$(BIN)/python -m pytest -m soak --timeout 7200
 
 zoo:  ## train the demo's model on rendered parts (about 8 min on 2 cores)

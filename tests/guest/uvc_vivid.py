@@ -194,7 +194,7 @@ def test_all_formats_show_the_same_picture() -> None:
             assert np.median(np.abs(image - pictures["GREY"])) <= 1, code
 
 
-def offered_formats() -> set[str]:  # noqa: N802
+def offered_formats() -> set[str]:
     from camera.v4l2.node import VideoNode
 
     with VideoNode(DEVICE, "top") as node:

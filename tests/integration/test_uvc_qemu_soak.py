@@ -19,7 +19,7 @@ export PYTHONPATH={root}:{root}/tests/support LINEWARD_TEST_VIVID={device}
 ip link set lo up
 cd {root}
 {python} -m pytest -p no:cacheprovider -p no:hypothesispytest -rf -s tests/guest/uvc_vivid.py \
-  tests/contract/test_camera_contract.py -k "uvc" --timeout 120
+   tests/contract/test_camera_contract.py -k "uvc" --timeout 120
 """
 
 
@@ -35,4 +35,4 @@ def test_the_uvc_camera_keeps_its_contract_on_the_kernels_test_camera(tmp_path: 
     assert re.search(r"^GUEST ENDED 0\s*$", console, re.MULTILINE), console[-20_000:]
     passed = re.search(r"(\d+) passed", console)
     assert passed is not None
-    assert int(passed[1]) >= 25
+    assert int(passed[1]) >= 24

@@ -82,7 +82,7 @@ def boot(kernel: Kernel, folder: Path, script: str, timeout_s: float) -> str:
         *("qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", "2048", "-smp", "2"),
         *("-kernel", str(kernel.image), "-initrd", str(initrd), "-append", "console=ttyS0 quiet panic=-1"),
         *("-nographic", "-no-reboot", "-nic", "none"),
-        *("-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on"),
+        *("-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap"),
     ]
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout_s
