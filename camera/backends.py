@@ -11,29 +11,12 @@ from types import ModuleType
 
 from pydantic import BaseModel, ValidationError
 
+from camera.backend_row import Backend as Backend
+from camera.device import DeviceOptions
 from camera.errors import CameraOptionsError
 from camera.interface import Camera
+from camera.plugins import find_plugins
 from camera.scene import Scene
-
-
-@dataclass(frozen=True, slots=True)
-class Backend:
-    """One row: where the driver lives and what it needs. Its module holds `Options` and the class `camera_class`.
-
-    Where `is_device`, `Options` is a `camera.device.DeviceOptions`, and the module may hold
-    `devices() -> list[camera.device.Device]`, which finds what is connected.
-    """
-
-    name: str
-    module: str
-    camera_class: str
-    summary: str
-    library: str = ""  # the importable module that the driver stands on
-    extra: str = ""  # the extra of this package that installs it; empty when it always comes along
-    system_library: str = ""  # the shared library that it stands on, as the linker finds it
-    install: str = ""  # the command that brings the system library
-    needs_scene: bool = False
-    is_device: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +108,13 @@ def make_camera(backend: str, name: str, options: Mapping[str, object], *, scene
     scene: what a simulated camera looks at; the other backends need none and leave it alone.
     Raises CameraOptionsError with all problems of `options` together.
     """
-    row = _row(backend)
+    row = backend_row(backend)
     module = _load(row)
     checked = _checked(module.Options, row, name, options)
+    if row.is_device and isinstance(checked, DeviceOptions) and checked.own_process:
+        from camera.own_process.camera import IsolatedCamera
+
+        return IsolatedCamera(name, row, checked, checked.watchdog_s)
     camera_class = getattr(module, row.camera_class)
     if not row.needs_scene:
         camera: Camera = camera_class(name, checked)
@@ -142,30 +129,45 @@ def make_camera(backend: str, name: str, options: Mapping[str, object], *, scene
 
 def options_model(backend: str) -> type[BaseModel]:
     """Return the pydantic model of a backend's options. Raises CameraOptionsError for an unknown backend."""
-    model: type[BaseModel] = _load(_row(backend)).Options
+    model: type[BaseModel] = _load(backend_row(backend)).Options
     return model
 
 
 def discover() -> list[Discovered]:
     """List the backends and whether what they stand on is installed; imports none of it."""
-    return [_discovered(row) for row in BACKENDS.values()]
+    plugins = find_plugins(BACKENDS)
+    broken = [Discovered(problem.name, problem.text, False, problem.hint) for problem in plugins.problems]
+    return [_discovered(row) for row in (*BACKENDS.values(), *plugins.rows.values())] + broken
+
+
+def all_rows() -> list[Backend]:
+    """Return every row that can be used, plug-ins' last."""
+    return [*BACKENDS.values(), *find_plugins(BACKENDS).rows.values()]
+
+
+def is_installed(row: Backend) -> bool:
+    """Return whether what the driver stands on is there; loads none of it."""
+    installed = not row.library or importlib.util.find_spec(row.library) is not None
+    return installed and (not row.system_library or ctypes.util.find_library(row.system_library) is not None)
 
 
 def _discovered(row: Backend) -> Discovered:
-    installed = not row.library or importlib.util.find_spec(row.library) is not None
-    if row.system_library:
-        installed = installed and ctypes.util.find_library(row.system_library) is not None
+    installed = is_installed(row)
     return Discovered(row.name, row.summary, installed, "" if installed else _hint(row))
 
 
-def _row(backend: str) -> Backend:
-    try:
-        return BACKENDS[backend]
-    except KeyError:
-        known = ", ".join(sorted(BACKENDS))
-        raise CameraOptionsError(
-            f"camera backend '{backend}' is unknown; known are {known}; set backend to one of them"
-        ) from None
+def backend_row(backend: str) -> Backend:
+    """Return the row of a backend, ours or a plug-in's. Raises CameraOptionsError for an unknown one."""
+    if (row := BACKENDS.get(backend)) is not None:
+        return row
+    plugins = find_plugins(BACKENDS)
+    if (row := plugins.rows.get(backend)) is not None:
+        return row
+    for problem in plugins.problems:
+        if problem.name == backend:
+            raise CameraOptionsError(f"{problem.text}; {problem.hint}")
+    known = ", ".join(sorted({*BACKENDS, *plugins.rows}))
+    raise CameraOptionsError(f"camera backend '{backend}' is unknown; known are {known}; set backend to one of them")
 
 
 def _load(row: Backend) -> ModuleType:

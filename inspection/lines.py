@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from camera.backends import BACKENDS, make_camera
+from camera.backends import backend_row, make_camera
 from camera.belt_camera import BeltCamera
 from camera.interface import Camera
 from camera.scene import Scene
@@ -77,6 +77,6 @@ def _first_line(config: StationConfig, camera: Camera, flow: PartFlow, events: L
 
 def scene_of(config: StationConfig) -> SyntheticScene | None:
     """Return what lies on the belt, for cameras that have none of their own; its textures take 100 MB."""
-    if not any(BACKENDS[camera.backend].needs_scene for camera in config.cameras):
+    if not any(backend_row(camera.backend).needs_scene for camera in config.cameras):
         return None
     return SyntheticScene(config.simulation.seed, config.simulation.defect_rate)

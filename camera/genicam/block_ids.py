@@ -38,3 +38,12 @@ class BlockIds:
         self._last_id = block_id
         self.counter += step
         return self.counter, step - 1
+
+    def take_next(self) -> tuple[int, int]:
+        """Return the counter of an exposure whose number did not come: the one after the last that was seen."""
+        self.counter += 1
+        if self._last_id is not None:
+            self._last_id = (self._last_id + 1) % (1 << self.bits)
+            if self._last_id == 0 and self.zero_is_skipped:
+                self._last_id = 1
+        return self.counter, 0

@@ -1,0 +1,213 @@
+"""Brings a GenICam device to what the configuration says, under SFNC names or older ones, and proves it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from camera.errors import CameraOpenError, Cause, NodeError
+from camera.genicam.chunks import CHUNKS
+from camera.genicam.clock import latch_clock, ptp_status
+from camera.genicam.nodes import Nodes, Value
+from camera.genicam.options import GenicamOptions
+from camera.genicam.pfnc import named_among
+from camera.genicam.triggering import strobe, trigger
+from camera.genicam.writing import Applied, Selected, Writing, is_selector, read_back
+
+__all__ = ["Applied", "apply", "check", "latch_clock", "load_user_set", "ptp_status", "save_user_set"]
+
+_OFF: tuple[Value, ...] = ("Off", "Manual", "None", 0, False)
+_AUTO = re.compile(r"(Auto|AutoBalance|AutoSet)$")
+_AUTO_SELECTORS = {"GainAuto": "GainSelector", "BlackLevelAuto": "BlackLevelSelector"}
+_ALL = ("All", "AnalogAll", "DigitalAll")
+
+
+def apply(nodes: Nodes, options: GenicamOptions, camera: str) -> tuple[Applied, ...]:
+    """Write all settings in an order that works, read each back and return them as they stand.
+
+    The device must be open and acquire nothing. Raises CameraOpenError (REFUSED) that lists every setting that the
+    device cannot do, gives back otherwise, or an automatic function that stays on; CameraLostError.
+    """
+    if options.user_set:
+        load_user_set(nodes, options.user_set, camera)
+    writing = Writing(nodes)
+    writing.put_if_there("AcquisitionMode", "Continuous")
+    _autos_off(writing)
+    _geometry(writing, options)
+    trigger(writing, options)
+    _light(writing, options)
+    _colour(writing, options)
+    strobe(writing, options)
+    _chunks(writing, options)
+    if options.ptp:
+        writing.put("ptp", ("PtpEnable", "GevIEEE1588"), True)
+    _features(writing, options)
+    _autos_are_off(writing)
+    return writing.finish(camera)
+
+
+def check(nodes: Nodes, applied: Sequence[Applied]) -> list[str]:
+    """Return what is no longer as it was applied, a line each: somebody changed it, or the device forgot it.
+
+    Raises CameraLostError.
+    """
+    rows = ((one, read_back(nodes, one)) for one in applied)
+    return [f"{one.feature} = {one.wanted}: {wrong}" for one, wrong in rows if wrong is not None]
+
+
+def load_user_set(nodes: Nodes, name: str, camera: str) -> None:
+    """Bring the device to the settings that it keeps itself under a name. Raises CameraOpenError (REFUSED)."""
+    _user_set(nodes, name, camera, "UserSetLoad")
+
+
+def save_user_set(nodes: Nodes, name: str, camera: str) -> None:
+    """Let the device keep its settings under a name, over a power cycle. Raises CameraOpenError (REFUSED)."""
+    _user_set(nodes, name, camera, "UserSetSave")
+
+
+def _user_set(nodes: Nodes, name: str, camera: str, command: str) -> None:
+    try:
+        nodes.set("UserSetSelector", name)
+        nodes.execute(command)
+    except NodeError as error:
+        known = nodes.node("UserSetSelector").entries if nodes.has("UserSetSelector") else ()
+        allowed = f"one of {', '.join(known)}" if known else "the device keeps no user sets"
+        raise CameraOpenError(
+            f"camera '{camera}': user_set = {name!r}: {command} failed: {error} — {allowed} — change or leave out user_set",
+            Cause.REFUSED,
+        ) from error
+
+
+def _autos_off(writing: Writing) -> None:
+    """Stop what would change pictures by itself. What stays on is refused at the end."""
+    for name, selected in _autos(writing):
+        for selector, entry in selected:
+            writing.try_to(selector, entry)
+        node = writing.look(name)
+        if node is not None and node.value is not None and node.value not in _OFF:
+            for off in _OFF[:3] if node.entries else _OFF[3:4]:
+                if not node.entries or off in node.entries:
+                    writing.try_to(name, off)
+                    break
+
+
+def _autos_are_off(writing: Writing) -> None:
+    for name, selected in _autos(writing):
+        for selector, entry in selected:
+            writing.try_to(selector, entry)
+        node = writing.look(name)
+        if node is not None and node.value is not None and node.value not in _OFF:
+            where = "".join(f" at {selector} = {entry}" for selector, entry in selected)
+            writing.refuse(
+                "", name, "Off", f"it stays {node.value}{where}; a station's pictures must not change by themselves"
+            )
+
+
+def _autos(writing: Writing) -> list[tuple[str, Selected]]:
+    """Return every automatic function of the device, once for each entry of its selector."""
+    found: list[tuple[str, Selected]] = []
+    for name in writing.nodes.names():
+        if _AUTO.search(name) and writing.nodes.has(name):
+            selector = _AUTO_SELECTORS.get(name, "")
+            node = writing.look(selector) if selector else None
+            entries = node.entries if node is not None and node.writable else ()
+            found.extend([(name, ((selector, entry),)) for entry in entries] or [(name, ())])
+    return found
+
+
+def _geometry(writing: Writing, options: GenicamOptions) -> None:
+    if options.roi is not None or options.binning is not None:
+        writing.try_to("OffsetX", 0)
+        writing.try_to("OffsetY", 0)
+    if options.binning is not None:
+        horizontal, vertical = options.binning
+        writing.put("binning", "BinningHorizontal", horizontal, exact=True)
+        writing.put("binning", "BinningVertical", vertical, exact=True)
+    if options.pixel_format is not None:
+        node = writing.look("PixelFormat")
+        name = named_among(options.pixel_format, node.entries if node is not None else ())
+        writing.put("pixel_format", "PixelFormat", name or options.pixel_format)
+    if options.roi is not None:
+        x, y, width, height = options.roi
+        for name, value in (("Width", width), ("Height", height), ("OffsetX", x), ("OffsetY", y)):
+            writing.put("roi", name, value, exact=True)
+    for option, name, wanted in (
+        ("reverse_x", "ReverseX", options.reverse_x),
+        ("reverse_y", "ReverseY", options.reverse_y),
+    ):
+        if wanted is not None:
+            writing.put(option, name, wanted)
+
+
+def _light(writing: Writing, options: GenicamOptions) -> None:
+    if options.exposure_us is not None:
+        writing.put_if_there("ExposureMode", "Timed")
+        writing.put("exposure_us", ("ExposureTime", "ExposureTimeAbs"), options.exposure_us)
+    if options.frame_rate_hz is not None:
+        writing.put_if_there(("AcquisitionFrameRateEnable", "AcquisitionFrameRateEnabled"), True)
+        writing.put("frame_rate_hz", ("AcquisitionFrameRate", "AcquisitionFrameRateAbs"), options.frame_rate_hz)
+    if options.gain is not None:
+        writing.put("gain", ("Gain", "GainAbs", "GainRaw"), options.gain, _standing_on(writing, "GainSelector", _ALL))
+    if options.black_level is not None:
+        selected = _standing_on(writing, "BlackLevelSelector", _ALL)
+        writing.put("black_level", ("BlackLevel", "BlackLevelAbs", "BlackLevelRaw"), options.black_level, selected)
+    if options.gamma is not None:
+        writing.put_if_there(("GammaEnable", "GammaEnabled"), True)
+        writing.put_if_there("GammaSelector", "User")
+        writing.put("gamma", "Gamma", options.gamma)
+
+
+def _standing_on(writing: Writing, selector: str, entries: Sequence[str]) -> Selected:
+    entry = writing.entry(selector, entries)
+    return () if entry is None else ((selector, entry),)
+
+
+def _colour(writing: Writing, options: GenicamOptions) -> None:
+    if options.white_balance is None:
+        return
+    ratio = ("BalanceRatio", "BalanceRatioAbs", "BalanceRatioRaw")
+    for colour, wanted in zip(("Red", "Green", "Blue"), options.white_balance, strict=True):
+        entry = writing.entry("BalanceRatioSelector", (colour,))
+        if entry is not None:
+            writing.put("white_balance", ratio, wanted, (("BalanceRatioSelector", entry),))
+        elif colour != "Green" or wanted != 1:  # many devices have red and blue alone, beside a green of 1
+            writing.refuse(
+                "white_balance", "BalanceRatioSelector", colour, f"the device cannot set {colour} to {wanted:g}"
+            )
+
+
+def _chunks(writing: Writing, options: GenicamOptions) -> None:
+    if not options.chunks:
+        return
+    writing.put("chunks", "ChunkModeActive", True)
+    for chunk in options.chunks:
+        entry = writing.entry("ChunkSelector", CHUNKS[chunk].selectors)
+        if entry is None:
+            node = writing.look("ChunkSelector")
+            known = f" — one of {', '.join(node.entries)}" if node is not None and node.entries else ""
+            writing.refuse("chunks", "ChunkSelector", chunk, f"the device sends no such chunk{known}")
+        else:
+            writing.put("chunks", "ChunkEnable", True, (("ChunkSelector", entry),))
+
+
+def _features(writing: Writing, options: GenicamOptions) -> None:
+    """Write the rest in its order; a selector stands for all that follow it."""
+    selected: dict[str, Value] = {}
+    for name, value in options.features.items():
+        node = writing.look(name)
+        if node is not None and node.kind == "command":
+            _execute(writing, name, value)
+            continue
+        writing.put(f"features.{name}", name, value, tuple(selected.items()))
+        if is_selector(name):
+            selected[name] = value
+
+
+def _execute(writing: Writing, name: str, value: Value) -> None:
+    if value is not True:
+        writing.refuse(f"features.{name}", name, value, "it is a command — true executes it")
+        return
+    try:
+        writing.nodes.execute(name)
+    except NodeError as error:
+        writing.refuse(f"features.{name}", name, value, str(error))
