@@ -27,7 +27,7 @@ check:  ## style, types and import rules (about 1 min)
 
 soak:  ## the long tests (about an hour)
 	@scripts/set-up dev "the long tests (about an hour)"
-	@scripts/system-packages
+	@scripts/system-packages soak
 	@scripts/test-producers
 	@$(BIN)/python -m pytest -m soak --timeout 7200
 
