@@ -142,7 +142,17 @@ def sdk(name: str, folder: Path) -> Backend:
         own |= {"exposure_us": 100.0, "pixel_format": "Mono8"}
         free = {**own, "frame_rate_hz": 200.0}
         return Backend(
-            name, "pylon", free, on_call, True, True, {**own, **on_call}, finite=False, device_clock=True, stamped=False
+            name,
+            "pylon",
+            free,
+            on_call,
+            mono=True,
+            free_running=True,
+            commanded={**own, **on_call},
+            finite=False,
+            device_clock=True,
+            stamped=False,
+            shows_parts=False,  # it begins with the first file again at each start
         )
     if name == "gentl-viky":
         own |= {"producer": viky(), "device": "0", "pixel_format": "Mono8"}
