@@ -72,8 +72,10 @@ def _user_set(nodes: Nodes, name: str, camera: str, command: str) -> None:
     except NodeError as error:
         known = nodes.node("UserSetSelector").entries if nodes.has("UserSetSelector") else ()
         allowed = f"one of {', '.join(known)}" if known else "the device keeps no user sets"
-        what = f"camera '{camera}': user_set = {name!r}: {command} failed: {error}"
-        raise CameraOpenError(f"{what} — {allowed} — change or leave out user_set", Cause.REFUSED) from error
+        raise CameraOpenError(
+            f"camera '{camera}': user_set = {name!r}: {command} failed: {error} — {allowed} — change or leave out user_set",
+            Cause.REFUSED,
+        ) from error
 
 
 def _autos_off(writing: Writing) -> None:
@@ -105,7 +107,7 @@ def _autos(writing: Writing) -> list[tuple[str, Selected]]:
     """Return every automatic function of the device, once for each entry of its selector."""
     found: list[tuple[str, Selected]] = []
     for name in writing.nodes.names():
-        if _AUTO.search(name) and not name.startswith(("Chunk", "Event")) and writing.nodes.has(name):
+        if _AUTO.search(name) and writing.nodes.has(name):
             selector = _AUTO_SELECTORS.get(name, "")
             node = writing.look(selector) if selector else None
             entries = node.entries if node is not None and node.writable else ()
@@ -114,29 +116,27 @@ def _autos(writing: Writing) -> list[tuple[str, Selected]]:
 
 
 def _geometry(writing: Writing, options: GenicamOptions) -> None:
+    if options.roi is not None or options.binning is not None:
+        writing.try_to("OffsetX", 0)
+        writing.try_to("OffsetY", 0)
     if options.binning is not None:
-        for name, pixels in zip(("BinningHorizontal", "BinningVertical"), options.binning, strict=True):
-            _put_unless(writing, "binning", name, pixels, 1)
+        horizontal, vertical = options.binning
+        writing.put("binning", "BinningHorizontal", horizontal, exact=True)
+        writing.put("binning", "BinningVertical", vertical, exact=True)
     if options.pixel_format is not None:
         node = writing.look("PixelFormat")
-        name = named_among(options.pixel_format, node.entries if node is not None else ()) or options.pixel_format
-        writing.put("pixel_format", "PixelFormat", name)
+        name = named_among(options.pixel_format, node.entries if node is not None else ())
+        writing.put("pixel_format", "PixelFormat", name or options.pixel_format)
     if options.roi is not None:
         x, y, width, height = options.roi
-        writing.put("roi", "Width", width, exact=True)
-        writing.put("roi", "Height", height, exact=True)
-        _put_unless(writing, "roi", "OffsetX", x, 0)
-        _put_unless(writing, "roi", "OffsetY", y, 0)
-    if options.reverse_x is not None:
-        _put_unless(writing, "reverse_x", "ReverseX", options.reverse_x, False)
-    if options.reverse_y is not None:
-        _put_unless(writing, "reverse_y", "ReverseY", options.reverse_y, False)
-
-
-def _put_unless(writing: Writing, option: str, name: str, value: Value, without: Value) -> None:
-    """Write a setting, unless a device that does not have it is as wanted: `without` is what such a one does."""
-    if value != without or writing.nodes.has(name):
-        writing.put(option, name, value, exact=True)
+        for name, value in (("Width", width), ("Height", height), ("OffsetX", x), ("OffsetY", y)):
+            writing.put("roi", name, value, exact=True)
+    for option, name, wanted in (
+        ("reverse_x", "ReverseX", options.reverse_x),
+        ("reverse_y", "ReverseY", options.reverse_y),
+    ):
+        if wanted is not None:
+            writing.put(option, name, wanted)
 
 
 def _light(writing: Writing, options: GenicamOptions) -> None:
@@ -198,8 +198,7 @@ def _features(writing: Writing, options: GenicamOptions) -> None:
         if node is not None and node.kind == "command":
             _execute(writing, name, value)
             continue
-        exact = node is not None and node.kind == "integer"
-        writing.put(f"features.{name}", name, value, tuple(selected.items()), exact)
+        writing.put(f"features.{name}", name, value, tuple(selected.items()))
         if is_selector(name):
             selected[name] = value
 
