@@ -75,6 +75,7 @@ class BufferInfo(IntEnum):
 
     BASE = 0
     TIMESTAMP = 3
+    NEW_DATA = 4
     IS_INCOMPLETE = 7
     SIZE_FILLED = 9
     WIDTH = 10

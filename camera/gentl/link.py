@@ -42,8 +42,7 @@ class GentlLink:
         try:
             self._port = self._binding.opened("DevGetPort", self._device)
             self.nodes = GentlNodes(self._binding, self._port, lambda: bool(self._lost) or not self._answers())
-            name = self._binding.text("DevGetDataStreamID", self._device, 0)
-            self._stream = self._binding.opened("DevOpenDataStream", self._device, name.encode())
+            self._stream = self._opened_stream()
         except BaseException:
             self._quietly("DevClose", self._device)
             raise
@@ -69,6 +68,7 @@ class GentlLink:
         except GentlError as error:
             raise self._gone(error) from error
         self._alive_at_s = time.monotonic()
+        self._has_delivered = False
 
     def pop(self, timeout_s: float) -> Received | None:
         """Return the next buffer that was filled. Raises CameraLostError."""
@@ -80,8 +80,14 @@ class GentlLink:
                 self._look_for_life()
                 return None
             self._alive_at_s = time.monotonic()
-            return self._received(buffer)
+            if self._number(buffer, BufferInfo.NEW_DATA) == 0:
+                return None
+            received = self._received(buffer)
+            self._has_delivered = True
+            return received
         except GentlError as error:
+            if error.code == Code.ERROR and not self._has_delivered:
+                return None  # TLSimu tells once more, after a restart, of an empty buffer that was queued before it
             raise self._gone(error) from error
 
     def give_back(self, received: Received) -> None:
@@ -106,6 +112,13 @@ class GentlLink:
         for buffer in self._announced:
             self._quietly("DSRevokeBuffer", self._stream, buffer, Handle(), Handle())
         self._announced.clear()
+        self._quietly(
+            "DSClose", self._stream
+        )  # TLSimu's stream gives stale buffers after a restart: a new one does not
+        try:
+            self._stream = self._opened_stream()
+        except GentlError as error:
+            self._lost = self._lost or str(error)
         if not self._lost:
             self._set_locked(False)
 
@@ -203,6 +216,10 @@ class GentlLink:
             self._announced[int(handle.value or 0)] = memory
         for buffer in self._announced:
             self._binding.call("DSQueueBuffer", self._stream, buffer)
+
+    def _opened_stream(self) -> Handle:
+        name = self._binding.text("DevGetDataStreamID", self._device, 0)
+        return self._binding.opened("DevOpenDataStream", self._device, name.encode())
 
     def _set_locked(self, locked: bool) -> None:
         """Lock what must not change while pictures are taken (SFNC 2.7, TLParamsLocked)."""

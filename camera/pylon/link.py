@@ -102,9 +102,10 @@ class PylonLink:
 
     def close(self) -> None:
         """Close the device and give it free."""
-        if self._camera is None:
+        camera, self._camera = self._camera, None  # its last reference: pylon keeps 32 handles and a thread for each
+        if camera is None:
             return
-        for ending in (self._camera.StopGrabbing, self._camera.Close, self._camera.DestroyDevice):
+        for ending in (camera.StopGrabbing, camera.Close, camera.DestroyDevice):
             try:
                 ending()
             except (genicam.GenericException, RuntimeError):
@@ -112,17 +113,23 @@ class PylonLink:
 
     def is_ready(self) -> bool:
         """Wait a little until the device takes a trigger; one that cannot tell is always ready."""
+        camera = self._camera
         try:
-            if not self._camera.IsGrabbing() or not self._camera.CanWaitForFrameTriggerReady():
-                return bool(self._camera.IsGrabbing())
-            return bool(self._camera.WaitForFrameTriggerReady(_READY_MS, pylon.TimeoutHandling_Return))
+            if camera is None or not camera.IsGrabbing():
+                return False
+            if not camera.CanWaitForFrameTriggerReady():
+                return True
+            return bool(camera.WaitForFrameTriggerReady(_READY_MS, pylon.TimeoutHandling_Return))
         except (genicam.GenericException, RuntimeError):
             return False
 
     def counted(self) -> Mapping[str, int]:
         """Return what pylon's receiver counts, where the device's transport has it."""
+        camera = self._camera
+        if camera is None:
+            return {}
         try:
-            nodes = self._camera.GetStreamGrabberNodeMap()
+            nodes = camera.GetStreamGrabberNodeMap()
             found = {ours: nodes.GetNode(theirs) for ours, theirs in _STATISTICS.items()}
             return {ours: int(node.Value) for ours, node in found.items() if node is not None and node.IsReadable()}
         except (genicam.GenericException, RuntimeError):
@@ -170,7 +177,7 @@ class PylonLink:
             raise CameraLostError("the device is there no more; check its cable and power", Cause.CONTROL_LOST)
 
     def _is_gone(self) -> bool:
-        if self._is_lost or self._camera.IsCameraDeviceRemoved():
+        if self._is_lost or self._camera is None or self._camera.IsCameraDeviceRemoved():
             return True
         if self._class == _EMULATION:
             return all(str(info.GetFullName()) != self._full_name for info in enumerate_devices(emulated=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -200,7 +200,7 @@ def test_pictures_that_found_no_buffer_are_told_of(tl: str) -> None:
         assert lost >= 3
         assert source.counters()["underruns"] == lost
         every = [first, *got, *following]
-        gaps = [b.counter - a.counter - 1 for a, b in zip(every, every[1:], strict=False)]
+        gaps = [b.counter - a.counter - 1 for a, b in pairwise(every)]
         assert gaps == [one.lost_before for one in every[1:]]
         assert sum(gaps) == lost
 
@@ -289,8 +289,8 @@ def test_features_are_read_set_and_refused_by_name(tl: str) -> None:
 
 
 @pytest.fixture
-def process() -> Iterator[psutil.Process]:
-    yield psutil.Process()
+def process() -> psutil.Process:
+    return psutil.Process()
 
 
 def test_reopening_leaves_nothing_behind(tl: str, process: psutil.Process) -> None:
