@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -64,10 +62,12 @@ def test_a_high_station_goes_first(tmp_path: Path) -> None:
     assert set(ejector) == {_ours()}
 
 
-def _give_up_the_right() -> None:
-    """Drop CAP_SYS_NICE for good, in the process to be, as an ordinary user has none (prctl(2))."""
-    ctypes.CDLL(None).prctl(24, 23, 0, 0, 0)
-    resource.setrlimit(resource.RLIMIT_NICE, (0, 0))
+_WITHOUT_THE_RIGHT = """
+import ctypes, os, resource, sys
+ctypes.CDLL(None).prctl(24, 23, 0, 0, 0)  # CAP_SYS_NICE leaves the bounding set (prctl(2)), as an ordinary user has none
+resource.setrlimit(resource.RLIMIT_NICE, (0, 0))
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
 
 
 def test_a_priority_that_this_user_may_not_have_is_refused(tmp_path: Path) -> None:
@@ -79,8 +79,8 @@ def test_a_priority_that_this_user_may_not_have_is_refused(tmp_path: Path) -> No
         file.write_text(toml(station_values(tmp_path, bundle, board, camera=belt, inference={"priority": "high"})))
         for command in (["config", "check"], ["run"]):
             done = subprocess.run(
-                [sys.executable, "-m", "inspection.cli.main", *command, str(file)],
-                preexec_fn=_give_up_the_right, capture_output=True, text=True, timeout=60, check=False,
+                [sys.executable, "-c", _WITHOUT_THE_RIGHT, "-m", "inspection.cli.main", *command, str(file)],
+                capture_output=True, text=True, timeout=60, check=False,
             )  # fmt: skip
             assert done.returncode == 1, done.stderr
             said = " ".join((done.stdout + done.stderr).split())
