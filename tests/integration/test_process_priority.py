@@ -64,7 +64,7 @@ def test_a_high_station_goes_first(tmp_path: Path) -> None:
 
 _WITHOUT_THE_RIGHT = """
 import ctypes, os, resource, sys
-ctypes.CDLL(None).prctl(24, 23, 0, 0, 0)  # CAP_SYS_NICE leaves the bounding set (prctl(2)), as an ordinary user has none
+ctypes.CDLL(None).prctl(24, 23, 0, 0, 0)  # CAP_SYS_NICE, for good (prctl(2))
 resource.setrlimit(resource.RLIMIT_NICE, (0, 0))
 os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """
