@@ -90,7 +90,7 @@ class GentlLink:
             return received
         except GentlError as error:
             if error.code == Code.ERROR and not self._has_delivered:
-                return None  # TLSimu tells once more, after a restart, of an empty buffer that was queued before it
+                return None  # no picture yet, and the buffer is none: what a stream may hold of before it was started
             raise self._gone(error) from error
 
     def give_back(self, received: Received) -> None:
@@ -115,9 +115,9 @@ class GentlLink:
         for buffer in self._announced:
             self._quietly("DSRevokeBuffer", self._stream, buffer, Handle(), Handle())
         self._announced.clear()
-        self._quietly(
-            "DSClose", self._stream
-        )  # TLSimu's stream gives stale buffers after a restart: a new one does not
+        # A stream that TLSimu starts again hands out buffers of before, empty or such that every question about them
+        # fails; one that is opened anew has shown none in 780 restarts.
+        self._quietly("DSClose", self._stream)
         try:
             self._stream = self._opened_stream()
         except GentlError as error:
