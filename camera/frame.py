@@ -26,6 +26,7 @@ class Frame:
     pixel_format: GenICam PFNC name (`Mono8`, `RGB8`, `BayerRG12p` …); `camera.pixels.FORMATS` lists what is read.
     pixels: uint8, (height, width) for Mono8 and (height, width, 3) for RGB8 and BGR8; of every other format the raw
         bytes as they came, (height, bytes of a row): `camera.pixels.image_of` makes an image of them.
+    chunks: what the device sent along with this picture, by the names of `camera.genicam.chunks`.
     """
 
     camera: str

@@ -6,6 +6,7 @@ import threading
 from ctypes import c_int
 
 from camera.aravis.binding import AravisError, Library, library
+from camera.aravis.chunks import ChunkParser
 from camera.aravis.discovery import find
 from camera.aravis.network import LOOPBACK_PACKET, SAFE_PACKET, is_loopback, mtu_of, socket_buffer_limit
 from camera.aravis.nodes import AravisNodes
@@ -13,6 +14,7 @@ from camera.aravis.options import Options
 from camera.aravis.stream import Stream, StreamSettings
 from camera.device import Device
 from camera.errors import CameraOpenError, Cause
+from camera.genicam.clock import tick_hz
 
 _NOT_FOUND = 6  # ArvDeviceError
 _NEVER = 0  # ArvGvPacketSizeAdjustment: the size is decided here
@@ -47,6 +49,7 @@ class Connection:
         self.host_address = self._host_address() if self.is_gige else ""
         self.nodes = AravisNodes(self.library, self.device, camera, lambda: self.is_lost)
         self.packet_size = 0
+        self._chunks: ChunkParser | None = None
 
     @property
     def device(self) -> int:
@@ -102,7 +105,12 @@ class Connection:
             packet_timeout_us=int(options.packet_timeout_ms * 1000),
             frame_retention_us=int(options.frame_retention_ms * 1000),
         )
-        return Stream(self.library, self.device, self.is_gige, payload, settings)
+        return Stream(self.library, self.device, self.is_gige, payload, settings, self._chunk_parser())
+
+    def _chunk_parser(self) -> ChunkParser | None:
+        if self._chunks is None and self._options.chunks:
+            self._chunks = ChunkParser(self.library, self.device, self._options.chunks, tick_hz(self.nodes))
+        return self._chunks
 
     @property
     def socket_buffer_bytes(self) -> int:
@@ -130,6 +138,8 @@ class Connection:
         if device is None:
             return
         self.library.g_signal_handler_disconnect(device, self._handler)
+        if self._chunks is not None:
+            self._chunks.close()
         if not self.is_lost:
             self.library.g_object_unref(device)
             return

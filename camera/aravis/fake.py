@@ -117,7 +117,12 @@ class FakeCamera:
         self._aravis.arv_fake_camera_write_memory(self._inner, at.CLOCK_NS, 8, struct.pack(">Q", self._now_ns()))
 
     def _draw(self, buffer: int, _data: int | None, exposure_us: int, _gain: int, code: int) -> None:
-        """Put the next picture into the buffer, stamped with the begin of its exposure."""
+        """Put the next picture into the buffer, stamped with the begin of its exposure.
+
+        A triggered one takes as long as its exposure; the library answers nothing meanwhile.
+        """
+        if self._read(at.TRIGGER_MODE):
+            time.sleep(exposure_us * 1e-6)
         exposed_ns = max(1, self._now_ns() - 1000 * exposure_us)
         self._drawn += 1
         width = self._aravis.arv_buffer_get_image_width(buffer)

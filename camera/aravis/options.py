@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from camera.genicam.options import GenicamOptions
+from camera.genicam.options import StreamingOptions
 
 
-class Options(GenicamOptions):
+class Options(StreamingOptions):
     """Settings of GigE Vision and USB3 Vision cameras through Aravis."""
 
     packet_size: int = Field(
@@ -39,7 +39,4 @@ class Options(GenicamOptions):
     packet_timeout_ms: float = Field(default=20.0, ge=0.1, le=1000, description="a packet so late is asked for again")
     frame_retention_ms: float = Field(
         default=100.0, ge=1, le=10_000, description="a picture whose packets stay away for so long is broken"
-    )
-    trigger_answer_s: float = Field(
-        default=1.0, gt=0, le=60, description="a software trigger without a picture for so long gave none"
     )

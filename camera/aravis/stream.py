@@ -9,8 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from camera.aravis.binding import Library
+from camera.aravis.chunks import ChunkParser
 from camera.aravis.network import widen_receiver
 from camera.frame import Pixels
+from camera.genicam.link import Received
+from camera.genicam.pfnc import image_bytes, name_of
 
 _SUCCESS = 0
 _NO_ID = (1 << 64) - 1
@@ -47,32 +50,20 @@ class StreamSettings:
     frame_retention_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """One buffer as it came: valid until it is given back. trouble: '' for one that came whole.
-
-    frame_id: the device's number of the exposure, None where the packet with it (the first, the leader) did not come.
-    device_ns: None where the packet with the time stamp did not come. width, height,
-    format_code: 0 in trouble. data: what was received, flat; a view.
-    """
-
-    address: int
-    frame_id: int | None
-    device_ns: int | None
-    trouble: str
-    width: int
-    height: int
-    format_code: int
-    padding: int
-    data: Pixels
-
-
 class Stream:
     """One ArvStream and its buffers. Made by `start`, used by the grabbing thread, closed once nobody waits in it."""
 
-    def __init__(self, library: Library, device: int, is_gige: bool, payload: int, settings: StreamSettings) -> None:
+    def __init__(
+        self,
+        library: Library,
+        device: int,
+        is_gige: bool,
+        payload: int,
+        settings: StreamSettings,
+        chunks: ChunkParser | None,
+    ) -> None:
         """Make the stream and hand it its buffers of `payload` bytes. Raises AravisError."""
-        self._library = library
+        self._library, self._chunks = library, chunks
         if is_gige:
             options = 0 if settings.packet_socket else _PACKET_SOCKET_DISABLED
             library.arv_gv_device_set_stream_options(device, options)
@@ -105,7 +96,7 @@ class Stream:
 
     def give_back(self, received: Received) -> None:
         """Let the buffer be filled again."""
-        self._push(received.address)
+        self._push(int(received.token))  # type: ignore[call-overload]
 
     def counted(self) -> Mapping[str, int]:
         """Return what the stream counted since it was made, by the names of `Camera.counters`."""
@@ -143,14 +134,17 @@ class Stream:
         frame_id = library.arv_buffer_get_frame_id(address)
         size = c_size_t(0)
         library.arv_buffer_get_data(address, byref(size))
+        pixel_format = name_of(code)
+        filled = min(size.value, image_bytes(pixel_format, width, height, padding.value) or size.value)
         return Received(
-            address=address,
-            frame_id=None if frame_id == _NO_ID else frame_id,
+            block_id=None if frame_id == _NO_ID else frame_id,
             device_ns=library.arv_buffer_get_timestamp(address) or None,
-            trouble=trouble,
             width=width,
             height=height,
-            format_code=code,
+            pixel_format=pixel_format,
             padding=padding.value,
-            data=self._memory[address][: size.value],
+            data=self._memory[address][:filled],
+            trouble=trouble,
+            token=address,
+            chunks=self._chunks.read(address) if self._chunks is not None and not trouble else {},
         )

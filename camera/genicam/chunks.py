@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from camera.errors import NodeError
-from camera.genicam.nodes import Nodes
+from camera.genicam.nodes import Value
 from camera.genicam.options import Chunk
 
 
@@ -45,7 +47,19 @@ CHUNKS: dict[Chunk, ChunkRow] = {
 }
 
 
-def read_chunks(nodes: Nodes, wanted: Iterable[Chunk], tick_hz: int | None = None) -> dict[str, int | float]:
+class ChunkNodes(Protocol):
+    """The features that show the chunks of one buffer."""
+
+    def has(self, name: str) -> bool:
+        """Return whether the feature may be read."""
+        ...
+
+    def get(self, name: str) -> Value:
+        """Return its value. Raises NodeError for one that did not come."""
+        ...
+
+
+def read_chunks(nodes: ChunkNodes, wanted: Iterable[Chunk], tick_hz: int | None = None) -> dict[str, int | float]:
     """Return the chunks of the buffer that the node map is attached to, by the names in CHUNKS.
 
     tick_hz: how often a second the time stamp counts, where that is not nanoseconds. One that cannot be read now is
@@ -61,13 +75,18 @@ def read_chunks(nodes: Nodes, wanted: Iterable[Chunk], tick_hz: int | None = Non
     return found
 
 
-def _first_number(nodes: Nodes, names: Iterable[str]) -> int | float | None:
+def missing_chunks(wanted: Iterable[Chunk], came: Mapping[str, int | float]) -> list[Chunk]:
+    """Return which of the wanted chunks are not among those that came."""
+    return [chunk for chunk in wanted if CHUNKS[chunk].name not in came]
+
+
+def _first_number(nodes: ChunkNodes, names: Iterable[str]) -> int | float | None:
     for name in names:
         if nodes.has(name):
             try:
                 value = nodes.get(name)
             except NodeError:
                 continue
-            if isinstance(value, (int, float)):
+            if isinstance(value, (int, float)) and math.isfinite(value):
                 return value
     return None

@@ -81,3 +81,12 @@ class GenicamOptions(DeviceOptions):
     def is_triggered(self) -> bool:
         """True where no picture comes of itself: then silence is no fault."""
         return self.trigger != "free_run"
+
+
+class StreamingOptions(GenicamOptions):
+    """What the backends with buffers of their own need beside the camera's settings."""
+
+    buffers: int = Field(default=10, ge=3, le=1000, description="pictures that wait for the station at most")
+    trigger_answer_s: float = Field(
+        default=1.0, gt=0, le=60, description="a software trigger without a picture for so long gave none"
+    )

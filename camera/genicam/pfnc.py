@@ -123,6 +123,14 @@ def frame_bytes(pixel_format: str, width: int, height: int, padding_x: int = 0, 
     return (bytes_per_row(pixel_format, width) + padding_x) * height + padding_y
 
 
+def image_bytes(pixel_format: str, width: int, height: int, padding_x: int = 0) -> int:
+    """Return the bytes of a whole frame as `frame_bytes` does, 0 for a format that is not read."""
+    try:
+        return frame_bytes(pixel_format, width, height, padding_x)
+    except PixelFormatError:
+        return 0
+
+
 def shaped(
     buffer: NDArray[Any] | bytes | bytearray | memoryview,
     pixel_format: str,

@@ -84,6 +84,14 @@ class SoftwareTriggers:
         with self._lock:
             return self._number
 
+    def at_least(self, least_ns: int) -> None:
+        """Note how long a picture takes at least from now on: somebody may have changed the exposure.
+
+        One that is as long as the window is left alone: every trigger is given up then, whatever is said here.
+        """
+        with self._lock:
+            self._least_ns = min(max(0, least_ns), self._window_ns - 1)
+
     def fire(self, now_host_ns: int) -> int | None:
         """Return the number of the trigger that the device is told of next; None when it must not be now."""
         with self._lock:

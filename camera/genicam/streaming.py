@@ -7,124 +7,26 @@ import threading
 import time
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Protocol
+from typing import ClassVar
 
-import numpy as np
-from pydantic import Field
-
-from camera.errors import CameraError, CameraLostError, CameraOpenError, Cause, NodeError, PixelFormatError
+from camera.errors import CameraError, CameraLostError, CameraOpenError, Cause, NodeError
 from camera.frame import BrokenFrame, Frame, Pixels, Trigger
-from camera.genicam.block_ids import BlockIds
+from camera.genicam.chunks import missing_chunks
 from camera.genicam.clock import latch_clock
+from camera.genicam.link import Link, Received
 from camera.genicam.nodes import Nodes
-from camera.genicam.options import GenicamOptions
-from camera.genicam.pfnc import canonical, frame_bytes, shaped
+from camera.genicam.numbering import Numbering
+from camera.genicam.options import StreamingOptions
+from camera.genicam.picture import picture_of
 from camera.genicam.settings import Applied, apply
 from camera.genicam.software_trigger import SoftwareTriggers
+from camera.genicam.timing import default_silence_s, least_answer_ns
 from camera.interface import Camera
 
-_SLICE_S = 0.05  # how soon a waiting grab sees a stop
-_LEAST_SILENCE_S, _SILENT_FRAMES = 2.0, 5
+_SLICE_S = 0.05  # how soon a waiting grab sees a stop, or the loss of the device
 _COUNTED = ("frames", "broken_frames", "lost_frames", "underruns", "unexpected_frames", "wrong_size")
 
 _log = logging.getLogger(__name__)
-_NO_CHUNKS: Mapping[str, int | float] = MappingProxyType({})
-
-
-class StreamingOptions(GenicamOptions):
-    """What the backends with buffers of their own need beside the camera's settings."""
-
-    buffers: int = Field(default=10, ge=3, le=1000, description="pictures that wait for the station at most")
-    trigger_answer_s: float = Field(
-        default=1.0, gt=0, le=60, description="a software trigger without a picture for so long gave none"
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A buffer that the SDK delivered; valid until it is given back.
-
-    data: the flat bytes of the image, as many as were filled. padding: bytes after each row. trouble: what is wrong
-    with it by the SDK's own word, '' for a whole one. underruns: pictures that found no free buffer since the last
-    one came. token: what the SDK knows it by.
-    """
-
-    block_id: int
-    device_ns: int | None
-    width: int
-    height: int
-    pixel_format: str
-    padding: int
-    data: Pixels
-    trouble: str
-    token: object
-    underruns: int = 0
-    chunks: Mapping[str, int | float] = field(default_factory=lambda: _NO_CHUNKS)
-
-
-class Link(Protocol):
-    """One open device under an SDK. From one thread at a time, but for `nodes`."""
-
-    @property
-    def nodes(self) -> Nodes:
-        """Return the features of the device."""
-        ...
-
-    def block_ids(self) -> BlockIds:
-        """Return what counts this device's block numbers."""
-        ...
-
-    def begin(self) -> None:
-        """Let the device acquire into buffers of its picture. Raises CameraLostError."""
-        ...
-
-    def pop(self, timeout_s: float) -> Received | None:
-        """Return the next buffer. Raises CameraLostError."""
-        ...
-
-    def give_back(self, received: Received) -> None:
-        """Let the SDK fill the buffer again."""
-        ...
-
-    def is_ready(self) -> bool:
-        """Return whether the device takes a software trigger now, as far as it tells. From any thread; never raises."""
-        ...
-
-    def end(self) -> None:
-        """Let the device acquire no longer; what it had delivered is discarded. Never raises."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the device. Never raises."""
-        ...
-
-    def counted(self) -> Mapping[str, int]:
-        """Return what the SDK itself counts, by the names of `Camera.counters`. From any thread; never raises."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """What each picture of an acquisition has to be."""
-
-    width: int
-    height: int
-    pixel_format: str
-    size: int
-
-    def trouble_of(self, came: Received) -> str:
-        """Return what is wrong with a whole buffer, '' for one that is as it was set."""
-        if (came.width, came.height, came.pixel_format) != (self.width, self.height, self.pixel_format):
-            return (
-                f"{came.width}×{came.height} {came.pixel_format} came, {self.width}×{self.height} "
-                f"{self.pixel_format} was set"
-            )
-        whole = self.size + came.padding * self.height
-        if came.data.size not in (whole, whole - came.padding):
-            return f"{came.data.size} bytes came, {self.width}×{self.height} {self.pixel_format} has {whole}"
-        return ""
 
 
 class StreamingCamera(Camera):
@@ -133,6 +35,8 @@ class StreamingCamera(Camera):
     A subclass opens the link. What came broken, in another size or in another format than was set is a BrokenFrame;
     pictures that found no buffer free make all broken that may stand in their place.
     """
+
+    silence_hint: ClassVar[str] = "check its cable and power"
 
     def __init__(self, name: str, options: StreamingOptions) -> None:
         super().__init__(name)
@@ -146,26 +50,42 @@ class StreamingCamera(Camera):
     def _connect(self) -> Link:
         """Claim the device. Raises CameraOpenError."""
 
+    def _configure(self, link: Link) -> tuple[Applied, ...]:
+        """Bring the device to its settings. Raises CameraOpenError, NodeError, CameraLostError."""
+        return apply(link.nodes, self._streaming, self.name)
+
+    def _least_answer_ns(self, nodes: Nodes) -> int:
+        """Return how long a picture takes at least from its software trigger."""
+        return least_answer_ns(nodes)
+
     def _open(self) -> None:
         options, link = self._streaming, self._connect()
         try:
-            self.applied = apply(link.nodes, options, self.name)
-            self._picture = self._set_picture(link.nodes)
-            self._silence_s = options.silence_s or _default_silence_s(link.nodes)
-            self._ids = link.block_ids()
+            self.applied = self._configure(link)
+            self._picture = picture_of(link.nodes, self.name)
+            self._silence_s = options.silence_s or default_silence_s(link.nodes)
+            self._triggers = self._new_triggers(link.nodes) if self.takes_software_trigger else None
+            ids = link.block_ids()
         except (NodeError, CameraLostError) as error:
             link.close()
-            raise CameraOpenError(f"camera '{self.name}': {error}", error.cause) from error
+            raise CameraOpenError(self._named(error), error.cause) from error
         except CameraError:
             link.close()
             raise
-        self._counts = dict.fromkeys(_COUNTED, 0)
-        self._triggers = SoftwareTriggers(int(options.trigger_answer_s * 1e9)) if self.takes_software_trigger else None
-        self._forgotten = 0
-        self._in_doubt = self._owed = 0
-        self._last_stamp_ns: int | None = None
-        self._clock_runs = True
+        counted = (*_COUNTED, "missing_chunks") if options.chunks else _COUNTED
+        self._counts = dict.fromkeys(counted, 0)
+        self._numbering = Numbering(self.name, ids, options.buffers, self._counts, self._triggers)
         self._link = link
+
+    def _new_triggers(self, nodes: Nodes) -> SoftwareTriggers:
+        window_s, least_ns = self._streaming.trigger_answer_s, self._least_answer_ns(nodes)
+        if least_ns >= window_s * 1e9:
+            raise CameraOpenError(
+                f"camera '{self.name}': trigger_answer_s = {window_s:g}, but its exposure alone takes "
+                f"{least_ns / 1e9:.3g} s — raise trigger_answer_s above that, or shorten the exposure",
+                Cause.REFUSED,
+            )
+        return SoftwareTriggers(int(window_s * 1e9), least_ns=least_ns)
 
     def _start(self) -> None:
         with self._lock:
@@ -196,11 +116,12 @@ class StreamingCamera(Camera):
         except (NodeError, CameraLostError) as error:
             self._triggers.failed(number, str(error))
             if isinstance(error, CameraLostError):
+                link.give_up()
                 raise
         return Trigger(number, now_host_ns)
 
     def _device_now_ns(self) -> int | None:
-        return latch_clock(self._opened().nodes) if self._clock_runs else None
+        return latch_clock(self._opened().nodes) if self._numbering.clock_runs else None
 
     @property
     def takes_software_trigger(self) -> bool:
@@ -225,10 +146,7 @@ class StreamingCamera(Camera):
     def _stop(self) -> None:
         with self._lock:
             self._end()
-            if self._triggers is not None:
-                self._triggers.restarted()
-                while (lost := self._triggers.next_lost(time.monotonic_ns())) is not None:
-                    self._forgotten += lost.lost_before + 1
+            self._numbering.stopped(time.monotonic_ns())
 
     def _close(self) -> None:
         with self._lock:
@@ -239,37 +157,44 @@ class StreamingCamera(Camera):
     def _begin(self) -> None:
         link = self._opened()
         try:
-            self._picture = self._set_picture(link.nodes)
+            self._picture = picture_of(link.nodes, self.name)
+            if self._triggers is not None:
+                self._triggers.at_least(self._least_answer_ns(link.nodes))
             link.begin()
         except (NodeError, CameraOpenError) as error:
             link.end()
-            raise CameraLostError(f"camera '{self.name}': it cannot be started: {error}", error.cause) from error
-        self._ids.restarted()
-        self._in_doubt = self._owed = 0
+            why = f"camera '{self.name}': it cannot be started ({error}); it is closed and opened again"
+            raise CameraLostError(why, error.cause) from error
+        except CameraLostError:
+            link.give_up()
+            link.end()
+            raise
+        self._numbering.began()
         self._last_host_ns = time.monotonic_ns()
 
     def _end(self) -> None:
-        """Discard what was delivered; what of it was already known to be lost is told of by the next frame."""
         self._pending = None
-        if self._triggers is None:
-            self._ids.counter += self._owed
-            self._forgotten += self._owed
-        self._owed = 0
+        self._numbering.ended()
         self._opened().end()
 
     def _next(self, link: Link, into: Pixels | None, timeout_s: float) -> Frame | BrokenFrame | None:
         """Return what came within a slice of time, None for nothing. Raises CameraLostError."""
-        if self._triggers is not None and (given_up := self._given_up(self._triggers)) is not None:
-            return given_up
+        missing = self._numbering.given_up(time.monotonic_ns())
+        if missing is not None:
+            return self._broken(missing.counter, None, missing.lost_before, missing.why)
+        if self._triggers is not None and self._triggers.must_restart:
+            self._end()
+            self._begin()
+            self._triggers.restarted()
         came = self._pending or link.pop(timeout_s)
         if came is None:
-            self._check_silence()
+            self._check_silence(link)
             return None
         self._last_host_ns = time.monotonic_ns()
         self._pending = came
-        trouble = came.trouble or self._picture.trouble_of(came)
+        trouble = self._picture.trouble_of(came)
         if not trouble and into is not None:
-            self._check_room(into)
+            self._picture.check_room(self.name, into)
         self._pending = None
         try:
             return self._exposure(came, trouble, into)
@@ -277,137 +202,52 @@ class StreamingCamera(Camera):
             link.give_back(came)
 
     def _exposure(self, came: Received, trouble: str, into: Pixels | None) -> Frame | BrokenFrame | None:
-        """Return the frame of a buffer, or the broken one; None for one that nobody asked for or that came before."""
-        numbered = self._ids.take(came.block_id)
-        if numbered is None:
-            self._counts["unexpected_frames"] += 1
+        """Return the frame of a buffer, or the broken one; None for one that is no exposure of ours."""
+        found = self._numbering.take(came, self._last_host_ns)
+        if found is None:
             return None
-        counter, lost_before = self._with_underruns(came, *numbered)
-        device_ns = self._stamp(came)
-        trouble = trouble or ("" if not self._in_doubt else "pictures beside it were lost: it may be another part's")
-        if self._triggers is not None:
-            attributed = self._triggers.take(self._last_host_ns, device_ns, lost_before)
-            if attributed is None:
-                self._counts["unexpected_frames"] += 1
-                return None
-            counter, lost_before = attributed.number, attributed.lost_before
-        lost_before, self._forgotten = lost_before + self._forgotten, 0
-        self._counts["lost_frames"] += lost_before
-        if trouble:
-            self._counts["wrong_size"] += not came.trouble and not self._in_doubt
-            return self._broken(counter, device_ns, lost_before, trouble)
+        if trouble or found.doubt:
+            self._counts["wrong_size"] += bool(trouble and not came.trouble)
+            return self._broken(found.counter, found.device_ns, found.lost_before, trouble or found.doubt)
         self._counts["frames"] += 1
-        pixels = self._copied(came, into)
+        self._look_for_chunks(came)
         return Frame(
             camera=self.name,
-            counter=counter,
-            device_ns=device_ns,
+            counter=found.counter,
+            device_ns=found.device_ns,
             received_host_ns=self._last_host_ns,
-            lost_before=lost_before,
+            lost_before=found.lost_before,
             pixel_format=self._picture.pixel_format,
-            pixels=pixels,
+            pixels=self._picture.copied(came, into),
             chunks=came.chunks,
         )
 
-    def _with_underruns(self, came: Received, counter: int, lost_before: int) -> tuple[int, int]:
-        """Return the counter and the loss before it, where some SDKs number only what they deliver.
-
-        When pictures found no buffer free, as many as there are buffers were waiting already: the hole is beside one
-        of those, nobody can tell which. All of them are in doubt; the loss is told of by the first one after them,
-        less what the block numbers show by themselves.
-        """
-        self._counts["underruns"] += came.underruns
-        if self._in_doubt:
-            self._in_doubt -= 1
-        if came.underruns:
-            self._owed += came.underruns
-            self._in_doubt = self._streaming.buffers
-        self._owed -= min(self._owed, lost_before)
-        if self._in_doubt or not self._owed:
-            return counter, lost_before
-        owed, self._owed = self._owed, 0
-        self._ids.counter += owed
-        return counter + owed, lost_before + owed
-
-    def _stamp(self, came: Received) -> int | None:
-        """Return the time stamp; None from the first one that does not come after the one before: it dates nothing.
-
-        A clock that jumps back would give a picture to another part. TLSimu's begins anew each second.
-        """
-        stamp_ns, last_ns = came.device_ns, self._last_stamp_ns
-        if stamp_ns is not None and last_ns is not None and stamp_ns <= last_ns and self._clock_runs:
-            self._clock_runs = False
-            _log.warning("camera '%s': its time stamps jump back (%d after %d): not used", self.name, stamp_ns, last_ns)
-        self._last_stamp_ns = stamp_ns
-        return stamp_ns if self._clock_runs else None
-
-    def _copied(self, came: Received, into: Pixels | None) -> Pixels:
-        """Return the pixels in memory of the caller: the one copy on their way."""
-        picture = self._picture
-        flat = np.empty(picture.size, np.uint8) if into is None else into[: picture.size]
-        pixels = shaped(flat, picture.pixel_format, picture.width, picture.height)
-        np.copyto(pixels, shaped(came.data, picture.pixel_format, picture.width, picture.height, came.padding))
-        return pixels
+    def _look_for_chunks(self, came: Received) -> None:
+        """Count a whole picture that came without all the chunks that were asked for; say so the first time."""
+        missing = missing_chunks(self._streaming.chunks, came.chunks)
+        if missing:
+            if not self._counts["missing_chunks"]:
+                _log.warning("camera '%s': frames come without chunk %s", self.name, ", ".join(missing))
+            self._counts["missing_chunks"] += 1
 
     def _broken(self, counter: int, device_ns: int | None, lost_before: int, why: str) -> BrokenFrame:
         self._counts["broken_frames"] += 1
         return BrokenFrame(self.name, counter, device_ns, time.monotonic_ns(), lost_before, why)
 
-    def _given_up(self, triggers: SoftwareTriggers) -> BrokenFrame | None:
-        """Return the next trigger without a picture; begin anew once it is not certain whose the next one would be."""
-        lost = triggers.next_lost(time.monotonic_ns())
-        if lost is not None:
-            missing, self._forgotten = lost.lost_before + self._forgotten, 0
-            self._counts["lost_frames"] += missing
-            return self._broken(lost.number, None, missing, lost.why)
-        if triggers.must_restart:
-            self._end()
-            self._begin()
-            triggers.restarted()
-        return None
-
-    def _check_silence(self) -> None:
+    def _check_silence(self, link: Link) -> None:
         silent_s = (time.monotonic_ns() - self._last_host_ns) / 1e9
         if not self._streaming.is_triggered and silent_s > self._silence_s:
+            link.give_up()
             raise CameraLostError(
                 f"camera '{self.name}': no frame for {silent_s:.1f} s — one is due every {self._silence_s:g} s at most "
-                "— check its cable and power",
+                f"— {self.silence_hint}",
                 Cause.SILENT,
             )
 
-    def _check_room(self, into: Pixels) -> None:
-        if into.ndim != 1 or into.size < self._picture.size or into.dtype != np.uint8 or not into.flags.c_contiguous:
-            raise ValueError(
-                f"camera '{self.name}': the buffer is {into.dtype} of shape {into.shape}, the frame needs "
-                f"{self._picture.size} bytes; pass a flat, contiguous uint8 buffer that large"
-            )
-
-    def _set_picture(self, nodes: Nodes) -> Picture:
-        """Return what the device is set to. Raises CameraOpenError for a pixel format that nobody here reads."""
-        pixel_format = canonical(str(nodes.get("PixelFormat")))
-        width, height = int(nodes.get("Width")), int(nodes.get("Height"))
-        try:
-            return Picture(width, height, pixel_format, frame_bytes(pixel_format, width, height))
-        except PixelFormatError as error:
-            raise CameraOpenError(f"camera '{self.name}': {error}", Cause.REFUSED) from error
+    def _named(self, error: CameraError) -> str:
+        of_camera = f"camera '{self.name}': "
+        return f"{of_camera}{str(error).removeprefix(of_camera)}"
 
     def _opened(self) -> Link:
         assert self._link is not None  # the life cycle puts open() before
         return self._link
-
-
-def _default_silence_s(nodes: Nodes) -> float:
-    """Return five frames' time at the rate that the device says, two seconds at least."""
-    for name in (
-        "AcquisitionResultingFrameRate",
-        "ResultingFrameRate",
-        "ResultingFrameRateAbs",
-        "AcquisitionFrameRate",
-    ):
-        try:
-            rate_hz = float(nodes.get(name)) if nodes.has(name) else 0.0
-        except NodeError:
-            continue
-        if rate_hz > 0:
-            return max(_LEAST_SILENCE_S, _SILENT_FRAMES / rate_hz)
-    return _LEAST_SILENCE_S

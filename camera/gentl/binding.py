@@ -114,6 +114,13 @@ class NewBuffer(ctypes.Structure):
     _fields_ = (("buffer", c_void_p), ("user", c_void_p))
 
 
+class SingleChunk(ctypes.Structure):
+    """Where one chunk lies in a buffer (GenTL 1.6, SINGLE_CHUNK_DATA)."""
+
+    _pack_ = 1
+    _fields_ = (("id", c_uint64), ("offset", ctypes.c_ssize_t), ("length", c_size_t))
+
+
 _INFO = (c_int32, POINTER(c_int32), c_void_p, POINTER(c_size_t))
 _SIGNATURES: dict[str, tuple[type[object], ...]] = {
     "GCInitLib": (),
@@ -146,11 +153,14 @@ _SIGNATURES: dict[str, tuple[type[object], ...]] = {
     "DSQueueBuffer": (Handle, Handle),
     "DSGetInfo": (Handle, *_INFO),
     "DSGetBufferInfo": (Handle, Handle, *_INFO),
+    "DSGetBufferChunkData": (Handle, Handle, POINTER(SingleChunk), POINTER(c_size_t)),
     "DSStartAcquisition": (Handle, c_int32, c_uint64),
     "DSStopAcquisition": (Handle, c_int32),
     "DSFlushQueue": (Handle, c_int32),
     "DSClose": (Handle,),
 }
+
+_NEWER = ("DSGetBufferChunkData",)  # since GenTL 1.3: older producers do not have it
 
 
 class Binding:
@@ -159,13 +169,18 @@ class Binding:
     def __init__(self, path: str) -> None:
         self._library = ctypes.CDLL(path)
         for name, arguments in _SIGNATURES.items():
+            if name in _NEWER and not hasattr(self._library, name):
+                continue
             function = getattr(self._library, name)
             function.argtypes = arguments
             function.restype = c_int32
 
     def call(self, name: str, *arguments: object) -> None:
         """Call a function of the producer. Raises GentlError with what the producer says about it."""
-        code = getattr(self._library, name)(*arguments)
+        function = getattr(self._library, name, None)
+        if function is None:
+            raise GentlError(name, Code.NOT_IMPLEMENTED, "this producer is too old for it")
+        code = function(*arguments)
         if code != 0:
             raise GentlError(name, code, self._last_error())
 

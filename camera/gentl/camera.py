@@ -7,7 +7,8 @@ from pydantic import Field
 
 from camera.device import Device
 from camera.errors import CameraOpenError, Cause
-from camera.genicam.streaming import StreamingCamera, StreamingOptions
+from camera.genicam.options import StreamingOptions
+from camera.genicam.streaming import StreamingCamera
 from camera.gentl.binding import GentlError
 from camera.gentl.link import GentlLink, refusal
 from camera.gentl.producer import ENVIRONMENT, Producer, Seen, all_devices, claim, devices_of, producer_files, release
@@ -33,11 +34,6 @@ class GentlCamera(StreamingCamera):
 
     def _connect(self) -> GentlLink:
         options = self._options
-        if options.chunks:
-            raise CameraOpenError(
-                f"camera '{self.name}': chunks = {options.chunks!r}: this backend does not read them; leave them out",
-                Cause.REFUSED,
-            )
         files = producer_files(options.producer)
         if not files:
             raise CameraOpenError(
@@ -64,7 +60,7 @@ class GentlCamera(StreamingCamera):
 
     def _linked(self, producer: Producer, seen: Seen) -> GentlLink:
         try:
-            return GentlLink(producer, seen, self._options.buffers)
+            return GentlLink(producer, seen, self._options)
         except GentlError as error:
             raise refusal(self.name, error, seen) from error
 

@@ -41,6 +41,7 @@ class GentlNodes(GenapiNodes):
         self.description_address, content = _description(binding, port)
         """A register that can be read at any time; 0, where even GigE Vision has one, if the description is a file."""
         _load(node_map, content)
+        self.node_map = node_map
         self._port = _Port(binding, port)
         node_map.connect(self._port, "Device")
         super().__init__(node_map, snake, (genapi.GenericException, GentlError, RuntimeError), gone)

@@ -10,7 +10,9 @@ from pypylon import genicam
 
 from camera.device import Device
 from camera.errors import CameraOpenError, Cause
-from camera.genicam.streaming import StreamingCamera, StreamingOptions
+from camera.genicam.nodes import Nodes
+from camera.genicam.options import StreamingOptions
+from camera.genicam.streaming import StreamingCamera
 from camera.pylon.finding import described, enumerate_devices, find
 from camera.pylon.link import PylonLink
 
@@ -41,11 +43,6 @@ class PylonCamera(StreamingCamera):
 
     def _connect(self) -> PylonLink:
         options = self._options
-        if options.chunks:
-            raise CameraOpenError(
-                f"camera '{self.name}': chunks = {options.chunks!r}: this backend does not read them; leave them out",
-                Cause.REFUSED,
-            )
         if options.images is not None and not options.images.expanduser().is_dir():
             raise CameraOpenError(
                 f"camera '{self.name}': images = '{options.images}' is no folder; name one with image files",
@@ -53,7 +50,11 @@ class PylonCamera(StreamingCamera):
             )
         images = None if options.images is None else options.images.expanduser().resolve()
         info = find(self.name, options.device, options.emulated)
-        return PylonLink(self.name, info, options.buffers, images)
+        return PylonLink(self.name, info, options, images)
+
+    def _least_answer_ns(self, nodes: Nodes) -> int:
+        """Return the exposure; 0 for pylon's emulation, which answers before its exposure would be over."""
+        return 0 if self._options.emulated else super()._least_answer_ns(nodes)
 
 
 def devices() -> list[Device]:

@@ -13,9 +13,11 @@ from pypylon import genicam, pylon
 from camera.errors import CameraLostError, CameraOpenError, Cause
 from camera.frame import Pixels
 from camera.genicam.block_ids import BlockIds
+from camera.genicam.chunks import read_chunks
 from camera.genicam.clock import tick_hz
+from camera.genicam.link import Received
+from camera.genicam.options import StreamingOptions
 from camera.genicam.pfnc import canonical, frame_bytes, name_of
-from camera.genicam.streaming import Received
 from camera.pylon.finding import enumerate_devices
 from camera.pylon.nodes import PylonNodes
 
@@ -36,16 +38,16 @@ _STATISTICS = {
 class PylonLink:
     """An open device; owned by the camera's grabbing thread. pylon receives on a thread of its own."""
 
-    def __init__(self, camera: str, info: Any, buffers: int, images: Path | None) -> None:
+    def __init__(self, camera: str, info: Any, options: StreamingOptions, images: Path | None) -> None:
         self._full_name, self._class = str(info.GetFullName()), str(info.GetDeviceClass())
-        self._buffers = buffers
+        self._chunks = options.chunks
         self._camera: Any = None
         self._last_id = -1
         self._is_lost = False
         try:
             self._camera = pylon.InstantCamera(pylon.TlFactory.GetInstance().CreateDevice(info))
             self._camera.Open()
-            self._camera.MaxNumBuffer.Value = buffers
+            self._camera.MaxNumBuffer.Value = options.buffers
             if images is not None:
                 self._show(images)
         except (genicam.GenericException, RuntimeError) as error:
@@ -123,6 +125,9 @@ class PylonLink:
         except (genicam.GenericException, RuntimeError):
             return False
 
+    def give_up(self) -> None:
+        """Do nothing: pylon waits for no dead device for long."""
+
     def counted(self) -> Mapping[str, int]:
         """Return what pylon's receiver counts, where the device's transport has it."""
         camera = self._camera
@@ -143,11 +148,15 @@ class PylonLink:
         width, height = int(result.Width), int(result.Height)
         pixel_format, padding = "", 0
         data = _NOTHING
+        chunks: Mapping[str, int | float] = {}
         if whole:
             pixel_format, padding = canonical(name_of(int(result.PixelType) & 0xFFFFFFFF)), int(result.PaddingX)
             data = np.frombuffer(result.GetMemoryView(), np.uint8)
             if result.IsChunkDataAvailable():
                 data = data[: frame_bytes(pixel_format, width, height, padding)]
+                if self._chunks:
+                    sent = PylonNodes(result.GetChunkDataNodeMap(), lambda: False)
+                    chunks = read_chunks(sent, self._chunks, tick_hz(self.nodes))
         return Received(
             block_id=self._last_id,
             device_ns=ticks * _NS // self._tick_hz if ticks else None,
@@ -158,6 +167,7 @@ class PylonLink:
             data=data,
             trouble="" if whole else str(result.ErrorDescription) or f"pylon's error {int(result.ErrorCode):#x}",
             token=result,
+            chunks=chunks,
         )
 
     def _show(self, images: Path) -> None:

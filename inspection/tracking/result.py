@@ -54,6 +54,8 @@ def _extra(part: PartInFlight) -> dict[str, Any]:
         extra["quality"] = [None if view.quality is None else view.quality.story() for view in part.views]
     if any(view.pose is not None for view in part.views):
         extra["align"] = [None if view.pose is None else view.pose.figures for view in part.views]
+    if any(view.frame is not None and view.frame.chunks for view in part.views):
+        extra["chunks"] = [None if view.frame is None else dict(view.frame.chunks) for view in part.views]
     if len(part.views) > 1:
         frames = [view.frame for view in part.views if view.frame is not None]
         boxes = iter(places([_picture(frame).shape for frame in frames]))

@@ -259,6 +259,45 @@ def test_a_software_trigger_without_a_picture_is_told_of() -> None:
         assert frame_of(camera).counter == 3
 
 
+def test_an_exposure_that_somebody_shortened_costs_one_picture() -> None:
+    """A picture cannot come sooner than its exposure takes: one that does is nobody's, until the exposure is read anew.
+
+    No part gets a picture of which it is not certain that it is its own; the next trigger is told of the lost one.
+    """
+    with FakeProcess("SOFT2"), gige(trigger="software", exposure_us=200_000.0) as camera:
+        camera.start()
+        trigger = camera.trigger()
+        frame = frame_of(camera)
+        assert trigger is not None
+        assert frame.received_host_ns - trigger.host_ns >= 198_000_000
+        assert camera.nodes is not None
+        camera.nodes.set("ExposureTime", 1_000.0)
+        assert camera.trigger() is not None
+        (one,) = grabbed(camera, 1)
+        assert isinstance(one, BrokenFrame)
+        assert (one.counter, camera.counters()["unexpected_frames"]) == (2, 1)
+        assert eventually(lambda: camera.grab(None, 0.01) is None and camera.trigger() is not None)
+        assert (frame_of(camera).counter, camera.counters()["lost_frames"]) == (3, 0)
+
+
+def test_an_exposure_longer_than_the_wait_for_its_picture_is_refused() -> None:
+    """Every trigger would be given up before its picture can be there: the setting to change is named."""
+    with FakeProcess("SOFT3"), pytest.raises(CameraOpenError, match="raise trigger_answer_s") as refused:
+        gige(trigger="software", exposure_us=2_000_000.0).open()
+    assert refused.value.cause is Cause.REFUSED
+
+
+def test_chunks_that_the_device_does_not_send_cost_no_frame() -> None:
+    """The library finds none in the buffers: each picture is whole, and what is missing is counted."""
+    asked = ["timestamp", "counter", "encoder", "exposure"]
+    with FakeProcess("CHUNK1"), gige(leave_as_is=True, chunks=asked) as camera:
+        camera.start()
+        assert [dict(frame_of(camera).chunks) for _ in range(3)] == [{}] * 3
+        assert (camera.counters()["missing_chunks"], camera.counters()["broken_frames"]) == (3, 0)
+    with FakeProcess("CHUNK2"), pytest.raises(CameraOpenError, match="chunks"):
+        gige(chunks=asked).open()
+
+
 def test_twenty_reopenings_leave_nothing_behind() -> None:
     """File handles and threads of the whole process, and its memory, are after twenty openings as after five."""
 

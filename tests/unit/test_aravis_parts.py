@@ -20,10 +20,10 @@ from camera.aravis.fake_pictures import Pictures, as_sent
 from camera.aravis.network import is_loopback, mtu_of, widen_receiver
 from camera.aravis.numbered import draw, number_of
 from camera.aravis.options import Options
-from camera.aravis.picture import Picture
-from camera.aravis.stream import Received
 from camera.genicam.block_ids import BlockIds
-from camera.genicam.pfnc import CODES, frame_bytes
+from camera.genicam.link import Received
+from camera.genicam.pfnc import CODES, frame_bytes, name_of
+from camera.genicam.picture import Picture
 from camera.pixels import image_of
 
 
@@ -84,7 +84,7 @@ def test_packets_that_lost_their_number_are_counted_as_the_next() -> None:
 
 
 def received(width: int, height: int, code: int, size: int, trouble: str = "", padding: int = 0) -> Received:
-    return Received(1, 1, 1, trouble, width, height, code, padding, np.arange(size, dtype=np.uint8))
+    return Received(1, 1, width, height, name_of(code), padding, np.arange(size, dtype=np.uint8), trouble, token=1)
 
 
 def test_only_a_whole_buffer_of_the_set_size_and_format_is_a_picture() -> None:
@@ -96,6 +96,9 @@ def test_only_a_whole_buffer_of_the_set_size_and_format_is_a_picture() -> None:
     assert picture.trouble_of(received(8, 4, CODES["Mono16"], 64)) == "8×4 Mono16 came, 8×4 Mono8 was set"
     assert picture.trouble_of(received(8, 4, 0x2300099, 64)) == "8×4 0x02300099 came, 8×4 Mono8 was set"
     assert picture.trouble_of(received(8, 4, mono, 31)) == "31 of its 32 bytes came"
+    assert picture.trouble_of(received(8, 4, mono, 33)) == "33 bytes came, 8×4 Mono8 has 32"
+    assert picture.trouble_of(received(8, 4, mono, 37, padding=2)) == "37 of its 38 bytes came"
+    assert picture.trouble_of(received(8, 4, mono, 39, padding=2)) == "39 of its 38 bytes came"
     assert picture.trouble_of(received(8, 4, mono, 32, trouble="packets are missing")) == "packets are missing"
 
 

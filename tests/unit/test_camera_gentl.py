@@ -79,7 +79,7 @@ def test_a_device_that_another_holds_is_held(tl: str) -> None:
         ({"device": "nobody"}, Cause.ABSENT, "it sees: SN_InterfaceA_0"),
         ({"device": ""}, Cause.REFUSED, "name one by its serial number"),
         ({"producer": "/nowhere/x.cti"}, Cause.INSTALLATION, "cannot be loaded"),
-        ({"chunks": ["timestamp"]}, Cause.REFUSED, "does not read them"),
+        ({"chunks": ["timestamp"]}, Cause.REFUSED, "the device sends no such chunk"),
         ({"pixel_format": "YUV422_8"}, Cause.REFUSED, "pixel_format"),
     ],
 )
@@ -145,6 +145,17 @@ def test_chunks_behind_the_image_are_no_part_of_it(with_chunks: bool) -> None:
         assert frame.pixels.shape == (400, 400)
         assert frame.device_ns is None
         assert frame.pixels.max() > 200
+
+
+def test_a_region_at_the_corner_needs_no_offset(tl: str) -> None:
+    """TLSimu's picture begins at 0,0 and cannot be moved: that is what was asked for; anything else is refused."""
+    with camera(tl, roi=(0, 0, 64, 48)) as source:
+        source.start()
+        frame = source.grab(None, BOUND_S)
+        assert isinstance(frame, Frame)
+        assert frame.pixels.shape == (48, 64)
+    with pytest.raises(CameraOpenError, match=r"roi \(OffsetX\) = 8"):
+        camera(tl, roi=(8, 0, 64, 48)).open()
 
 
 def test_a_format_that_nobody_reads_is_refused() -> None:

@@ -219,3 +219,18 @@ def test_a_lost_exposure_before_the_picture_is_a_doubt() -> None:
     triggers.fire(0)
     assert triggers.take(5 * MS, missing=1) is None
     assert "after 1 lost" in triggers.doubt
+
+
+def test_a_picture_sooner_than_the_exposure_is_nobodys_also_after_that_was_changed() -> None:
+    """The least time holds from when it is told; as long as the window, it leaves room for a picture at its end."""
+    triggers = SoftwareTriggers(1_000)
+    assert triggers.fire(0) == 1
+    triggers.at_least(400)
+    assert triggers.take(399) is None
+    assert [lost.number for lost in iter(lambda: triggers.next_lost(399), None)] == [1]
+    triggers.restarted()
+    assert triggers.fire(1_000) == 2
+    assert triggers.take(1_400) is not None
+    triggers.at_least(5_000)
+    assert triggers.fire(2_000) == 3
+    assert triggers.take(2_999) is not None

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from camera.aravis.stream import Received
 from camera.errors import CameraOpenError, Cause, PixelFormatError
 from camera.frame import Pixels
+from camera.genicam.link import Received
 from camera.genicam.nodes import Nodes
-from camera.genicam.pfnc import canonical, frame_bytes, name_of, shaped
+from camera.genicam.pfnc import canonical, frame_bytes, shaped
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +23,24 @@ class Picture:
     size: int
 
     def trouble_of(self, came: Received) -> str:
-        """Return what is wrong with a buffer that came, '' for one that is whole and as it was set."""
+        """Return what is wrong with a buffer, '' for one that is whole and as it was set."""
         if came.trouble:
             return came.trouble
-        pixel_format = name_of(came.format_code)
-        if (came.width, came.height, pixel_format) != (self.width, self.height, self.pixel_format):
-            was_set = f"{self.width}×{self.height} {self.pixel_format}"
-            return f"{came.width}×{came.height} {pixel_format} came, {was_set} was set"
-        needed = self._sent(came)
-        return "" if came.data.size >= needed else f"{came.data.size} of its {needed} bytes came"
+        was_set = f"{self.width}×{self.height} {self.pixel_format}"
+        if (came.width, came.height, came.pixel_format) != (self.width, self.height, self.pixel_format):
+            return f"{came.width}×{came.height} {came.pixel_format} came, {was_set} was set"
+        whole = self.size + came.padding * self.height
+        if came.data.size in (whole, whole - came.padding):
+            return ""
+        if came.data.size < whole:
+            return f"{came.data.size} of its {whole - came.padding} bytes came"
+        return f"{came.data.size} bytes came, {was_set} has {whole}"
 
     def copied(self, came: Received, into: Pixels | None) -> Pixels:
         """Return the pixels of a whole buffer in `into`, or in new memory; without what pads its rows."""
         flat = np.empty(self.size, np.uint8) if into is None else into[: self.size]
         pixels = shaped(flat, self.pixel_format, self.width, self.height)
-        sent = came.data[: self._sent(came)]
-        np.copyto(pixels, shaped(sent, self.pixel_format, self.width, self.height, came.padding))
+        np.copyto(pixels, shaped(came.data, self.pixel_format, self.width, self.height, came.padding))
         return pixels
 
     def check_room(self, camera: str, into: Pixels) -> None:
@@ -49,14 +51,11 @@ class Picture:
                 "bytes; pass a flat, contiguous uint8 buffer that large"
             )
 
-    def _sent(self, came: Received) -> int:
-        return self.size + came.padding * (self.height - 1)
-
 
 def picture_of(nodes: Nodes, camera: str) -> Picture:
     """Return what the device is set to now. Raises CameraOpenError for a format that nobody here reads, NodeError."""
-    width, height = int(nodes.get("Width")), int(nodes.get("Height"))
     pixel_format = canonical(str(nodes.get("PixelFormat")))
+    width, height = int(nodes.get("Width")), int(nodes.get("Height"))
     try:
         return Picture(width, height, pixel_format, frame_bytes(pixel_format, width, height))
     except PixelFormatError as error:
