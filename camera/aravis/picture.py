@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from camera.aravis.stream import Received
+from camera.copying import put
 from camera.errors import CameraOpenError, Cause, PixelFormatError
 from camera.frame import Pixels
 from camera.genicam.nodes import Nodes
@@ -38,7 +39,7 @@ class Picture:
         flat = np.empty(self.size, np.uint8) if into is None else into[: self.size]
         pixels = shaped(flat, self.pixel_format, self.width, self.height)
         sent = came.data[: self._sent(came)]
-        np.copyto(pixels, shaped(sent, self.pixel_format, self.width, self.height, came.padding))
+        put(pixels, shaped(sent, self.pixel_format, self.width, self.height, came.padding))
         return pixels
 
     def check_room(self, camera: str, into: Pixels) -> None:

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 from pydantic import Field
 
+from camera.copying import put
 from camera.errors import CameraError, CameraLostError, CameraOpenError, Cause, NodeError, PixelFormatError
 from camera.frame import BrokenFrame, Frame, Pixels, Trigger
 from camera.genicam.block_ids import BlockIds
@@ -346,7 +347,7 @@ class StreamingCamera(Camera):
         picture = self._picture
         flat = np.empty(picture.size, np.uint8) if into is None else into[: picture.size]
         pixels = shaped(flat, picture.pixel_format, picture.width, picture.height)
-        np.copyto(pixels, shaped(came.data, picture.pixel_format, picture.width, picture.height, came.padding))
+        put(pixels, shaped(came.data, picture.pixel_format, picture.width, picture.height, came.padding))
         return pixels
 
     def _broken(self, counter: int, device_ns: int | None, lost_before: int, why: str) -> BrokenFrame:
