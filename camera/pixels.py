@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from camera.errors import PixelFormatError
 from camera.frame import Pixels
 
+_STRIP = 128  # rows that are read at once
 _BORDER = 2  # pixels that bilinear demosaicing looks beyond the region, kept even so that the pattern stays
 
 
@@ -45,29 +46,38 @@ def _shift(bits: int) -> Callable[[Pixels], Pixels]:
     return top8
 
 
+def _unpacked(rows: Pixels, size: int, samples: int, read: Callable[[Sequence[Pixels]], list[Pixels]]) -> Pixels:
+    """Read groups of `size` bytes as so many samples: strips of rows that stay in the cache, each byte a plane."""
+    groups = rows.reshape(rows.shape[0], -1, size)
+    result = np.empty((*groups.shape[:2], samples), np.uint8)
+    for first in range(0, rows.shape[0], _STRIP):
+        strip = slice(first, first + _STRIP)
+        cv2.merge(read(cast(Sequence[Pixels], cv2.split(groups[strip]))), result[strip])
+    return result.reshape(rows.shape[0], -1)
+
+
 def _outer(rows: Pixels) -> Pixels:
     """Read Mono10Packed and Mono12Packed: two pixels in three bytes, the upper 8 bits in the first and the last."""
-    groups = rows.reshape(rows.shape[0], -1, 3)
-    return np.ascontiguousarray(groups[:, :, ::2]).reshape(rows.shape[0], -1)
+    return _unpacked(rows, 3, 2, lambda planes: [planes[0], planes[2]])
 
 
 def _lsb12(rows: Pixels) -> Pixels:
     """Read Mono12p: two pixels in three bytes, the least significant bit first."""
-    groups = rows.reshape(rows.shape[0], -1, 3)
-    result = np.empty((*groups.shape[:2], 2), np.uint8)
-    result[:, :, 0] = groups[:, :, 0] >> 4 | groups[:, :, 1] << 4
-    result[:, :, 1] = groups[:, :, 2]
-    return result.reshape(rows.shape[0], -1)
+    return _unpacked(rows, 3, 2, lambda planes: [_across(planes[0], planes[1], 4), planes[2]])
 
 
 def _lsb10(rows: Pixels) -> Pixels:
     """Read Mono10p: four pixels in five bytes, the least significant bit first."""
-    groups = rows.reshape(rows.shape[0], -1, 5)
-    result = np.empty((*groups.shape[:2], 4), np.uint8)
-    for place, shift in enumerate((2, 4, 6)):
-        result[:, :, place] = groups[:, :, place] >> shift | groups[:, :, place + 1] << 8 - shift
-    result[:, :, 3] = groups[:, :, 4]
-    return result.reshape(rows.shape[0], -1)
+    return _unpacked(
+        rows, 5, 4, lambda planes: [*(_across(planes[at], planes[at + 1], 2 * at + 2) for at in range(3)), planes[4]]
+    )
+
+
+def _across(low: Pixels, high: Pixels, shift: int) -> Pixels:
+    """Return the 8 bits from bit `shift` of the lower byte on, in its place."""
+    np.right_shift(low, shift, out=low)
+    low |= high << (8 - shift)
+    return low
 
 
 _DEPTHS: dict[str, tuple[int, int, Callable[[Pixels], Pixels]]] = {

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from camera.backend_row import Backend
-from camera.device import Device
 from camera.copying import copied_bytes
+from camera.device import Device
 from camera.errors import CameraError, CameraLostError, CameraOpenError, Cause
 from camera.frame import ClockReading, Trigger
 from camera.genicam.nodes import Nodes

@@ -1,4 +1,4 @@
-"""The bare loop of Aravis: `python -m inspection.bench.cameras.bare_aravis JSON`; it pops, looks at the status, gives back.
+"""The bare loop of Aravis, `python -m inspection.bench.cameras.bare_aravis JSON`: pops, looks at the status, gives back.
 
 Settings that lose nothing where anything loses nothing: the largest packets, and the largest socket buffer that the
 kernel grants.
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from camera.aravis.binding import library
-from inspection.bench.cameras.tally import WARM_UP_S, Tally
+from inspection.bench.cameras.tally import WARM_UP_S, Ring, Tally
 
 _BUFFERS = 20
 _PACKET_BYTES = 9000
@@ -64,6 +64,7 @@ def _id_of(sdk: Any, serial: str) -> bytes:
 
 def _receive(sdk: Any, stream: int, asked: dict[str, Any]) -> dict[str, Any]:
     tally = Tally(asked.get("offset_ns"))
+    ring = Ring(asked["width"] * asked["height"]) if asked.get("copies") else None
     until_s = time.monotonic() + WARM_UP_S + asked["seconds"]
     last = None
     while time.monotonic() < until_s:
@@ -74,6 +75,8 @@ def _receive(sdk: Any, stream: int, asked: dict[str, Any]) -> dict[str, Any]:
         lost = 0 if last is None else (number - last - 1) % _IDS
         last = number
         if sdk.arv_buffer_get_status(buffer) == 0:
+            if ring is not None:
+                ring.copy(sdk.arv_buffer_get_data(buffer, ctypes.byref(ctypes.c_size_t())))
             tally.frame(sdk.arv_buffer_get_timestamp(buffer), lost)
         else:
             tally.broke(0)

@@ -1,4 +1,4 @@
-"""The bare loop of GenTL: `python -m inspection.bench.cameras.bare_gentl JSON`; waits for the event and queues again."""
+"""The bare loop of GenTL, `python -m inspection.bench.cameras.bare_gentl JSON`: waits for the event, queues again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from camera.gentl.binding import INFINITE, NEW_BUFFER, BufferInfo, StreamInfo
 from camera.gentl.nodes import GentlNodes
 from camera.gentl.producer import claim, devices_of
-from inspection.bench.cameras.tally import WARM_UP_S, Tally
+from inspection.bench.cameras.tally import WARM_UP_S, Ring, Tally
 
 _BUFFERS = 10
 
@@ -36,6 +36,7 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
     sdk.call("DSStartAcquisition", stream, 0, INFINITE)
     nodes.execute("AcquisitionStart")
     tally = Tally()
+    ring = Ring(asked["width"] * asked["height"]) if asked.get("copies") else None
     until_s = time.monotonic() + WARM_UP_S + asked["seconds"]
     underruns = sdk.integer("DSGetInfo", stream, StreamInfo.NUM_UNDERRUN) or 0
     while time.monotonic() < until_s:
@@ -45,6 +46,8 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
         if sdk.integer("DSGetBufferInfo", stream, filled, BufferInfo.IS_INCOMPLETE):
             tally.broke(0)
         else:
+            if ring is not None:
+                ring.copy(sdk.integer("DSGetBufferInfo", stream, filled, BufferInfo.BASE) or 0)
             tally.frame(None, 0)
         sdk.call("DSQueueBuffer", stream, filled)
     tally.lost = (sdk.integer("DSGetInfo", stream, StreamInfo.NUM_UNDERRUN) or 0) - underruns

@@ -8,7 +8,9 @@ import sys
 import time
 from typing import Any
 
-from inspection.bench.cameras.tally import WARM_UP_S, Tally
+import numpy as np
+
+from inspection.bench.cameras.tally import WARM_UP_S, Ring, Tally
 
 _BUFFERS = 10
 
@@ -31,6 +33,7 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
     camera.MaxNumBuffer.Value = _BUFFERS
     camera.StartGrabbing(pylon.GrabStrategy_OneByOne, pylon.GrabLoop_ProvidedByUser)
     tally, last = Tally(), -1
+    ring = Ring(asked["width"] * asked["height"]) if asked.get("copies") else None
     until_s = time.monotonic() + WARM_UP_S + asked["seconds"]
     while time.monotonic() < until_s:
         result = camera.RetrieveResult(500, pylon.TimeoutHandling_Return)
@@ -39,6 +42,8 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
         number = int(result.BlockID)
         lost, last = (0 if last < 0 else number - last - 1), number
         if result.GrabSucceeded():
+            if ring is not None:
+                ring.copy(np.frombuffer(result.GetMemoryView(), np.uint8).ctypes.data)
             tally.frame(None, lost)
         else:
             tally.broke(lost)

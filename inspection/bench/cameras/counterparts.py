@@ -16,7 +16,7 @@ from camera.interface import Camera
 
 _PRODUCER = Path(__file__).resolve().parents[3] / ".venv" / "producers" / "TLSimu.cti"  # scripts/test-producers
 _SERIAL = "LWBENCH"
-_AS_FAST_AS_IT_GOES_HZ = 5000.0
+_FAST_HZ = (1000.0, 500.0, 250.0, 100.0)  # unbounded, the emulation itself fails after some seconds
 _WAIT_S = 60.0
 
 
@@ -141,8 +141,7 @@ def installed() -> Iterator[tuple[list[Counterpart], list[str]]]:
         if is_installed(BACKENDS["pylon"]):
             paced = PYLON.at(100.0)
             found.append(replace(paced, name=f"{PYLON.name}, 100 Hz"))
-            fast = PYLON.at(_AS_FAST_AS_IT_GOES_HZ)
-            found.append(replace(fast, name=f"{PYLON.name}, as fast as it goes"))
+            found.append(replace(PYLON, name=f"{PYLON.name}, the most that is sustained", most_hz=_FAST_HZ))
         else:
             missing.append(f"{PYLON.name}: pip install 'lineward[pylon]'")
         yield found, missing

@@ -22,8 +22,8 @@ class StationSide(CameraLoop):
     def __init__(self, camera: Camera, tally: Tally | None = None) -> None:
         super().__init__(camera, lambda _timeout_s: True, CameraEvents(self._was_lost, self._is_back, self._has_failed))
         self.tally = tally
-        self.frames = 0
-        self.lost_host_ns = self.back_host_ns = self.last_host_ns = 0
+        self.frames = self.losses = 0
+        self.lost_host_ns = self.back_host_ns = self.last_host_ns = self.first_after_host_ns = 0
         self.why: CameraError | None = None
         self.hops_ns: list[int] = []
         self._failed = ""
@@ -40,6 +40,8 @@ class StationSide(CameraLoop):
             self.hops_ns.append(self.last_host_ns - frame.received_host_ns)
             return
         with self._changed:
+            if self.lost_host_ns and not self.first_after_host_ns:
+                self.first_after_host_ns = self.last_host_ns
             self._changed.notify_all()
 
     def miss(self, broken: BrokenFrame) -> None:
@@ -60,6 +62,7 @@ class StationSide(CameraLoop):
 
     def _was_lost(self, error: CameraError) -> None:
         with self._changed:
+            self.losses += 1
             if not self.lost_host_ns:
                 self.lost_host_ns, self.why = time.monotonic_ns(), error
             self._changed.notify_all()

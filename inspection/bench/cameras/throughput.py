@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from camera.interface import Camera
@@ -16,42 +17,55 @@ from inspection.bench.cameras.tally import WARM_UP_S, Tally, percentiles
 Say = Callable[[str], None]
 _SUSTAINED = 0.97  # of what was asked for
 _READINGS = 20
+_SUMMED = ("frames", "broken", "lost", "losses")
 
 
 def measure(counterpart: Counterpart, *, seconds: float, rounds: int, say: Say) -> dict[str, Any]:
-    """Let our driver and the bare loop grab in turns; return medians of both, and of our rate to the bare one's.
+    """Let our driver and the bare loop grab in turns; return medians, and of our rate to the bare one's.
 
-    The order changes with each round. MB are 10⁶ bytes of pixels. copies_per_frame: bytes that our code copied on the
-    frame's way in both processes, counted where they are copied, over the bytes of the frames.
+    The order changes with each round. copying: the bare loop with one copy of each frame, which shows what that costs.
+    MB are 10⁶ bytes of pixels. copies_per_frame: bytes that our code copied on the frame's way in both processes,
+    counted where they are copied, over the bytes of the frames.
     """
     if counterpart.most_hz:
         counterpart = sustained(counterpart, min(seconds, 2.0), say)
     offset_ns = clock_offset_ns(counterpart)
-    ours, bare = [], []
+    ways: dict[str, Callable[[], dict[str, Any]]] = {
+        "ours": lambda: grab(counterpart, seconds, offset_ns),
+        "bare": lambda: counterpart.run_bare(seconds, offset_ns=offset_ns),
+        "copying": lambda: counterpart.run_bare(seconds, offset_ns=offset_ns, copies=True),
+    }
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in ways}
     for number in range(rounds):
-        for is_ours in (number % 2 == 0, number % 2 == 1):
-            if is_ours:
-                ours.append(grab(counterpart, seconds, offset_ns))
-            else:
-                bare.append(counterpart.run_bare(seconds, offset_ns=offset_ns))
-        say(f"{counterpart.name}: {ours[-1]['frames_per_s']:.1f} frames/s, bare {bare[-1]['frames_per_s']:.1f}")
-    ratios = [mine["frames_per_s"] / other["frames_per_s"] for mine, other in zip(ours, bare, strict=True)]
+        for name in sorted(ways, reverse=number % 2 == 1):
+            found[name].append(ways[name]())
+        rates = ", ".join(f"{name} {found[name][-1]['frames_per_s']:.1f}" for name in ways)
+        say(f"{counterpart.name}: {rates} frames/s")
     megabytes = counterpart.width * counterpart.height / 1e6
     return {
         "counterpart": counterpart.name,
         "asked_hz": counterpart.rate_hz,
-        "ratio": round(statistics.median(ratios), 4),
-        "ratios": [round(ratio, 4) for ratio in ratios],
-        "ours": _medians(ours, megabytes),
-        "bare": _medians(bare, megabytes),
+        "to_bare": _ratio(found["ours"], found["bare"]),
+        "to_bare_that_copies": _ratio(found["ours"], found["copying"]),
+        **{name: _medians(runs, megabytes) for name, runs in found.items()},
     }
+
+
+def _ratio(ours: list[dict[str, Any]], other: list[dict[str, Any]]) -> float:
+    """Return the median over the rounds of our rate to the other one's."""
+    rates = [mine["frames_per_s"] / theirs["frames_per_s"] for mine, theirs in zip(ours, other, strict=True)]
+    return round(float(statistics.median(rates)), 4)
 
 
 def sustained(counterpart: Counterpart, seconds: float, say: Say) -> Counterpart:
     """Return it at the highest of its rates at which the bare loop loses nothing; at the lowest one otherwise."""
     for rate_hz in counterpart.most_hz:
         tried = counterpart.at(rate_hz)
-        found = tried.run_bare(seconds)
+        try:
+            found = tried.run_bare(seconds)
+        except RuntimeError as error:
+            say(f"{counterpart.name}: {rate_hz:g} Hz asked: {str(error).splitlines()[-1]}")
+            continue
         say(
             f"{counterpart.name}: {rate_hz:g} Hz asked, bare {found['frames_per_s']:.1f} frames/s, "
             f"{found['broken']} broken, {found['lost']} lost"
@@ -62,14 +76,19 @@ def sustained(counterpart: Counterpart, seconds: float, say: Say) -> Counterpart
 
 
 def clock_offset_ns(counterpart: Counterpart) -> int | None:
-    """Return what this machine's clock is ahead of the device's; None where the device's cannot be asked.
+    """Return what this machine's clock is ahead of the device's, to some ms; None where the device's cannot be asked.
 
-    Of some readings the one that was read the soonest after the device's clock moved: late by less than a tick.
+    Each reading bounds it from both sides; the middle of what all of them leave is taken. The device waits meanwhile.
     """
-    with counterpart.camera() as camera:
+    waiting = replace(counterpart, options=counterpart.options | {"trigger": "software"})
+    with waiting.camera() as camera:
         camera.start()
         readings = [reading for _ in range(_READINGS) if (reading := camera.read_clock()) is not None]
-    return min((reading.before_host_ns - reading.device_ns for reading in readings), default=None)
+    if not readings:
+        return None
+    least = max(reading.before_host_ns - reading.device_ns for reading in readings)
+    most = min(reading.after_host_ns - reading.device_ns for reading in readings)
+    return (least + most) // 2
 
 
 def grab(counterpart: Counterpart, seconds: float, offset_ns: int | None) -> dict[str, Any]:
@@ -94,8 +113,9 @@ def _grabbed(camera: Camera, counterpart: Counterpart, seconds: float, offset_ns
         driver_ns, counted, frames = _driver_cpu_ns(camera) - before_ns, camera.counters(), side.frames - frames_before
     finally:
         side.stop()
-    if side.why is not None:
+    if side.why is not None and not result["frames"]:
         raise side.why
+    result["losses"] = side.losses
     copied = counted["copied_bytes"] - counted_before["copied_bytes"]
     result["driver_core_ms_per_frame"] = driver_ns / 1e6 / max(1, frames)
     result["copies_per_frame"] = copied / max(1, frames) / (counterpart.width * counterpart.height)
@@ -114,6 +134,6 @@ def _medians(found: list[dict[str, Any]], megabytes: float) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key in found[0]:
         values = [one[key] for one in found if key in one]
-        result[key] = sum(values) if key in ("frames", "broken", "lost") else round(statistics.median(values), 4)
+        result[key] = sum(values) if key in _SUMMED else round(statistics.median(values), 4)
     result["mb_per_s"] = round(result["frames_per_s"] * megabytes, 1)
     return result
