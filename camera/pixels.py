@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from camera.errors import PixelFormatError
 from camera.frame import Pixels
 
-_STRIP = 128  # rows that are read at once
+_STRIP = 128  # rows
 _BORDER = 2  # pixels that bilinear demosaicing looks beyond the region, kept even so that the pattern stays
 
 
@@ -46,38 +46,50 @@ def _shift(bits: int) -> Callable[[Pixels], Pixels]:
     return top8
 
 
-def _unpacked(rows: Pixels, size: int, samples: int, read: Callable[[Sequence[Pixels]], list[Pixels]]) -> Pixels:
-    """Read groups of `size` bytes as so many samples: strips of rows that stay in the cache, each byte a plane."""
-    groups = rows.reshape(rows.shape[0], -1, size)
-    result = np.empty((*groups.shape[:2], samples), np.uint8)
-    for first in range(0, rows.shape[0], _STRIP):
-        strip = slice(first, first + _STRIP)
-        cv2.merge(read(cast(Sequence[Pixels], cv2.split(groups[strip]))), result[strip])
-    return result.reshape(rows.shape[0], -1)
+def _strips(rows: int) -> Iterator[slice]:
+    """Give strips of the rows: what is computed for one stays in the cache, and in memory that the process has already.
+
+    Whole planes come from the kernel page by page each time, which costs ten times the computing on a busy machine.
+    """
+    for first in range(0, rows, _STRIP):
+        yield slice(first, first + _STRIP)
 
 
 def _outer(rows: Pixels) -> Pixels:
     """Read Mono10Packed and Mono12Packed: two pixels in three bytes, the upper 8 bits in the first and the last."""
-    return _unpacked(rows, 3, 2, lambda planes: [planes[0], planes[2]])
+    return _pairs(rows, lambda first, _second, last: [first, last])
 
 
 def _lsb12(rows: Pixels) -> Pixels:
     """Read Mono12p: two pixels in three bytes, the least significant bit first."""
-    return _unpacked(rows, 3, 2, lambda planes: [_across(planes[0], planes[1], 4), planes[2]])
+    return _pairs(rows, lambda first, second, last: [first >> 4 | second << 4, last])
+
+
+def _pairs(rows: Pixels, read: Callable[..., list[Pixels]]) -> Pixels:
+    """Read two pixels in three bytes; each byte of the groups is a plane, two planes are woven to the samples."""
+    groups = rows.reshape(rows.shape[0], -1, 3)
+    result = np.empty((*groups.shape[:2], 2), np.uint8)
+    for strip in _strips(rows.shape[0]):
+        cv2.merge(read(*cv2.split(groups[strip])), result[strip])
+    return result.reshape(rows.shape[0], -1)
 
 
 def _lsb10(rows: Pixels) -> Pixels:
-    """Read Mono10p: four pixels in five bytes, the least significant bit first."""
-    return _unpacked(
-        rows, 5, 4, lambda planes: [*(_across(planes[at], planes[at + 1], 2 * at + 2) for at in range(3)), planes[4]]
-    )
+    """Read Mono10p: four pixels in five bytes, the least significant bit first.
 
-
-def _across(low: Pixels, high: Pixels, shift: int) -> Pixels:
-    """Return the 8 bits from bit `shift` of the lower byte on, in its place."""
-    np.right_shift(low, shift, out=low)
-    low |= high << (8 - shift)
-    return low
+    The first four and the last four bytes of a group as words: each has the samples at most some bits off their place.
+    """
+    groups = rows.reshape(rows.shape[0], -1, 5)
+    result = np.empty(groups.shape[:2], "<u4")
+    for strip in _strips(rows.shape[0]):
+        part, words = groups[strip], result[strip]
+        np.right_shift(part[:, :, :4].view("<u4")[:, :, 0], 2, out=words)
+        words &= 0xFF
+        last = np.ascontiguousarray(part[:, :, 1:].view("<u4")[:, :, 0])
+        words |= last << 4 & 0xFF00
+        words |= last << 2 & 0xFF0000
+        words |= last & 0xFF000000
+    return result.view(np.uint8).reshape(rows.shape[0], -1)
 
 
 _DEPTHS: dict[str, tuple[int, int, Callable[[Pixels], Pixels]]] = {

@@ -1,4 +1,4 @@
-"""The bare loop of Aravis, `python -m inspection.bench.cameras.bare_aravis JSON`: pops, looks at the status, gives back.
+"""The bare loop of Aravis, `python -m inspection.bench.cameras.bare_aravis JSON`: pops, reads the status, gives back.
 
 Settings that lose nothing where anything loses nothing: the largest packets, and the largest socket buffer that the
 kernel grants.
