@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from camera.copying import put
 from camera.errors import CameraOpenError, Cause, PixelFormatError
 from camera.frame import Pixels
 from camera.genicam.link import Received
@@ -40,7 +41,7 @@ class Picture:
         """Return the pixels of a whole buffer in `into`, or in new memory; without what pads its rows."""
         flat = np.empty(self.size, np.uint8) if into is None else into[: self.size]
         pixels = shaped(flat, self.pixel_format, self.width, self.height)
-        np.copyto(pixels, shaped(came.data, self.pixel_format, self.width, self.height, came.padding))
+        put(pixels, shaped(came.data, self.pixel_format, self.width, self.height, came.padding))
         return pixels
 
     def check_room(self, camera: str, into: Pixels) -> None:

@@ -88,13 +88,17 @@ class IsolatedCamera(Camera):
         return RemoteNodes(self._node_call) if self._facts.has_nodes else None
 
     def counters(self) -> Mapping[str, int]:
-        """Return the driver's counters, the newest that it gave, and how often its process had to be ended."""
+        """Return the driver's counters, the newest that it gave, and how often its process had to be ended.
+
+        copied_bytes: pixels that our code copied on either side, since the driver's process began.
+        """
         driver = self._driver
         if driver is not None and self._loss is None:
             # the grabbing thread says what is wrong; these are the newest that there are
             with contextlib.suppress(LaneTimeoutError, EOFError, CameraError):
                 self._counted = driver.call("look", "counters", timeout_s=_COUNTERS_S)
-        return {**self._counted, "driver_restarts": self._restarts}
+        copied = self._counted.get("copied_bytes", 0) + (0 if self._intake is None else self._intake.copied_bytes)
+        return {**self._counted, "copied_bytes": copied, "driver_restarts": self._restarts}
 
     def read_clock(self) -> ClockReading | None:
         """Have the driver ask its device, between two moments of the clock that both processes share.

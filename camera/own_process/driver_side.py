@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from camera.backend_row import Backend
+from camera.copying import copied_bytes
 from camera.device import Device
 from camera.errors import CameraError, CameraLostError, CameraOpenError, Cause
 from camera.frame import ClockReading, Trigger
@@ -108,6 +109,7 @@ class DriverSide:
     def counters(self) -> dict[str, int]:
         """Return the driver's counters, and what was dropped here."""
         counted = dict(self.camera.counters())
+        counted["copied_bytes"] = copied_bytes()
         counted["underruns"] = counted.get("underruns", 0) + self._grabbing.dropped
         return counted
 

@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 
+from camera.copying import put
 from camera.errors import CameraError, CameraLostError
 from camera.frame import BrokenFrame, Frame, Pixels
 from camera.interface import Camera
@@ -186,7 +187,7 @@ def _put(pixels: Pixels, slot: Pixels) -> None:
     """Copy the pixels into the slot, unless the driver put them there."""
     there = pixels.__array_interface__["data"][0] == slot.__array_interface__["data"][0]
     if not (there and pixels.flags.c_contiguous):
-        np.copyto(slot[: pixels.nbytes].view(pixels.dtype).reshape(pixels.shape), pixels)
+        put(slot[: pixels.nbytes].view(pixels.dtype).reshape(pixels.shape), pixels)
 
 
 def _lost(error: Exception) -> CameraError:

@@ -38,6 +38,7 @@ class Intake:
         self._waiting: FilledSlot | Failure | None = None  # a failure stays until it is stopped
         self._lost = 0
         self._received = 0
+        self.copied_bytes = 0
         self._finished = False
         self._taking = threading.Lock()
         self._waking = threading.Lock()
@@ -180,8 +181,10 @@ class Intake:
         if into is not None:
             copy: NDArray[np.uint8] = into[:size].view(told.dtype).reshape(told.shape)
             np.copyto(copy, pixels)
+            self.copied_bytes += size
             return copy
         if slots.lent > slots.count * _COPIED_FROM:
             pixels = pixels.copy()
+            self.copied_bytes += size
             pixels.flags.writeable = False
         return pixels

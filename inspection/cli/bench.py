@@ -133,6 +133,42 @@ def peers(
     _print(result | {"bundle": bundle}, as_json)
 
 
+@app.command()
+def cameras(
+    part: Annotated[list[str] | None, typer.Option(help="rate, conversion or reconnect; absent: all of them.")] = None,
+    seconds: Annotated[float, typer.Option(min=0.5, max=600, help="Length of each measurement.")] = 3.0,
+    rounds: Annotated[int, typer.Option(min=1, max=50)] = 4,
+    quick: Annotated[bool, typer.Option("--quick", help="One round of one second: a first look.")] = False,
+    soak: Annotated[
+        int, typer.Option(min=0, help="Instead: so many small frames through a driver's process; 864000 is a day's.")
+    ] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare the camera drivers with the bare SDKs, on cameras without hardware; time conversions and reconnects."""
+    from inspection.bench.cameras import soak as long_run
+    from inspection.bench.cameras.run import PARTS, run
+
+    notes = Console(stderr=True, highlight=False)
+    if unknown := set(part or ()) - set(PARTS):
+        raise typer.BadParameter(f"--part {', '.join(sorted(unknown))}: one of {', '.join(PARTS)}")
+    if soak:
+        _print(long_run.run(frames=soak, say=notes.print), as_json)
+        return
+    parts = tuple(part or PARTS)
+    result = run(parts=parts, seconds=1.0 if quick else seconds, rounds=1 if quick else rounds, say=notes.print)
+    if as_json:
+        print(json.dumps(result))
+        return
+    for one in result.get("rate", ()):
+        _print(one, as_json=False)
+    for lines in (result.get("conversion"), result.get("reconnect")):
+        if lines:
+            table = Table(*lines[0], box=None, pad_edge=False)
+            for line in lines:
+                table.add_row(*[str(value) for value in line.values()])
+            Console(highlight=False).print(table)
+
+
 _MADE = {
     "resnet18": ["--backbone", "resnet18"],
     "resnet18-int8": ["--backbone", "resnet18", "--int8"],
