@@ -18,6 +18,8 @@ from camera.contract.under_test import CameraUnderTest
 from camera.errors import CameraError
 from camera.frame import Frame
 
+_SETTLING_S = 0.05  # so that most runs find both threads in the driver; it holds in either order
+
 
 def calls_outside_the_life_cycle_are_refused_or_silent(row: CameraUnderTest) -> None:
     """A closed camera refuses to start or grab, an open one that is not started gives nothing."""
@@ -89,6 +91,7 @@ def _ends_both_waits(row: CameraUnderTest, ending: str) -> None:
     waits.append(in_thread(lambda: wait(lambda: camera.grab(None, LONG_S))))
     try:
         entering.wait(row.patience_s)
+        threading.Event().wait(_SETTLING_S)
         getattr(camera, ending)()
         for thread in waits:
             expect_end(thread, row.patience_s, f"a wait for a frame or trigger, after {ending}(),")
