@@ -260,7 +260,7 @@ def test_an_alarm_shows_its_text_and_its_remedy(line: HandLine, shown: Page) -> 
     expect(shown.locator(".lw-state-word")).to_have_text("RUNNING")
     line.alarms.raise_alarm("NO_IMAGE", part=7)
     expect(shown.locator(".lw-state .lw-message")).to_have_attribute("data-severity", "warning")
-    line.alarms.raise_alarm("CAMERA_LOST", detail="<b>cable</b> pulled")
+    line.alarms.raise_alarm("CAMERA_LOST", detail="<b>cable</b> pulled", why="CAMERA_CONTROL_LOST")
     expect(shown.locator(".lw-state-word")).to_have_text("ERROR")
     expect(shown.locator(".lw-state .lw-message-text")).to_contain_text("No contact with the camera. <b>cable</b>")
     expect(shown.locator(".lw-state .lw-message-remedy")).to_contain_text("Check the camera's cable")
