@@ -44,6 +44,10 @@ class CommandedBelt(Belt):
         """Return when one of the newest parts was commanded; 0 for one that was not."""
         return self._commanded.get(part, 0)
 
+    def now_ns(self) -> int | None:
+        """Return the time of the clock that stamps the frames: the host's, as their triggers."""
+        return None if super().now_ns() is None else time.monotonic_ns()
+
     def _crossing_of(self, part: int) -> int | None:
         return self._commanded.get(part)
 

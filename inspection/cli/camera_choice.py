@@ -39,9 +39,10 @@ class Choice:
         """Make the camera, not yet open; changes: of options, where the backend knows them. Raises CameraError."""
         known = options_model(self.backend).model_fields
         options = {**{key: value for key, value in changes.items() if key in known}, **self.options}
-        return make_camera(self.backend, self.name, options, scene=self._scene())
+        return make_camera(self.backend, self.name, options, scene=self.scene())
 
-    def _scene(self) -> Scene | None:
+    def scene(self) -> Scene | None:
+        """Return what a simulated camera looks at; None where the backend needs nothing."""
         if not backend_row(self.backend).needs_scene:
             return None
         from inspection.simulation.scene import SyntheticScene

@@ -1,0 +1,69 @@
+"""The contract against a camera that is connected: what it is, is found out by opening it once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from camera.backends import make_camera, options_model
+from camera.contract.checks import CHECKS, Check, promise
+from camera.contract.expecting import ContractError
+from camera.contract.under_test import CameraUnderTest
+from camera.scene import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one check. problem: why it does not hold, "" where it does."""
+
+    check: str
+    promise: str
+    problem: str
+    seconds: float
+
+    @property
+    def holds(self) -> bool:
+        """True where nothing was found."""
+        return not self.problem
+
+
+def row_of(
+    backend: str, name: str, options: Mapping[str, object], scene: Scene | None, frames: int, patience_s: float
+) -> CameraUnderTest:
+    """Open the camera once, and return the row of what it says of itself. Raises CameraError."""
+    known = options_model(backend).model_fields
+    endless = {"loop": True} if "loop" in known else {"parts": None} if "parts" in known else {}
+    options = {**endless, **options}
+    with make_camera(backend, name, options, scene=scene) as camera:
+        commanded = options if camera.takes_software_trigger else None
+        return CameraUnderTest(
+            backend,
+            options,
+            slow={} if commanded is not None else None,
+            commanded=commanded,
+            free_running=not camera.reports_triggers,
+            handshake=camera.waits_for_host,
+            stamped=False,
+            scene=scene,
+            camera_name=name,
+            parts=frames,
+            patience_s=patience_s,
+        )
+
+
+def run_checks(row: CameraUnderTest) -> Iterator[Outcome]:
+    """Run all checks, one after another; yield what came of each."""
+    for name, check in CHECKS.items():
+        begun = time.monotonic()
+        yield Outcome(name, promise(check), _problem(check, row), time.monotonic() - begun)
+
+
+def _problem(check: Check, row: CameraUnderTest) -> str:
+    try:
+        check(row)
+    except ContractError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 - a driver of others: whatever it raises is its finding
+        return f"{type(error).__name__}: {error}"
+    return ""

@@ -1,0 +1,55 @@
+"""`lineward cameras check`: does a connected camera keep what every driver promises?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from inspection.cli.camera_choice import CameraArgument, OptionOption, choose_camera
+
+if TYPE_CHECKING:
+    from camera.contract.connected import Outcome
+
+
+def check(
+    camera: CameraArgument,
+    option: OptionOption = None,
+    frames: Annotated[int, typer.Option(min=3, max=1000, help="Frames that a check looks at.")] = 12,
+    timeout: Annotated[float, typer.Option(min=0.5, max=600, help="Seconds that a frame may take to come.")] = 10.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+) -> None:
+    """Run the contract that every driver is tested with against this camera; exit 1 if a promise does not hold.
+
+    The camera is opened and closed many times. It has to send frames by itself, to take triggers from software, or to
+    be triggered meanwhile. No picture is judged: `lineward cameras verify` does that.
+    """
+    from camera.contract.connected import row_of, run_checks
+
+    choice = choose_camera(camera, option or ())
+    row = row_of(choice.backend, choice.name, choice.options, choice.scene(), frames, timeout)
+    outcomes = []
+    console = Console()
+    for outcome in run_checks(row):
+        outcomes.append(outcome)
+        if not as_json:
+            _show(console, outcome)
+    broken = sum(not outcome.holds for outcome in outcomes)
+    if as_json:
+        found: dict[str, Any] = {"ok": not broken, "camera": choice.name, "backend": choice.backend}
+        listed = [{"holds": outcome.holds, **asdict(outcome)} for outcome in outcomes]
+        print(json.dumps({**found, "takes_software_trigger": row.commanded is not None, "checks": listed}))
+    else:
+        print(f"{choice.name}: {len(outcomes) - broken} of {len(outcomes)} promises hold")
+    raise typer.Exit(1 if broken else 0)
+
+
+def _show(console: Console, outcome: Outcome) -> None:
+    word = "[green]holds[/]" if outcome.holds else "[bold red]BROKEN[/]"
+    console.print(f"{word}  {escape(outcome.promise)} ({outcome.seconds:.1f} s)", highlight=False, soft_wrap=True)
+    if outcome.problem:
+        console.print(f"        {outcome.problem}", markup=False, highlight=False, soft_wrap=True)

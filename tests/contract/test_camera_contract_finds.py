@@ -1,0 +1,82 @@
+"""The contract suite finds what it is there for: each broken promise fails its check."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from camera_rows import level
+from faulty_camera import Fault
+from plugin_package import install_plugin
+from typer.testing import CliRunner
+
+from camera.contract import CameraUnderTest
+from camera.contract.connected import run_checks
+from inspection.cli.cameras import app
+
+FOUND_BY: dict[str, set[str]] = {
+    "none": set(),
+    "opens_no_second_time": {"open_start_stop_and_close_are_idempotent"},
+    "starts_with_counter_0": {"open_start_stop_and_close_are_idempotent", "frames_show_their_own_part_with_all_fields"},
+    "hides_a_gap": {"a_software_trigger_is_refused_before_frames_pile_up"},
+    "another_picture": {"a_software_trigger_makes_the_frame_with_its_number"},
+    "clock_is_ahead": {"the_clock_that_was_read_dates_the_frames"},
+    "swallows_the_frame": {"a_given_buffer_holds_the_pixels"},
+    "copies_the_buffer": {"a_given_buffer_holds_the_pixels"},
+    "blocks_at_stop": {"stop_ends_both_waits", "close_ends_both_waits"},
+    "forgets_the_count": {"a_restart_goes_on_counting"},
+    "leaves_a_thread": {"nothing_is_left_behind"},
+    "leaves_a_file": {"nothing_is_left_behind"},
+    "raises_when_idle": {"a_wait_that_runs_out_gives_nothing"},
+    "frame_without_trigger": {"a_software_trigger_makes_the_frame_with_its_number"},
+    "takes_every_trigger": {"a_software_trigger_is_refused_before_frames_pile_up"},
+}
+
+
+def faulty(fault: str) -> CameraUnderTest:
+    return CameraUnderTest(
+        "faulty",
+        {"fault": fault},
+        slow={"trigger": "never"},
+        commanded={"fault": fault, "trigger": "software"},
+        shape=(48, 64),
+        pixel_format="Mono8",
+        grey_of=level,
+        patience_s=30.0 if fault == "none" else 1.0,
+    )
+
+
+def test_every_fault_has_its_row() -> None:
+    """The table above is whole."""
+    assert set(FOUND_BY) == set(get_args(Fault))
+
+
+@pytest.mark.parametrize("fault", FOUND_BY)
+def test_a_broken_promise_is_found(fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checks of that promise fail, and none fails for the camera without a fault."""
+    install_plugin(tmp_path, monkeypatch, "faulty", faulty="faulty_camera:BACKEND")
+    failing = {outcome.check for outcome in run_checks(faulty(fault)) if not outcome.holds}
+    assert failing >= FOUND_BY[fault]
+    assert fault != "none" or not failing
+
+
+@pytest.mark.parametrize("trigger", ["free", "software"])
+def test_the_command_names_the_broken_promise(trigger: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`cameras check` ends with 1 and says what was seen; a camera that keeps all ends with 0."""
+    install_plugin(tmp_path, monkeypatch, "faulty", faulty="faulty_camera:BACKEND")
+    good = CliRunner().invoke(app, ["check", "faulty", "-o", f"trigger={trigger}", "--json"])
+    assert (good.exit_code, json.loads(good.stdout)["ok"]) == (0, True)
+    bad = CliRunner().invoke(app, ["check", "faulty", "-o", f"trigger={trigger}", "-o", "fault=clock_is_ahead"])
+    assert bad.exit_code == 1
+    assert "BROKEN  Before the start nobody can tell" in bad.stdout
+    assert "12 of 13 promises hold" in bad.stdout
+
+
+def test_a_belt_that_waits_for_software_keeps_its_contract() -> None:
+    """As a connected camera that is triggered by the command itself: its clock, too, dates its frames."""
+    done = CliRunner().invoke(app, ["check", "simulated", "-o", "trigger=software", "--json"])
+    found = json.loads(done.stdout)
+    assert [one for one in found["checks"] if not one["holds"]] == []
+    assert (done.exit_code, found["takes_software_trigger"]) == (0, True)
