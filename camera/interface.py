@@ -12,7 +12,6 @@ from camera.errors import CameraError
 from camera.frame import BrokenFrame, ClockReading, Frame, Pixels, Trigger
 from camera.genicam.clock import ptp_status
 from camera.genicam.nodes import Nodes
-from camera.genicam.settings import check
 from camera.genicam.writing import Applied
 
 
@@ -123,10 +122,13 @@ class Camera(ABC):
 
         It asks the device for each: never on the grabbing thread. Raises CameraError when the device does not answer.
         """
+        from camera.genicam.settings import check  # it brings OpenCV along, which not every command needs
+
+        from camera.genicam.settings import check  # it brings OpenCV along, which not every command needs
+
         nodes = self.nodes
-        return (
-            [] if nodes is None else check(nodes, self.applied, leave=("TriggerSelector",) if self._is_started else ())
-        )
+        leave = ("TriggerSelector",) if self._is_started else ()
+        return [] if nodes is None else check(nodes, self.applied, leave)
 
     def ptp_status(self) -> str | None:
         """Return what the device says of its PTP clock (Slave: it follows the network's), None for one without.
