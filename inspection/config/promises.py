@@ -9,7 +9,6 @@ from inspection.config.spacing import neighbours_hit
 from inspection.faults import less_than_stopping, reactions_of_faults
 from inspection.tracking.fusion import FusionRule
 
-
 _WITHOUT_COUNTER = {
     "rtsp": "its stream has no counter",
     "uvc": "its counter is the computer's, not the camera's",
