@@ -124,7 +124,6 @@ class Camera(ABC):
         """
         from camera.genicam.settings import check  # it brings OpenCV along, which not every command needs
 
-
         nodes = self.nodes
         leave = ("TriggerSelector",) if self._is_started else ()
         return [] if nodes is None else check(nodes, self.applied, leave)

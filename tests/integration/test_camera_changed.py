@@ -98,8 +98,10 @@ def _records(station: Station, run: str) -> dict[int, StoredRecord]:
 
 
 def test_settings_changed_behind_the_station_let_nothing_pass(tmp_path: Path, pictures: Path) -> None:
-    """An exposure that is no longer the recipe's: the alarm says what and since which part, good parts are rejected;
-    once the line stands the exposure is written again, and the next part passes. Each record names the settings it had."""
+    """An exposure that is no longer the recipe's: the alarm says what and since which part, good parts are rejected.
+
+    Once the line stands the exposure is written again, and the next part passes; each record names its settings.
+    """
     with _plug_in(pictures) as camera:
         station = _station(tmp_path)
         station.open()

@@ -20,7 +20,7 @@ from inspection.doctor.clocks import finding_of, look_at_clocks
 
 STATION: dict[str, Any] = {
     "geometry": {"travel_time_s": 1.0, "closest_ms": 50.0},
-    "ejector": {"backend": "simulated"},
+    "ejector": {"driver": "simulated"},
 }
 BIG = {"backend": "aravis", "roi": [0, 0, 2448, 2048], "pixel_format": "BayerRG8", "device": "A1"}
 

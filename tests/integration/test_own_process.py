@@ -343,7 +343,11 @@ class Taking(CameraLoop):
 def test_a_camera_loop_opens_a_driver_again_and_again(make: Callable[..., IsolatedCamera], trouble: str) -> None:
     """Each time the driver takes its process down the loop says so, begins it anew, and frames come again."""
     told: list[str] = []
-    events = CameraEvents(told.append, lambda: told.append("recovered"), lambda why: told.append(f"failed {why}"))
+    events = CameraEvents(
+        lambda error: told.append(str(error)),
+        lambda: told.append("recovered"),
+        lambda why: told.append(f"failed {why}"),
+    )
     camera = make(trouble=trouble, after=2, watchdog_s=0.5)
     loop = Taking(camera, events)
     camera.open()

@@ -353,5 +353,5 @@ def test_a_driver_whose_library_is_missing_is_named_with_the_command(monkeypatch
     """`config check` says what is to be installed before the station is started."""
     missing = replace(BACKENDS["aravis"], system_library="a-library-that-nobody-has")
     monkeypatch.setitem(BACKENDS, "aravis", missing)
-    config = parse_config('[camera]\nbackend = "aravis"\n[geometry]\ntravel_time_s = 1.0', "a")
+    config = parse_config('[camera]\nbackend = "aravis"\n[geometry]\ntravel_time_s = 1.0\n[ejector]\nchannel = 1', "a")
     assert any("camera 'top'" in one and "apt install libaravis-0.8-0" in one for one in missing_here(config))
