@@ -355,3 +355,11 @@ def test_a_driver_whose_library_is_missing_is_named_with_the_command(monkeypatch
     monkeypatch.setitem(BACKENDS, "aravis", missing)
     config = parse_config('[camera]\nbackend = "aravis"\n[geometry]\ntravel_time_s = 1.0\n[ejector]\nchannel = 1', "a")
     assert any("camera 'top'" in one and "apt install libaravis-0.8-0" in one for one in missing_here(config))
+
+
+def test_the_real_camera_of_the_example_can_be_used_as_it_is() -> None:
+    """The lines of the example that are to be uncommented are options that the backend has."""
+    lines = EXAMPLE[EXAMPLE.index("# A real camera") :].split("# producer")[0].splitlines()[2:]
+    camera = "\n".join(line.removeprefix("# ") for line in lines)
+    config = parse_config(f"[camera]\n{camera}\n[geometry]\ntravel_time_s = 1.0\n[ejector]\nchannel = 1", "a")
+    assert (config.camera.backend, config.camera.options["strobe_line"]) == ("aravis", "Line2")
