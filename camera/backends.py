@@ -154,9 +154,14 @@ def is_installed(row: Backend) -> bool:
     return installed and (not row.system_library or ctypes.util.find_library(row.system_library) is not None)
 
 
+def installing(row: Backend) -> str:
+    """Return how to get what the driver stands on, '' where it is there; loads none of it."""
+    return "" if is_installed(row) else _hint(row)
+
+
 def _discovered(row: Backend) -> Discovered:
-    installed = is_installed(row)
-    return Discovered(row.name, row.summary, installed, "" if installed else _hint(row))
+    hint = installing(row)
+    return Discovered(row.name, row.summary, not hint, hint)
 
 
 def backend_row(backend: str) -> Backend:

@@ -10,7 +10,9 @@ from typing import ClassVar, Self
 
 from camera.errors import CameraError
 from camera.frame import BrokenFrame, ClockReading, Frame, Pixels, Trigger
+from camera.genicam.clock import ptp_status
 from camera.genicam.nodes import Nodes
+from camera.genicam.writing import Applied
 
 
 class Camera(ABC):
@@ -28,6 +30,8 @@ class Camera(ABC):
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.applied: tuple[Applied, ...] = ()
+        """The settings that the open device took, each with its read-back; empty where it has no features."""
         self._is_open = False
         self._is_started = False
 
@@ -112,6 +116,25 @@ class Camera(ABC):
     def nodes(self) -> Nodes | None:
         """The GenICam features of an open device, None where it has none. Not for the grabbing thread: it may block."""
         return None
+
+    def check_settings(self) -> list[str]:
+        """Return which settings are no longer as they were written, a line each; empty where nothing can be asked.
+
+        It asks the device for each: never on the grabbing thread. Raises CameraError when the device does not answer.
+        """
+        from camera.genicam.settings import check  # it brings OpenCV along, which not every command needs
+
+        nodes = self.nodes
+        leave = ("TriggerSelector",) if self._is_started else ()
+        return [] if nodes is None else check(nodes, self.applied, leave)
+
+    def ptp_status(self) -> str | None:
+        """Return what the device says of its PTP clock (Slave: it follows the network's), None for one without.
+
+        It asks the device: never on the grabbing thread. Raises CameraError when the device has gone.
+        """
+        nodes = self.nodes
+        return None if nodes is None else ptp_status(nodes)
 
     def counters(self) -> Mapping[str, int]:
         """Return what the driver has counted since it was opened, from any thread; empty where it counts nothing.

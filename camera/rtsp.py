@@ -48,7 +48,7 @@ class Options(DeviceOptions):
         description="latest: what is older than max_lag_s is skipped and counted as lost; every: it is a fault",
     )
     max_lag_s: float = Field(default=0.3, ge=0.02, le=60, description="how old a picture may be beyond the usual")
-    open_timeout_s: float = Field(default=5.0, ge=0.2, le=60)
+    open_timeout_s: float = Field(default=5.0, ge=0.2, le=60, description="how long connecting may take")
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -13,6 +13,7 @@ import numpy as np
 from camera.errors import CameraLostError, CameraOpenError, Cause
 from camera.frame import BrokenFrame, Frame, Pixels
 from camera.genicam.block_ids import BlockIds
+from camera.genicam.writing import Applied
 from camera.image_size import BadImageError, image_size
 from camera.interface import Camera
 from camera.v4l2 import abi
@@ -69,6 +70,7 @@ class UvcCamera(Camera):
         except BaseException:
             node.close()
             raise
+        self.applied = tuple(Applied(one.name, one.asked, one.got) for one in self._stream.settings)
         self._node = node
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._ids = BlockIds(abi.SEQUENCE_BITS, zero_is_skipped=False)

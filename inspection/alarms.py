@@ -49,6 +49,7 @@ class Alarm:
 
 _ROWS = (
     Alarm("CAMERA_LOST", Severity.ERROR, blocks=True, values=("detail", "why"), blind=True),
+    Alarm("CAMERA_CHANGED", Severity.ERROR, blocks=True, values=("detail", "first")),
     Alarm("EJECTOR_LOST", Severity.ERROR, blocks=True, values=("port", "detail"), blind=True),
     Alarm("MODEL_FAILED", Severity.ERROR, blocks=True, values=("detail",)),
     Alarm("INFERENCE_STALLED", Severity.ERROR, blocks=True, values=("detail",)),
@@ -82,6 +83,7 @@ _ROWS = (
     Alarm("CAMERA_LINK_POOR", Severity.WARNING, blocks=False, values=("detail",)),
     Alarm("IMAGE_QUALITY", Severity.WARNING, blocks=False, values=("count", "camera", "why")),
     Alarm("IMAGE_DRIFT", Severity.WARNING, blocks=False, values=("percent", "camera", "why")),
+    Alarm("PART_NOT_LOCATED", Severity.WARNING, blocks=False, values=("count", "camera")),
     Alarm("FRAME_UNUSABLE", Severity.ERROR, blocks=False, values=("part", "detail")),
     Alarm("PARTS_TOO_CLOSE", Severity.WARNING, blocks=False, values=("gap_ms", "pulse_ms")),
     Alarm("PAGE_RESTARTED", Severity.INFO, blocks=False),

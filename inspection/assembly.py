@@ -13,6 +13,8 @@ from camera.frame import Trigger
 from camera.scene import Scene
 from inspection.alarm_board import AlarmBoard
 from inspection.camera_loop import CameraEvents, CameraLoop
+from inspection.camera_settings import EXTRA_KEY as SETTINGS_KEY
+from inspection.camera_settings import CameraSettings
 from inspection.challenge import EXTRA_KEY
 from inspection.challenge.due import Production
 from inspection.challenge.interlock import Interlock
@@ -31,6 +33,7 @@ from inspection.memory import Memory
 from inspection.plc.commands import LineCommands
 from inspection.plc.plc import PlcPort
 from inspection.preview import PreviewSlot
+from inspection.quality.location import LocationWatch
 from inspection.quality.watch import QualityWatch
 from inspection.recipe import flow_settings, matched_views
 from inspection.records.record import StoredRecord
@@ -71,12 +74,15 @@ class Assembly:
         self.motion = config.geometry.motion()
         self.rejects = RejectWatch(self._alarms, config.reactions.rejects_in_a_row_limit)
         self.ejector_watch = EjectorWatch(self._alarms, self.motion)
+        self.settings = CameraSettings(config.records.dir)
         self.plc: PlcPort | None = None
         self.lines: list[CameraLoop] = []
         self.ejector = self._make_ejector()
         self._geometry = self._lay_out()
         self.engine = Engine(config, partial(self._alarms.tell, "MODEL_FAILED"))
         self.pictures = QualityWatch(self._alarms, self.engine.quality)
+        views = [camera.name for camera in config.cameras for _ in range(camera.frames)]
+        self.locations = LocationWatch(self._alarms, views)
         try:
             self._open()
         except BaseException:
@@ -92,6 +98,7 @@ class Assembly:
             self.plc = self._make_plc()
             self.plc.open()
         self.lines = self._make_lines()
+        self._note_settings()
 
     def close(self) -> None:
         """Release everything that is there. Bounded."""
@@ -185,7 +192,7 @@ class Assembly:
     def _camera_events(self, camera: str) -> CameraEvents:
         return CameraEvents(
             lost=partial(self._on_camera, camera),
-            recovered=partial(self._on_camera, camera, None),
+            recovered=partial(self._on_camera_back, camera),
             failed=self._on_failure,
         )
 
@@ -207,6 +214,13 @@ class Assembly:
             else:
                 self._alarms.clear("CAMERA_LOST")
 
+    def _on_camera_back(self, camera: str) -> None:
+        self._note_settings()
+        self._on_camera(camera, None)
+
+    def _note_settings(self) -> None:
+        self.settings.note(line.camera for line in self.lines)
+
     def _on_parts_unseen(self, detail: str) -> None:
         self._alarms.raise_alarm("PARTS_UNSEEN", for_s=PartFlow.TRANSIENT_S, detail=detail)
 
@@ -220,12 +234,14 @@ class Assembly:
 
     def _mark(self, part: int) -> dict[str, str]:
         challenge = self.interlock.mark(part)
-        return {EXTRA_KEY: challenge} if challenge else {}
+        settings = {SETTINGS_KEY: self.settings.digest} if self.settings.digest else {}
+        return {**settings, EXTRA_KEY: challenge} if challenge else settings
 
     def _on_durable(self, records: list[StoredRecord]) -> None:
         self.flow.on_durable(records)
         self.rejects.add(records)
         self.pictures.add(records)
+        self.locations.add(records)
         self._around.previews.durable(records)
         if self.plc is not None:
             self.plc.on_results(records)

@@ -24,7 +24,11 @@ class CameraState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CameraReport:
-    """One look at a camera. cause, detail: of the loss that lasts, or of the last one. counters: what was counted."""
+    """One look at a camera. cause, detail: of the loss that lasts, or of the last one. counters: what was counted.
+
+    ptp: what the device says of its PTP clock ("Slave": it follows the network's), '' where it has none.
+    clock_drift_ppm: how much faster its clock runs than the host's, in millionths; None before it is known.
+    """
 
     name: str
     backend: str
@@ -34,6 +38,8 @@ class CameraReport:
     last_exposure_s: float | None
     last_recovery_ms: float | None
     counters: Mapping[str, int] = field(default_factory=dict)
+    ptp: str = ""
+    clock_drift_ppm: float | None = None
 
 
 class CameraHistory:
@@ -55,6 +61,9 @@ class CameraHistory:
         self.broken_frames = 0
         self.lost_frames = 0
         self.reopened = 0
+        self.ptp = ""
+        self.clock_drift_ppm: float | None = None
+        """Both written by the upkeep of the cameras."""
 
     def started(self) -> None:
         """Note that acquisition has begun."""
@@ -124,6 +133,8 @@ class CameraHistory:
                 "reopened": self.reopened,
                 **{f"lost_{cause}": count for cause, count in losses.items()},
             },
+            self.ptp,
+            self.clock_drift_ppm,
         )
 
     def _state(self, quiet_s: float | None) -> CameraState:

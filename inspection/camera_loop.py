@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from camera.errors import CameraError, CameraLostError, Cause
+from camera.errors import CameraError, CameraLostError, CameraOpenError, Cause
 from camera.frame import BrokenFrame, Frame
 from camera.interface import Camera
 from inspection.camera_history import CameraHistory, CameraReport
@@ -22,6 +22,7 @@ class CameraEvents:
     lost: Callable[[CameraError], None]  # the camera has gone, and why
     recovered: Callable[[], None]  # it works again
     failed: Callable[[str], None]  # a thread ended by an error that nobody expected
+    misfit: Callable[[Camera], str] = lambda _camera: ""  # why no part could be judged in its pictures, '' if it can
 
 
 class CameraLoop(ABC):
@@ -34,6 +35,7 @@ class CameraLoop(ABC):
     WAIT_S = 0.1
     _POOL_FRAMES = 24
     _RETRY_S = (0.2, 0.5, 1.0, 2.0)
+    _MEND_S = 1.0
 
     def __init__(self, camera: Camera, wait_for_room: Callable[[float], bool], events: CameraEvents) -> None:
         self.camera = camera
@@ -44,6 +46,7 @@ class CameraLoop(ABC):
         self._pool = FramePool(self._POOL_FRAMES)
         self._stopping = threading.Event()
         self._lost = threading.Event()
+        self._why = Cause.UNKNOWN
         self._threads: list[threading.Thread] = []
 
     @abstractmethod
@@ -102,19 +105,38 @@ class CameraLoop(ABC):
         """True while the camera is lost; a line that was stopped meanwhile opens it with `mend`."""
         return self._lost.is_set()
 
+    def absent(self, error: CameraError) -> None:
+        """Say that the camera could not be opened when the station was: it is lost from the beginning."""
+        self._lose(error)
+
     def mend(self) -> None:
-        """Try once to open a camera that was still lost when the line was stopped; at most one attempt a second."""
-        now_host_ns = time.monotonic_ns()
-        if now_host_ns < self._mend_host_ns:
+        """Try once to open a camera that is lost while the line is stopped; a second lies between two attempts.
+
+        It takes as long as the device does.
+        """
+        if time.monotonic_ns() < self._mend_host_ns:
             return
-        self._mend_host_ns = now_host_ns + 1_000_000_000
         try:
-            self.camera.open()
-        except CameraError:
+            self._open()
+        except CameraError as error:
             self.camera.close()
+            self._still_lost(error)
             return
+        finally:
+            self._mend_host_ns = time.monotonic_ns() + round(self._MEND_S * 1e9)
         self.reopening()
         self._opened_again()
+
+    def renew(self) -> None:
+        """Close a camera whose settings are no longer the recipe's and open it, which writes them; the line stands."""
+        self.camera.close()
+        try:
+            self._open()
+        except CameraError as error:
+            self.camera.close()
+            self._lose(error)
+            return
+        self.reopening()
 
     def tell_hung(self) -> None:
         """Say that a call into the driver does not return, for somebody else's thread noticed it."""
@@ -188,27 +210,41 @@ class CameraLoop(ABC):
 
     def _recover(self, error: CameraError) -> None:
         """Close and open the camera until it works again or the line is stopped."""
-        self._lost.set()
-        self.history.lost(error)
-        self._events.lost(error)
+        self._lose(error)
         self.camera.close()
         attempt = 0
         while not self._stopping.wait(self._RETRY_S[min(attempt, len(self._RETRY_S) - 1)]):
             attempt += 1
             try:
-                self.camera.open()
+                self._open()
                 self.reopening()
                 self.camera.start()
                 self.started()
             except CameraError as again:
                 self.camera.close()
-                if again.cause is not error.cause:  # it is back on the network, but another program holds it …
-                    error = again
-                    self.history.still_lost(error)
-                    self._events.lost(error)
+                self._still_lost(again)
                 continue
             self._opened_again()
             return
+
+    def _open(self) -> None:
+        """Open the camera and hold it against the regions. Raises CameraError."""
+        self.camera.open()
+        if misfit := self._events.misfit(self.camera):
+            raise CameraOpenError(f"camera '{self.camera.name}': {misfit}", Cause.REFUSED)
+
+    def _lose(self, error: CameraError) -> None:
+        self._lost.set()
+        self._why = error.cause
+        self.history.lost(error)
+        self._events.lost(error)
+
+    def _still_lost(self, error: CameraError) -> None:
+        """Tell of it when another reason than before keeps the camera away: back, but another program holds it …"""
+        if error.cause is not self._why:
+            self._why = error.cause
+            self.history.still_lost(error)
+            self._events.lost(error)
 
     def _opened_again(self) -> None:
         self.history.recovered()

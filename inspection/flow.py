@@ -247,6 +247,7 @@ class PartFlow:
         if job.quality is not None:
             part.views[view].quality = job.quality
         part.views[view].pose = job.pose
+        part.views[view].located = job.located
         if job.raw is not None:
             return self._settings.judges[view].decide(job.raw)
         if job.failure_reason is Reason.SYSTEM:

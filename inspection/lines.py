@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from camera.backends import backend_row, make_camera
 from camera.belt_camera import BeltCamera
+from camera.errors import CameraOpenError, Cause
 from camera.interface import Camera
 from camera.scene import Scene
 from inspection.camera_loop import CameraEvents, CameraLoop
@@ -35,41 +37,67 @@ class LineEvents:
 def make_lines(config: StationConfig, flow: PartFlow, scene: Scene | None, events: LineEvents) -> list[CameraLoop]:
     """Open every camera and return their loops, the first camera's first.
 
-    scene: what lies on the belt of a simulated camera. Raises CameraError or ConfigError; then none is open.
+    scene: what lies on the belt of a simulated camera. A device that is not there yet, or held by another program, is
+    lost from the beginning and opened when it comes. Raises CameraError or ConfigError; then none is open.
     """
     cameras: list[Camera] = []
+    absent: dict[int, CameraOpenError] = {}
     try:
         for place, section in enumerate(config.cameras):
             camera = make_camera(section.backend, section.name, section.options, scene=scene)
             cameras.append(camera)
             if isinstance(camera, BeltCamera) and isinstance(cameras[0], BeltCamera) and camera is not cameras[0]:
                 camera.follow(cameras[0])
-            camera.open()
-            _check_regions(config, place, camera)
+            try:
+                camera.open()
+            except CameraOpenError as error:
+                if not _may_come(section.backend, error):
+                    raise
+                absent[place] = error
+            else:
+                if misfit := misfit_of(config, place, camera):
+                    raise ConfigError(misfit)
     except BaseException:
         for camera in cameras:
             camera.close()
         raise
-    lines = [_first_line(config, cameras[0], flow, events)]
-    for place, camera in enumerate(cameras[1:]):
-        view = config.camera.frames + place
-        lines.append(ViewLine(camera, flow, view, events.wait_for_room, events.camera(camera.name)))
+    told = [
+        replace(events.camera(camera.name), misfit=partial(misfit_of, config, place))
+        for place, camera in enumerate(cameras)
+    ]
+    lines = [_first_line(config, cameras[0], flow, events, told[0])]
+    for place, camera in enumerate(cameras[1:], 1):
+        view = config.camera.frames + place - 1
+        lines.append(ViewLine(camera, flow, view, events.wait_for_room, told[place]))
+    for place, why in absent.items():
+        lines[place].absent(why)
     return lines
 
 
-def _check_regions(config: StationConfig, place: int, camera: Camera) -> None:
-    """Raise ConfigError where regions or references do not fit the camera's pictures: no part could ever be judged."""
+def _may_come(backend: str, error: CameraOpenError) -> bool:
+    """Return whether a camera may be opened later as it is: a PC boots faster than a camera.
+
+    A setting that the device refuses, and a missing library or permission, are for somebody to mend.
+    """
+    return backend_row(backend).is_device and error.cause not in (Cause.REFUSED, Cause.INSTALLATION)
+
+
+def misfit_of(config: StationConfig, place: int, camera: Camera) -> str:
+    """Return how regions or references do not fit an open camera's pictures, so that no part could ever be judged.
+
+    Empty where they fit, and where nobody knows the size of the pictures yet.
+    """
     section, problems = config.cameras[place], []
     if any(view_regions(config)):
         problems += beyond_picture(config, place, camera.picture_size)
     if section.lens is not None or section.align is not None:
         problems += other_size(section, camera.picture_size)
-    if problems:
-        raise ConfigError("; ".join(problems))
+    return "; ".join(problems)
 
 
-def _first_line(config: StationConfig, camera: Camera, flow: PartFlow, events: LineEvents) -> CameraLoop:
-    of_camera = events.camera(camera.name)
+def _first_line(
+    config: StationConfig, camera: Camera, flow: PartFlow, events: LineEvents, of_camera: CameraEvents
+) -> CameraLoop:
     if config.free_run is not None:
         settings = config.free_run.settings()
         return FreeRunLine(

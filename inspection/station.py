@@ -12,6 +12,7 @@ from camera.scene import Scene
 from inspection.alarm_board import AlarmBoard
 from inspection.assembly import Assembly, Surroundings
 from inspection.camera_history import CameraReport
+from inspection.camera_upkeep import CameraUpkeep
 from inspection.config import StationConfig, config_digest
 from inspection.control import Confirmation, Preview, State, StateError, StationStatus, TriggerMissedError
 from inspection.lines import scene_of
@@ -73,13 +74,15 @@ class Station:
             raise
         self.engine, self.memory, self.interlock, self.flow = parts.engine, parts.memory, parts.interlock, parts.flow
         self.ejector, self.plc, self.lines = parts.ejector, parts.plc, parts.lines
-        self._supervisor = Supervisor(self, parts.ejector_watch, self._commands)
+        self._supervisor = Supervisor(self, parts.ejector_watch)
+        self._upkeep = CameraUpkeep(self, self._commands)
         self.counters.reset(self.memory.run)
         if self.config.ejector.broken_promises():
             self.alarms.raise_alarm("NO_HEARTBEAT_WIRED")
         self._is_open = True
         self.interlock.open()
         self._supervisor.start()
+        self._upkeep.start()
 
     def close(self) -> None:
         """Stop the line, let the parts in flight end, release everything. Idempotent and bounded."""
@@ -93,6 +96,7 @@ class Station:
         self._closed.set()
         self.flow.shut()
         self._supervisor.close()
+        self._upkeep.close()
         self._parts.close()
 
     # -------------------------------------------------------------- commands
@@ -199,6 +203,11 @@ class Station:
         if self.alarms.faulty or self._supervisor.stopping:
             return State.ERROR
         return State.CONTINUOUS_EXECUTION if self.wants_to_run else State.READY
+
+    @property
+    def waits_for_cameras(self) -> bool:
+        """True while a camera is lost; it is opened when it comes."""
+        return any(line.lost for line in self.lines)
 
     @property
     def tracker(self) -> PartTracker:

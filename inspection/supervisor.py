@@ -24,10 +24,9 @@ class Supervisor:
     _TICK_S = 0.05
     _DISK_S = 10.0
 
-    def __init__(self, station: Station, ejector: EjectorWatch, commands: threading.Lock) -> None:
+    def __init__(self, station: Station, ejector: EjectorWatch) -> None:
         self._station = station
         self._alarms = station.alarms
-        self._commands = commands
         self._over = threading.Event()
         self._look_at_disk_host_ns = 0
         self._cameras = CameraWatch(station.alarms)
@@ -37,7 +36,6 @@ class Supervisor:
             self._look_after_inference,
             self._look_after_disk,
             self.rules.look,
-            self._mend_cameras,
             self._look_after_cameras,
             self._tell_plc,
         )
@@ -108,13 +106,3 @@ class Supervisor:
             self._alarms.raise_alarm("STATION_FAILED", detail=f"stop: {type(error).__name__}: {error}")
         finally:
             self.rules.stopped(for_good=self._over.is_set())
-
-    def _mend_cameras(self) -> None:
-        """Open cameras that were still lost when the line was stopped, so that the line can be started again."""
-        lost = [line for line in self._station.lines if line.lost]
-        if lost and not self._station.wants_to_run and self._commands.acquire(blocking=False):
-            try:
-                for line in lost:
-                    line.mend()
-            finally:
-                self._commands.release()

@@ -1,8 +1,8 @@
 """A GigE Vision camera without hardware, in a process of its own: `python -m camera.aravis.fake --serial CAM1`.
 
 It speaks the real protocols over UDP and shows a numbered test picture, or images of a folder. Commands on its
-standard input: `trigger` (as a wired photo-eye would), `lose N` (of 1000 packets), `exit`. One line on its standard
-output once it runs. It needs libaravis-0.8.
+standard input: `trigger` (as a wired photo-eye would), `lose N` (of 1000 packets), `expose N` (µs from now on, whatever
+was written: a device that forgets), `exit`. One line on its standard output once it runs. It needs libaravis-0.8.
 """
 
 from __future__ import annotations
@@ -95,6 +95,10 @@ class FakeCamera:
         ratio = c_double(per_mille / 1000)
         gobject.g_object_set(c_void_p(self._camera), c_char_p(b"gvsp-lost-ratio"), ratio, c_void_p(None))
 
+    def expose(self, exposure_us: int) -> None:
+        """Expose for another time from now on, as a device does that was set by hand or has forgotten."""
+        self._write(at.EXPOSURE_US, exposure_us)
+
     def trigger(self) -> bool:
         """Expose once, as at an edge on its line; return whether it did: it may not wait for one, or not acquire."""
         source = self._read(at.TRIGGER_SOURCE)
@@ -180,10 +184,13 @@ def _obey(camera: FakeCamera) -> None:
                 case ["lose", per_mille] if per_mille.replace(".", "", 1).isdigit():
                     camera.lose(float(per_mille))
                     print(f"loses {per_mille} of 1000 packets", flush=True)
+                case ["expose", exposure_us] if exposure_us.isdecimal():
+                    camera.expose(int(exposure_us))
+                    print(f"exposes for {exposure_us} µs", flush=True)
                 case ["exit"]:
                     return
                 case _:
-                    print("known are: trigger, lose N, exit", flush=True)
+                    print("known are: trigger, lose N, expose N, exit", flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

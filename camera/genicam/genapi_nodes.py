@@ -56,6 +56,12 @@ class GenapiNodes:
             if self._is_feature(described)
         ]
 
+    def forget(self) -> None:
+        """Ask the device itself the next time: GenApi answers from its cache whatever its description lets it keep."""
+        name = self._naming("invalidate_nodes")
+        invalidate = getattr(self._node_map, name, None) or getattr(self._node_map, f"_{name}")
+        self._asked("features cannot be read anew", invalidate)
+
     def has(self, name: str) -> bool:
         """Return whether the feature is there and available now."""
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 Value = bool | int | float | str
 Kind = Literal["integer", "float", "boolean", "enumeration", "string", "command", "other"]
@@ -61,4 +61,13 @@ class Nodes(Protocol):
 
     def execute(self, name: str) -> None:
         """Execute a command, and return when the device has taken it."""
+        ...
+
+
+@runtime_checkable
+class CachedNodes(Nodes, Protocol):
+    """Features whose values are kept on this side of the link, so that a change on the other one goes unnoticed."""
+
+    def forget(self) -> None:
+        """Ask the device itself the next time."""
         ...

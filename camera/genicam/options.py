@@ -29,10 +29,10 @@ class GenicamOptions(DeviceOptions):
     binning: tuple[int, int] | None = Field(default=None, description="horizontal, vertical")
     reverse_x: bool | None = Field(default=None, description="mirror left and right")
     reverse_y: bool | None = Field(default=None, description="mirror up and down")
-    exposure_us: float | None = Field(default=None, gt=0, le=60_000_000)
+    exposure_us: float | None = Field(default=None, gt=0, le=60_000_000, description="exposure time")
     gain: float | None = Field(default=None, description="in the device's unit, mostly dB")
-    black_level: float | None = None
-    gamma: float | None = Field(default=None, gt=0, le=10)
+    black_level: float | None = Field(default=None, description="what black gives, in the device's unit")
+    gamma: float | None = Field(default=None, gt=0, le=10, description="1: pictures follow the light linearly")
     white_balance: tuple[float, float, float] | None = Field(default=None, description="red, green, blue ratios")
     frame_rate_hz: float | None = Field(default=None, gt=0, le=100_000, description="of a free-running camera")
 
@@ -42,14 +42,16 @@ class GenicamOptions(DeviceOptions):
         "encoder: every so many counts; action: an action command on the network",
     )
     trigger_line: str = Field(default="Line1", description="the input, where trigger is line or encoder")
-    trigger_edge: Literal["rising", "falling", "any"] = "rising"
-    trigger_delay_us: float | None = Field(default=None, ge=0)
+    trigger_edge: Literal["rising", "falling", "any"] = Field(
+        default="rising", description="which edge of the input begins an exposure"
+    )
+    trigger_delay_us: float | None = Field(default=None, ge=0, description="from the edge to the exposure")
     trigger_debounce_us: float | None = Field(default=None, ge=0, description="shorter pulses of the input are none")
     trigger_divider: int | None = Field(default=None, ge=1, description="counts of the encoder a picture")
     action_keys: tuple[int, int, int] | None = Field(default=None, description="device key, group key, group mask")
 
     strobe_line: str = Field(default="", description="the output that lights the flash: Line2 …; absent: none")
-    strobe_delay_us: float | None = Field(default=None, ge=0)
+    strobe_delay_us: float | None = Field(default=None, ge=0, description="from the exposure's begin to the flash")
     strobe_duration_us: float | None = Field(default=None, gt=0, description="absent: as long as the exposure")
 
     chunks: tuple[Chunk, ...] = Field(default=(), description="what the device sends along with each picture")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from camera.errors import CameraOpenError, Cause, NodeError
 from camera.genicam.chunks import CHUNKS
 from camera.genicam.clock import latch_clock, ptp_status
-from camera.genicam.nodes import Nodes, Value
+from camera.genicam.nodes import CachedNodes, Nodes, Value
 from camera.genicam.options import GenicamOptions
 from camera.genicam.pfnc import named_among
 from camera.genicam.triggering import strobe, trigger
@@ -48,13 +48,23 @@ def apply(nodes: Nodes, options: GenicamOptions, camera: str) -> tuple[Applied, 
     return writing.finish(camera)
 
 
-def check(nodes: Nodes, applied: Sequence[Applied]) -> list[str]:
+def check(nodes: Nodes, applied: Sequence[Applied], leave: Sequence[str] = ()) -> list[str]:
     """Return what is no longer as it was applied, a line each: somebody changed it, or the device forgot it.
 
-    Raises CameraLostError.
+    leave: selectors that must not be moved now; what lies behind another entry of theirs is not looked at. A device
+    that is triggered by software exposes for the trigger that its selector stands on. Raises CameraLostError.
     """
-    rows = ((one, read_back(nodes, one)) for one in applied)
+    if isinstance(nodes, CachedNodes):
+        nodes.forget()
+    rows = ((one, read_back(nodes, one)) for one in applied if not _would_move(nodes, one, leave))
     return [f"{one.feature} = {one.wanted}: {wrong}" for one, wrong in rows if wrong is not None]
+
+
+def _would_move(nodes: Nodes, one: Applied, leave: Sequence[str]) -> bool:
+    try:
+        return any(selector in leave and nodes.get(selector) != entry for selector, entry in one.selected)
+    except NodeError:
+        return False
 
 
 def load_user_set(nodes: Nodes, name: str, camera: str) -> None:

@@ -115,6 +115,18 @@ class IsolatedCamera(Camera):
             return None
         return reading
 
+    def check_settings(self) -> list[str]:
+        """Have the driver ask its device, over the lane of the features: no frame waits for it."""
+        self._require_open("check_settings")
+        changed: list[str] = self._node_call("check_settings")
+        return changed
+
+    def ptp_status(self) -> str | None:
+        """Have the driver ask its device."""
+        self._require_open("ptp_status")
+        status: str | None = self._node_call("ptp_status")
+        return status
+
     def _open(self) -> None:
         self._loss, self._counted = None, {}
         try:
@@ -124,6 +136,7 @@ class IsolatedCamera(Camera):
         self._intake = Intake(self.name, self._driver, self._watchdog_s)
         try:
             self._facts = self._call("life", "open", self._row, self.name, self._options, timeout_s=_OPEN_S)
+            self.applied = self._facts.applied
         except CameraLostError as error:
             self._give_back()
             raise CameraOpenError(str(error), error.cause) from error

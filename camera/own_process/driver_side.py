@@ -13,6 +13,7 @@ from camera.device import Device
 from camera.errors import CameraError, CameraLostError, CameraOpenError, Cause
 from camera.frame import ClockReading, Trigger
 from camera.genicam.nodes import Nodes
+from camera.genicam.writing import Applied
 from camera.interface import Camera
 from camera.own_process.grabbing import Grabbing
 
@@ -25,6 +26,7 @@ class CameraFacts:
     takes_software_trigger: bool
     picture_size: tuple[int, int] | None
     has_nodes: bool
+    applied: tuple[Applied, ...] = ()
 
 
 class DriverSide:
@@ -48,7 +50,11 @@ class DriverSide:
             "trigger": {"trigger": self.trigger},
             "events": {"wait_trigger": lambda timeout_s: self.camera.wait_trigger(timeout_s)},
             "look": {"read_clock": self.read_clock, "counters": self.counters},
-            "nodes": {name: self._node_call(name) for name in nodes},
+            "nodes": {
+                **{name: self._node_call(name) for name in nodes},
+                "check_settings": lambda: self.camera.check_settings(),
+                "ptp_status": lambda: self.camera.ptp_status(),
+            },
         }
 
     @property
@@ -126,5 +132,9 @@ class DriverSide:
     def _facts(self) -> CameraFacts:
         camera = self.camera
         return CameraFacts(
-            camera.reports_triggers, camera.takes_software_trigger, camera.picture_size, camera.nodes is not None
+            camera.reports_triggers,
+            camera.takes_software_trigger,
+            camera.picture_size,
+            camera.nodes is not None,
+            camera.applied,
         )

@@ -22,7 +22,7 @@ class Options(DeviceOptions):
         default=None, description=f"its four-character code: {', '.join(KNOWN)}; absent: the first that is offered"
     )
     size: tuple[int, int] | None = Field(default=None, description="width and height, pixels")
-    frame_rate_hz: float | None = Field(default=None, gt=0, le=10_000)
+    frame_rate_hz: float | None = Field(default=None, gt=0, le=10_000, description="pictures per second")
     exposure_us: int | None = Field(default=None, ge=100, le=60_000_000, description="a multiple of 100")
     gain: int | None = Field(default=None, description="in the device's own unit")
     white_balance_k: int | None = Field(default=None, ge=1_000, le=25_000, description="colour temperature, kelvin")

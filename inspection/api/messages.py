@@ -94,6 +94,8 @@ def _camera_message(camera: CameraReport) -> pb.CameraStatus:
         last_exposure_s=camera.last_exposure_s,
         last_recovery_ms=camera.last_recovery_ms,
         counters=dict(camera.counters),
+        ptp=camera.ptp,
+        clock_drift_ppm=camera.clock_drift_ppm,
     )
 
 

@@ -21,6 +21,7 @@ def run(
     from inspection.cli.status_view import StatusView
     from inspection.config import load_config
     from inspection.config.promises import unkept_promises
+    from inspection.control import State
     from inspection.service import Service
 
     config = load_config(file)
@@ -32,11 +33,16 @@ def run(
         view.note(sentence)
     with Service(config) as service:
         view.opened(service)
-        if start:
-            service.station.start_line()
+        station = service.station
+        wants_start = start and station.waits_for_cameras  # a PC boots faster than a camera
+        if start and not wants_start:
+            station.start_line()
         with view:
-            while not over.wait(0.5) and not service.station.finished:
-                view.show(service.station.status())
+            while not over.wait(0.5) and not station.finished:
+                if wants_start and station.state is not State.ERROR:
+                    wants_start = False
+                    station.start_line()
+                view.show(station.status())
                 service.tend()
         service.station.stop_line()
         view.show(service.station.status())

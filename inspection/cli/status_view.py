@@ -102,6 +102,10 @@ def _told(camera: CameraReport) -> str:
     ]
     if camera.last_recovery_ms is not None:
         parts.append(f"last back after {camera.last_recovery_ms / 1000:.1f} s ({camera.cause})")
+    if camera.ptp:
+        parts.append(f"PTP {camera.ptp}")
+    if camera.clock_drift_ppm is not None:
+        parts.append(f"clock {camera.clock_drift_ppm:+.1f} ppm")
     return ", ".join(parts)
 
 

@@ -23,7 +23,9 @@ class CameraSection(Section):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    backend: str = Field(description="simulated, conveyor or replay; `lineward cameras list` shows them")
+    backend: str = Field(
+        description="aravis, genicam, pylon, uvc, rtsp, replay, simulated …; `lineward cameras list` shows them"
+    )
     name: Name = Field("top", description="names the camera in records")
     frames: int = Field(1, ge=1, le=8, description="frames of each part, one after the other: each is a view")
     position_mm: float = Field(0.0, ge=0, le=100_000, description="from the photo-eye to where this camera looks")

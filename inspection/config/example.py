@@ -8,7 +8,7 @@ name = "station-1"              # names the station in records, on the page and 
 
 [camera]
 name = "top"
-backend = "simulated"           # or "replay"; `lineward cameras list` shows what is there
+backend = "simulated"           # a real one: further below; `lineward cameras list` shows what is there
 speed_mm_s = 300.0              # the simulated belt
 pitch_mm = 60.0                 # distance between parts
 # backend = "replay"            # a folder of images or a video instead of a camera
@@ -24,6 +24,28 @@ pitch_mm = 60.0                 # distance between parts
 # trigger = "software"          # instead of rate_hz: a picture when the PLC (Trigger) or a program (TriggerOnce) asks
 # threshold = 0.5               # of this camera's views; absent: that of [model]
 # weight = 1.0                  # of this camera's views, where [fusion] is weighted
+
+# A real camera (docs/cameras.md): GigE Vision or USB3 Vision "aravis", the vendor's GenTL producer "genicam", Basler
+# "pylon". What is written here is read back at the start, and looked at every 30 s while the line runs.
+# backend = "aravis"
+# device = "40012345"           # serial number, user name or address; absent: the only one that is connected
+# pixel_format = "Mono8"        # PFNC name; absent: as the device has it, as with everything that is left out
+# roi = [0, 0, 1280, 1024]      # x, y, width, height on the sensor
+# exposure_us = 2000.0
+# gain = 0.0                    # in the device's unit, mostly dB; black_level, gamma, white_balance likewise
+# trigger = "line"              # a photo-eye at an input; or "free_run", "software", "encoder", "action"
+# trigger_line = "Line1"        # with trigger_edge = "rising", trigger_delay_us, trigger_debounce_us
+# strobe_line = "Line2"         # the output that lights the flash, with strobe_delay_us, strobe_duration_us
+# ptp = true                    # its clock follows the network's (IEEE 1588)
+# features = {ReverseX = true}  # any other GenICam feature by its name
+# own_process = true            # the driver cannot take the station down; watchdog_s = 5.0 ends one that hangs
+# producer = "/opt/…/x.cti"     # genicam alone: the vendor's producer
+#
+# To look, and not to eject by: they have no trigger, and a picture that is lost on the way is not known.
+# backend = "uvc"               # a USB camera; device = "/dev/video0", pixel_format = "YUYV", size = [640, 480],
+#                               # exposure_us, gain, white_balance_k, focus, controls = {…}
+# backend = "rtsp"              # a network camera; url = "rtsp://user:{password}@192.168.1.20/stream", with
+#                               # password_env = "CAMERA_PASSWORD"
 
 # Several cameras are written as [[camera]] instead of [camera], at most eight. The first gives the triggers; a frame of
 # another one finds its part by place, so [geometry] needs camera_to_ejector_mm and belt_speed_mm_s.

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from camera.backends import backend_row, options_model
 from inspection.alarms import Reaction
 from inspection.config.sections import StationConfig
 from inspection.config.spacing import neighbours_hit
 from inspection.faults import less_than_stopping, reactions_of_faults
 from inspection.tracking.fusion import FusionRule
+
+_WITHOUT_COUNTER = {
+    "rtsp": "its stream has no counter",
+    "uvc": "its counter is the computer's, not the camera's",
+}
 
 
 def stopping_faults(config: StationConfig) -> list[str]:
@@ -29,9 +35,34 @@ def _brief_losses(config: StationConfig) -> list[str]:
     return [sentence]
 
 
+def _pictures_of_nobody(config: StationConfig) -> list[str]:
+    """Say what a first camera cannot promise that runs free: nothing but its pictures tells that a part came."""
+    camera = config.camera
+    if config.ejector.is_controller or not backend_row(camera.backend).is_device:
+        return []
+    options = options_model(camera.backend).model_validate(camera.options)
+    if getattr(options, "is_triggered", False):
+        return []
+    what = f"camera '{camera.name}' ({camera.backend}) runs free, without a trigger"
+    found = []
+    if config.free_run is None:
+        found.append(
+            f"{what}: each of its pictures counts as one part — let a photo-eye trigger it (trigger = "
+            '"line" with aravis, genicam and pylon), or find the parts in its pictures with [free_run]'
+        )
+    if camera.backend in _WITHOUT_COUNTER:
+        found.append(
+            f"{what}, and {_WITHOUT_COUNTER[camera.backend]}: a picture that is lost on the way is not known, and the "
+            "part on it goes by without a record — to eject by, take a camera with a trigger line, or a controller "
+            "whose photo-eye counts the parts"
+        )
+    return found
+
+
 def unkept_promises(config: StationConfig) -> list[str]:
     """Return one sentence for each promise that these settings cannot keep, with what would keep it."""
     sentences = list(config.ejector.broken_promises()) + _brief_losses(config) + neighbours_hit(config)
+    sentences += _pictures_of_nobody(config)
     return sentences + [
         f"{name} is 1: a part is rejected only when the model is absolutely certain, so bad parts pass — leave the "
         "threshold out to take the one that the model's card proposes"

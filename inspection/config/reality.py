@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from camera.backends import make_camera
+from camera.backends import backend_row, installing, make_camera
 from inspection.config.cameras import CameraSection
 from inspection.config.region import beyond_picture, view_regions
 from inspection.config.sections import StationConfig
@@ -23,7 +23,7 @@ from models.references import resolve_bundle
 def missing_here(config: StationConfig) -> list[str]:
     """Return one sentence for each thing that `run` would refuse on this machine; nothing is opened for longer."""
     checks: tuple[Callable[[StationConfig], None], ...] = (
-        _priority, _model, _pictures, _straight, _port, _plc, _geometry, _records,
+        _priority, _model, _drivers, _pictures, _straight, _port, _plc, _geometry, _records,
     )  # fmt: skip
     problems = []
     for check in checks:
@@ -47,6 +47,17 @@ def _model(config: StationConfig) -> None:
 def _priority(config: StationConfig) -> None:
     if text := refusal(config.inference.priority):
         raise _MissingError(text)
+
+
+def _drivers(config: StationConfig) -> None:
+    """Look for the libraries that the cameras' drivers stand on."""
+    problems = [
+        f"camera '{camera.name}': what backend '{camera.backend}' stands on is not installed — {how}"
+        for camera in config.cameras
+        if (how := installing(backend_row(camera.backend)))
+    ]
+    if problems:
+        raise _MissingError("; ".join(problems))
 
 
 def _pictures(config: StationConfig) -> None:

@@ -14,7 +14,7 @@ from camera.device import Device
 from camera.discovery import find_devices
 from inspection.config import StationConfig
 from inspection.config.load import load_config
-from inspection.doctor import bandwidth, drivers, network, usb
+from inspection.doctor import bandwidth, clocks, drivers, network, usb
 from inspection.doctor.finding import Finding, look_at
 
 _SIOCGIFADDR = 0x8915
@@ -52,6 +52,10 @@ def examine_cameras(station: Path | None) -> list[Finding]:
             speeds = {link: network.speed_mbit(link) for link in of_cameras.values()}
             yield from bandwidth.look_at_links(bandwidth.flows(config), of_cameras, speeds)
 
+    def look_at_clocks() -> Iterator[Finding]:
+        if config is not None:
+            yield from clocks.look_at_clocks(config)
+
     return look_at(
         (
             drivers.look_at_libraries,
@@ -62,6 +66,7 @@ def examine_cameras(station: Path | None) -> list[Finding]:
             usb.look_at_devices,
             usb.look_at_video_nodes,
             look_at_bandwidth,
+            look_at_clocks,
         )
     )
 

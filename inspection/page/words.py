@@ -19,6 +19,8 @@ _ICONS = {
     "HALTED": "power_settings_new",
 }
 _SEVERITY_ICONS = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.ERROR: "report"}
+_CAUSES = ("absent", "held", "refused", "silent", "control_lost", "hung", "crashed", "network", "installation")
+_NAMED = 2  # so many cameras that are not well are named in the header
 ALWAYS_SHOWN_REASONS = ("MODEL", "NO_IMAGE", "LATE")
 
 
@@ -119,10 +121,45 @@ def lights(status: pb.GetStatusResponse, texts: Catalogue) -> dict[str, Light]:
         running = state_name(status) in ("CONTINUOUS_EXECUTION", "ERROR")
         heartbeat = _light("bad" if running else "idle", "still", texts)
     return {
-        "camera": _connected(not starting and "CAMERA_LOST" not in standing, starting, texts),
+        "camera": _cameras(status, texts),
         "ejector": _connected(status.ejector_connected, starting, texts),
         "heartbeat": heartbeat,
     }
+
+
+def _cameras(status: pb.GetStatusResponse, texts: Catalogue) -> Light:
+    """Say what the cameras do: of several, each that is not well, by its name and cause; else what all of them do.
+
+    One without triggers waits: that is no fault.
+    """
+    if not status.cameras:  # the station is only starting, or older than this page
+        starting = state_name(status) == "PREOPERATIONAL"
+        gone = any(alarm.name == "CAMERA_LOST" for alarm in status.alarms)
+        return _connected(not starting and not gone, starting, texts)
+    changed = next((alarm.values["detail"] for alarm in status.alarms if alarm.name == "CAMERA_CHANGED"), "")
+    lights = {camera.name: _of_camera(camera, texts, changed) for camera in status.cameras}
+    if len(lights) == 1:
+        return next(iter(lights.values()))
+    bad = {name: light for name, light in lights.items() if light.kind == "bad"}
+    if bad:
+        first = next(iter(bad.values()))
+        told = [f"{name}: {light.word}" for name, light in list(bad.items())[:_NAMED]]
+        more = [f"+{len(bad) - _NAMED}"] if len(bad) > _NAMED else []
+        return Light(first.kind, first.icon, " · ".join(told + more))
+    of_all = {light.word: light for light in lights.values()}
+    return next(iter(of_all.values())) if len(of_all) == 1 else _light("good", "ok", texts)
+
+
+def _of_camera(camera: pb.CameraStatus, texts: Catalogue, changed: str) -> Light:
+    if camera.state in (pb.CAMERA_STATE_LOST, pb.CAMERA_STATE_HUNG):
+        light = _light("bad", "hung" if camera.state == pb.CAMERA_STATE_HUNG else "lost", texts)
+        cause = camera.cause if camera.state == pb.CAMERA_STATE_LOST and camera.cause in _CAUSES else ""
+        return Light(light.kind, light.icon, texts.text(f"camera_cause.{cause}")) if cause else light
+    if f"; {camera.name}: " in f"; {changed}":
+        return _light("bad", "changed", texts)
+    if camera.state == pb.CAMERA_STATE_IDLE:
+        return _light("good", "waits", texts)
+    return _light("good", "sees" if camera.state == pb.CAMERA_STATE_RUNNING else "ok", texts)
 
 
 def _connected(connected: bool, starting: bool, texts: Catalogue) -> Light:

@@ -32,7 +32,7 @@ class Job:
     raw: the model's raw scores of this image, (classes,), or None when it could not be scored in time or at all.
     view: which preparer crops and converts the pixels. pixel_format: PFNC name of raw pixels, '' for an image.
     quality: what the gate in front of the model found, None where no limit is held.
-    pose: how the part lay in it, where that is looked for.
+    pose: how the part lay in it, where that is looked for. located: False where it was not found.
     priority: PART, or ASIDE for an image that is no part of the line; it only decides who waits while there is not
     enough time for all.
     """
@@ -50,6 +50,7 @@ class Job:
     failure_reason: Reason = Reason.SYSTEM
     quality: Finding | None = None
     pose: Pose | None = None
+    located: bool = True
 
 
 def end_jobs(jobs: list[Job]) -> None:

@@ -73,7 +73,7 @@ class Preparer:
         except (PixelError, PixelFormatError) as error:
             raise ValueError(str(error)) from error
         except NotLocatedError as error:
-            raise UnfitError(str(error), pose=error.pose) from error
+            raise UnfitError(str(error), pose=error.pose, located=False) from error
         return pose
 
 

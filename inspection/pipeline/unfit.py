@@ -7,9 +7,20 @@ from inspection.part import Reason
 
 
 class UnfitError(ValueError):
-    """A frame that can be read, but must not be judged; its part is rejected for `reason`. pose: where it may lie."""
+    """A frame that can be read, but must not be judged; its part is rejected for `reason`.
 
-    def __init__(self, text: str, reason: Reason = Reason.IMAGE_QUALITY, pose: Pose | None = None) -> None:
+    pose: where the part may lie. located: False where it was looked for and not found.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        reason: Reason = Reason.IMAGE_QUALITY,
+        pose: Pose | None = None,
+        *,
+        located: bool = True,
+    ) -> None:
         super().__init__(text)
         self.reason = reason
         self.pose = pose
+        self.located = located

@@ -110,7 +110,7 @@ class Worker:
             except ValueError as error:
                 job.failure = str(error)
                 if isinstance(error, UnfitError):
-                    job.failure_reason, job.pose = error.reason, error.pose
+                    job.failure_reason, job.pose, job.located = error.reason, error.pose, error.located
             if job.failure:
                 end_jobs([in_hand.pop(slot)])
             else:

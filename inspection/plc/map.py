@@ -258,6 +258,8 @@ FAULT_CODES: Mapping[str, int] = MappingProxyType(
         "REJECTS_IN_A_ROW": 38,
         "CLOCK_STEPPED": 39,
         "CAMERA_LINK_POOR": 50,
+        "CAMERA_CHANGED": 60,
+        "PART_NOT_LOCATED": 61,
     }
 )
 """A number each for the alarms above INFO; a number is never given twice, nor changed."""

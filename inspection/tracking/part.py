@@ -18,6 +18,7 @@ class View:
     frame: Frame | None = None
     decision: Decision | None = None
     missing: Reason | None = None  # why there will never be a frame, once that is known
+    located: bool = True  # False where the part was looked for in its picture and not found
     quality: Finding | None = None  # what its picture measured, where limits are held
     pose: Pose | None = None  # how the part lay in it, where that is looked for
 

@@ -52,6 +52,8 @@ def _extra(part: PartInFlight) -> dict[str, Any]:
         extra["failure"] = part.note
     if any(view.quality is not None for view in part.views):
         extra["quality"] = [None if view.quality is None else view.quality.story() for view in part.views]
+    if not_located := [place for place, view in enumerate(part.views) if not view.located]:
+        extra["not_located"] = not_located
     if any(view.pose is not None for view in part.views):
         extra["align"] = [None if view.pose is None else view.pose.figures for view in part.views]
     if any(view.frame is not None and view.frame.chunks for view in part.views):

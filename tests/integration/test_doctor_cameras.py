@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gige import FakeProcess, network, require_aravis
 from network_namespace import Side, cable, require_namespaces
 from real_run import toml
 
 from inspection.config.load import parse_config
 from inspection.doctor import bandwidth
+from inspection.doctor.clocks import finding_of, look_at_clocks
 
 STATION: dict[str, Any] = {
     "geometry": {"travel_time_s": 1.0, "closest_ms": 50.0},
-    "ejector": {"backend": "simulated"},
+    "ejector": {"driver": "simulated"},
 }
 BIG = {"backend": "aravis", "roi": [0, 0, 2448, 2048], "pixel_format": "BayerRG8", "device": "A1"}
 
@@ -94,3 +96,14 @@ def test_a_station_file_that_is_none_is_refused(tmp_path: Path) -> None:
     file.write_text("[camera\n")
     done = CliRunner().invoke(app, ["doctor", "cameras", str(file)])
     assert done.exit_code != 0
+
+
+def test_a_camera_that_shall_follow_the_networks_clock_is_asked_whether_it_does() -> None:
+    """The camera without hardware has no PTP clock, and says so; the words of those that have one are told apart."""
+    require_aravis()
+    camera = {"backend": "aravis", "device": "PTP", "ptp": True}
+    with network(), FakeProcess("PTP"):
+        (found,) = look_at_clocks(parse_config(toml({**STATION, "camera": camera}), "clocks"))
+    assert (found.level, found.found) == ("problem", "the device has no PTP clock")
+    levels = {status: finding_of("top", status).level for status in ("Slave", "Listening", "Master", "Disabled")}
+    assert levels == {"Slave": "ok", "Listening": "note", "Master": "problem", "Disabled": "problem"}

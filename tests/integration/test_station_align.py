@@ -50,12 +50,14 @@ def _values(tmp_path: Path, port: str, **camera: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _run(tmp_path: Path, **camera: Any) -> list[StoredRecord]:
-    """Run all parts; the account between records and far end has been checked."""
+def _run(tmp_path: Path, told: set[str] | None = None, **camera: Any) -> list[StoredRecord]:
+    """Run all parts; the account between records and far end has been checked. told: takes the alarms at the end."""
     board = SimulatedBoard("lcus", channels=2)
     try:
         station = Station(StationConfig.model_validate(_values(tmp_path, board.port, **camera)))
         records = run_to_the_end(station)
+        if told is not None:
+            told.update(f"{alarm.name} {alarm.values.get('camera')}" for alarm in station.alarms.active())
         account = settle(PARTS, len(records), records, far_end(station, board))
     finally:
         board.close()
@@ -93,11 +95,14 @@ def test_parts_that_lie_askew_are_judged_as_if_they_lay_straight(tmp_path: Path,
 
 
 def test_parts_that_are_never_found_are_all_rejected(tmp_path: Path) -> None:
-    """A reference of something else: nothing passes, each part with its own record, reason and pulse."""
+    """A reference of something else: nothing passes, each part with its own record, reason and pulse, and somebody is
+    told that it is not found."""
     other = np.random.default_rng(0).integers(0, 256, (480, 640), dtype=np.uint8)
     file = tmp_path / "other.align"
     save(learn(cv2.GaussianBlur(other, (0, 0), 3), (200, 150, 200, 150)), file)
-    records = _run(tmp_path, region=REGION, align={"reference": str(file)})
+    told: set[str] = set()
+    records = _run(tmp_path, told, region=REGION, align={"reference": str(file)})
+    assert "PART_NOT_LOCATED top" in told
     assert {record.verdict for record in records} == {Verdict.REJECT}
     assert {record.reason for record in records} <= {Reason.IMAGE_QUALITY, Reason.LATE}
     assert sum(record.reason is Reason.IMAGE_QUALITY for record in records) > PARTS / 2

@@ -14,7 +14,10 @@ from camera.backends import BACKENDS, Backend
 def test_an_unknown_backend_names_the_known_ones() -> None:
     """A misspelt backend is refused with the list of those that exist."""
     for ask in (lambda: make_camera("replai", "top", {}), lambda: options_model("replai")):
-        with pytest.raises(CameraOptionsError, match=r"'replai' is unknown; known are conveyor, replay, simulated"):
+        with pytest.raises(
+            CameraOptionsError,
+            match=r"'replai' is unknown; known are aravis, conveyor, genicam, pylon, replay, rtsp, simulated, uvc",
+        ):
             ask()
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from camera.backends import BACKENDS
 from inspection.config import config_digest, load_config, parse_config
 from inspection.config.advice import advice
 from inspection.config.example import EXAMPLE
 from inspection.config.promises import unkept_promises
+from inspection.config.reality import missing_here
 from inspection.config.spacing import part_spacing_ms, spacing_advice
 from inspection.errors import ConfigError
 
@@ -327,3 +330,36 @@ def test_a_threshold_that_does_not_decide_is_told() -> None:
     weighted = parse_config(text + "[fusion]\nrule = 'weighted'\n", "a")
     assert "threshold of camera top only says" in "; ".join(advice(weighted))
     assert "threshold of camera" not in "; ".join(advice(parse_config(text, "a")))
+
+
+def _free_running(camera: str) -> str:
+    text = f'{camera}\n[model]\nbundle = "b"\n[geometry]\ntravel_time_s = 1.0\n[ejector]\nheartbeat_channel = 2\n'
+    return "; ".join(unkept_promises(parse_config(text, "a")))
+
+
+def test_a_free_running_camera_is_told_what_it_cannot_promise() -> None:
+    """Without a trigger each picture is a part; without a counter a lost one is not known. A trigger keeps both."""
+    usb = _free_running('[camera]\nbackend = "uvc"')
+    assert "each of its pictures counts as one part" in usb
+    assert "a picture that is lost on the way is not known" in usb
+    rtsp = _free_running('[camera]\nbackend = "rtsp"\nurl = "rtsp://10.0.0.2/a"\n[free_run]\npart_length_px = 100')
+    assert "counts as one part" not in rtsp
+    assert "its stream has no counter" in rtsp
+    assert "counts as one part" in _free_running('[camera]\nbackend = "aravis"')
+    assert _free_running('[camera]\nbackend = "aravis"\ntrigger = "line"') == ""
+
+
+def test_a_driver_whose_library_is_missing_is_named_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`config check` says what is to be installed before the station is started."""
+    missing = replace(BACKENDS["aravis"], system_library="a-library-that-nobody-has")
+    monkeypatch.setitem(BACKENDS, "aravis", missing)
+    config = parse_config('[camera]\nbackend = "aravis"\n[geometry]\ntravel_time_s = 1.0\n[ejector]\nchannel = 1', "a")
+    assert any("camera 'top'" in one and "apt install libaravis-0.8-0" in one for one in missing_here(config))
+
+
+def test_the_real_camera_of_the_example_can_be_used_as_it_is() -> None:
+    """The lines of the example that are to be uncommented are options that the backend has."""
+    lines = EXAMPLE[EXAMPLE.index("# A real camera") :].split("# producer")[0].splitlines()[2:]
+    camera = "\n".join(line.removeprefix("# ") for line in lines)
+    config = parse_config(f"[camera]\n{camera}\n[geometry]\ntravel_time_s = 1.0\n[ejector]\nchannel = 1", "a")
+    assert (config.camera.backend, config.camera.options["strobe_line"]) == ("aravis", "Line2")

@@ -80,7 +80,7 @@ def test_the_recipe_chooses_and_the_table_has_the_defaults() -> None:
 
 
 UNREJECTED = {"CAMERA_LOST", "EJECTOR_LOST", "PARTS_UNSEEN", "ENCODER_SILENT", "STATION_FAILED"}
-WRONGLY_REJECTED = {"EJECTOR_PULSE_FAILED", "WRONG_PULSE", "EJECTOR_JAMMED", "BIN_FULL"}
+PASSED_WRONGLY = {"EJECTOR_PULSE_FAILED", "WRONG_PULSE", "EJECTOR_JAMMED", "BIN_FULL", "CAMERA_CHANGED"}
 CONTROLLERS_OWN = {"CONTROLLER_RESET", "CONTROLLER_FAULT", "UNKNOWN_PART"}
 
 
@@ -89,10 +89,10 @@ CONTROLLERS_OWN = {"CONTROLLER_RESET", "CONTROLLER_FAULT", "UNKNOWN_PART"}
     [
         ({}, set()),
         ({"mode": "positive_release", "board": {"protocol": "modbus_flash"}, "pulse_ms": 100}, set()),
-        ({"heartbeat_channel": 2}, UNREJECTED | WRONGLY_REJECTED),
-        ({"heartbeat_channel": 2, "mode": "positive_release"}, WRONGLY_REJECTED),
-        ({"driver": "simulated_controller"}, WRONGLY_REJECTED | CONTROLLERS_OWN),
-        ({"driver": "simulated_controller", "mode": "positive_release"}, WRONGLY_REJECTED),
+        ({"heartbeat_channel": 2}, UNREJECTED | PASSED_WRONGLY),
+        ({"heartbeat_channel": 2, "mode": "positive_release"}, PASSED_WRONGLY),
+        ({"driver": "simulated_controller"}, PASSED_WRONGLY | CONTROLLERS_OWN),
+        ({"driver": "simulated_controller", "mode": "positive_release"}, PASSED_WRONGLY),
     ],
 )
 def test_what_may_have_let_a_part_by_stops_the_belt_that_can_be_stopped(

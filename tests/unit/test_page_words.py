@@ -97,6 +97,26 @@ def test_the_lights_follow_the_station() -> None:
     assert words.lights(dead, TEXTS)["heartbeat"].kind == "bad"
 
 
+def _camera_light(*cameras: pb.CameraStatus, changed: str = "") -> words.Light:
+    alarms = [pb.Alarm(name="CAMERA_CHANGED", values={"detail": changed})] if changed else []
+    return words.lights(pb.GetStatusResponse(state=pb.STATE_ERROR, alarms=alarms, cameras=cameras), TEXTS)["camera"]
+
+
+def test_the_camera_light_tells_each_camera_that_is_not_well_and_why() -> None:
+    """Waiting for parts is no fault; of several cameras the one that is away is named with its cause."""
+    top = pb.CameraStatus(name="top", state=pb.CAMERA_STATE_IDLE, cause="silent")  # of a loss that is over
+    side = pb.CameraStatus(name="side", state=pb.CAMERA_STATE_LOST, cause="held")
+    assert (_camera_light(top).kind, _camera_light(top).word) == ("good", "waits for parts")
+    assert (_camera_light(side).kind, _camera_light(side).word) == ("bad", "used elsewhere")
+    assert (_camera_light(top, side).kind, _camera_light(top, side).word) == ("bad", "side: used elsewhere")
+    running = pb.CameraStatus(name="side", state=pb.CAMERA_STATE_RUNNING)
+    assert (_camera_light(top, running).kind, _camera_light(top, running).word) == ("good", "connected")
+    assert _camera_light(top, running, changed="side: Gain = 1: the device has 3 now").word == "side: settings changed"
+    unknown = pb.CameraStatus(name="top", state=pb.CAMERA_STATE_LOST, cause="unknown")
+    assert _camera_light(unknown).word == "lost"
+    assert len(_camera_light(*(pb.CameraStatus(name=f"c{n}", state=pb.CAMERA_STATE_HUNG) for n in range(8))).word) < 40
+
+
 def test_rare_reasons_appear_when_they_occur() -> None:
     """The everyday reasons always have a row; the others once they count."""
     counted = pb.GetStatusResponse(rejected_by_reason={"LATE": 2, "SYSTEM": 1, "OPERATOR": 0})

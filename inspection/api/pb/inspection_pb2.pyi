@@ -695,6 +695,8 @@ class CameraStatus(_message.Message):
     LAST_EXPOSURE_S_FIELD_NUMBER: _builtins.int
     LAST_RECOVERY_MS_FIELD_NUMBER: _builtins.int
     COUNTERS_FIELD_NUMBER: _builtins.int
+    PTP_FIELD_NUMBER: _builtins.int
+    CLOCK_DRIFT_PPM_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     backend: _builtins.str
     state: Global___CameraState.ValueType
@@ -707,6 +709,10 @@ class CameraStatus(_message.Message):
     """Seconds since its last exposure; absent before the first."""
     last_recovery_ms: _builtins.float
     """How long it took to come back the last time; absent when it was never lost."""
+    ptp: _builtins.str
+    """What the device says of its PTP clock (Slave: it follows the network's); empty where it has none."""
+    clock_drift_ppm: _builtins.float
+    """How much faster its clock runs than the station's, in millionths; absent before it is known (some 30 s)."""
     @_builtins.property
     def counters(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """Frames, broken_frames, lost_frames, reopened, lost_<cause>, and what its driver counts: packets, resends, underruns."""
@@ -722,15 +728,21 @@ class CameraStatus(_message.Message):
         last_exposure_s: _builtins.float | None = ...,
         last_recovery_ms: _builtins.float | None = ...,
         counters: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        ptp: _builtins.str = ...,
+        clock_drift_ppm: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_last_exposure_s", b"_last_exposure_s", "_last_recovery_ms", b"_last_recovery_ms", "last_exposure_s", b"last_exposure_s", "last_recovery_ms", b"last_recovery_ms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_clock_drift_ppm", b"_clock_drift_ppm", "_last_exposure_s", b"_last_exposure_s", "_last_recovery_ms", b"_last_recovery_ms", "clock_drift_ppm", b"clock_drift_ppm", "last_exposure_s", b"last_exposure_s", "last_recovery_ms", b"last_recovery_ms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_last_exposure_s", b"_last_exposure_s", "_last_recovery_ms", b"_last_recovery_ms", "backend", b"backend", "cause", b"cause", "counters", b"counters", "detail", b"detail", "last_exposure_s", b"last_exposure_s", "last_recovery_ms", b"last_recovery_ms", "name", b"name", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_clock_drift_ppm", b"_clock_drift_ppm", "_last_exposure_s", b"_last_exposure_s", "_last_recovery_ms", b"_last_recovery_ms", "backend", b"backend", "cause", b"cause", "clock_drift_ppm", b"clock_drift_ppm", "counters", b"counters", "detail", b"detail", "last_exposure_s", b"last_exposure_s", "last_recovery_ms", b"last_recovery_ms", "name", b"name", "ptp", b"ptp", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__clock_drift_ppm: _TypeAlias = _typing.Literal["clock_drift_ppm"]  # noqa: Y015
+    _WhichOneofArgType__clock_drift_ppm: _TypeAlias = _typing.Literal["_clock_drift_ppm", b"_clock_drift_ppm"]  # noqa: Y015
     _WhichOneofReturnType__last_exposure_s: _TypeAlias = _typing.Literal["last_exposure_s"]  # noqa: Y015
     _WhichOneofArgType__last_exposure_s: _TypeAlias = _typing.Literal["_last_exposure_s", b"_last_exposure_s"]  # noqa: Y015
     _WhichOneofReturnType__last_recovery_ms: _TypeAlias = _typing.Literal["last_recovery_ms"]  # noqa: Y015
     _WhichOneofArgType__last_recovery_ms: _TypeAlias = _typing.Literal["_last_recovery_ms", b"_last_recovery_ms"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__clock_drift_ppm) -> _WhichOneofReturnType__clock_drift_ppm | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__last_exposure_s) -> _WhichOneofReturnType__last_exposure_s | None: ...
     @_typing.overload

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inspection.alarms import Reaction
-from inspection.faults.row import ANY, RELAY, UNSAFE, Fault
+from inspection.faults.row import ANY, EVERY, RELAY, UNSAFE, Fault
 from inspection.faults.rows import says
 
 CAMERA_GONE = Fault(
@@ -18,6 +18,21 @@ CAMERA_GONE = Fault(
     default=Reaction.REJECT_ALL,
     allowed=UNSAFE,
     test="tests/integration/test_fault_parts.py::test_fault_camera_gone",
+)
+
+CAMERA_CHANGED = Fault(
+    name="camera_changed",
+    what="a camera no longer has the recipe's settings: another program or the device itself changed them",
+    alarm="CAMERA_CHANGED",
+    station="looks every 30 s; nothing passes, and the alarm names the first part that may have been seen with other "
+    "settings; once the line stands the settings are written again",
+    ejector=says.REJECTS,
+    recovers="when the line was stopped and started, or the settings are as they were; parts of the 30 s before may "
+    "have passed and are to be checked again",
+    lets_by=EVERY,
+    default=Reaction.REJECT_ALL,
+    allowed=UNSAFE,
+    test="tests/integration/test_camera_changed.py::test_settings_changed_behind_the_station_let_nothing_pass",
 )
 
 CAMERA_LINK_POOR = Fault(
@@ -91,6 +106,18 @@ IMAGE_DRIFT = Fault(
     default=Reaction.WARN,
     allowed=ANY,
     test="tests/integration/test_fault_picture.py::test_fault_image_drift",
+)
+
+PART_NOT_LOCATED = Fault(
+    name="part_not_located",
+    what="parts are not found where they may lie: turned or shifted too far, of another kind, or the camera has moved",
+    alarm="PART_NOT_LOCATED",
+    station="each such part is rejected (IMAGE_QUALITY); after 3 in a row somebody is told",
+    ejector=says.ONE_PART,
+    recovers="with the first part that is found",
+    default=Reaction.WARN,
+    allowed=ANY,
+    test="tests/integration/test_station_align.py::test_parts_that_are_never_found_are_all_rejected",
 )
 
 BELT_UNKNOWN = Fault(

@@ -1,0 +1,79 @@
+"""Which settings of the cameras a part was seen with: kept beside the records, named by their own digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from camera.interface import Camera
+
+FOLDER = "camera-settings"
+EXTRA_KEY = "camera_settings"
+"""Of a record's `extra`: the digest of the settings that its cameras had taken when the part triggered."""
+
+_DIGEST_LETTERS = 16
+_log = logging.getLogger(__name__)
+
+
+class CameraSettings:
+    """The settings that the cameras took, as read back from them. Owned by the station; noted after each opening.
+
+    A file is named by the sha256 of its content, and each record holds the beginning of that name: the records' chain
+    keeps anybody from changing the file unnoticed. It is written before a part can be seen with it.
+    """
+
+    def __init__(self, records: Path) -> None:
+        self._folder = records / FOLDER
+        self._lock = threading.Lock()
+        self.digest = ""
+        """Of what stands now; empty where no camera has settings."""
+
+    def note(self, cameras: Iterable[Camera]) -> None:
+        """Keep what the open cameras have taken. A disk that refuses costs the file, not the line."""
+        told = {
+            camera.name: [
+                {
+                    "feature": one.feature,
+                    **({"at": dict(one.selected)} if one.selected else {}),
+                    "wanted": one.wanted,
+                    "read_back": one.got,
+                }
+                for one in camera.applied
+            ]
+            for camera in cameras
+            if camera.applied
+        }
+        if not told:
+            return
+        content = (json.dumps(told, indent=1, sort_keys=True) + "\n").encode()
+        name = hashlib.sha256(content).hexdigest()
+        with self._lock:
+            if name.startswith(self.digest) and self.digest:
+                return
+            try:
+                self._keep(self._folder / f"{name}.json", content)
+            except OSError as error:
+                _log.error("%s: the cameras' settings cannot be kept: %s", self._folder, error)
+            self.digest = name[:_DIGEST_LETTERS]
+
+    def _keep(self, file: Path, content: bytes) -> None:
+        """Write a file durably, whole or not at all."""
+        if file.exists():
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        half = file.with_suffix(".half")
+        with half.open("wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        half.replace(file)
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
