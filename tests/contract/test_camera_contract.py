@@ -193,7 +193,7 @@ def uvc(name: str) -> Backend:
         free_running=True,
         finite=False,
         shape=(180, 640),
-        pixel_format="YUV422_8",
+        pixel_format="YCbCr601_422_8",
     )
 
 
