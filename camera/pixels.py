@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from camera.errors import PixelFormatError
 from camera.frame import Pixels
+from camera.yuv import YUV
 
 _STRIP = 128  # rows
 _BORDER = 2  # pixels that bilinear demosaicing looks beyond the region, kept even so that the pattern stays
@@ -108,7 +109,6 @@ _BAYER = {
     "BayerGR": cv2.COLOR_BayerGRBG2RGB,
     "BayerBG": cv2.COLOR_BayerBGGR2RGB,
 }
-_YUV = {"YUV422_8": cv2.COLOR_YUV2RGB_YUY2, "YUV422_8_UYVY": cv2.COLOR_YUV2RGB_UYVY}
 
 SAMPLED: dict[str, PixelFormat] = {f"Mono{depth}": PixelFormat(*layout) for depth, layout in _DEPTHS.items()} | {
     f"{pattern}{depth}": PixelFormat(*layout, code)
@@ -117,7 +117,7 @@ SAMPLED: dict[str, PixelFormat] = {f"Mono{depth}": PixelFormat(*layout) for dept
 }
 """Formats of one sample a pixel, grey or Bayer."""
 
-FORMATS = (*SAMPLED, "RGB8", "BGR8", *_YUV)
+FORMATS = (*SAMPLED, "RGB8", "BGR8", *YUV)
 """Every PFNC name that `image_of` reads."""
 
 Rectangle = tuple[int, int, int, int]
@@ -135,7 +135,7 @@ def frame_size(pixels: NDArray[Any], pixel_format: str) -> tuple[int, int]:
             return pixels.shape[0], columns
     elif right and pixel_format in ("RGB8", "BGR8") and pixels.ndim == 3 and pixels.shape[2] == 3:
         return pixels.shape[0], pixels.shape[1]
-    elif right and pixel_format in _YUV and pixels.ndim == 2 and pixels.shape[1] % 4 == 0:
+    elif right and pixel_format in YUV and pixels.ndim == 2 and pixels.shape[1] % 4 == 0:
         return pixels.shape[0], pixels.shape[1] // 2
     if pixel_format not in FORMATS:
         raise PixelFormatError(
@@ -153,7 +153,7 @@ def image_of(pixels: NDArray[Any], pixel_format: str, region: Rectangle | None =
     pixels: uint8 (rows, bytes of a row) for raw formats, without padding at the end of a row (a strided view is fine);
     uint16 (rows, columns) is taken for unpacked formats of more than 8 bits, too. region: x, y, width, height in
     pixels, inside the frame: nothing outside it is read, but for the two pixels around it that a Bayer pattern needs.
-    More than 8 bits: the upper 8 are kept (v >> bits − 8). Bayer: bilinear. YUV: ITU-R BT.601, as OpenCV reads it.
+    More than 8 bits: the upper 8 are kept (v >> bits − 8). Bayer: bilinear. YUV: see `camera.yuv`.
     Raises PixelFormatError.
     """
     rows, columns = frame_size(pixels, pixel_format)
@@ -185,9 +185,8 @@ def eight_bit_samples(rows: NDArray[Any], pixel_format: str, x: int, width: int)
     layout = SAMPLED.get(pixel_format)
     if layout is not None:
         return _samples(rows, layout, x, width)
-    if pixel_format in _YUV:
-        first = 0 if pixel_format == "YUV422_8" else 1
-        return rows[:, first::2][:, x : x + width]
+    if (yuv := YUV.get(pixel_format)) is not None:
+        return rows[:, yuv.luminance :: 2][:, x : x + width]
     return rows[:, x : x + width]
 
 
@@ -223,10 +222,10 @@ def _first(start: int, size: int) -> int:
 
 
 def _colour(pixels: Pixels, pixel_format: str, x: int, y: int, width: int, height: int) -> Pixels:
-    if pixel_format in _YUV:
+    if (yuv := YUV.get(pixel_format)) is not None:
         first, last = x // 2, -(-(x + width) // 2)
-        pairs = np.ascontiguousarray(pixels[y : y + height, 4 * first : 4 * last]).reshape(height, -1, 2)
-        return cast(Pixels, cv2.cvtColor(pairs, _YUV[pixel_format]))[:, x - 2 * first : x - 2 * first + width]
+        pairs = np.ascontiguousarray(pixels[y : y + height, 4 * first : 4 * last])
+        return yuv.rgb(pairs)[:, x - 2 * first : x - 2 * first + width]
     part = pixels[y : y + height, x : x + width]
     return part if pixel_format == "RGB8" else cast(Pixels, cv2.cvtColor(part, cv2.COLOR_BGR2RGB))
 

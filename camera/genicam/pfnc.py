@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from camera.errors import PixelFormatError
 from camera.frame import Pixels
 from camera.pixels import FORMATS
+from camera.yuv import YUV
 
 # GenICam Pixel Format Naming Convention 2.x, "PFNC 32-bit values": bits 16-23 are the bits that a pixel takes up.
 CODES: dict[str, int] = {
@@ -58,6 +59,10 @@ CODES: dict[str, int] = {
     "BGR8": 0x02180015,
     "YUV422_8_UYVY": 0x0210001F,
     "YUV422_8": 0x02100032,
+    "YCbCr422_8": 0x0210003B,
+    "YCbCr422_8_CbYCrY": 0x02100043,
+    "YCbCr601_422_8": 0x0210003E,
+    "YCbCr601_422_8_CbYCrY": 0x02100044,
 }
 """Every format that the station reads, by its PFNC name."""
 
@@ -69,8 +74,8 @@ _UNREAD = {
     0x020C001E: "YUV411_8_UYYVYY",
     0x02180020: "YUV8_UYV",
     0x0218005B: "YCbCr8",
-    0x0210003B: "YCbCr422_8",
-    0x02100043: "YCbCr422_8_CbYCrY",
+    0x02100041: "YCbCr709_422_8",
+    0x02100045: "YCbCr709_422_8_CbYCrY",
 }  # named only so that a message can say what came
 _NAMES = {code: name for name, code in CODES.items()} | _UNREAD
 
@@ -154,7 +159,7 @@ def shaped(
             f"{f' with {padding_x} bytes after each row' if padding_x else ''} — this exposure has no image; compare "
             "Width, Height and PixelFormat of the device with the configuration"
         )
-    if width % 2 and canonical(pixel_format).startswith("YUV422"):
+    if width % 2 and canonical(pixel_format) in YUV:
         raise PixelFormatError(f"{pixel_format} of {width} columns — pairs of columns are needed — make Width even")
     if canonical(pixel_format) in ("RGB8", "BGR8"):
         return np.ndarray((height, width, 3), np.uint8, flat, strides=(stride, 3, 1))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 RAW: dict[str, str] = {
-    "YUYV": "YUV422_8",
-    "UYVY": "YUV422_8_UYVY",
+    "YUYV": "YCbCr601_422_8",
+    "UYVY": "YCbCr601_422_8_CbYCrY",
     "GREY": "Mono8",
     "Y10": "Mono10",
     "Y12": "Mono12",
@@ -41,4 +41,4 @@ def bytes_per_pixel(code: str) -> int:
     name = RAW[code]
     if name in ("RGB8", "BGR8"):
         return 3
-    return 1 if name.endswith("8") and not name.startswith("YUV") else 2
+    return 1 if name.endswith("8") and not name.startswith("YCbCr") else 2

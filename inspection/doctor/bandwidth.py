@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from camera.genicam.options import GenicamOptions
 from camera.pixels import SAMPLED
+from camera.yuv import YUV
 from inspection.config import StationConfig
 from inspection.doctor.finding import Finding
 
@@ -44,7 +45,7 @@ def bytes_of_pixel(pixel_format: str) -> float | None:
     layout = SAMPLED.get(pixel_format)
     if layout is not None:
         return layout.size / layout.pixels
-    return {"RGB8": 3.0, "BGR8": 3.0, "YUV422_8": 2.0, "YUV422_8_UYVY": 2.0}.get(pixel_format)
+    return 2.0 if pixel_format in YUV else {"RGB8": 3.0, "BGR8": 3.0}.get(pixel_format)
 
 
 def look_at_links(

@@ -59,7 +59,7 @@ def uvc() -> CameraUnderTest:
         slow={"frame_rate_hz": 1, "silence_s": 60},
         device_clock=False,
         shape=(180, 640),
-        pixel_format="YUV422_8",
+        pixel_format="YCbCr601_422_8",
     )
 
 

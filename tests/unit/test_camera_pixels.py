@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from camera.errors import PixelFormatError
 from camera.pixels import FORMATS, SAMPLED, RawPicture, frame_size, image_of
+from camera.yuv import YUV
 
 BITS = {"8": 8, "10": 10, "12": 12, "16": 16, "10p": 10, "12p": 12, "10Packed": 10, "12Packed": 12}
 CODES = {
@@ -84,17 +85,41 @@ def test_two_byte_samples_may_come_as_words(name: str, rows: int, columns: int) 
     np.testing.assert_array_equal(image_of(words, name, region), image_of(words.view(np.uint8), name, region))
 
 
-@given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 8), st.integers(1, 18), st.booleans())
-def test_yuv_422_is_read_pair_by_pair(rows: int, pairs: int, x: int, width: int, uyvy: bool) -> None:
-    """Both orders of the bytes give the same picture, and an odd region is the region of the whole."""
+def full_range(data: np.ndarray) -> np.ndarray:
+    """RGB of Y U Y V bytes whose levels are 0 … 255, by ITU-T T.871."""
+    rows = data.shape[0]
+    pairs = data.reshape(rows, -1, 4).astype(float)
+    y = data.reshape(rows, -1, 2)[:, :, 0].astype(float)
+    u, v = (np.repeat(pairs[:, :, place], 2, axis=1) - 128 for place in (1, 3))
+    rgb = np.stack([y + 1.402 * v, y - 0.344136 * u - 0.714136 * v, y + 1.772 * u], axis=2)
+    return np.rint(np.clip(rgb, 0, 255)).astype(np.uint8)
+
+
+@given(st.sampled_from(sorted(YUV)), st.integers(1, 9), st.integers(1, 9), st.integers(0, 8), st.integers(1, 18))
+def test_yuv_422_is_read_pair_by_pair(name: str, rows: int, pairs: int, x: int, width: int) -> None:
+    """Both orders of the bytes give the same picture, and an odd region is the region of the whole.
+
+    Levels are those of the format: all 256, to one level; or a video's, as OpenCV reads it, exactly.
+    """
     data = np.random.default_rng(rows * 10 + pairs).integers(0, 256, (rows, pairs * 4), np.uint8)
-    whole = cv2.cvtColor(data.reshape(rows, -1, 2), cv2.COLOR_YUV2RGB_YUY2)
-    name = "YUV422_8"
-    if uyvy:
-        name, data = "YUV422_8_UYVY", data.reshape(rows, -1, 2)[:, :, ::-1].reshape(rows, -1)
+    is_video = "601" in name
+    right = cv2.cvtColor(data.reshape(rows, -1, 2), cv2.COLOR_YUV2RGB_YUY2) if is_video else full_range(data)
+    if name.endswith("Y"):
+        data = data.reshape(rows, -1, 2)[:, :, ::-1].reshape(rows, -1)
     x = min(x, pairs * 2 - 1)
     width = min(width, pairs * 2 - x)
-    np.testing.assert_array_equal(image_of(data, name, (x, 0, width, rows)), whole[:, x : x + width])
+    got = image_of(data, name, (x, 0, width, rows))
+    assert np.abs(got.astype(int) - right[:, x : x + width]).max() <= (0 if is_video else 1)
+
+
+def test_grey_in_yuv_is_the_grey_that_mono_would_be() -> None:
+    """A camera that shows no colour sends the same levels as Mono8, black and white included; a video camera fewer."""
+    level = np.arange(256, dtype=np.uint8)
+    pairs = np.stack([level, np.full(256, 128, np.uint8)], axis=1).reshape(1, -1)
+    for name in ("YUV422_8", "YCbCr422_8"):
+        np.testing.assert_array_equal(image_of(pairs, name), np.repeat(level[None, :, None], 3, axis=2))
+    video = image_of(pairs, "YCbCr601_422_8")[0, :, 0]
+    assert (video[:17].max(), video[235:].min()) == (0, 255)
 
 
 def test_what_needs_no_conversion_is_not_copied() -> None:
