@@ -62,7 +62,7 @@ class CameraLoop(ABC):
         """Ask the camera what has to be known before its first frame is taken: it has just started."""
 
     def prepare(self) -> None:  # noqa: B027 - most cameras need nothing
-        """Do what has to be done before the next frame is waited for, on the grabbing thread; a CameraError is a loss."""
+        """Do what has to be done before a frame is waited for, on the grabbing thread; a CameraError is a loss."""
 
     def follow(self) -> None:  # noqa: B027 - most cameras have nothing to follow
         """Do what has to be done before a frame is taken, or when none came, on the grabbing thread."""

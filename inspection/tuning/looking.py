@@ -19,6 +19,7 @@ from inspection.tuning.loop import TuningLoop
 from inspection.tuning.sharpness import Sharpness
 
 LOOKS_HZ = 10.0
+FRESH_S = 3.0
 FIGURES = ("focus", "mean", "saturated", "dark", "noise", "uniformity")
 
 _NOISE_SIDE = 512  # pixels of the middle of the region: enough for the noise to a per cent
@@ -81,10 +82,12 @@ class Looking:
         """The region that was chosen."""
         return self._region
 
-    def age_s(self) -> float | None:
-        """Return how old the newest picture is; None before the first."""
+    @property
+    def live(self) -> Look | None:
+        """The newest look while it is fresh: what is older is never shown as present."""
         look = self.newest
-        return None if look is None else (time.monotonic_ns() - look.frame.received_host_ns) * 1e-9
+        age_ns = 0 if look is None else time.monotonic_ns() - look.frame.received_host_ns
+        return look if age_ns < FRESH_S * 1e9 else None
 
     def _run(self) -> None:
         next_s = 0.0

@@ -19,7 +19,7 @@ from inspection.tuning.looking import Look, Looking
 
 Mask = NDArray[np.bool_]
 
-DETAIL = (240, 180)
+DETAIL = (128, 96)
 """Columns and rows of the part that is shown pixel by pixel."""
 
 _LONGEST_SIDE = 1280
@@ -92,7 +92,7 @@ def overexposed(image: Pixels, size: tuple[int, int]) -> Mask:
 
 
 def detail_of(look: Look) -> bytes:
-    """Return the middle of the region as JPEG, 240 × 180 pixels of the sensor, fewer in a smaller picture."""
+    """Return the middle of the region as JPEG, 128 × 96 pixels of the sensor, fewer in a smaller picture."""
     region = detail_region(look)
     image = image_of(look.frame.pixels, look.frame.pixel_format, region)
     return _jpeg(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR if image.ndim == 2 else cv2.COLOR_RGB2BGR), _DETAIL_QUALITY)

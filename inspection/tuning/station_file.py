@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,15 +79,11 @@ def _put(lines: list[str], start: int, end: int, key: str, value: str) -> int:
 
 def _only_changed(old: StationConfig, new: StationConfig, camera: int, options: Mapping[str, Any]) -> bool:
     """Return whether the new configuration is the old one with these options."""
-    wanted = {**old.cameras[camera].options, **{key: _plain(value) for key, value in options.items()}}
+    wanted = {**old.cameras[camera].options, **tomllib.loads("\n".join(lines_of(options)))}
     same = [one for place, one in enumerate(old.cameras) if place != camera]
     kept = [one for place, one in enumerate(new.cameras) if place != camera]
     rest = {"cameras": old.cameras}
     return same == kept and new.cameras[camera].options == wanted and new.model_copy(update=rest) == old
-
-
-def _plain(value: Any) -> Any:
-    return [_plain(one) for one in value] if isinstance(value, Sequence) and not isinstance(value, str) else value
 
 
 def _value(value: Any) -> str:
