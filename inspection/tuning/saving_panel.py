@@ -18,7 +18,7 @@ class SavingPanel:
         with ui.element("section").classes("lw-tune-saving"):
             ui.label(texts.text("tuning.save")).classes("lw-tune-title")
             self._lines = ui.label("").classes("lw-toml")
-            with ui.element("div").classes("lw-saving-buttons") as self._buttons:
+            with ui.element("div").classes("lw-saving-buttons"):
                 self._button("tuning.copy", self._copy).classes("lw-copy")
                 if commands.station is not None:
                     text = texts.text("tuning.write", file=commands.station.name)

@@ -13,6 +13,8 @@ from inspection.config import StationConfig, load_config, parse_config
 from inspection.config.rewrite import blocks_of, replace_text
 from inspection.errors import ConfigError
 
+_ONE_LINE = r""""(?:[^"\\]|\\.)*"|\[[^\]"]*\]|[^#"\['\s]+"""
+
 
 def lines_of(options: Mapping[str, Any]) -> list[str]:
     """Return options as TOML, a line each: `exposure_us = 5000.0`."""
@@ -67,7 +69,7 @@ def placed(toml: str, camera: int, options: Mapping[str, Any]) -> str:
 
 def _put(lines: list[str], start: int, end: int, key: str, value: str) -> int:
     """Replace or add one line of a block; return where the block ends now."""
-    own = re.compile(rf"^(\s*{re.escape(key)}\s*=\s*)(\"[^\"]*\"|\[[^\]]*\]|[^#]*?)(\s*#.*)?$")
+    own = re.compile(rf"^(\s*{re.escape(key)}\s*=\s*)({_ONE_LINE})(\s*#.*)?$")
     for place in range(start + 1, end):
         if (found := own.match(lines[place])) is not None:
             lines[place] = f"{found[1]}{value}{found[3] or ''}"
