@@ -118,6 +118,11 @@ def enter(page: Page, place: str, text: str) -> None:
     field.press("Enter")
 
 
+def told(page: Page, text: str) -> None:
+    """Wait until the page tells this, among whatever else it tells."""
+    expect(page.locator(".lw-notice", has_text=text).first).to_be_visible()
+
+
 def number_of(page: Page) -> str:
     return page.locator(".lw-live-picture").get_attribute("data-number") or ""
 
@@ -141,13 +146,13 @@ def test_a_setting_reaches_the_device_and_the_file(browser: Browser, gige_camera
     enter(page, "[data-setting=exposure_us]", "4321")
     expect(page.locator(".lw-toml")).to_have_text("exposure_us = 4321.0")
     enter(page, "[data-setting=exposure_us]", "5")
-    expect(page.locator(".lw-notice")).to_contain_text("10 to 10000000 us")
+    told(page, "10 to 10000000 us")
     page.locator("[data-setting=gain] button").last.click()
     expect(page.locator(".lw-toml")).to_have_text("exposure_us = 4321.0\ngain = 1.2")
     page.locator(".lw-write").click()
-    expect(page.locator(".lw-notice").last).to_contain_text("Written")
+    told(page, "Written")
     page.locator(".lw-settings-file").click()
-    expect(page.locator(".lw-notice").last).to_contain_text("top-settings.toml")
+    told(page, "top-settings.toml")
     page.close()
     tuning.end()
     assert station.read_text() == STATION.replace("5000.0", "4321.0").replace(
@@ -174,7 +179,7 @@ def test_a_camera_that_goes_away_is_missed_and_comes_back_as_it_was_set(
     expect(page.locator(".lw-sharp-share")).to_have_text("–")
     expect(page.locator("[data-figure=mean]")).to_have_text("–")
     enter(page, "[data-setting=exposure_us]", "1000")
-    expect(page.locator(".lw-notice").last).to_contain_text("the camera is lost")
+    told(page, "the camera is lost")
 
     with FakeProcess(SERIAL, "--interface", "127.0.0.1", "--size", "320x240"):
         expect(loss).to_be_hidden()
@@ -212,7 +217,7 @@ def test_a_region_and_another_format(browser: Browser, gige_camera: FakeProcess,
     expect(page.locator(".lw-station-model")).to_contain_text("160 × 120 BayerRG8")
     expect(page.locator(".lw-toml")).to_have_text('roi = [16, 8, 160, 120]\npixel_format = "BayerRG8"')
     enter(page, "[data-setting=roi]", "16, 8, 161, 120")
-    expect(page.locator(".lw-notice").last).to_contain_text("roi")
+    told(page, "161")
     page.wait_for_function(NEW_PICTURE, arg=number_of(page), timeout=60_000)
     expect(page.locator(".lw-station-model")).to_contain_text("160 × 120 BayerRG8")
     page.close()
