@@ -74,10 +74,7 @@ def test_what_cannot_be_replaced_leaves_the_file_alone(tmp_path: Path) -> None:
         '[camera]\nname = "top"\nbackend = "aravis"\nroi = [0, 0,\n  640, 480]\n',
         'camera = {name = "top", backend = "aravis"}\n',
     ):
-        text = (
-            camera
-            + '[model]\nbundle = "zoo:parts"\n[ejector]\ndriver = "simulated"\nchannel = 1\n[geometry]\ncamera_to_ejector_mm = 400.0\nbelt_speed_mm_s = 300.0\n'
-        )
+        text = camera + TWO[TWO.index("[model]") :]
         file.write_text(text)
         with pytest.raises(ConfigError, match="roi = \\[8, 8, 320, 240\\]"):
             write_options(file, "top", {"roi": (8, 8, 320, 240)})
