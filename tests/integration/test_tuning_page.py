@@ -229,13 +229,13 @@ def test_a_camera_without_features_that_waits_for_software(browser: Browser, tmp
     folder = tmp_path / "bright"
     folder.mkdir()
     image = np.full((240, 320, 3), 90, np.uint8)
-    image[100:140, 150:190] = 255
+    image[:, 150:182] = 255
     cv2.imwrite(str(folder / "one.png"), image)
     tuning = TuneProcess(tmp_path, f"replay:{folder}", "-o", "trigger=software")
     page = opened(browser, tuning.url)
     page.wait_for_function(NEW_PICTURE, arg=number_of(page), timeout=60_000)
     expect(page.locator(".lw-no-settings")).to_be_visible()
-    expect(page.locator("[data-figure=saturated]")).to_have_text("2.08%")
+    expect(page.locator("[data-figure=saturated]")).to_have_text("10%")
     shown = picture(f"{tuning.url}/picture/0.jpg")
     assert shown.shape == (240, 320, 3)
     assert np.allclose(shown[120, 170], (255, 0, 255), atol=30)
