@@ -64,6 +64,9 @@ class CameraLoop(ABC):
     def started(self) -> None:  # noqa: B027 - most cameras have nothing to be asked
         """Ask the camera what has to be known before its first frame is taken: it has just started."""
 
+    def prepare(self) -> None:  # noqa: B027 - most cameras need nothing
+        """Do what has to be done before a frame is waited for, on the grabbing thread; a CameraError is a loss."""
+
     def follow(self) -> None:  # noqa: B027 - most cameras have nothing to follow
         """Do what has to be done before a frame is taken, or when none came, on the grabbing thread."""
 
@@ -183,6 +186,7 @@ class CameraLoop(ABC):
             if self.camera.waits_for_host and not self._wait_for_room(self.WAIT_S):
                 continue
             try:
+                self.prepare()
                 frame = self._grab()
             except CameraError as error:
                 self._recover(error)

@@ -14,7 +14,17 @@ from camera.genicam.pfnc import named_among
 from camera.genicam.triggering import strobe, trigger
 from camera.genicam.writing import Applied, Selected, Writing, is_selector, read_back
 
-__all__ = ["Applied", "apply", "check", "latch_clock", "load_user_set", "ptp_status", "save_user_set"]
+__all__ = ["Applied", "apply", "apply_light", "check", "latch_clock", "load_user_set", "ptp_status", "save_user_set"]
+
+LIGHT = {
+    "exposure_us": ("ExposureTime", "ExposureTimeAbs"),
+    "frame_rate_hz": ("AcquisitionFrameRate", "AcquisitionFrameRateAbs"),
+    "gain": ("Gain", "GainAbs", "GainRaw"),
+    "black_level": ("BlackLevel", "BlackLevelAbs", "BlackLevelRaw"),
+    "gamma": ("Gamma",),
+    "white_balance": ("BalanceRatio", "BalanceRatioAbs", "BalanceRatioRaw"),
+}
+"""What each option of a picture's light is called by devices, the present name first."""
 
 _OFF: tuple[Value, ...] = ("Off", "Manual", "None", 0, False)
 _AUTO = re.compile(r"(Auto|AutoBalance|AutoSet)$")
@@ -45,6 +55,17 @@ def apply(nodes: Nodes, options: GenicamOptions, camera: str) -> tuple[Applied, 
         writing.put("ptp", ("PtpEnable", "GevIEEE1588"), True)
     _features(writing, options)
     _autos_are_off(writing)
+    return writing.finish(camera)
+
+
+def apply_light(nodes: Nodes, options: GenicamOptions, camera: str) -> tuple[Applied, ...]:
+    """Write exposure, frame rate, gain, black level, gamma and white balance alone, as far as `options` names them.
+
+    The device may acquire meanwhile. Returns and raises as `apply`.
+    """
+    writing = Writing(nodes)
+    _light(writing, options)
+    _colour(writing, options)
     return writing.finish(camera)
 
 
@@ -154,19 +175,19 @@ def _put_unless(writing: Writing, option: str, name: str, value: Value, without:
 def _light(writing: Writing, options: GenicamOptions) -> None:
     if options.exposure_us is not None:
         writing.put_if_there("ExposureMode", "Timed")
-        writing.put("exposure_us", ("ExposureTime", "ExposureTimeAbs"), options.exposure_us)
+        writing.put("exposure_us", LIGHT["exposure_us"], options.exposure_us)
     if options.frame_rate_hz is not None:
         writing.put_if_there(("AcquisitionFrameRateEnable", "AcquisitionFrameRateEnabled"), True)
-        writing.put("frame_rate_hz", ("AcquisitionFrameRate", "AcquisitionFrameRateAbs"), options.frame_rate_hz)
+        writing.put("frame_rate_hz", LIGHT["frame_rate_hz"], options.frame_rate_hz)
     if options.gain is not None:
-        writing.put("gain", ("Gain", "GainAbs", "GainRaw"), options.gain, _standing_on(writing, "GainSelector", _ALL))
+        writing.put("gain", LIGHT["gain"], options.gain, _standing_on(writing, "GainSelector", _ALL))
     if options.black_level is not None:
         selected = _standing_on(writing, "BlackLevelSelector", _ALL)
-        writing.put("black_level", ("BlackLevel", "BlackLevelAbs", "BlackLevelRaw"), options.black_level, selected)
+        writing.put("black_level", LIGHT["black_level"], options.black_level, selected)
     if options.gamma is not None:
         writing.put_if_there(("GammaEnable", "GammaEnabled"), True)
         writing.put_if_there("GammaSelector", "User")
-        writing.put("gamma", "Gamma", options.gamma)
+        writing.put("gamma", LIGHT["gamma"], options.gamma)
 
 
 def _standing_on(writing: Writing, selector: str, entries: Sequence[str]) -> Selected:
@@ -177,11 +198,10 @@ def _standing_on(writing: Writing, selector: str, entries: Sequence[str]) -> Sel
 def _colour(writing: Writing, options: GenicamOptions) -> None:
     if options.white_balance is None:
         return
-    ratio = ("BalanceRatio", "BalanceRatioAbs", "BalanceRatioRaw")
     for colour, wanted in zip(("Red", "Green", "Blue"), options.white_balance, strict=True):
         entry = writing.entry("BalanceRatioSelector", (colour,))
         if entry is not None:
-            writing.put("white_balance", ratio, wanted, (("BalanceRatioSelector", entry),))
+            writing.put("white_balance", LIGHT["white_balance"], wanted, (("BalanceRatioSelector", entry),))
         elif colour != "Green" or wanted != 1:  # many devices have red and blue alone, beside a green of 1
             writing.refuse(
                 "white_balance", "BalanceRatioSelector", colour, f"the device cannot set {colour} to {wanted:g}"

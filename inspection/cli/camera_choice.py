@@ -70,6 +70,11 @@ def choose_camera(text: str, settings: Sequence[str] = ()) -> Choice:
     return Choice(backend, device or backend, {**_device_option(backend, device), **options})
 
 
+def station_file_of(text: str) -> Path | None:
+    """Return the station's file that a camera's name begins with; None where it names no file."""
+    return _split_file(text)[0]
+
+
 def parse_options(settings: Sequence[str]) -> dict[str, Any]:
     """Return `key=value` texts as options: a TOML value, or else the text itself. Raises CameraOptionsError."""
     options: dict[str, Any] = {}

@@ -14,6 +14,7 @@ from rich.table import Table
 from camera.backends import Discovered, all_rows, discover, is_installed
 from inspection.cli import camera_geometry
 from inspection.cli.camera_check import check
+from inspection.cli.camera_tune import tune
 from inspection.cli.camera_verify import verify
 from inspection.cli.cameras_pictures import record, snapshot
 from inspection.cli.cameras_set import set_features
@@ -78,6 +79,7 @@ app.command("show")(show)
 app.command("set")(set_features)
 app.command("snapshot")(snapshot)
 app.command("record")(record)
+app.command("tune")(tune)
 app.command("verify")(verify)
 app.command("check")(check)
 camera_geometry.add_to(app)

@@ -12,6 +12,15 @@ from inspection.page.feed import SeenPreview, StationFeed
 from inspection.texts import LANGUAGES, Catalogue
 
 
+def show_languages(texts: Catalogue) -> None:
+    """Show the language switch."""
+    with ui.element("nav").classes("lw-languages"):
+        for code, own_name in LANGUAGES.items():
+            link = ui.link(own_name, f"/language/{code}").classes("lw-language").props(f"lang={code}")
+            if code == texts.language:
+                link.props("aria-current=true")
+
+
 class Header:
     """Station name, connection lights, challenge and language switch of one browser; lives on the event loop."""
 
@@ -32,11 +41,7 @@ class Header:
                     ui.label(texts.text("challenge.title")).classes("lw-light-name")
                     self._challenge_word = ui.label("").classes("lw-light-word")
             self._challenge.on("click", open_challenge)
-            with ui.element("nav").classes("lw-languages"):
-                for code, own_name in LANGUAGES.items():
-                    link = ui.link(own_name, f"/language/{code}").classes("lw-language").props(f"lang={code}")
-                    if code == texts.language:
-                        link.props("aria-current=true")
+            show_languages(texts)
 
     def _light(self, name: str) -> tuple[ui.element, ui.icon, ui.label]:
         with ui.element("div").classes("lw-light").props(f"data-kind=idle data-light={name}") as light:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from nicegui import ui
@@ -18,7 +19,7 @@ from inspection.page.errors import PageUsageError, PortTakenError
 from inspection.page.feed import StationFeed
 from inspection.page.pictures import Pictures
 from inspection.page.view import show_page
-from inspection.texts import LANGUAGES, load_catalogue
+from inspection.texts import LANGUAGES, Catalogue, load_catalogue
 
 LOOK = Path(__file__).resolve().parent / "look"
 LANGUAGE_COOKIE = "lineward_language"
@@ -28,28 +29,38 @@ _YEAR_S = 365 * 24 * 3600
 
 async def serve(api: str, host: str, port: int, language: str) -> None:
     """Serve the page until a signal ends it. Raises PageUsageError or PortTakenError before anything is started."""
-    if language not in LANGUAGES:
-        raise PageUsageError(f"--language {language} has no catalogue: choose one of {', '.join(LANGUAGES)}")
+    check_language(language)
     station_host, colon, station_port = api.rpartition(":")
     if not (station_host and colon and station_port.isdecimal() and 0 < int(station_port) < 65536):
         raise PageUsageError(f"--api {api} is no address: give the station's host:port, for example 127.0.0.1:50051")
     listener = listen(host, port)
     feed = StationFeed(api)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            make_app(feed, language),
-            loop="none",  # this loop: grpc and the page share it
-            log_level="warning",
-            timeout_graceful_shutdown=2,
-            server_header=False,
-        )
-    )
+    server = server_of(make_app(feed, language))
     url = f"http://{host}:{listener.getsockname()[1]}"
     print(load_catalogue(language).text("serving.address", url=url, api=api), flush=True)
     async with asyncio.TaskGroup() as tasks:
         following = tasks.create_task(feed.run())
         await server.serve(sockets=[listener])
         following.cancel()
+
+
+def check_language(language: str) -> None:
+    """Raise PageUsageError for a language without a catalogue."""
+    if language not in LANGUAGES:
+        raise PageUsageError(f"--language {language} has no catalogue: choose one of {', '.join(LANGUAGES)}")
+
+
+def server_of(app: FastAPI) -> uvicorn.Server:
+    """Return a server that shares the running event loop and ends soon after it is told to."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            loop="none",  # this loop: grpc and the page share it
+            log_level="warning",
+            timeout_graceful_shutdown=2,
+            server_header=False,
+        )
+    )
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -75,10 +86,15 @@ def listen(host: str, port: int) -> socket.socket:
 
 def make_app(feed: StationFeed, language: str) -> FastAPI:
     """Put the page, its pictures and its look together."""
+    return app_with(Pictures(feed).router, lambda texts: show_page(feed, texts), language)
+
+
+def app_with(pictures: APIRouter, show: Callable[[Catalogue], None], language: str) -> FastAPI:
+    """Return an app of one page in the browser's language, with its pictures, its look and nothing from outside."""
     app = FastAPI(title="Lineward", docs_url=None, redoc_url=None, openapi_url=None)
     # A web site that the panel's browser visits must not reach the page under a name of its own (DNS rebinding).
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
-    app.include_router(Pictures(feed).router)
+    app.include_router(pictures)
     app.mount("/look", StaticFiles(directory=LOOK))
 
     @app.get("/language/{code}")
@@ -91,7 +107,7 @@ def make_app(feed: StationFeed, language: str) -> FastAPI:
     @ui.page("/")
     def index(request: Request) -> None:
         chosen = request.cookies.get(LANGUAGE_COOKIE, language)
-        show_page(feed, load_catalogue(chosen if chosen in LANGUAGES else language))
+        show(load_catalogue(chosen if chosen in LANGUAGES else language))
 
     ui.run_with(
         app,

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import re
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from inspection.config import load_config, parse_config
+from inspection.config.rewrite import blocks_of, replace_text
 from inspection.errors import ConfigError
 from inspection.quality.options import QualitySection
 
 _A_ROW = 8
-_HEADER = re.compile(r"^\s*\[{1,2}\s*([A-Za-z0-9_.-]+)\s*\]{1,2}\s*(#.*)?$")
 
 
 def section_text(values: Mapping[str, Any], header: str, statement: str) -> str:
@@ -37,13 +34,7 @@ def write_section(file: Path, camera: str, text: str) -> None:
     at = next(one for one in config.cameras if one.name == camera)
     if (at.quality if text.startswith("[camera.") else config.quality) != meant:
         raise ConfigError(f"{file}: quality is written in a way that cannot be replaced; put this in by hand:\n{text}")
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
-    with os.fdopen(handle, "w", encoding="utf-8") as new:
-        new.write(after)
-        new.flush()
-        os.fsync(new.fileno())
-    Path(name).chmod(file.stat().st_mode & 0o7777)
-    Path(name).replace(file)
+    replace_text(file, after)
 
 
 def placed(toml: str, text: str, camera: int) -> str:
@@ -54,9 +45,7 @@ def placed(toml: str, text: str, camera: int) -> str:
     """
     header = "camera.quality" if text.startswith("[camera.") else "quality"
     lines = toml.splitlines()
-    starts = [(place, found[1]) for place, line in enumerate(lines) if (found := _HEADER.match(line))]
-    ends = [place for place, _ in starts[1:]] + [len(lines)]
-    blocks = [(name, start, end) for (start, name), end in zip(starts, ends, strict=True)]
+    blocks = blocks_of(lines)
     if header == "camera.quality":
         own = [number for number, (name, _, _) in enumerate(blocks) if name == "camera"][camera]
         following = next((n for n in range(own + 1, len(blocks)) if blocks[n][0] == "camera"), len(blocks))
