@@ -77,7 +77,9 @@ class PylonLink:
         try:
             if not camera.IsGrabbing():
                 raise CameraLostError("pylon does not receive from the device any more", Cause.CONTROL_LOST)
-            result = camera.RetrieveResult(int(timeout_s * 1000), pylon.TimeoutHandling_Return)
+            # After an error of its transport, RetrieveResult was seen to wait for ever, whatever time it was given.
+            waiting = camera.GetGrabResultWaitObject().Wait(int(timeout_s * 1000))
+            result = camera.RetrieveResult(0, pylon.TimeoutHandling_Return) if waiting else None
             if result is None or not result.IsValid():
                 self._look_for_life()
                 return None
