@@ -12,6 +12,8 @@ from pathlib import Path
 from camera.backends import BACKENDS, discover
 from inspection.doctor.finding import Finding
 
+_PREFIXES = {"aravis-0.8": "arv"}
+_PARTS = ("major", "minor", "micro")
 PRODUCERS = "GENICAM_GENTL64_PATH"
 
 
@@ -48,9 +50,9 @@ def _version(module: str, library: str) -> str:
 
 
 def _library_version(library: str) -> str:
+    """Return the version that a shared library tells of itself, else the name of its file."""
     name = ctypes.util.find_library(library)
     assert name is not None  # it was found just now
     loaded = ctypes.CDLL(name)
-    prefix = f"{library.partition('-')[0][:3]}_get"  # arv_get_major_version
-    parts = [getattr(loaded, f"{prefix}_{part}_version", None) for part in ("major", "minor", "micro")]
+    parts = [getattr(loaded, f"{_PREFIXES.get(library, '')}_get_{part}_version", None) for part in _PARTS]
     return ".".join(str(part()) for part in parts if part is not None) or f"({name})"
