@@ -67,6 +67,9 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+_RUNNING: list[subprocess.Popen[str]] = []
+
+
 class TuneProcess:
     """`lineward cameras tune` as somebody at the line runs it."""
 
@@ -76,6 +79,7 @@ class TuneProcess:
         self.process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
+        _RUNNING.append(self.process)
         assert self.process.stdout is not None
         said = self.process.stdout.readline()
         found = re.search(r"http://127\.0\.0\.1:\d+", said)
@@ -96,6 +100,8 @@ def gige_camera() -> Iterator[FakeProcess]:
     fake = FakeProcess(SERIAL, "--interface", "127.0.0.1", "--size", "320x240")
     yield fake
     fake.end()
+    while _RUNNING:  # of a test that failed: it would hold the next one's camera
+        _RUNNING.pop().kill()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -184,7 +190,7 @@ def test_a_camera_that_goes_away_is_missed_and_comes_back_as_it_was_set(
     with FakeProcess(SERIAL, "--interface", "127.0.0.1", "--size", "320x240"):
         expect(loss).to_be_hidden()
         page.wait_for_function(NEW_PICTURE, arg=number_of(page), timeout=60_000)
-        page.locator(".lw-sharp-anew").click()  # no field is typed into any more
+        page.locator("[data-setting=exposure_us] input").blur()  # no field is typed into any more
         expect(page.locator("[data-setting=exposure_us] input")).to_have_value("4321")
         page.close()
         tuning.end(signal.SIGTERM)
