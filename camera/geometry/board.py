@@ -116,4 +116,10 @@ class Board:
                 "— mend --marker-mm"
             )
         dictionary = cv2.aruco.getPredefinedDictionary(code)
+        markers, known = self.columns * self.rows // 2, len(dictionary.bytesList)
+        if markers > known:
+            raise CalibrationError(
+                f"board {self.columns}x{self.rows} has {markers} markers — {self.dictionary} has {known} — take fewer "
+                "squares with --board, or a larger --dictionary, as 4X4_1000"
+            )
         return cv2.aruco.CharucoBoard((self.columns, self.rows), self.square_mm, marker_mm, dictionary)

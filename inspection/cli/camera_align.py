@@ -17,6 +17,7 @@ from inspection.cli.camera_files import (
     pictures_in,
     rectangle_of,
     straight_picture_of,
+    writable,
     write_png,
 )  # fmt: skip
 
@@ -36,6 +37,7 @@ def align_learn(
     """Learn how a part looks where it lies straight: what each picture is then held against."""
     from camera.geometry.reference import learn, save
 
+    writable("--out", out, picture, lens)
     calibration, image = straight_picture_of(picture, lens)
     reference = learn(image, rectangle_of(region), "" if calibration is None else calibration.digest)
     save(reference, out)
@@ -66,6 +68,8 @@ def align_check(
     from camera.geometry.report import align_overlay
     from camera.geometry.straighten import Straightener
 
+    if overlay is not None and (overlay.resolve() == folder.resolve() or overlay.is_file()):
+        raise typer.BadParameter(f"--overlay {overlay}: would overwrite what is there; name a folder of its own")
     locator = Locator(load(reference_file), Limits(max_shift_px, max_angle_deg, min_score))
     looked_at = locator.reference.region if region is None else rectangle_of(region)
     straightener = Straightener(looked_at, calibration_of(lens), locator)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 if TYPE_CHECKING:
     from camera.frame import Pixels
     from camera.geometry.calibration import Calibration
@@ -56,6 +58,15 @@ def rectangle_of(text: str) -> tuple[int, int, int, int]:
     except ValueError:
         raise GeometryFileError(f"--region {text!r} — x,y,width,height in whole pixels is needed — mend it") from None
     return x, y, width, height
+
+
+def writable(option: str, file: Path, *read: Path | None) -> Path:
+    """Return a file that is to be written. Raises BadParameter: no folder for it, or one of those that are read."""
+    if file.is_dir() or not file.absolute().parent.is_dir():
+        raise typer.BadParameter(f"{option} {file}: a file in a folder that exists is needed")
+    if file.resolve() in {one.resolve() for one in read if one is not None}:
+        raise typer.BadParameter(f"{option} {file}: would overwrite what is read here; name another file")
+    return file
 
 
 def write_png(file: Path, image: Pixels) -> None:

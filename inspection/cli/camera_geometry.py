@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from inspection.cli.camera_align import align_check, align_learn
-from inspection.cli.camera_files import picture_of, pictures_in, write_png
+from inspection.cli.camera_files import picture_of, pictures_in, writable, write_png
 
 if TYPE_CHECKING:
     from camera.geometry.board import Board, Corners
@@ -55,7 +55,12 @@ def calibrate(
     from camera.geometry.calibration import from_lens, save_calibration
 
     used = _board(board_size, square_mm, kind, marker_mm, dictionary)
-    found, size, unseen = _corners(pictures_in(folder), used)
+    files = pictures_in(folder)
+    if out.suffix.lower() == ".png":
+        raise typer.BadParameter(f"--out {out}: the picture of the corners gets this name; end it in .json")
+    report = writable("--out", out, belt, *files).with_suffix(".png")
+    writable("the picture of the corners beside --out,", report, belt, *files)
+    found, size, unseen = _corners(files, used)
     lens = lenses.calibrate(found, size, most_rms_px=max_error_px)
     plane = None if belt is None else _belt(belt, used, lens, max_error_px)
     calibration = from_lens(
@@ -68,7 +73,7 @@ def calibrate(
         belt=plane,
     )
     save_calibration(calibration, out)
-    _report(out.with_suffix(".png"), lens, found)
+    _report(report, lens, found)
     _tell_lens(calibration, out, unseen, as_json)
 
 
@@ -82,6 +87,9 @@ def board(
     dpi: Annotated[int, typer.Option("--dpi", min=50, max=2400, help="Of the printer.")] = 300,
 ) -> None:
     """Draw a board to print at true size; measure its squares afterwards, printers scale."""
+    if out.suffix.lower() != ".png":
+        raise typer.BadParameter(f"--out {out}: a name that ends in .png is needed")
+    writable("--out", out)
     used = _board(board_size, square_mm, kind, marker_mm, dictionary)
     square_px = max(4, round(square_mm / 25.4 * dpi))
     write_png(out, used.draw(square_px, square_px))

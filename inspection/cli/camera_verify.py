@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inspection.cli.camera_choice import CameraArgument, Choice, OptionOption, choose_camera
+from inspection.cli.camera_files import writable
 
 if TYPE_CHECKING:
     from camera.commissioning import Change
@@ -41,6 +42,8 @@ def verify(
     Without recordings it asks for each step: cover the lens, then even light. With --reference or --save-reference
     alone it only looks at the target, a part or a printed pattern that is the same each time.
     """
+    if save_reference is not None:
+        writable("--save-reference", save_reference)
     choice = choose_camera(camera, option or ())
     found: dict[str, Any] = {"camera": choice.name, "backend": choice.backend}
     changed: list[Change] = []

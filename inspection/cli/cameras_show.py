@@ -15,6 +15,7 @@ from rich.table import Table
 
 from camera.errors import NodeError
 from inspection.cli.camera_choice import CameraArgument, Choice, OptionOption, choose_camera
+from inspection.cli.camera_files import writable
 from inspection.cli.feature_words import nodes_of, plain, range_of, read_or_none
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def show(
     """Show the features of a camera: value, range, unit, entries. Nobody else may hold it; it is left as it is."""
     from camera.genicam.saved import save_features, write_saved
 
+    if save_to is not None:
+        writable("--save-to", save_to)
     choice = choose_camera(camera, option or ())
     with choice.make(leave_as_is=True) as opened:
         found = [] if opened.nodes is None else _features(opened.nodes, text, everything=everything)

@@ -183,6 +183,8 @@ def test_the_camera_of_a_station_is_meant_by_its_name(tmp_path: Path, recording:
         (("snapshot", "simulated", "nosuchfolder/out.png"), 2, "in a folder that exists"),
         (("snapshot", "replay:RGB", "out.png", "-o", "rate_hz=0", "--raw"), 1, "has no raw samples"),
         (("record", "simulated", "/"), 2, "is there already"),
+        (("show", "simulated", "--save-to", "nosuchfolder/s.toml"), 2, "in a folder that exists"),
+        (("verify", "simulated", "--save-reference", "nosuchfolder/r.json"), 2, "in a folder that exists"),
         (("record", "simulated", "nosuch", "--frames", "0"), 2, "--frames"),
         (("list", "--backend", "nosuch"), 2, "no backend is called nosuch"),
     ],

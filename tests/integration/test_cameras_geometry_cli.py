@@ -90,6 +90,31 @@ def test_a_part_is_learned_and_looked_for(tmp_path: Path) -> None:
     assert "x,y,width,height" in refused.stderr
 
 
+def test_nothing_that_is_read_is_overwritten(tmp_path: Path, pictures: Path) -> None:
+    """Neither the report nor an overlay takes the place of a picture; a folder that is not there is told at once."""
+    belt, reference = pictures / "belt" / "belt.png", tmp_path / "part.align"
+    before = {file: file.read_bytes() for file in (belt, pictures / "0.png")}
+    learn = ("align-learn", belt, "--region", "100,100,300,200", "--out")
+    assert cameras(*learn, reference).returncode == 0
+    for arguments, told in (
+        (("calibrate", pictures, *BOARD, "--belt", belt, "--out", belt.with_suffix(".json")), "would overwrite"),
+        (("calibrate", pictures, *BOARD, "--out", pictures / "0.json"), "would overwrite"),
+        (("calibrate", pictures, *BOARD, "--out", tmp_path / "lens.png"), "end it in .json"),
+        (("calibrate", pictures, *BOARD, "--out", tmp_path / "none" / "lens.json"), "in a folder that exists"),
+        ((*learn, belt), "would overwrite"),
+        ((*learn, tmp_path / "none" / "part.align"), "in a folder that exists"),
+        (("align-check", reference, pictures, "--overlay", pictures), "would overwrite"),
+        (("align-check", reference, pictures, "--overlay", reference), "would overwrite"),
+        (("board", "--board", "9x6", "--out", tmp_path / "board.jpg"), "ends in .png"),
+        (("board", "--board", "9x6", "--out", tmp_path / "none" / "board.png"), "in a folder that exists"),
+    ):
+        done = cameras(*arguments)
+        assert done.returncode == 2, done.stderr
+        assert told in " ".join(done.stderr.replace("│", " ").split())
+    assert {file: file.read_bytes() for file in before} == before
+    assert list(tmp_path.iterdir()) == [reference]
+
+
 def test_a_drawn_board_is_found_in_its_own_picture(tmp_path: Path) -> None:
     """What is printed is what is looked for."""
     out = tmp_path / "board.png"

@@ -221,6 +221,13 @@ def test_an_absent_or_cut_file_is_refused(tmp_path: Path) -> None:
         load_calibration(tmp_path / "cut.json")
 
 
+def test_a_board_with_more_markers_than_its_dictionary_is_refused() -> None:
+    """600 markers of 250 that are known: neither drawn nor looked for, and the larger dictionary will do."""
+    with pytest.raises(CalibrationError, match="has 600 markers — 4X4_250 has 250"):
+        Board(40, 30, 10.0, "charuco").draw(8, 8)
+    assert Board(40, 30, 10.0, "charuco", dictionary="4X4_1000").draw(8, 8).shape == (256, 336)
+
+
 @pytest.mark.parametrize(
     ("columns", "rows", "square_mm"), [(6, 6, 10.0), (1, 6, 10.0), (9, 6, 0.0), (9, 6, float("nan"))]
 )
