@@ -115,7 +115,7 @@ def memory(
 
 @app.command()
 def peers(
-    python: Annotated[Path, typer.Option(help="Interpreter of an environment with ray[serve], anomalib and openvino.")],
+    python: Annotated[Path, typer.Option(help="Interpreter of an environment with Ray Serve, anomalib and openvino.")],
     bundle: Annotated[str, typer.Option(help="A bundle, or mobilenet_v3_small, resnet18 …")] = "mobilenet_v3_small",
     engine: Annotated[str, typer.Option(help="onnxruntime or openvino, for the station.")] = "onnxruntime",
     seconds: Annotated[float, typer.Option(min=1, max=600, help="Length of each measurement.")] = 5.0,

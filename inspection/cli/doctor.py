@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+
+if TYPE_CHECKING:
+    from inspection.doctor.finding import Finding
 
 _MARKS = {"ok": "[green]✓[/]", "note": "[yellow]![/]", "problem": "[red]✗[/]"}
 
@@ -43,8 +46,15 @@ def doctor(
     if as_json:
         print(json.dumps({"ok": sound, "findings": [finding.as_json() for finding in findings]}))
     else:
-        table = Table("", "what", "found", "next step", box=None, pad_edge=False)
-        for finding in findings:
-            table.add_row(_MARKS[finding.level], *map(escape, (finding.what, finding.found, finding.next_step)))
-        Console().print(table)
+        _tell(findings)
     raise typer.Exit(0 if sound else 1)
+
+
+def _tell(findings: Sequence[Finding]) -> None:
+    """Print a line each, and the next step below it: whole, as one that is cut off cannot be copied."""
+    console, width = Console(), max(len(finding.what) for finding in findings)
+    for finding in findings:
+        line = f"{_MARKS[finding.level]}  {escape(finding.what):{width}}  {escape(finding.found)}"
+        console.print(line, highlight=False, soft_wrap=True)
+        if finding.next_step:
+            console.print(f"   → {finding.next_step}", markup=False, highlight=False, soft_wrap=True)

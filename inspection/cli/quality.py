@@ -39,7 +39,7 @@ def learn(
     write: Annotated[bool, typer.Option("--write", help="Put them into the file.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Take pictures of good parts, as they are on a good day, and propose [quality] for the station file."""
+    """Take pictures of good parts, as they are on a good day, and propose limits for the station file."""
     from inspection.config import load_config
     from inspection.quality.file import section_text, write_section
     from inspection.quality.learn import learn as learn_from

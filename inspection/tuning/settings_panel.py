@@ -155,4 +155,4 @@ class SettingsPanel:
     async def _say(self, command: Awaitable[str | None]) -> None:
         refused = await command
         if refused is not None:
-            show_refusal(refused, self._texts)
+            show_refusal(refused, self._texts, "tuning.not_done")

@@ -14,9 +14,11 @@ from gige import FakeProcess, network, require_aravis
 from network_namespace import Side, cable, require_namespaces
 from real_run import toml
 
+from inspection.cli.doctor import _tell
 from inspection.config.load import parse_config
 from inspection.doctor import bandwidth
 from inspection.doctor.clocks import finding_of, look_at_clocks
+from inspection.doctor.finding import Finding
 
 STATION: dict[str, Any] = {
     "geometry": {"travel_time_s": 1.0, "closest_ms": 50.0},
@@ -32,6 +34,17 @@ def _examine(side: Side, *arguments: str) -> dict[str, dict[str, str]]:
 
 
 _CODE = "import sys; from inspection.cli.main import main\ntry: main()\nexcept SystemExit: pass"
+
+
+def test_a_next_step_is_printed_whole(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """In 80 columns, too: a command that is cut off cannot be copied. What is missing is said of the camera."""
+    monkeypatch.setenv("COLUMNS", "80")
+    step = "sysctl -w net.core.rmem_max=33554432, and look whether the number still grows [a-z]"
+    _tell([Finding("packets lost in the kernel", "note", "17 " * 40, step), Finding("cameras", "ok", "one")])
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[1].endswith(step)
+    (unknown,) = bandwidth.look_at_links(_flows({"name": "top", "backend": "aravis"}), {}, {})
+    assert "camera 'top'" in unknown.next_step
 
 
 def test_the_command_that_is_printed_mends_the_network() -> None:
