@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import errno
 import os
 import select
 import signal
+import socket
 import stat
 import struct
 import sys
@@ -25,6 +27,7 @@ import cv2
 
 from camera.aravis import fake_description as at
 from camera.aravis.fake_pictures import Pictures
+from camera.aravis.gvcp import PORT
 from camera.frame import Pixels
 from camera.genicam.pfnc import name_of
 
@@ -59,13 +62,14 @@ class FakeCamera:
             function = getattr(self._aravis, name)
             function.restype, function.argtypes = result, list(arguments)
         self._pictures, self._drawn, self._began_ns = pictures, 0, time.monotonic_ns()
+        taken = _is_taken(interface)
         with tempfile.NamedTemporaryFile("w", suffix=".xml") as description:
             description.write(at.description())
             description.flush()
             self._camera = self._aravis.arv_gv_fake_camera_new_full(
                 interface.encode(), serial.encode(), description.name.encode()
             )
-        if not self._aravis.arv_gv_fake_camera_is_running(self._camera):
+        if taken or not self._aravis.arv_gv_fake_camera_is_running(self._camera):
             raise OSError(
                 f"no camera can run at {interface}: an address of this host is needed that has none yet — look with "
                 "`ip address` and `ss -lunp sport = 3956`"
@@ -146,6 +150,16 @@ class FakeCamera:
         value = c_uint32()
         self._aravis.arv_fake_camera_read_register(self._inner, address, byref(value))
         return value.value
+
+
+def _is_taken(interface: str) -> bool:
+    """Tell whether a camera runs at this address; the library would share it, and mix the two up."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((interface, PORT))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
 
 
 def _images(folder: Path) -> list[Pixels]:

@@ -108,6 +108,12 @@ def test_a_camera_is_found_by_serial_number_user_name_address_and_id() -> None:
     assert gone.value.cause is Cause.ABSENT
 
 
+def test_a_second_camera_at_the_same_address_is_refused() -> None:
+    """Else the first one would get what is meant for the second, and be taken for it."""
+    with network(), FakeProcess("ONE1"), pytest.raises(RuntimeError, match="did not start"):
+        FakeProcess("TWO2")
+
+
 def test_one_program_at_a_time_controls_a_camera() -> None:
     """A camera in use is shown as held and refused with the reason; its user loses nothing; then it is free."""
     with FakeProcess("HELD1"):
