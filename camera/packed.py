@@ -70,7 +70,9 @@ def lsb10(rows: Pixels) -> Pixels:
     groups = rows.reshape(rows.shape[0], -1, 5)
     result = np.empty(groups.shape[:2], "<u4")
     even = np.empty((strip_rows(rows), groups.shape[1]), "<u4")
-    even_up, odd_up = (np.tile(np.array(pair, "<u2"), groups.shape[1]) for pair in ((1 << 6, 1 << 2), (1 << 4, 1)))
+    even_up, odd_up = (
+        np.full(groups.shape[1], pair, "<u4").view("<u2") for pair in (1 << 18 | 1 << 6, 1 << 16 | 1 << 4)
+    )
     for strip in strips(rows):
         part, firsts, words = groups[strip], even[: strip.stop - strip.start], result[strip]
         np.copyto(firsts, part[:, :, :4].view("<u4")[:, :, 0])
