@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from camera.frame import Pixels
-from camera.packed import strip_rows, strips
+from camera.packed import planes, strip_rows, strips
 
 _VIDEO = {"YUYV": cv2.COLOR_YUV2RGB_YUY2, "UYVY": cv2.COLOR_YUV2RGB_UYVY}
 
@@ -45,12 +45,12 @@ def _full_range(samples: Pixels, luminance: int) -> Pixels:
     """
     width, count = samples.shape[1], strip_rows(samples)
     result = np.empty((*samples.shape[:2], 3), np.uint8)
-    room, halves = np.empty((4, count, width), np.uint8), np.empty((2, count, width // 2), np.uint8)
-    ycc = np.empty((count, width, 3), np.uint8)
+    room, halves = planes(4, count, width), planes(2, count, width // 2)
+    ycc = planes(1, count, 3 * width)[0].reshape(count, width, 3)
     for strip in strips(samples):
         size = strip.stop - strip.start
-        y, colour, u_twice, v_twice = room[:, :size]
-        u, v = halves[:, :size]
+        y, colour, u_twice, v_twice = (plane[:size] for plane in room)
+        u, v = (plane[:size] for plane in halves)
         cv2.split(samples[strip], [colour, y] if luminance else [y, colour])
         cv2.split(colour.reshape(size, -1, 2), [u, v])
         cv2.merge([u, u], u_twice.reshape(size, -1, 2))
