@@ -208,10 +208,7 @@ def _cells(flat: Any) -> Map:
         flat = cv2.resize(flat, (max(columns, CELLS), max(rows, CELLS)), interpolation=cv2.INTER_NEAREST)
         rows, columns = flat.shape
     high, wide = rows // CELLS, columns // CELLS
-    sums = [
-        cv2.reduce(flat[row * high : (row + 1) * high, : wide * CELLS], 0, cv2.REDUCE_SUM, dtype=cv2.CV_32F)
-        for row in range(CELLS)
-    ]
-    columns_first = np.concatenate(sums).reshape(CELLS * CELLS, wide)
-    totals = cv2.reduce(columns_first, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32F).reshape(CELLS, CELLS)
-    return cast(Map, (totals / (high * wide)).astype(np.float32))
+    across = flat[: high * CELLS, : wide * CELLS].reshape(-1, wide)
+    sums = cv2.reduce(across, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
+    totals = sums.reshape(CELLS, high, CELLS).sum(axis=1)
+    return cast(Map, totals.astype(np.float32) / np.float32(high * wide))

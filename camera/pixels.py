@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from camera.errors import PixelFormatError
 from camera.frame import Pixels
+from camera.packed import lsb10, lsb12, outer
 from camera.yuv import YUV
 
-_STRIP = 128  # rows
 _BORDER = 2  # pixels that bilinear demosaicing looks beyond the region, kept even so that the pattern stays
 
 
@@ -47,61 +47,15 @@ def _shift(bits: int) -> Callable[[Pixels], Pixels]:
     return top8
 
 
-def _strips(rows: int) -> Iterator[slice]:
-    """Give strips of the rows: what is computed for one stays in the cache, and in memory that the process has already.
-
-    Whole planes come from the kernel page by page each time, which costs ten times the computing on a busy machine.
-    """
-    for first in range(0, rows, _STRIP):
-        yield slice(first, first + _STRIP)
-
-
-def _outer(rows: Pixels) -> Pixels:
-    """Read Mono10Packed and Mono12Packed: two pixels in three bytes, the upper 8 bits in the first and the last."""
-    return _pairs(rows, lambda first, _second, last: [first, last])
-
-
-def _lsb12(rows: Pixels) -> Pixels:
-    """Read Mono12p: two pixels in three bytes, the least significant bit first."""
-    return _pairs(rows, lambda first, second, last: [first >> 4 | second << 4, last])
-
-
-def _pairs(rows: Pixels, read: Callable[..., list[Pixels]]) -> Pixels:
-    """Read two pixels in three bytes; each byte of the groups is a plane, two planes are woven to the samples."""
-    groups = rows.reshape(rows.shape[0], -1, 3)
-    result = np.empty((*groups.shape[:2], 2), np.uint8)
-    for strip in _strips(rows.shape[0]):
-        cv2.merge(read(*cv2.split(groups[strip])), result[strip])
-    return result.reshape(rows.shape[0], -1)
-
-
-def _lsb10(rows: Pixels) -> Pixels:
-    """Read Mono10p: four pixels in five bytes, the least significant bit first.
-
-    The first four and the last four bytes of a group as words: each has the samples at most some bits off their place.
-    """
-    groups = rows.reshape(rows.shape[0], -1, 5)
-    result = np.empty(groups.shape[:2], "<u4")
-    for strip in _strips(rows.shape[0]):
-        part, words = groups[strip], result[strip]
-        np.right_shift(part[:, :, :4].view("<u4")[:, :, 0], 2, out=words)
-        words &= 0xFF
-        last = np.ascontiguousarray(part[:, :, 1:].view("<u4")[:, :, 0])
-        words |= last << 4 & 0xFF00
-        words |= last << 2 & 0xFF0000
-        words |= last & 0xFF000000
-    return result.view(np.uint8).reshape(rows.shape[0], -1)
-
-
 _DEPTHS: dict[str, tuple[int, int, Callable[[Pixels], Pixels]]] = {
     "8": (1, 1, _same),
     "10": (1, 2, _shift(10)),
     "12": (1, 2, _shift(12)),
     "16": (1, 2, _shift(16)),
-    "10p": (4, 5, _lsb10),
-    "12p": (2, 3, _lsb12),
-    "10Packed": (2, 3, _outer),
-    "12Packed": (2, 3, _outer),
+    "10p": (4, 5, lsb10),
+    "12p": (2, 3, lsb12),
+    "10Packed": (2, 3, outer),
+    "12Packed": (2, 3, outer),
 }
 _BAYER = {
     "BayerRG": cv2.COLOR_BayerRGGB2RGB,
@@ -224,8 +178,7 @@ def _first(start: int, size: int) -> int:
 def _colour(pixels: Pixels, pixel_format: str, x: int, y: int, width: int, height: int) -> Pixels:
     if (yuv := YUV.get(pixel_format)) is not None:
         first, last = x // 2, -(-(x + width) // 2)
-        pairs = np.ascontiguousarray(pixels[y : y + height, 4 * first : 4 * last])
-        return yuv.rgb(pairs)[:, x - 2 * first : x - 2 * first + width]
+        return yuv.rgb(pixels[y : y + height, 4 * first : 4 * last])[:, x - 2 * first : x - 2 * first + width]
     part = pixels[y : y + height, x : x + width]
     return part if pixel_format == "RGB8" else cast(Pixels, cv2.cvtColor(part, cv2.COLOR_BGR2RGB))
 

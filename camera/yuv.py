@@ -9,11 +9,8 @@ import cv2
 import numpy as np
 
 from camera.frame import Pixels
+from camera.packed import planes, strip_rows, strips
 
-_PLACES = {  # of Y, V and U of two pixels among the four bytes that they share, as OpenCV's YCrCb wants them
-    "YUYV": (0, 3, 1, 2, 3, 1),
-    "UYVY": (1, 2, 0, 3, 2, 0),
-}
 _VIDEO = {"YUYV": cv2.COLOR_YUV2RGB_YUY2, "UYVY": cv2.COLOR_YUV2RGB_UYVY}
 
 
@@ -29,18 +26,38 @@ class Yuv:
         """The place of the first pixel's luminance among its pair's bytes; the second one's comes two bytes later."""
         return self.order.index("Y")
 
-    def rgb(self, pairs: Pixels) -> Pixels:
-        """Return uint8 (H, W, 3) of uint8 (H, bytes of W pixels), contiguous, W even.
+    def rgb(self, rows: Pixels) -> Pixels:
+        """Return uint8 (H, W, 3) of uint8 (H, bytes of W pixels), W even.
 
         Full range: R = Y + 1.402 V, G = Y − 0.344 U − 0.714 V, B = Y + 1.772 U (ITU-T T.871), U and V less 128.
         """
-        rows, width = pairs.shape[0], pairs.shape[1] // 2
+        samples = rows.reshape(rows.shape[0], -1, 2)
         if self.is_video:
-            return cast(Pixels, cv2.cvtColor(pairs.reshape(rows, width, 2), _VIDEO[self.order]))
-        ycc = np.empty((rows, width // 2, 6), np.uint8)
-        moves = [step for to, place in enumerate(_PLACES[self.order]) for step in (place, to)]
-        cv2.mixChannels([pairs.reshape(rows, width // 2, 4)], [ycc], moves)
-        return cast(Pixels, cv2.cvtColor(ycc.reshape(rows, width, 3), cv2.COLOR_YCrCb2RGB))
+            return cast(Pixels, cv2.cvtColor(samples, _VIDEO[self.order]))
+        return _full_range(samples, self.luminance)
+
+
+def _full_range(samples: Pixels, luminance: int) -> Pixels:
+    """Return RGB of (H, W, 2), luminance and colour or the other way round, by OpenCV's conversion of YCrCb.
+
+    Planes are made of the samples and woven again, each byte of colour twice: that is less work than moving bytes
+    between interleaved channels, one after the other.
+    """
+    width, count = samples.shape[1], strip_rows(samples)
+    result = np.empty((*samples.shape[:2], 3), np.uint8)
+    room, halves = planes(4, count, width), planes(2, count, width // 2)
+    ycc = planes(1, count, 3 * width)[0].reshape(count, width, 3)
+    for strip in strips(samples):
+        size = strip.stop - strip.start
+        y, colour, u_twice, v_twice = (plane[:size] for plane in room)
+        u, v = (plane[:size] for plane in halves)
+        cv2.split(samples[strip], [colour, y] if luminance else [y, colour])
+        cv2.split(colour.reshape(size, -1, 2), [u, v])
+        cv2.merge([u, u], u_twice.reshape(size, -1, 2))
+        cv2.merge([v, v], v_twice.reshape(size, -1, 2))
+        cv2.merge([y, v_twice, u_twice], ycc[:size])
+        cv2.cvtColor(ycc[:size], cv2.COLOR_YCrCb2RGB, dst=result[strip])
+    return result
 
 
 YUV: dict[str, Yuv] = {

@@ -41,7 +41,10 @@ class Traces:
     """
 
     def __init__(self, light: Map | None, detail: Map | None) -> None:
-        self._light, self._detail = light, detail
+        self._light = light
+        self._detail = None
+        if detail is not None:  # and the places that have some to lose
+            self._detail = np.maximum(detail, 1e-9), detail > _CLEAR * float(detail.mean())
         self._light_off: NDArray[np.float32] = np.zeros((CELLS, CELLS), np.float32)
         self._detail_gone: NDArray[np.float32] = np.zeros((CELLS, CELLS), np.float32)
 
@@ -61,8 +64,8 @@ class Traces:
             self._light_off += (off - self._light_off) / REMEMBERED
             dirt = _lasting(self._light_off, off)
         if self._detail is not None:
-            least = _CLEAR * float(self._detail.mean())
-            gone = np.where(self._detail > least, 1.0 - figures.detail / np.maximum(self._detail, 1e-9), 0.0)
+            detail, has_some = self._detail
+            gone = np.where(has_some, 1.0 - figures.detail / detail, 0.0)
             self._detail_gone += (gone - self._detail_gone) / REMEMBERED
             smear = _lasting(np.maximum(self._detail_gone, 0.0), gone)
         return {"dirt": dirt, "smear": smear}

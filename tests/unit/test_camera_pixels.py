@@ -122,6 +122,20 @@ def test_grey_in_yuv_is_the_grey_that_mono_would_be() -> None:
     assert (video[:17].max(), video[235:].min()) == (0, 255)
 
 
+@pytest.mark.parametrize("name", ["Mono10p", "Mono12p", "Mono12Packed", "BayerRG12p", "YUV422_8", "YUV422_8_UYVY"])
+def test_a_large_frame_is_read_as_its_rows_are(name: str) -> None:
+    """What is converted strip by strip is whole: no strip is left out, cut short, or written over by the next."""
+    raw = np.random.default_rng(4).integers(0, 256, (700, 1930), np.uint8)[:, :1920]
+    border = 2 if name.startswith("Bayer") else 0
+    whole, rows = image_of(raw, name), raw.shape[0]
+    width = whole.shape[1]
+    for first in range(0, rows, 50):
+        last = min(first + 50, rows)
+        here, above = image_of(raw[max(0, first - border) : last + border], name), min(first, border)
+        np.testing.assert_array_equal(whole[first:last], here[above : above + last - first])
+    np.testing.assert_array_equal(image_of(raw, name, (1, 3, width - 2, rows - 5)), whole[3:-2, 1:-1])
+
+
 def test_what_needs_no_conversion_is_not_copied() -> None:
     """Mono8 and RGB8 give views of the frame; BGR8 gives RGB."""
     grey, colour = np.zeros((6, 8), np.uint8), np.arange(6 * 8 * 3, dtype=np.uint8).reshape(6, 8, 3)
