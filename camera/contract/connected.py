@@ -8,24 +8,25 @@ from dataclasses import dataclass
 
 from camera.backends import make_camera, options_model
 from camera.contract.checks import CHECKS, Check, promise
-from camera.contract.expecting import ContractError
+from camera.contract.expecting import ContractError, NotTriedError
 from camera.contract.under_test import CameraUnderTest
 from camera.scene import Scene
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one check. problem: why it does not hold, "" where it does."""
+    """What came of one check. problem: why it does not hold; not_tried: why nothing could show it; "" where not so."""
 
     check: str
     promise: str
     problem: str
+    not_tried: str
     seconds: float
 
     @property
     def holds(self) -> bool:
-        """True where nothing was found."""
-        return not self.problem
+        """True where it was tried and nothing was found."""
+        return not self.problem and not self.not_tried
 
 
 def row_of(
@@ -56,14 +57,17 @@ def run_checks(row: CameraUnderTest) -> Iterator[Outcome]:
     """Run all checks, one after another; yield what came of each."""
     for name, check in CHECKS.items():
         begun = time.monotonic()
-        yield Outcome(name, promise(check), _problem(check, row), time.monotonic() - begun)
+        problem, not_tried = _found(check, row)
+        yield Outcome(name, promise(check), problem, not_tried, time.monotonic() - begun)
 
 
-def _problem(check: Check, row: CameraUnderTest) -> str:
+def _found(check: Check, row: CameraUnderTest) -> tuple[str, str]:
     try:
         check(row)
+    except NotTriedError as error:
+        return "", str(error)
     except ContractError as error:
-        return str(error)
+        return str(error), ""
     except Exception as error:  # noqa: BLE001 - a driver of others: whatever it raises is its finding
-        return f"{type(error).__name__}: {error}"
-    return ""
+        return f"{type(error).__name__}: {error}", ""
+    return "", ""

@@ -17,6 +17,10 @@ class ContractError(AssertionError):
     """A driver does not keep the contract. Raised by a check, shown by a test framework or a command."""
 
 
+class NotTriedError(Exception):
+    """Nothing of this camera can put the promise to the test; the text says why. Raised by a check."""
+
+
 def expect(holds: bool, otherwise: str) -> None:
     """Raise ContractError with `otherwise` where it does not hold."""
     if not holds:

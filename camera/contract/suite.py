@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from camera.contract.checks import CHECKS
+from camera.contract.expecting import NotTriedError
 from camera.contract.under_test import CameraUnderTest
 
 
@@ -21,5 +22,8 @@ class CameraContract:
 
     @pytest.mark.parametrize("check", CHECKS)
     def test_camera_keeps(self, check: str, camera_under_test: CameraUnderTest) -> None:
-        """The driver keeps what the check asks."""
-        CHECKS[check](camera_under_test)
+        """The driver keeps what the check asks; skipped where nothing of the row can show it."""
+        try:
+            CHECKS[check](camera_under_test)
+        except NotTriedError as reason:
+            pytest.skip(str(reason))

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from camera.contract.expecting import LONG_S, expect, expect_end, expect_equal, expect_refusal, expect_some, in_thread
+from camera.contract.expecting import (
+    LONG_S,
+    NotTriedError,
+    expect,
+    expect_end,
+    expect_equal,
+    expect_refusal,
+    expect_some,
+    in_thread,
+)
 from camera.contract.under_test import CameraUnderTest
 from camera.errors import CameraError
 from camera.frame import Trigger
@@ -21,10 +30,10 @@ def each_frame_had_its_trigger(row: CameraUnderTest) -> None:
     triggers: list[Trigger] = []
     if row.free_running:
         expect(not row.camera().reports_triggers, "reports_triggers is true of a camera that tells of none")
-        return
+        raise NotTriedError("it tells of no triggers")
     with row.camera() as camera:
-        if camera.takes_software_trigger:  # it tells of those that come from elsewhere alone
-            return
+        if camera.takes_software_trigger:
+            raise NotTriedError("it takes triggers from software, and tells of those that come from elsewhere alone")
 
         def listen() -> None:
             while not camera.exhausted and (row.finite or len(triggers) < row.parts):
@@ -87,7 +96,7 @@ def _exposes(row: CameraUnderTest, camera: Camera, number: int) -> None:
 def a_software_trigger_is_refused_before_frames_pile_up(row: CameraUnderTest) -> None:
     """Triggers whose frames nobody takes end in a refusal, not in a queue; a stop forgets them."""
     if row.commanded is None:
-        return
+        raise NotTriedError("it takes no trigger from software")
     with row.commanded_camera(**row.endless) as camera:
         camera.start()
         taken = 0

@@ -38,18 +38,22 @@ def check(
         outcomes.append(outcome)
         if not as_json:
             _show(console, outcome)
-    broken = sum(not outcome.holds for outcome in outcomes)
+    broken = sum(bool(outcome.problem) for outcome in outcomes)
+    not_tried = sum(bool(outcome.not_tried) for outcome in outcomes)
     if as_json:
         found: dict[str, Any] = {"ok": not broken, "camera": choice.name, "backend": choice.backend}
         listed = [{"holds": outcome.holds, **asdict(outcome)} for outcome in outcomes]
         print(json.dumps({**found, "takes_software_trigger": row.commanded is not None, "checks": listed}))
     else:
-        print(f"{choice.name}: {len(outcomes) - broken} of {len(outcomes)} promises hold")
+        tried = len(outcomes) - not_tried
+        told = f"; {not_tried} could not be tried" if not_tried else ""
+        print(f"{choice.name}: {tried - broken} of {tried} promises hold{told}")
     raise typer.Exit(1 if broken else 0)
 
 
 def _show(console: Console, outcome: Outcome) -> None:
-    word = "[green]holds[/]" if outcome.holds else "[bold red]BROKEN[/]"
+    missing = "[bold red]BROKEN[/]" if outcome.problem else "[yellow]not tried[/]"
+    word = "[green]holds[/]" if outcome.holds else missing
     console.print(f"{word}  {escape(outcome.promise)} ({outcome.seconds:.1f} s)", highlight=False, soft_wrap=True)
-    if outcome.problem:
-        console.print(f"        {outcome.problem}", markup=False, highlight=False, soft_wrap=True)
+    if said := outcome.problem or outcome.not_tried:
+        console.print(f"        {said}", markup=False, highlight=False, soft_wrap=True)

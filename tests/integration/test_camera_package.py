@@ -16,6 +16,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXAMPLE = REPOSITORY / "docs" / "examples" / "socketcam"
+NOT_TRIED = 1  # the device tells of no triggers
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,8 @@ def test_the_packages_own_tests_pass(installed: Installed) -> None:
     done = installed.run("pytest", "-q", "-p", "no:cacheprovider", "-rA")
     assert done.returncode == 0, done.stdout[-5000:]
     kept = {line.partition("::")[2] for line in done.stdout.splitlines() if line.startswith("PASSED")}
-    assert sum("test_camera_keeps[own-process-" in name for name in kept) == 13
-    assert sum("test_camera_keeps[here-" in name for name in kept) == 13
+    assert sum("test_camera_keeps[own-process-" in name for name in kept) == 13 - NOT_TRIED
+    assert sum("test_camera_keeps[here-" in name for name in kept) == 13 - NOT_TRIED
 
 
 def test_the_command_checks_the_connected_camera(installed: Installed) -> None:
@@ -89,7 +90,7 @@ def test_the_command_checks_the_connected_camera(installed: Installed) -> None:
     camera = f"socketcam:{installed.device}"
     done = installed.run("inspection.cli.main", "cameras", "check", camera, *options, "--json")
     found = json.loads(done.stdout)
-    assert [one for one in found["checks"] if not one["holds"]] == []
+    assert [one for one in found["checks"] if one["problem"]] == []
     assert (done.returncode, found["ok"], len(found["checks"])) == (0, True, 13)
 
 

@@ -115,7 +115,8 @@ def test_each_trigger_of_the_plc_is_one_part(tmp_path: Path, bundle: Path, board
         else:
             assert record.device_ns == record.trigger_host_ns, "the picture is of the moment of the trigger"
             was_good, was_close = record.part % 2 == 1, record.ejector_action is EjectorAction.TAKEN_ALONG
-            assert passed == was_good or (was_good and (record.reason is Reason.LATE or was_close))
+            by_default = record.reason in (Reason.LATE, Reason.SYSTEM)  # a machine that is too busy rejects good parts
+            assert passed == was_good or (was_good and (by_default or was_close)), record
 
 
 def test_a_program_triggers_over_the_api(tmp_path: Path, bundle: Path, board: SimulatedBoard) -> None:
