@@ -104,8 +104,8 @@ class StreamingCamera(Camera):
 
     def _trigger(self) -> Trigger | None:
         assert self._triggers is not None  # takes_software_trigger
-        link = self._opened()
-        if not link.is_ready():
+        link = self._link
+        if link is None or not link.is_ready():
             return None
         now_host_ns = time.monotonic_ns()
         number = self._triggers.fire(now_host_ns)
@@ -118,10 +118,13 @@ class StreamingCamera(Camera):
             if isinstance(error, CameraLostError):
                 link.give_up()
                 raise
+        else:
+            self._triggers.reached(number)
         return Trigger(number, now_host_ns)
 
     def _device_now_ns(self) -> int | None:
-        return latch_clock(self._opened().nodes) if self._numbering.clock_runs else None
+        link = self._link
+        return latch_clock(link.nodes) if link is not None and self._numbering.clock_runs else None
 
     @property
     def takes_software_trigger(self) -> bool:
@@ -145,8 +148,9 @@ class StreamingCamera(Camera):
 
     def _stop(self) -> None:
         with self._lock:
-            self._end()
-            self._numbering.stopped(time.monotonic_ns())
+            if self._link is not None:  # another thread may have closed it meanwhile
+                self._end()
+                self._numbering.stopped(time.monotonic_ns())
 
     def _close(self) -> None:
         with self._lock:
