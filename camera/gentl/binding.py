@@ -64,7 +64,6 @@ class StreamInfo(IntEnum):
     """What can be asked of a stream."""
 
     NUM_UNDERRUN = 2
-    NUM_AWAIT_DELIVERY = 5
     PAYLOAD_SIZE = 7
     DEFINES_PAYLOAD_SIZE = 9
     BUF_ANNOUNCE_MIN = 12
@@ -73,7 +72,6 @@ class StreamInfo(IntEnum):
 class BufferInfo(IntEnum):
     """What can be asked of a buffer that was filled."""
 
-    BASE = 0
     TIMESTAMP = 3
     NEW_DATA = 4
     IS_INCOMPLETE = 7
