@@ -18,9 +18,10 @@ from camera.genicam.nodes import Nodes
 from camera.genicam.numbering import Numbering
 from camera.genicam.options import StreamingOptions
 from camera.genicam.picture import picture_of
-from camera.genicam.settings import Applied, apply
+from camera.genicam.settings import apply
 from camera.genicam.software_trigger import SoftwareTriggers
 from camera.genicam.timing import default_silence_s, least_answer_ns
+from camera.genicam.writing import Applied
 from camera.interface import Camera
 
 _SLICE_S = 0.05  # how soon a waiting grab sees a stop, or the loss of the device

@@ -72,6 +72,7 @@ class StreamInfo(IntEnum):
 class BufferInfo(IntEnum):
     """What can be asked of a buffer that was filled."""
 
+    BASE = 0
     TIMESTAMP = 3
     NEW_DATA = 4
     IS_INCOMPLETE = 7
