@@ -45,7 +45,6 @@ class StreamingCamera(Camera):
         self._link: Link | None = None
         self._lock = threading.Lock()  # who waits in the link, starts or ends it
         self._pending: Received | None = None
-        self.applied: tuple[Applied, ...] = ()
 
     @abstractmethod
     def _connect(self) -> Link:
