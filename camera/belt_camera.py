@@ -10,6 +10,7 @@ import numpy as np
 
 from camera.belt import Belt
 from camera.commanded_belt import CommandedBelt
+from camera.copying import put
 from camera.frame import BrokenFrame, Frame, Pixels, Trigger
 from camera.interface import Camera
 
@@ -99,7 +100,7 @@ class BeltCamera(Camera):
         received_host_ns = time.monotonic_ns()
         if into is not None:
             pixels = into[: picture.size].reshape(picture.shape)
-            np.copyto(pixels, picture)
+            put(pixels, picture)
         else:
             pixels = picture if picture.flags.writeable or self.lends_frames else picture.copy()
         return Frame(

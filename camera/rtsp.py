@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from pydantic import Field, model_validator
 
+from camera.copying import put
 from camera.device import DeviceOptions
 from camera.errors import CameraLostError, CameraOpenError, Cause
 from camera.frame import BrokenFrame, Frame, Pixels
@@ -226,7 +227,7 @@ class RtspCamera(Camera):
             self._counts["wrong_size"] += 1
             return BrokenFrame(*about, f"its size is {found}, {self._size[0]}×{self._size[1]} was agreed")
         if picture is not given:
-            np.copyto(given, picture)
+            put(given, picture)
         self._counts["frames"] += 1
         return Frame(*about, "BGR8", given)
 

@@ -10,6 +10,7 @@ import time
 import cv2
 import numpy as np
 
+from camera.copying import put
 from camera.errors import CameraLostError, CameraOpenError, Cause
 from camera.frame import BrokenFrame, Frame, Pixels
 from camera.genicam.block_ids import BlockIds
@@ -178,14 +179,14 @@ class UvcCamera(Camera):
             return picture
         pixels = np.empty(shape, np.uint8) if into is None else into[: _size(stream)].reshape(shape)
         if picture is not None:
-            np.copyto(pixels, picture)
+            put(pixels, picture)
             return pixels
         needed = stream.stride * (stream.height - 1) + stream.row_bytes
         if data.size < needed:
             self._counts["wrong_size"] += 1
             raise BadImageError(f"{data.size} of {needed} bytes came")
         rows = np.lib.stride_tricks.as_strided(data, (stream.height, stream.row_bytes), (stream.stride, 1))
-        np.copyto(pixels.reshape(stream.height, stream.row_bytes), rows)
+        put(pixels.reshape(stream.height, stream.row_bytes), rows)
         return pixels
 
     def _check_room(self, into: Pixels | None, stream: Stream) -> None:

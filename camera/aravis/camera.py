@@ -8,8 +8,8 @@ from camera.aravis.link import AravisLink
 from camera.aravis.options import Options
 from camera.errors import CameraOpenError
 from camera.genicam.link import Link
-from camera.genicam.settings import Applied
 from camera.genicam.streaming import StreamingCamera
+from camera.genicam.writing import Applied
 
 __all__ = ["AravisCamera", "Options", "devices"]
 

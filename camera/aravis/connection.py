@@ -105,7 +105,9 @@ class Connection:
             packet_timeout_us=int(options.packet_timeout_ms * 1000),
             frame_retention_us=int(options.frame_retention_ms * 1000),
         )
-        return Stream(self.library, self.device, self.is_gige, payload, settings, self._chunk_parser())
+        chunks = self._chunk_parser()
+        with self.nodes.asking:
+            return Stream(self.library, self.device, self.is_gige, payload, settings, chunks)
 
     def _chunk_parser(self) -> ChunkParser | None:
         if self._chunks is None and self._options.chunks:

@@ -89,49 +89,65 @@ def _payload_size() -> str:
     )
 
 
-def _categories() -> dict[str, dict[str, str]]:
-    """Return the features by category, each with its description."""
-    least_width, least_height = LEAST_SIZE
+def _device() -> dict[str, str]:
     clock = (
         '<Integer Name="TimestampLatchValue" NameSpace="Standard"><pValue>TimestampLatchValueReg</pValue></Integer>\n'
     )
     return {
-        "DeviceControl": {
-            "DeviceVendorName": _string("DeviceVendorName", 0x48, 32),
-            "DeviceModelName": _string("DeviceModelName", 0x68, 32),
-            "DeviceVersion": _string("DeviceVersion", 0x88, 32),
-            "DeviceSerialNumber": _string("DeviceSerialNumber", 0xD8, 16),
-            "DeviceUserID": _string("DeviceUserID", USER_NAME, USER_NAME_SIZE, "RW"),
-            "TimestampLatch": _command("TimestampLatch", LATCH, 1),
-            "TimestampLatchValue": clock + _register("TimestampLatchValue", CLOCK_NS, 8, "RO"),
-        },
-        "ImageFormatControl": {
-            "SensorWidth": _integer("SensorWidth", SENSOR_WIDTH, 0, str(MOST_SIZE[0]), access="RO"),
-            "SensorHeight": _integer("SensorHeight", SENSOR_HEIGHT, 0, str(MOST_SIZE[1]), access="RO"),
-            "Width": _integer("Width", WIDTH, least_width, "SensorWidth", 4),
-            "Height": _integer("Height", HEIGHT, least_height, "SensorHeight", 2),
-            "OffsetX": _integer("OffsetX", OFFSET_X, 0, "SensorWidth", 2),
-            "OffsetY": _integer("OffsetY", OFFSET_Y, 0, "SensorHeight", 2),
-            "PixelFormat": _enumeration("PixelFormat", PIXEL_FORMAT, {name: CODES[name] for name in FORMATS}),
-        },
-        "AcquisitionControl": {
-            "AcquisitionMode": _enumeration("AcquisitionMode", ACQUISITION_MODE, {"Continuous": 1}),
-            "AcquisitionStart": _command("AcquisitionStart", ACQUISITION, 1),
-            "AcquisitionStop": _command("AcquisitionStop", ACQUISITION, 0, shared="AcquisitionStartReg"),
-            "AcquisitionFrameRate": _float(
-                "AcquisitionFrameRate", FRAME_PERIOD_US, "1000000 / FROM", "1000000 / TO", 0.1, 1000, "Hz"
-            ),
-            "ExposureTime": _float("ExposureTime", EXPOSURE_US, "FROM", "TO", 10, 10_000_000, "us"),
-            "TriggerSelector": _enumeration("TriggerSelector", TRIGGER_SELECTOR, {"FrameStart": 0}),
-            "TriggerMode": _enumeration("TriggerMode", TRIGGER_MODE, {"Off": 0, "On": 1}),
-            "TriggerSource": _enumeration("TriggerSource", TRIGGER_SOURCE, {"Line1": 0, "Software": 1}),
-            "TriggerActivation": _enumeration("TriggerActivation", TRIGGER_ACTIVATION, {"RisingEdge": 0}),
-            "TriggerSoftware": _command("TriggerSoftware", TRIGGER_SOFTWARE, 1),
-        },
-        "AnalogControl": {
-            "Gain": _float("Gain", GAIN, "FROM * 10", "TO / 10.0", 0, 24, "dB"),
-            "GainAuto": _enumeration("GainAuto", GAIN_AUTO, {"Off": 0, "Once": 1, "Continuous": 2}),
-        },
+        "DeviceVendorName": _string("DeviceVendorName", 0x48, 32),
+        "DeviceModelName": _string("DeviceModelName", 0x68, 32),
+        "DeviceVersion": _string("DeviceVersion", 0x88, 32),
+        "DeviceSerialNumber": _string("DeviceSerialNumber", 0xD8, 16),
+        "DeviceUserID": _string("DeviceUserID", USER_NAME, USER_NAME_SIZE, "RW"),
+        "TimestampLatch": _command("TimestampLatch", LATCH, 1),
+        "TimestampLatchValue": clock + _register("TimestampLatchValue", CLOCK_NS, 8, "RO"),
+    }
+
+
+def _image_format() -> dict[str, str]:
+    least_width, least_height = LEAST_SIZE
+    return {
+        "SensorWidth": _integer("SensorWidth", SENSOR_WIDTH, 0, str(MOST_SIZE[0]), access="RO"),
+        "SensorHeight": _integer("SensorHeight", SENSOR_HEIGHT, 0, str(MOST_SIZE[1]), access="RO"),
+        "Width": _integer("Width", WIDTH, least_width, "SensorWidth", 4),
+        "Height": _integer("Height", HEIGHT, least_height, "SensorHeight", 2),
+        "OffsetX": _integer("OffsetX", OFFSET_X, 0, "SensorWidth", 2),
+        "OffsetY": _integer("OffsetY", OFFSET_Y, 0, "SensorHeight", 2),
+        "PixelFormat": _enumeration("PixelFormat", PIXEL_FORMAT, {name: CODES[name] for name in FORMATS}),
+    }
+
+
+def _acquisition() -> dict[str, str]:
+    return {
+        "AcquisitionMode": _enumeration("AcquisitionMode", ACQUISITION_MODE, {"Continuous": 1}),
+        "AcquisitionStart": _command("AcquisitionStart", ACQUISITION, 1),
+        "AcquisitionStop": _command("AcquisitionStop", ACQUISITION, 0, shared="AcquisitionStartReg"),
+        "AcquisitionFrameRate": _float(
+            "AcquisitionFrameRate", FRAME_PERIOD_US, "1000000 / FROM", "1000000 / TO", 0.1, 1000, "Hz"
+        ),
+        "ExposureTime": _float("ExposureTime", EXPOSURE_US, "FROM", "TO", 10, 10_000_000, "us"),
+        "TriggerSelector": _enumeration("TriggerSelector", TRIGGER_SELECTOR, {"FrameStart": 0}),
+        "TriggerMode": _enumeration("TriggerMode", TRIGGER_MODE, {"Off": 0, "On": 1}),
+        "TriggerSource": _enumeration("TriggerSource", TRIGGER_SOURCE, {"Line1": 0, "Software": 1}),
+        "TriggerActivation": _enumeration("TriggerActivation", TRIGGER_ACTIVATION, {"RisingEdge": 0}),
+        "TriggerSoftware": _command("TriggerSoftware", TRIGGER_SOFTWARE, 1),
+    }
+
+
+def _analog() -> dict[str, str]:
+    return {
+        "Gain": _float("Gain", GAIN, "FROM * 10", "TO / 10.0", 0, 24, "dB"),
+        "GainAuto": _enumeration("GainAuto", GAIN_AUTO, {"Off": 0, "Once": 1, "Continuous": 2}),
+    }
+
+
+def _categories() -> dict[str, dict[str, str]]:
+    """Return the features by category, each with its description."""
+    return {
+        "DeviceControl": _device(),
+        "ImageFormatControl": _image_format(),
+        "AcquisitionControl": _acquisition(),
+        "AnalogControl": _analog(),
         "TransportLayerControl": {"PayloadSize": _payload_size()},
     }
 

@@ -30,10 +30,8 @@ class AravisLink:
         self._payload = 0
         self._missing_packets = 0
         self._earlier: dict[str, int] = {}
-        with contextlib.suppress(
-            NodeError, CameraLostError
-        ):  # one that was lost may still send to where nobody listens
-            self.nodes.execute("AcquisitionStop")
+        with contextlib.suppress(NodeError, CameraLostError):
+            self.nodes.execute("AcquisitionStop")  # one that was lost may still send to where nobody listens
 
     @property
     def nodes(self) -> AravisNodes:

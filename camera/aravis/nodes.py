@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Callable, Sequence
 from ctypes import POINTER, byref, c_double, c_int64, c_uint
 from typing import Any, Literal, cast
@@ -36,7 +37,10 @@ _VISIBILITIES: dict[int, Visibility] = {0: "invisible", 1: "guru", 2: "expert"}
 
 
 class AravisNodes:
-    """The `Nodes` of one device. From one thread at a time; a call to a dead device blocks for up to 2.5 s.
+    """The `Nodes` of one device, from any thread; a call to a dead device blocks for up to 2.5 s.
+
+    The library computes features without a lock of its own, and a station triggers, looks at the clock and checks
+    settings each in a thread: `asking` is held for each call, by whoever makes a stream, too.
 
     camera: its name in texts. device: the ArvDevice, owned by the camera and alive for as long as this. is_gone: says
     that the device is lost, so that nothing asks (and waits for) it any more.
@@ -45,6 +49,7 @@ class AravisNodes:
     def __init__(self, library: Library, device: int, camera: str, is_gone: Callable[[], bool]) -> None:
         self._library, self._device, self._camera, self._is_gone = library, device, camera, is_gone
         self._description = library.arv_device_get_genicam(device)
+        self.asking = threading.Lock()
 
     def names(self) -> Sequence[str]:
         """Return the names of all features below the root category, in the order of the device's description."""
@@ -66,7 +71,7 @@ class AravisNodes:
         """Return what the feature is, may be and is now."""
         kind = self._known(name)
         library, at = self._library, self._at(name)
-        access = library.arv_gc_feature_node_get_actual_access_mode(at)
+        access = self._access(at)
         available = self._flag(name, library.arv_gc_feature_node_is_available, at)
         locked = self._flag(name, library.arv_gc_feature_node_is_locked, at)
         readable = available and access != _WRITE_ONLY and kind not in ("command", "other")
@@ -136,9 +141,7 @@ class AravisNodes:
 
     def _write(self, name: str, value: Value, function: str, *arguments: Any) -> None:
         at = self._at(name)
-        if self._library.arv_gc_feature_node_get_actual_access_mode(at) == _READ_ONLY or self._flag(
-            name, self._library.arv_gc_feature_node_is_locked, at
-        ):
+        if self._access(at) == _READ_ONLY or self._flag(name, self._library.arv_gc_feature_node_is_locked, at):
             raise self._wrong(f"{name} = {value!r}: the device does not let it be written now; stop the camera first")
         self._call(name, function, *arguments)
 
@@ -216,15 +219,21 @@ class AravisNodes:
         except NodeError:
             return None
 
+    def _access(self, at: int | None) -> int:
+        with self.asking:
+            return int(self._library.arv_gc_feature_node_get_actual_access_mode(at))
+
     def _flag(self, name: str, function: Callable[..., Any], at: int | None) -> bool:
         try:
-            return bool(function(at))
+            with self.asking:
+                return bool(function(at))
         except AravisError as error:
             raise self._meaning(name, error) from error
 
     def _call(self, name: str, function: str, *arguments: Any) -> Any:
         try:
-            return getattr(self._library, function)(self._device, name.encode(), *arguments)
+            with self.asking:
+                return getattr(self._library, function)(self._device, name.encode(), *arguments)
         except AravisError as error:
             raise self._meaning(name, error) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from ctypes import byref, c_int, c_size_t
 from dataclasses import dataclass
@@ -51,7 +52,10 @@ class StreamSettings:
 
 
 class Stream:
-    """One ArvStream and its buffers. Made by `start`, used by the grabbing thread, closed once nobody waits in it."""
+    """One ArvStream and its buffers. Made by `start`, used by the grabbing thread, closed once nobody waits in it.
+
+    `counted` is for any thread.
+    """
 
     def __init__(
         self,
@@ -64,6 +68,7 @@ class Stream:
     ) -> None:
         """Make the stream and hand it its buffers of `payload` bytes. Raises AravisError."""
         self._library, self._chunks = library, chunks
+        self._counting = threading.Lock()  # the stream is not freed while another thread asks what it counted
         if is_gige:
             options = 0 if settings.packet_socket else _PACKET_SOCKET_DISABLED
             library.arv_gv_device_set_stream_options(device, options)
@@ -100,14 +105,16 @@ class Stream:
 
     def counted(self) -> Mapping[str, int]:
         """Return what the stream counted since it was made, by the names of `Camera.counters`."""
-        if self._stream is None:
-            return {}
         ask = self._library.arv_stream_get_info_uint64_by_name
-        return {ours: int(ask(self._stream, theirs.encode())) for ours, theirs in _COUNTED.items()}
+        with self._counting:
+            if self._stream is None:
+                return {}
+            return {ours: int(ask(self._stream, theirs.encode())) for ours, theirs in _COUNTED.items()}
 
     def close(self) -> None:
         """End the receiving thread and free the buffers. Idempotent."""
-        stream, self._stream = self._stream, None
+        with self._counting:
+            stream, self._stream = self._stream, None
         if stream is not None:
             self._library.g_object_unref(stream)  # it ends its thread and frees every buffer that it still has
             self._memory.clear()

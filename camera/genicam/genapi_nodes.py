@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, cast
+from functools import wraps
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, cast
 
 from camera.errors import CameraLostError, Cause, NodeError
 from camera.genicam.nodes import Kind, Node, Value
 
 Naming = Callable[[str], str]
+_Given = ParamSpec("_Given")
+_Returned = TypeVar("_Returned")
 
 _KINDS: dict[int, Kind] = {
     2: "integer",
@@ -34,8 +38,24 @@ def pascal(name: str) -> str:
     return "".join(word.capitalize() for word in name.split("_"))
 
 
+def _alone(
+    ask: Callable[Concatenate[GenapiNodes, _Given], _Returned],
+) -> Callable[Concatenate[GenapiNodes, _Given], _Returned]:
+    """Let one thread at a time into the node map."""
+
+    @wraps(ask)
+    def asked(nodes: GenapiNodes, /, *given: _Given.args, **named: _Given.kwargs) -> _Returned:
+        with nodes.alone:
+            return ask(nodes, *given, **named)
+
+    return asked
+
+
 class GenapiNodes:
-    """The features of one open device, in a node map of GenApi. From one thread at a time.
+    """The features of one open device, in a node map of GenApi. From any thread; who uses the map itself holds `alone`.
+
+    GenApi has a lock of its own, under which it calls into Python to read a register. A second thread that waited for
+    that lock would keep Python's meanwhile, and both would wait for ever.
 
     naming: how the binding writes its members. errors: what it raises. gone: whether the device is there no more,
     asked once something failed: then it is CameraLostError, not NodeError.
@@ -46,7 +66,9 @@ class GenapiNodes:
     ) -> None:
         self._node_map, self._naming, self._errors, self._gone = node_map, naming, errors, gone
         self._get_node = getattr(node_map, naming("get_node"))
+        self.alone = threading.RLock()
 
+    @_alone
     def names(self) -> Sequence[str]:
         """Return the names of all features, in the order of the description; categories are none."""
         nodes = self._nodes()
@@ -56,12 +78,14 @@ class GenapiNodes:
             if self._is_feature(described)
         ]
 
+    @_alone
     def forget(self) -> None:
         """Ask the device itself the next time: GenApi answers from its cache whatever its description lets it keep."""
         name = self._naming("invalidate_nodes")
         invalidate = getattr(self._node_map, name, None) or getattr(self._node_map, f"_{name}")
         self._asked("features cannot be read anew", invalidate)
 
+    @_alone
     def has(self, name: str) -> bool:
         """Return whether the feature is there and available now."""
         try:
@@ -69,6 +93,7 @@ class GenapiNodes:
         except NodeError:
             return False
 
+    @_alone
     def node(self, name: str) -> Node:
         """Return what the feature is, may be and is now."""
         node = self._found(name)
@@ -91,6 +116,7 @@ class GenapiNodes:
             description=str(self._maybe(described, "description") or self._maybe(described, "tool_tip") or ""),
         )
 
+    @_alone
     def get(self, name: str) -> Value:
         """Return the value; of an enumeration the name of the entry."""
         node = self._found(name)
@@ -98,6 +124,7 @@ class GenapiNodes:
             raise NodeError(f"feature {name} cannot be read now; look at it with `lineward cameras show`")
         return cast(Value, self._asked(f"feature {name} cannot be read", lambda: self._value(node)))
 
+    @_alone
     def set(self, name: str, value: Value) -> None:
         """Set the value; of an enumeration by the name of the entry."""
         node = self._found(name)
@@ -112,20 +139,24 @@ class GenapiNodes:
 
     def execute(self, name: str) -> None:
         """Execute a command and wait until the device has taken it, five seconds at most."""
+        is_done, until = self._begun(name), time.monotonic() + _COMMAND_S
+        while not self._has_ended(name, is_done):
+            if time.monotonic() > until:
+                raise NodeError(f"command {name} is not done after {_COMMAND_S:g} s")
+            time.sleep(0.001)
+
+    @_alone
+    def _begun(self, name: str) -> Callable[[], Any]:
+        """Execute a command; return what tells whether the device has taken it."""
         node = self._found(name)
         if self._kind(node) != "command" or self._access(node) not in (_WRITE_ONLY, _READ_WRITE):
             raise NodeError(f"feature {name} is no command that can be executed now")
-        is_done = getattr(node, self._naming("is_done"))
+        self._asked(f"command {name} is refused", getattr(node, self._naming("execute")))
+        return cast(Callable[[], Any], getattr(node, self._naming("is_done")))
 
-        def run() -> None:
-            getattr(node, self._naming("execute"))()
-            until = time.monotonic() + _COMMAND_S
-            while not is_done():
-                if time.monotonic() > until:
-                    raise NodeError(f"command {name} is not done after {_COMMAND_S:g} s")
-                time.sleep(0.001)
-
-        self._asked(f"command {name} is refused", run)
+    @_alone
+    def _has_ended(self, name: str, is_done: Callable[[], Any]) -> bool:
+        return bool(self._asked(f"command {name} is refused", is_done))
 
     def _nodes(self) -> Sequence[Any]:
         if self._naming is pascal:

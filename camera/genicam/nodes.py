@@ -33,7 +33,7 @@ class Node:
 
 
 class Nodes(Protocol):
-    """The features of one open device. From one thread at a time; each call may take as long as the device does.
+    """The features of one open device. From any thread; each call may take as long as the device does.
 
     Every method raises NodeError for a feature that is not there or not accessible now, CameraLostError when the
     device has gone.

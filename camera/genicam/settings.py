@@ -7,14 +7,11 @@ from collections.abc import Sequence
 
 from camera.errors import CameraOpenError, Cause, NodeError
 from camera.genicam.chunks import CHUNKS
-from camera.genicam.clock import latch_clock, ptp_status
 from camera.genicam.nodes import CachedNodes, Nodes, Value
 from camera.genicam.options import GenicamOptions
 from camera.genicam.pfnc import named_among
 from camera.genicam.triggering import strobe, trigger
 from camera.genicam.writing import Applied, Selected, Writing, is_selector, read_back
-
-__all__ = ["Applied", "apply", "apply_light", "check", "latch_clock", "load_user_set", "ptp_status", "save_user_set"]
 
 LIGHT = {
     "exposure_us": ("ExposureTime", "ExposureTimeAbs"),

@@ -41,8 +41,9 @@ class SoftwareTriggers:
     ignore a trigger while they expose (20 in a row make one picture), so with several outstanding only the device's
     time stamps tell them apart: allow more than one only with them.
 
-    From any thread. The driver: `fire` → execute TriggerSoftware (`failed` where that raises); in `grab`: `next_lost`
-    first (a BrokenFrame each), then `must_restart` (stop, discard every buffer, start, `restarted`), then `take`.
+    From any thread. The driver: `fire` → execute TriggerSoftware → `reached` (`failed` where that raises), before the
+    next `fire`; in `grab`: `next_lost` first (a BrokenFrame each), then `must_restart` (stop, discard every buffer,
+    start, `restarted`), then `take`.
 
     window_ns: how long a picture may take from its trigger. least_ns: how long it takes at least (the exposure).
     most: triggers outstanding at a time. jitter_ns: how far apart the times from trigger to time stamp lie at most,
@@ -60,6 +61,7 @@ class SoftwareTriggers:
         self._lost: deque[tuple[_Outstanding, str]] = deque()  # at most `most`: nothing is fired while one waits
         self._number = 0
         self._told = 0
+        self._given_up = 0  # the last one that was
         self._doubt = ""
         self._anchor: tuple[int, int] | None = None  # fired_host_ns and device_ns of the last certain exposure
         self._since_device_ns: int | None = None
@@ -102,11 +104,20 @@ class SoftwareTriggers:
             self._outstanding.append(_Outstanding(self._number, now_host_ns))
             return self._number
 
+    def reached(self, number: int) -> None:
+        """Note that the device took the trigger. One that was given up meanwhile may have exposed only now.
+
+        Acquisition may have been started again before that: its picture would be the next trigger's.
+        """
+        with self._lock:
+            self._doubt_late(number)
+
     def failed(self, number: int, why: str) -> None:
         """Note that the device did not say that it took the trigger: it may have exposed all the same."""
         with self._lock:
             if any(one.number == number for one in self._outstanding):
                 self._give_up(f"trigger {number} may not have reached the device: {why}")
+            self._doubt_late(number)
 
     def take(self, now_host_ns: int, device_ns: int | None = None, missing: int = 0) -> Attributed | None:
         """Return the trigger of an exposure that came, whole or broken; None for one that is to be thrown away.
@@ -158,8 +169,14 @@ class SoftwareTriggers:
             number = self._outstanding[0].number
             self._give_up(f"no picture of trigger {number} came within {self._window_ns / 1e6:.0f} ms")
 
+    def _doubt_late(self, number: int) -> None:
+        if number == self._given_up and not self._doubt:
+            self._doubt = f"trigger {number} may have reached the device after it was given up"
+
     def _give_up(self, why: str) -> None:
         self._doubt = self._doubt or why
+        if self._outstanding:
+            self._given_up = self._outstanding[-1].number
         self._lost.extend((one, why) for one in self._outstanding)
         self._outstanding.clear()
 

@@ -18,9 +18,10 @@ from camera.genicam.nodes import Nodes
 from camera.genicam.numbering import Numbering
 from camera.genicam.options import StreamingOptions
 from camera.genicam.picture import picture_of
-from camera.genicam.settings import Applied, apply
+from camera.genicam.settings import apply
 from camera.genicam.software_trigger import SoftwareTriggers
 from camera.genicam.timing import default_silence_s, least_answer_ns
+from camera.genicam.writing import Applied
 from camera.interface import Camera
 
 _SLICE_S = 0.05  # how soon a waiting grab sees a stop, or the loss of the device
@@ -44,7 +45,6 @@ class StreamingCamera(Camera):
         self._link: Link | None = None
         self._lock = threading.Lock()  # who waits in the link, starts or ends it
         self._pending: Received | None = None
-        self.applied: tuple[Applied, ...] = ()
 
     @abstractmethod
     def _connect(self) -> Link:
@@ -104,8 +104,8 @@ class StreamingCamera(Camera):
 
     def _trigger(self) -> Trigger | None:
         assert self._triggers is not None  # takes_software_trigger
-        link = self._opened()
-        if not link.is_ready():
+        link = self._link
+        if link is None or not link.is_ready():
             return None
         now_host_ns = time.monotonic_ns()
         number = self._triggers.fire(now_host_ns)
@@ -118,10 +118,13 @@ class StreamingCamera(Camera):
             if isinstance(error, CameraLostError):
                 link.give_up()
                 raise
+        else:
+            self._triggers.reached(number)
         return Trigger(number, now_host_ns)
 
     def _device_now_ns(self) -> int | None:
-        return latch_clock(self._opened().nodes) if self._numbering.clock_runs else None
+        link = self._link
+        return latch_clock(link.nodes) if link is not None and self._numbering.clock_runs else None
 
     @property
     def takes_software_trigger(self) -> bool:
@@ -145,8 +148,9 @@ class StreamingCamera(Camera):
 
     def _stop(self) -> None:
         with self._lock:
-            self._end()
-            self._numbering.stopped(time.monotonic_ns())
+            if self._link is not None:  # another thread may have closed it meanwhile
+                self._end()
+                self._numbering.stopped(time.monotonic_ns())
 
     def _close(self) -> None:
         with self._lock:

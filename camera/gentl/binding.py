@@ -64,7 +64,6 @@ class StreamInfo(IntEnum):
     """What can be asked of a stream."""
 
     NUM_UNDERRUN = 2
-    NUM_AWAIT_DELIVERY = 5
     PAYLOAD_SIZE = 7
     DEFINES_PAYLOAD_SIZE = 9
     BUF_ANNOUNCE_MIN = 12

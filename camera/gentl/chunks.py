@@ -32,13 +32,17 @@ class ChunkReader:
         """Return the wanted chunks of a whole buffer, those that came, by the names in `camera.genicam.chunks`."""
         try:
             content, layout = self._small(self._layout(stream, buffer), memory)
-            self._adapter.attach_buffer(content, layout)
-        except (GentlError, genapi.GenericException, RuntimeError):
+        except GentlError:
             return {}
-        try:
-            return read_chunks(self._nodes, self._wanted, self._tick_hz)
-        finally:
-            self._adapter.detach_buffer()
+        with self._nodes.alone:
+            try:
+                self._adapter.attach_buffer(content, layout)
+            except (genapi.GenericException, RuntimeError):
+                return {}
+            try:
+                return read_chunks(self._nodes, self._wanted, self._tick_hz)
+            finally:
+                self._adapter.detach_buffer()
 
     def _layout(self, stream: Handle, buffer: int) -> list[SingleChunk]:
         count = c_size_t(0)

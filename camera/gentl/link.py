@@ -84,6 +84,7 @@ class GentlLink:
                 return None
             self._alive_at_s = time.monotonic()
             if self._number(buffer, BufferInfo.NEW_DATA) == 0:
+                self._queue(buffer)
                 return None
             received = self._received(buffer)
             self._has_delivered = True
@@ -95,8 +96,7 @@ class GentlLink:
 
     def give_back(self, received: Received) -> None:
         """Queue the buffer again."""
-        if self._is_acquiring and received.token in self._announced:
-            self._quietly("DSQueueBuffer", self._stream, received.token)
+        self._queue(received.token)
 
     def end(self) -> None:
         """Stop the device and the stream, and take all buffers back."""
@@ -209,6 +209,10 @@ class GentlLink:
 
     def _stream_info(self, what: StreamInfo) -> int | None:
         return self._binding.integer("DSGetInfo", self._stream, what)
+
+    def _queue(self, buffer: object) -> None:
+        if self._is_acquiring and buffer in self._announced:
+            self._quietly("DSQueueBuffer", self._stream, buffer)
 
     def _payload_size(self) -> int:
         size = None

@@ -18,10 +18,9 @@ _MIDDLE_SIDE_PX, _FINEST_SIDE_PX = 96, 400  # longest sides of the reference on 
 _STEPS = (12, 6)
 _GUESSES = 4
 _DOUBTFUL = 0.2  # how much worse on the coarse scale a second guess may be to be looked at again
-_AMBIGUOUS = (
-    0.06  # two places whose scores differ by less cannot be told apart: under a light from one side a flange that
-)
-#   looks nearly the same every 60° was put one bore too far with a lead of up to 0.041 (150 parts, any angle)
+# Two places whose scores differ by less cannot be told apart: under a light from one side a flange that looks nearly
+# the same every 60° is put one bore too far with a lead of up to 0.041 (150 parts, any angle).
+_AMBIGUOUS = 0.06
 _TURN_ROOM_DEG = 0.5  # the last turn of the coarse look is the limit; the fine one may go on from there
 _ROOM_PX = 4  # around a region on a fine scale, for the steps and the filters
 

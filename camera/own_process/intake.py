@@ -51,7 +51,7 @@ class Intake:
 
     def begin(self) -> None:
         """Let `take` wait again."""
-        with self._taking:
+        with self._taking, self._waking:
             if self._interrupting and not self._closed:
                 self._interrupting = False
                 os.eventfd_read(self._wake)
@@ -145,8 +145,10 @@ class Intake:
             return None
         message, files = told
         for fd in files:
-            self._slots = SlotReader(fd)
-            os.close(fd)
+            try:
+                self._slots = SlotReader(fd)
+            finally:
+                os.close(fd)
         if isinstance(message, SourceEnd):
             return None
         if not isinstance(message, Failure):

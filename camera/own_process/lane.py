@@ -44,6 +44,8 @@ class Lane:
         if not self._lock.acquire(timeout=timeout_s):
             raise LaneTimeoutError(f"{method}: another call is not answered yet")
         try:
+            if self._link.fileno() < 0:
+                raise EOFError("closed")
             while self._unanswered:  # of a call that was given up
                 self._receive(until_host_ns)
             self.post(method, *arguments)
@@ -55,8 +57,8 @@ class Lane:
         """Send a call without waiting for its answer. Raises EOFError when the other process is gone."""
         self._number += 1
         message = pickle.dumps((self._number, method, arguments))
-        self._link.settimeout(_REST_S)
         try:
+            self._link.settimeout(_REST_S)
             self._link.sendall(_SIZE.pack(len(message)) + message)
         except OSError as error:
             raise EOFError(str(error)) from error

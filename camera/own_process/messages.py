@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import socket
 import struct
@@ -72,15 +73,24 @@ def send(link: socket.socket, message: Message, memory_fd: int | None) -> bool:
 
 
 def receive(link: socket.socket) -> tuple[Message, list[int]] | None:
-    """Take the next message and the files that came along, None where there is none. Raises EOFError at the end."""
+    """Take the next message and the files that came along, None where there is none.
+
+    Raises EOFError at the end, and for a message that did not come whole: a frame whose memory was left out, as where
+    this process may open no more files, would be looked for in the memory before.
+    """
     flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
     try:
-        packet, along, _flags, _address = link.recvmsg(_LARGEST, socket.CMSG_SPACE(_FILE.size), flags)
+        packet, along, came, _address = link.recvmsg(_LARGEST, socket.CMSG_SPACE(_FILE.size), flags)
     except BlockingIOError:
         return None
     except ConnectionError as error:
         raise EOFError(str(error)) from error
     if not packet:
         raise EOFError("hung up")
+    files = [_FILE.unpack(data)[0] for _level, _kind, data in along]
+    if came & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+        for fd in files:
+            os.close(fd)
+        raise EOFError("a message was cut off")
     message: Message = pickle.loads(packet)
-    return message, [_FILE.unpack(data)[0] for _level, _kind, data in along]
+    return message, files

@@ -42,7 +42,6 @@ class PylonLink:
         self._full_name, self._class = str(info.GetFullName()), str(info.GetDeviceClass())
         self._chunks = options.chunks
         self._camera: Any = None
-        self._last_id = -1
         self._is_lost = False
         try:
             self._camera = pylon.InstantCamera(pylon.TlFactory.GetInstance().CreateDevice(info))
@@ -145,7 +144,6 @@ class PylonLink:
     def _received(self, result: Any) -> Received:
         whole = bool(result.GrabSucceeded())
         block_id = int(result.BlockID)
-        self._last_id = block_id if block_id != _UNKNOWN_ID else self._last_id + 1
         ticks = int(result.TimeStamp)
         width, height = int(result.Width), int(result.Height)
         pixel_format, padding = "", 0
@@ -158,9 +156,9 @@ class PylonLink:
                 data = data[: frame_bytes(pixel_format, width, height, padding)]
                 if self._chunks:
                     sent = PylonNodes(result.GetChunkDataNodeMap(), lambda: False)
-                    chunks = read_chunks(sent, self._chunks, tick_hz(self.nodes))
+                    chunks = read_chunks(sent, self._chunks, self._tick_hz)
         return Received(
-            block_id=self._last_id,
+            block_id=None if block_id == _UNKNOWN_ID else block_id,
             device_ns=ticks * _NS // self._tick_hz if ticks else None,
             width=width,
             height=height,

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from camera.errors import CameraError, NodeError
 from camera.genicam.nodes import Node, Nodes, Value
 from camera.genicam.options import GenicamOptions
-from camera.genicam.settings import LIGHT, Applied, apply_light
+from camera.genicam.settings import LIGHT, apply_light
+from camera.genicam.writing import Applied
 from camera.pixels import FORMATS
 from inspection.tuning.errors import TuningError
 from inspection.tuning.white_balance import Ratios

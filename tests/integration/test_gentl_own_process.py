@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -155,3 +156,28 @@ def test_software_triggers_keep_their_numbers_through_the_border() -> None:
             assert isinstance(frame, Frame)
             assert (trigger.number, frame.counter, frame.lost_before) == (number, number, 0)
         assert source.grab(None, 0.05) is None
+
+
+def test_settings_are_checked_while_the_device_is_triggered() -> None:
+    """Both ask the device's description at the same time, each in a thread: neither waits for the other for ever."""
+    checked: list[list[str]] = []
+    enough = threading.Event()
+    with streaming(tlsimu(), GREY, trigger="software", features=SMALL, trigger_answer_s=BOUND_S) as source:
+
+        def check() -> None:
+            while not enough.is_set():
+                checked.append(source.check_settings())
+
+        checking = threading.Thread(target=check, daemon=True)
+        checking.start()
+        try:
+            for number in range(1, 101):
+                while source.trigger() is None:
+                    pass
+                assert one(source).counter == number
+        finally:
+            enough.set()
+            checking.join(BOUND_S)
+    assert not checking.is_alive()
+    assert checked
+    assert not any(checked)

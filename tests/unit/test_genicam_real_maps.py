@@ -12,9 +12,10 @@ from gige import FakeProcess, network, require_aravis
 from producers import tlsimu
 
 from camera import Camera, CameraOpenError, make_camera
+from camera.genicam.clock import latch_clock
 from camera.genicam.options import GenicamOptions
 from camera.genicam.saved import read_saved, restore_features, save_features, write_saved
-from camera.genicam.settings import apply, check, latch_clock
+from camera.genicam.settings import apply, check
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from camera.errors import CameraOpenError, Cause
 from camera.genicam.clock import latch_clock, ptp_status
 from camera.genicam.genapi_nodes import GenapiNodes
 from camera.genicam.options import GenicamOptions
-from camera.genicam.settings import Applied, apply, check, load_user_set, save_user_set
+from camera.genicam.settings import apply, check, load_user_set, save_user_set
+from camera.genicam.writing import Applied
 
 OFF_ON = ("Off", "On")
 LINES = ("Line1", "Line2", "Line3")

@@ -193,7 +193,31 @@ def test_a_trigger_that_may_not_have_reached_the_device_is_given_up() -> None:
     lost = triggers.next_lost(1)
     assert lost is not None
     assert "it did not answer" in lost.why
-    triggers.failed(1, "again")  # of one that is no longer outstanding: nothing
+    triggers.restarted()
+    assert triggers.next_lost(2) is None  # it is told of once
+
+
+@pytest.mark.parametrize("how", ["reached", "failed"])
+def test_a_trigger_that_arrives_after_it_was_given_up_is_a_doubt(how: str) -> None:
+    """The command came through, or did not, only after acquisition was started again: that picture is nobody's."""
+    triggers = SoftwareTriggers(WINDOW_NS)
+    triggers.fire(0)
+    lost = triggers.next_lost(WINDOW_NS + 1)
+    assert lost is not None
+    triggers.restarted()
+    if how == "reached":
+        triggers.reached(1)
+    else:
+        triggers.failed(1, "it did not answer")
+    assert triggers.must_restart
+    assert triggers.fire(WINDOW_NS + 2) is None
+    assert triggers.take(WINDOW_NS + 3) is None
+    triggers.restarted()
+    assert triggers.fire(WINDOW_NS + 4) == 2
+    triggers.reached(2)
+    assert triggers.take(WINDOW_NS + 5) == Attributed(2, 0)
+    triggers.reached(2)  # also when the picture was there first
+    assert not triggers.must_restart
 
 
 def test_triggers_in_flight_at_a_stop_are_given_up() -> None:
