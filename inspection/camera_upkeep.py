@@ -13,6 +13,7 @@ from camera.errors import CameraError
 from camera.interface import Camera
 from inspection.camera_loop import CameraLoop
 from inspection.clock_drift import ClockDrift
+from inspection.faults.watch import CameraWatch
 
 if TYPE_CHECKING:
     from inspection.station import Station
@@ -23,9 +24,10 @@ _log = logging.getLogger(__name__)
 class CameraUpkeep:
     """One thread beside a station, from its opening to its closing; owned by it. No frame, no heartbeat waits for it.
 
-    It opens cameras that are lost while the line stands, holds their settings against what was written, and asks for
-    their clocks. A camera with other settings than the recipe's has CAMERA_CHANGED raised, since what the model sees is
-    not what it was released with; once the line stands the camera is opened anew, which writes them again.
+    It opens cameras that are lost while the line stands, holds their settings against what was written, asks for their
+    clocks, and follows what their links lose. A camera with other settings than the recipe's has CAMERA_CHANGED raised,
+    since what the model sees is not what it was released with; once the line stands the camera is opened anew, which
+    writes them again.
     """
 
     _TICK_S = 0.1
@@ -41,6 +43,7 @@ class CameraUpkeep:
         self._look_host_ns = time.monotonic_ns() + round(self.LOOK_S * 1e9)  # opening has just read all back
         self._changed: dict[str, str] = {}
         self._sound_until = 0  # the last part that was there when all settings were still as they were written
+        self._links = CameraWatch(station.alarms)
         self._drifts = {line.camera.name: ClockDrift() for line in station.lines}
         self._thread = threading.Thread(target=self._run, name="camera-upkeep", daemon=True)
 
@@ -60,6 +63,7 @@ class CameraUpkeep:
             while not self._over.wait(self._TICK_S):
                 self._mend(lines)
                 self._look(lines)
+                self._links.look(self._station.camera_reports, time.monotonic_ns())
         except Exception as error:  # noqa: BLE001 - the thread's edge: nobody would notice changed settings any more
             self._alarms.raise_alarm("STATION_FAILED", detail=f"camera upkeep: {type(error).__name__}: {error}")
 
