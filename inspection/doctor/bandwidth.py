@@ -57,7 +57,12 @@ def look_at_links(
     """
     for flow in sent:
         if flow.mb_s is None:
-            yield Finding(f"{flow.camera}: bandwidth", "note", flow.why, f"say it in the file, under [{flow.camera}]")
+            yield Finding(
+                f"{flow.camera}: bandwidth",
+                "note",
+                flow.why,
+                f"say it in the file, in the [[camera]] section of {flow.camera}",
+            )
     shared: dict[str, list[Flow]] = defaultdict(list)
     for flow in sent:
         if flow.mb_s is not None:
