@@ -83,12 +83,16 @@ class CameraLoop(ABC):
         return {"grab": self._grab_all}
 
     def start(self) -> None:
-        """Start acquisition and the threads that follow it. Raises CameraError when it cannot start."""
+        """Start acquisition and the threads that follow it. Raises CameraError when it cannot: it is lost then."""
         if self._is_busy:
             raise self._hung_error()
         self._stopping.clear()
-        self.camera.start()
-        self.started()
+        try:
+            self.camera.start()
+            self.started()
+        except CameraError as error:
+            self.gone(error)
+            raise
         self.history.started()
         self._threads = [
             threading.Thread(target=self._guarded, args=(loop,), name=f"{name}-{self.camera.name}", daemon=True)
@@ -116,6 +120,12 @@ class CameraLoop(ABC):
     def absent(self, error: CameraError) -> None:
         """Say that the camera could not be opened when the station was: it is lost from the beginning."""
         self._lose(error)
+
+    def gone(self, error: CameraError) -> None:
+        """Say that the camera went while nobody grabs from it: the line stands, or could not be started."""
+        if not self._is_busy:
+            self.camera.close()
+            self._lose(error)
 
     def mend(self) -> None:
         """Try once to open a camera that is lost while the line is stopped; a second lies between two attempts.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
-from camera.errors import CameraError
+from camera.errors import CameraError, CameraLostError
 from camera.interface import Camera
 from inspection.camera_loop import CameraLoop
 from inspection.clock_drift import ClockDrift
@@ -81,17 +82,24 @@ class CameraUpkeep:
                 self._renew(line)
 
     def _renew(self, line: CameraLoop) -> None:
-        """Open a changed camera anew once the line stands, unless a command is just being carried out."""
+        """Open a changed camera anew once the line stands."""
+
+        def renew() -> None:
+            del self._changed[line.camera.name]
+            line.renew()
+            self._look_host_ns = 0
+
+        self._while_standing(line, renew)
+
+    def _while_standing(self, line: CameraLoop, what: Callable[[], None]) -> None:
+        """Do something with a camera that is not lost, unless the line runs or a command is just being carried out."""
         if not self._commands.acquire(blocking=False):
             return
         try:
-            if self._station.wants_to_run or line.lost:
-                return
-            del self._changed[line.camera.name]
-            line.renew()
+            if not self._station.wants_to_run and not line.lost:
+                what()
         finally:
             self._commands.release()
-        self._look_host_ns = 0
 
     def _look(self, lines: Sequence[CameraLoop]) -> None:
         """Hold all settings against what was written, and read the clocks; does something every 30 s."""
@@ -105,7 +113,7 @@ class CameraUpkeep:
         self._look_host_ns = time.monotonic_ns() + round(self.LOOK_S * 1e9)
 
     def _look_at(self, line: CameraLoop) -> bool:
-        """Look at one camera; return whether it answered. One that does not is for its grabbing thread to tell of."""
+        """Look at one camera; return whether it answered. While the line runs its grabbing thread tells of its loss."""
         if line.lost:
             return False
         camera = line.camera
@@ -113,6 +121,8 @@ class CameraUpkeep:
             changed = "; ".join(self._differing(camera))
         except CameraError as error:
             _log.info("camera '%s': its settings cannot be looked at now: %s", camera.name, error)
+            if isinstance(error, CameraLostError):
+                self._while_standing(line, partial(line.gone, error))
             return False
         if changed and camera.name not in self._changed:
             _log.warning("camera '%s': its settings are no longer those that were written: %s", camera.name, changed)
