@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 from camera.errors import RecordingError
 from camera.frame import Frame
@@ -30,6 +31,24 @@ class Asking:
     def answered(self) -> None:
         """Take note that an exposure has come."""
         self._asked_host_ns = None
+
+
+def whole_frames(camera: Camera, count: int, timeout_s: float) -> Iterator[Frame]:
+    """Start an open camera and yield its whole frames, `count` of them.
+
+    Ends early where no other came for `timeout_s`, or a recording is at its end. Raises CameraError.
+    """
+    camera.start()
+    asking = Asking(camera)
+    taken, last_s = 0, time.monotonic()
+    while taken < count and time.monotonic() - last_s < timeout_s and not camera.exhausted:
+        asking.ask()
+        exposure = camera.grab(None, min(_GRAB_S, timeout_s))
+        if exposure is not None:
+            asking.answered()
+        if isinstance(exposure, Frame):
+            taken, last_s = taken + 1, time.monotonic()
+            yield exposure
 
 
 def take_one(camera: Camera, timeout_s: float) -> Frame:

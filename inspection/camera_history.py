@@ -71,7 +71,7 @@ class CameraHistory:
         self._running = True
 
     def stopped(self) -> None:
-        """Note that acquisition has ended."""
+        """Note that acquisition has ended, and that no call into the driver is under way."""
         self._running = False
 
     def alive(self) -> None:
@@ -89,6 +89,12 @@ class CameraHistory:
         """Note that the camera has gone."""
         with self._lock:
             self._lost_host_ns = time.monotonic_ns()
+            self._last = error
+            self._losses[error.cause] += 1
+
+    def hangs(self, error: CameraError) -> None:
+        """Note that a call into its driver does not return."""
+        with self._lock:
             self._last = error
             self._losses[error.cause] += 1
 

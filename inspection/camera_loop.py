@@ -46,6 +46,7 @@ class CameraLoop(ABC):
         self._pool = FramePool(self._POOL_FRAMES)
         self._stopping = threading.Event()
         self._lost = threading.Event()
+        self._telling = threading.Lock()  # of a loss and of a driver that hangs: two threads notice them
         self._why = Cause.UNKNOWN
         self._threads: list[threading.Thread] = []
 
@@ -82,10 +83,16 @@ class CameraLoop(ABC):
         return {"grab": self._grab_all}
 
     def start(self) -> None:
-        """Start acquisition and the threads that follow it. Raises CameraError when it cannot start."""
+        """Start acquisition and the threads that follow it. Raises CameraError when it cannot: it is lost then."""
+        if self._is_busy:
+            raise self._hung_error()
         self._stopping.clear()
-        self.camera.start()
-        self.started()
+        try:
+            self.camera.start()
+            self.started()
+        except CameraError as error:
+            self.gone(error)
+            raise
         self.history.started()
         self._threads = [
             threading.Thread(target=self._guarded, args=(loop,), name=f"{name}-{self.camera.name}", daemon=True)
@@ -95,13 +102,15 @@ class CameraLoop(ABC):
             thread.start()
 
     def stop(self, timeout_s: float = 5.0) -> None:
-        """Stop acquisition and the threads; bounded. Parts in flight go on."""
+        """Stop acquisition and the threads; bounded. Parts in flight go on.
+
+        A thread whose call into the driver does not return is left behind; until it does, nothing else is done with
+        the camera, and the history goes on to say that it hangs.
+        """
         self._stopping.set()
         self.camera.stop()
-        self.history.stopped()
         for thread in self._threads:
             thread.join(timeout_s)
-        self._threads = []
 
     @property
     def lost(self) -> bool:
@@ -112,12 +121,18 @@ class CameraLoop(ABC):
         """Say that the camera could not be opened when the station was: it is lost from the beginning."""
         self._lose(error)
 
+    def gone(self, error: CameraError) -> None:
+        """Say that the camera went while nobody grabs from it: the line stands, or could not be started."""
+        if not self._is_busy:
+            self.camera.close()
+            self._lose(error)
+
     def mend(self) -> None:
         """Try once to open a camera that is lost while the line is stopped; a second lies between two attempts.
 
-        It takes as long as the device does.
+        It takes as long as the device does. Nothing is done while a thread of the line is still about to open it.
         """
-        if time.monotonic_ns() < self._mend_host_ns:
+        if time.monotonic_ns() < self._mend_host_ns or self._is_busy:
             return
         try:
             self._open()
@@ -140,18 +155,21 @@ class CameraLoop(ABC):
             self._lose(error)
             return
         self.reopening()
+        self._events.recovered()
 
     def tell_hung(self) -> None:
         """Say that a call into the driver does not return, for somebody else's thread noticed it."""
-        text = (
-            f"camera '{self.camera.name}': its driver has not answered for {CameraHistory.HUNG_S:.0f} s; a driver with "
-            "own_process = true would have been ended and begun anew; start the station again"
-        )
-        self._events.lost(CameraLostError(text, Cause.HUNG))
+        with self._telling:
+            if self.history.hung:
+                error = self._hung_error()
+                self.history.hangs(error)
+                self._events.lost(error)
 
     def tell_alive(self) -> None:
-        """Say that the call has returned after all."""
-        self._events.recovered()
+        """Say that the call has returned after all; one that returned only to say that the camera has gone is lost."""
+        with self._telling:
+            if not self.lost:
+                self._events.recovered()
 
     def report(self, backend: str) -> CameraReport:
         """Return one look at the camera."""
@@ -173,7 +191,19 @@ class CameraLoop(ABC):
 
     def wait_while_lost(self) -> None:
         """Wait a moment for the grabbing thread, which opens the camera again."""
-        self._lost.wait(self.WAIT_S)
+        self._stopping.wait(self.WAIT_S)
+
+    @property
+    def _is_busy(self) -> bool:
+        """True while a thread of the line lives: nobody else may open or start the camera."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    def _hung_error(self) -> CameraLostError:
+        text = (
+            f"camera '{self.camera.name}': its driver does not answer; a driver with own_process = true is ended after "
+            "watchdog_s and begun anew; start the station again"
+        )
+        return CameraLostError(text, Cause.HUNG)
 
     def _guarded(self, loop: Callable[[], None]) -> None:
         try:
@@ -182,6 +212,12 @@ class CameraLoop(ABC):
             self._events.failed(f"{type(error).__name__}: {error}")
 
     def _grab_all(self) -> None:
+        try:
+            self._grab_until_stopped()
+        finally:
+            self.history.stopped()
+
+    def _grab_until_stopped(self) -> None:
         while not self._stopping.is_set():
             if self.camera.waits_for_host and not self._wait_for_room(self.WAIT_S):
                 continue
@@ -229,6 +265,8 @@ class CameraLoop(ABC):
                 self._still_lost(again)
                 continue
             self._opened_again()
+            if self._stopping.is_set():  # a stop that came meanwhile found nothing that it could stop
+                self.camera.stop()
             return
 
     def _open(self) -> None:
@@ -238,10 +276,11 @@ class CameraLoop(ABC):
             raise CameraOpenError(f"camera '{self.camera.name}': {misfit}", Cause.REFUSED)
 
     def _lose(self, error: CameraError) -> None:
-        self._lost.set()
-        self._why = error.cause
-        self.history.lost(error)
-        self._events.lost(error)
+        with self._telling:
+            self._lost.set()
+            self._why = error.cause
+            self.history.lost(error)
+            self._events.lost(error)
 
     def _still_lost(self, error: CameraError) -> None:
         """Tell of it when another reason than before keeps the camera away: back, but another program holds it …"""

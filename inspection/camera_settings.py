@@ -32,9 +32,13 @@ class CameraSettings:
         self._lock = threading.Lock()
         self.digest = ""
         """Of what stands now; empty where no camera has settings."""
+        self._kept = ""
 
     def note(self, cameras: Iterable[Camera]) -> None:
-        """Keep what the open cameras have taken. A disk that refuses costs the file, not the line."""
+        """Keep what the open cameras have taken. A disk that refuses costs the file, not the line.
+
+        The file is then written after the next opening.
+        """
         told = {
             camera.name: [
                 {
@@ -53,10 +57,11 @@ class CameraSettings:
         content = (json.dumps(told, indent=1, sort_keys=True) + "\n").encode()
         name = hashlib.sha256(content).hexdigest()
         with self._lock:
-            if name.startswith(self.digest) and self.digest:
+            if name == self._kept:
                 return
             try:
                 self._keep(self._folder / f"{name}.json", content)
+                self._kept = name
             except OSError as error:
                 _log.error("%s: the cameras' settings cannot be kept: %s", self._folder, error)
             self.digest = name[:_DIGEST_LETTERS]

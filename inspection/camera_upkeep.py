@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
-from camera.errors import CameraError
+from camera.errors import CameraError, CameraLostError
 from camera.interface import Camera
 from inspection.camera_loop import CameraLoop
 from inspection.clock_drift import ClockDrift
+from inspection.faults.watch import CameraWatch
 
 if TYPE_CHECKING:
     from inspection.station import Station
@@ -23,9 +25,10 @@ _log = logging.getLogger(__name__)
 class CameraUpkeep:
     """One thread beside a station, from its opening to its closing; owned by it. No frame, no heartbeat waits for it.
 
-    It opens cameras that are lost while the line stands, holds their settings against what was written, and asks for
-    their clocks. A camera with other settings than the recipe's has CAMERA_CHANGED raised, since what the model sees is
-    not what it was released with; once the line stands the camera is opened anew, which writes them again.
+    It opens cameras that are lost while the line stands, holds their settings against what was written, asks for their
+    clocks, and follows what their links lose. A camera with other settings than the recipe's has CAMERA_CHANGED raised,
+    since what the model sees is not what it was released with; once the line stands the camera is opened anew, which
+    writes them again.
     """
 
     _TICK_S = 0.1
@@ -41,6 +44,7 @@ class CameraUpkeep:
         self._look_host_ns = time.monotonic_ns() + round(self.LOOK_S * 1e9)  # opening has just read all back
         self._changed: dict[str, str] = {}
         self._sound_until = 0  # the last part that was there when all settings were still as they were written
+        self._links = CameraWatch(station.alarms)
         self._drifts = {line.camera.name: ClockDrift() for line in station.lines}
         self._thread = threading.Thread(target=self._run, name="camera-upkeep", daemon=True)
 
@@ -60,6 +64,7 @@ class CameraUpkeep:
             while not self._over.wait(self._TICK_S):
                 self._mend(lines)
                 self._look(lines)
+                self._links.look(self._station.camera_reports, time.monotonic_ns())
         except Exception as error:  # noqa: BLE001 - the thread's edge: nobody would notice changed settings any more
             self._alarms.raise_alarm("STATION_FAILED", detail=f"camera upkeep: {type(error).__name__}: {error}")
 
@@ -77,17 +82,24 @@ class CameraUpkeep:
                 self._renew(line)
 
     def _renew(self, line: CameraLoop) -> None:
-        """Open a changed camera anew once the line stands, unless a command is just being carried out."""
+        """Open a changed camera anew once the line stands."""
+
+        def renew() -> None:
+            del self._changed[line.camera.name]
+            line.renew()
+            self._look_host_ns = 0
+
+        self._while_standing(line, renew)
+
+    def _while_standing(self, line: CameraLoop, what: Callable[[], None]) -> None:
+        """Do something with a camera that is not lost, unless the line runs or a command is just being carried out."""
         if not self._commands.acquire(blocking=False):
             return
         try:
-            if self._station.wants_to_run or line.lost:
-                return
-            del self._changed[line.camera.name]
-            line.renew()
+            if not self._station.wants_to_run and not line.lost:
+                what()
         finally:
             self._commands.release()
-        self._look_host_ns = 0
 
     def _look(self, lines: Sequence[CameraLoop]) -> None:
         """Hold all settings against what was written, and read the clocks; does something every 30 s."""
@@ -101,7 +113,7 @@ class CameraUpkeep:
         self._look_host_ns = time.monotonic_ns() + round(self.LOOK_S * 1e9)
 
     def _look_at(self, line: CameraLoop) -> bool:
-        """Look at one camera; return whether it answered. One that does not is for its grabbing thread to tell of."""
+        """Look at one camera; return whether it answered. While the line runs its grabbing thread tells of its loss."""
         if line.lost:
             return False
         camera = line.camera
@@ -109,6 +121,8 @@ class CameraUpkeep:
             changed = "; ".join(self._differing(camera))
         except CameraError as error:
             _log.info("camera '%s': its settings cannot be looked at now: %s", camera.name, error)
+            if isinstance(error, CameraLostError):
+                self._while_standing(line, partial(line.gone, error))
             return False
         if changed and camera.name not in self._changed:
             _log.warning("camera '%s': its settings are no longer those that were written: %s", camera.name, changed)

@@ -16,8 +16,7 @@ from camera.figures import measure
 from camera.frame import Frame
 from camera.interface import Camera
 from camera.samples import bits_of, samples_of
-
-_WAIT_S = 0.5
+from inspection.asking import whole_frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +41,7 @@ class Verified:
 
 def take(camera: Camera, count: int, timeout_s: float) -> list[Frame]:
     """Take whole frames of an open camera; fewer where no other came for `timeout_s`, or a recording is at its end."""
-    camera.start()
-    taken: list[Frame] = []
-    last_s = time.monotonic()
-    while len(taken) < count and time.monotonic() - last_s < timeout_s and not camera.exhausted:
-        if camera.takes_software_trigger:
-            camera.trigger()
-        frame = camera.grab(None, min(timeout_s, _WAIT_S))
-        if isinstance(frame, Frame):
-            taken.append(frame)
-            last_s = time.monotonic()
+    taken = list(whole_frames(camera, count, timeout_s))
     camera.stop()
     return taken
 

@@ -102,7 +102,10 @@ class Station:
     # -------------------------------------------------------------- commands
 
     def start_line(self) -> None:
-        """Inspect every part that triggers from now on. Raises StateError unless READY or running."""
+        """Inspect every part that triggers from now on. Raises StateError unless READY or running.
+
+        A camera that cannot be started is lost from then on, and the line can be started when it is back.
+        """
         with self._commands:
             if self.wants_to_run and not self._supervisor.stopping:
                 return
@@ -122,8 +125,11 @@ class Station:
     def _start_all(self) -> None:
         if not self.ejector.get_ready(self.config.geometry.travel_s + self._READY_S):
             raise StateError(f"the ejector does not get ready: {self.ejector.health().detail}; try again")
-        for line in self.lines:
-            line.start()
+        try:
+            for line in self.lines:
+                line.start()
+        except CameraError as error:
+            raise StateError(f"the line cannot start: {error}") from error
 
     def stop_line(self) -> None:
         """Stop the belt, then triggering, and let the parts in flight end. Bounded by the travel time and some seconds.

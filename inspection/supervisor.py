@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from inspection.faults.watch import CameraWatch
 from inspection.supervision import Supervision
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ class Supervisor:
         self._alarms = station.alarms
         self._over = threading.Event()
         self._look_at_disk_host_ns = 0
-        self._cameras = CameraWatch(station.alarms)
         self._hung: set[str] = set()
         self.rules = Supervision(station, ejector, self._begin_stop)
         self._looks: tuple[Callable[[], None], ...] = (
@@ -84,7 +82,7 @@ class Supervisor:
             self._alarms.clear("DISK_LOW")
 
     def _look_after_cameras(self) -> None:
-        """Notice a driver whose call does not return, although nobody else can; follow what the links lose."""
+        """Notice a driver whose call does not return, although nobody else can. No driver is asked for it."""
         for line in self._station.lines:
             name = line.camera.name
             if line.history.hung and name not in self._hung:
@@ -93,7 +91,6 @@ class Supervisor:
             elif name in self._hung and not line.history.hung:
                 self._hung.discard(name)
                 line.tell_alive()
-        self._cameras.look(self._station.camera_reports, time.monotonic_ns())
 
     def _begin_stop(self) -> None:
         threading.Thread(target=self._stop_by_fault, name="stop-by-fault", daemon=True).start()

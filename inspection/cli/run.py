@@ -5,9 +5,12 @@ from __future__ import annotations
 import signal
 import threading
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from inspection.station import Station
 
 
 def run(
@@ -34,15 +37,26 @@ def run(
     with Service(config) as service:
         view.opened(service)
         station = service.station
-        wants_start = start and station.waits_for_cameras  # a PC boots faster than a camera
-        if start and not wants_start:
-            station.start_line()
+        wants_start = start and not _started(station)
         with view:
             while not over.wait(0.5) and not station.finished:
                 if wants_start and station.state is not State.ERROR:
-                    wants_start = False
-                    station.start_line()
+                    wants_start = not _started(station)
                 view.show(station.status())
                 service.tend()
         service.station.stop_line()
         view.show(service.station.status())
+
+
+def _started(station: Station) -> bool:
+    """Start the line; False where a camera is awaited: a PC boots faster than one. Raises StateError."""
+    from inspection.control import StateError
+
+    try:
+        if not station.waits_for_cameras:
+            station.start_line()
+            return True
+    except StateError:
+        if not station.waits_for_cameras:
+            raise
+    return False

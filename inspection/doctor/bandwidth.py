@@ -58,7 +58,10 @@ def look_at_links(
     for flow in sent:
         if flow.mb_s is None:
             yield Finding(
-                f"{flow.camera}: bandwidth", "note", flow.why, f"give them, in the file, to camera '{flow.camera}'"
+                f"{flow.camera}: bandwidth",
+                "note",
+                flow.why,
+                f"say it in the file, in the [[camera]] section of {flow.camera}",
             )
     shared: dict[str, list[Flow]] = defaultdict(list)
     for flow in sent:

@@ -6,8 +6,9 @@ import array
 import fcntl
 import socket
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from camera.device import Device
@@ -15,7 +16,7 @@ from camera.discovery import find_devices
 from inspection.config import StationConfig
 from inspection.config.load import load_config
 from inspection.doctor import bandwidth, clocks, drivers, network, usb
-from inspection.doctor.finding import Finding, look_at
+from inspection.doctor.finding import Finding, Look, look_at
 
 _SIOCGIFADDR = 0x8915
 
@@ -28,47 +29,47 @@ def examine_cameras(station: Path | None) -> list[Finding]:
     config = None if station is None else load_config(station)
     devices, troubles = find_devices()
     links = {device: _interface_to(device.address) for device in devices}
-    carrying = {link for link in links.values() if link}
-
-    def look_at_devices() -> Iterator[Finding]:
-        for device in devices:
-            yield _device(device, links[device])
-        for trouble in troubles:
-            yield Finding("search for cameras", "problem", trouble, "mend the library, or uninstall it")
-        if not devices:
-            yield Finding(
-                "cameras", "note", "none answers",
-                "connect one, give its network card an address of the camera's subnet, and allow UDP in the firewall",
-            )  # fmt: skip
-
-    def look_at_network() -> Iterator[Finding]:
-        yield from network.look_at_buffers()
-        for name in network.interfaces():
-            yield from network.look_at_interface(name, carries_camera=name in carrying)
-
-    def look_at_bandwidth() -> Iterator[Finding]:
-        if config is not None:
-            of_cameras = _links_of(config, devices, links)
-            speeds = {link: network.speed_mbit(link) for link in of_cameras.values()}
-            yield from bandwidth.look_at_links(bandwidth.flows(config), of_cameras, speeds)
-
-    def look_at_clocks() -> Iterator[Finding]:
-        if config is not None:
-            yield from clocks.look_at_clocks(config)
-
+    of_station: tuple[Look, ...] = ()
+    if config is not None:
+        of_station = (
+            partial(_look_at_bandwidth, config, _links_of(config, devices, links)),
+            partial(clocks.look_at_clocks, config),
+        )
     return look_at(
         (
             drivers.look_at_libraries,
             drivers.look_at_producers,
-            look_at_devices,
-            look_at_network,
+            partial(_look_at_devices, links, troubles),
+            partial(_look_at_network, {link for link in links.values() if link}),
             usb.look_at_memory,
             usb.look_at_devices,
             usb.look_at_video_nodes,
-            look_at_bandwidth,
-            look_at_clocks,
+            *of_station,
         )
     )
+
+
+def _look_at_devices(links: Mapping[Device, str], troubles: Sequence[str]) -> Iterator[Finding]:
+    for device, link in links.items():
+        yield _device(device, link)
+    for trouble in troubles:
+        yield Finding("search for cameras", "problem", trouble, "mend the library, or uninstall it")
+    if not links:
+        yield Finding(
+            "cameras", "note", "none answers",
+            "connect one, give its network card an address of the camera's subnet, and allow UDP in the firewall",
+        )  # fmt: skip
+
+
+def _look_at_network(carrying: Collection[str]) -> Iterator[Finding]:
+    yield from network.look_at_buffers()
+    for name in network.interfaces():
+        yield from network.look_at_interface(name, carries_camera=name in carrying)
+
+
+def _look_at_bandwidth(config: StationConfig, links: Mapping[str, str]) -> Iterator[Finding]:
+    speeds = {link: network.speed_mbit(link) for link in links.values()}
+    yield from bandwidth.look_at_links(bandwidth.flows(config), links, speeds)
 
 
 def _device(device: Device, link: str) -> Finding:
@@ -80,7 +81,7 @@ def _device(device: Device, link: str) -> Finding:
     return Finding(name, level, found, device.hint)
 
 
-def _links_of(config: StationConfig, devices: Sequence[Device], links: dict[Device, str]) -> dict[str, str]:
+def _links_of(config: StationConfig, devices: Sequence[Device], links: Mapping[Device, str]) -> dict[str, str]:
     """Return the network interface of each of the station's cameras, where its device was found on one."""
     found = {}
     for section in config.cameras:

@@ -30,6 +30,6 @@ def look_at(looks: Iterable[Look]) -> list[Finding]:
         try:
             findings.extend(look())
         except Exception as error:  # noqa: BLE001 - a broken library is a finding, not an end
-            name = getattr(look, "__name__", "check").strip("_")
+            name = getattr(getattr(look, "func", look), "__name__", "check").strip("_")
             findings.append(Finding(name, "problem", f"{type(error).__name__}: {error}", "install Lineward again"))
     return findings

@@ -69,7 +69,7 @@ def look_at_interface(name: str, *, carries_camera: bool) -> Iterator[Finding]:
         f"{name}: answers let through", "note" if strict else "ok", f"rp_filter {strictest}",
         f"{_sysctl(mend)} — a camera whose address is of another subnet is not found" if strict else "",
     )  # fmt: skip
-    yield from _speed(name, place)
+    yield from _speed(name)
     yield from _ring(name)
     yield from _dropped(name, place)
 
@@ -80,8 +80,7 @@ def speed_mbit(name: str) -> int | None:
     return int(told) if told and int(told) > 0 else None
 
 
-def _speed(name: str, place: Path) -> Iterator[Finding]:
-    del place
+def _speed(name: str) -> Iterator[Finding]:
     mbit = speed_mbit(name)
     if mbit is not None:
         slow = mbit < 1000

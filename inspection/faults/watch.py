@@ -55,7 +55,7 @@ class RejectWatch:
 
 
 class CameraWatch:
-    """Follows what the cameras' drivers count; owned by the station, called by its supervisor.
+    """Follows what the cameras' drivers count; owned by the upkeep of the cameras, since a driver may be slow to tell.
 
     A link that loses packets is told of before it loses pictures: most come when they are asked for again.
     """

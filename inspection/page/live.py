@@ -1,4 +1,4 @@
-"""The newest part: its picture in a thick frame of the verdict's colour, and the verdict as a big word."""
+"""The newest part: its picture in a thick frame of the verdict's colour, the verdict as a big word, the cameras."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from nicegui import ui
 
 from inspection.api.pb import inspection_pb2 as pb
 from inspection.page import words
+from inspection.page.cameras import CameraTiles
 from inspection.page.feed import SeenPreview
 from inspection.texts import Catalogue
 
@@ -25,9 +26,11 @@ class LivePart:
             with ui.element("div").classes("lw-picture"):
                 self._picture = ui.element("img").props("alt=''")
                 self._picture.set_visibility(False)
+            self._cameras = CameraTiles()
 
     def show(self, status: pb.GetStatusResponse, preview: SeenPreview | None) -> None:
-        """Bring picture and verdict up to date."""
+        """Bring picture, verdict and cameras up to date."""
+        self._cameras.show(words.cameras(status, self._texts))
         said = words.verdict(status, preview, self._texts)
         self._box.props(f"data-kind={said.kind}")
         self._icon.set_name(said.icon)

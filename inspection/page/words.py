@@ -136,8 +136,7 @@ def _cameras(status: pb.GetStatusResponse, texts: Catalogue) -> Light:
         starting = state_name(status) == "PREOPERATIONAL"
         gone = any(alarm.name == "CAMERA_LOST" for alarm in status.alarms)
         return _connected(not starting and not gone, starting, texts)
-    changed = next((alarm.values["detail"] for alarm in status.alarms if alarm.name == "CAMERA_CHANGED"), "")
-    lights = {camera.name: _of_camera(camera, texts, changed) for camera in status.cameras}
+    lights = _of_cameras(status, texts)
     if len(lights) == 1:
         return next(iter(lights.values()))
     bad = {name: light for name, light in lights.items() if light.kind == "bad"}
@@ -148,6 +147,17 @@ def _cameras(status: pb.GetStatusResponse, texts: Catalogue) -> Light:
         return Light(first.kind, first.icon, " · ".join(told + more))
     of_all = {light.word: light for light in lights.values()}
     return next(iter(of_all.values())) if len(of_all) == 1 else _light("good", "ok", texts)
+
+
+def cameras(status: pb.GetStatusResponse, texts: Catalogue) -> dict[str, Light]:
+    """Say what each of several cameras does, by its name; empty where the header's one light says it all."""
+    return _of_cameras(status, texts) if len(status.cameras) > 1 else {}
+
+
+def _of_cameras(status: pb.GetStatusResponse, texts: Catalogue) -> dict[str, Light]:
+    standing = {alarm.name: alarm for alarm in status.alarms if not alarm.is_over}
+    changed = standing["CAMERA_CHANGED"].values["detail"] if "CAMERA_CHANGED" in standing else ""
+    return {camera.name: _of_camera(camera, texts, changed) for camera in status.cameras}
 
 
 def _of_camera(camera: pb.CameraStatus, texts: Catalogue, changed: str) -> Light:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 from camera.backends import make_camera
 from camera.errors import PixelFormatError
 from camera.figures import Figures, measure
-from camera.frame import Frame
 from camera.interface import Camera
+from inspection.asking import whole_frames
 from inspection.config import StationConfig
 from inspection.config.cameras import CameraSection
 from inspection.config.region import view_regions
@@ -40,31 +39,19 @@ def measured(
     section = config.cameras[place]
     before = sum(camera.frames for camera in config.cameras[:place])
     regions = view_regions(config)[before : before + section.frames]
-    for number, frame in enumerate(_frames(_opened(config, section, recording, pixel_format), count, timeout_s)):
-        region = regions[number % len(regions)]
-        try:
-            yield measure(frame.pixels, frame.pixel_format, None if region is None else region.rectangle)
-        except PixelFormatError as error:
-            raise ConfigError(f"camera '{section.name}': {error}") from error
+    with _made(config, section, recording, pixel_format) as camera:
+        for number, frame in enumerate(whole_frames(camera, count, timeout_s)):
+            region = regions[number % len(regions)]
+            try:
+                yield measure(frame.pixels, frame.pixel_format, None if region is None else region.rectangle)
+            except PixelFormatError as error:
+                raise ConfigError(f"camera '{section.name}': {error}") from error
 
 
-def _opened(config: StationConfig, section: CameraSection, recording: Path | None, pixel_format: str | None) -> Camera:
+def _made(config: StationConfig, section: CameraSection, recording: Path | None, pixel_format: str | None) -> Camera:
     if recording is None:
         return make_camera(section.backend, section.name, section.options, scene=scene_of(config))
     options: dict[str, Any] = {"path": str(recording), "rate_hz": 0}
     if pixel_format is not None:
         options["pixel_format"] = pixel_format
     return make_camera("replay", section.name, options)
-
-
-def _frames(camera: Camera, count: int, timeout_s: float) -> Iterator[Frame]:
-    with camera:
-        camera.start()
-        taken, last_s = 0, time.monotonic()
-        while taken < count and time.monotonic() - last_s < timeout_s and not camera.exhausted:
-            if camera.takes_software_trigger:
-                camera.trigger()
-            frame = camera.grab(None, min(timeout_s, 1.0))
-            if isinstance(frame, Frame):
-                taken, last_s = taken + 1, time.monotonic()
-                yield frame

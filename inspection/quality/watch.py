@@ -47,13 +47,17 @@ class QualityWatch:
         if not story["outside"]:
             view.add(story)
             self._in_a_row[place] = 0
-            if not any(self._in_a_row):
+            if not any(map(self._is_poor, range(len(self._views)))):
                 self._alarms.clear("IMAGE_QUALITY")
             return
         self._in_a_row[place] += 1
-        if self._in_a_row[place] >= view.section.in_a_row:
+        if self._is_poor(place):
             why, camera = trouble_of(story["outside"]), self._cameras[place]
             self._alarms.raise_alarm("IMAGE_QUALITY", count=self._in_a_row[place], camera=camera, why=why)
+
+    def _is_poor(self, place: int) -> bool:
+        view = self._views[place]
+        return view is not None and self._in_a_row[place] >= view.section.in_a_row
 
     def _look_for_drift(self) -> None:
         self._looked_at += 1

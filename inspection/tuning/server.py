@@ -8,11 +8,9 @@ import os
 import signal
 import sys
 import threading
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import uvicorn
 
 from inspection.page.server import app_with, check_language, listen, server_of
 from inspection.texts import load_catalogue
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
     from inspection.cli.camera_choice import Choice
 
 
-_LOOK_S = 0.2
 _END_S = 15.0
 
 
@@ -46,31 +43,38 @@ def tune_camera(choice: Choice, port: int, language: str, station: Path | None, 
             loop.start()
             looking.start()
             try:
-                url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-                print(load_catalogue(language).text("tuning.address", url=url, camera=choice.name), flush=True)
-                app = app_with(TuningPictures(looking).router, lambda texts: show_tuning(commands, texts), language)
-                signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager ends it as Ctrl-C does
-                server = server_of(app)
-                threading.Thread(target=_end_for_certain, args=(server,), name="end", daemon=True).start()
                 with contextlib.suppress(KeyboardInterrupt):
-                    asyncio.run(server.serve(sockets=[listener]))
+                    # before anybody can know of the page: a service manager ends it as Ctrl-C does
+                    signal.signal(signal.SIGTERM, signal.default_int_handler)
+                    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+                    print(load_catalogue(language).text("tuning.address", url=url, camera=choice.name), flush=True)
+                    app = app_with(TuningPictures(looking).router, lambda texts: show_tuning(commands, texts), language)
+                    asyncio.run(server_of(app).serve(sockets=[listener]))
             finally:
-                looking.stop()
-                loop.stop()
-                loop.camera.close()
+                with _for_certain():
+                    looking.stop()
+                    loop.stop()
+                    loop.camera.close()
     finally:
         listener.close()
 
 
-def _end_for_certain(server: uvicorn.Server) -> None:
-    """End the process where it does not end by itself soon after it was told to: whoever waits wants the camera back.
+@contextlib.contextmanager
+def _for_certain() -> Iterator[None]:
+    """End the process where the camera is not closed soon: a driver in this process may never return from its call.
 
-    The driver's process ends with this one, and gives the camera free.
+    Whoever waits wants the camera back, and the system gives it free with the process.
     """
-    while not server.should_exit:
-        time.sleep(_LOOK_S)
-    time.sleep(_END_S)  # a process that ends takes this thread along
-    print(
-        f"the camera was not closed within {_END_S:.0f} s: it was let go with its driver", file=sys.stderr, flush=True
-    )
-    os._exit(0)
+    closed = threading.Event()
+
+    def end() -> None:
+        if not closed.wait(_END_S):
+            told = f"the camera was not closed within {_END_S:.0f} s: it was let go with its driver"
+            print(told, file=sys.stderr, flush=True)
+            os._exit(0)
+
+    threading.Thread(target=end, name="end", daemon=True).start()
+    try:
+        yield
+    finally:
+        closed.set()

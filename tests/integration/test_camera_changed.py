@@ -188,3 +188,29 @@ def test_a_setting_that_the_camera_refuses_ends_the_start(tmp_path: Path, pictur
         assert caught.value.cause is Cause.REFUSED
         station.close()
     assert not [thread for thread in threading.enumerate() if thread.name in ("camera-upkeep", "supervisor")]
+
+
+@pytest.mark.parametrize("look_s", [0.2, 3600.0])
+def test_a_camera_that_goes_while_the_line_stands_is_taken_up_again(
+    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, look_s: float
+) -> None:
+    """Nothing grabs from it then: a look at its settings tells, or else the start, which is refused with the reason."""
+    monkeypatch.setattr(CameraUpkeep, "LOOK_S", look_s)
+    with _plug_in(pictures):
+        station = _station(tmp_path)
+        station.open()
+    try:
+        if look_s < 1:
+            wait_until(lambda: station.state is State.ERROR)
+        with pytest.raises(StateError, match=r"CAMERA_LOST|camera 'top'"):
+            station.start_line()
+        wait_until(lambda: station.state is State.ERROR)
+        assert station.camera_reports()[0].state is CameraState.LOST
+        assert "camera 'top'" in _alarms(station)["CAMERA_LOST"]["detail"]
+        with _plug_in(pictures) as camera:
+            wait_until(lambda: station.state is State.READY)
+            station.start_line()
+            _sound_part(station, camera)
+            station.stop_line()
+    finally:
+        station.close()

@@ -16,6 +16,7 @@ import pytest
 from hand_line import HandLine
 from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwright
 
+from inspection.camera_history import CameraReport, CameraState
 from inspection.part import Reason
 
 pytestmark = pytest.mark.browser
@@ -337,6 +338,7 @@ ESSENTIALS = [
     ".lw-state .lw-stop",
     ".lw-verdict-word",
     ".lw-picture",
+    ".lw-cameras",
     ".lw-figures",
     ".lw-by-reason",
     ".lw-faults",
@@ -355,6 +357,7 @@ def test_the_essentials_fit_without_scrolling(
 ) -> None:
     """On each usual screen state, verdict, counters and buttons are wholly inside the window and nothing is cut off."""
     line.alarms.raise_alarm("EJECTOR_LOST", port="/dev/ttyUSB0", detail="[Errno 5] Input/output error")
+    line.cameras = _cameras(CameraState.LOST)
     line.pass_part("scratch")
     for width, height in ((1024, 600), (1024, 768), (1280, 800), (1920, 1080)):
         page = browser.new_page(viewport={"width": width, "height": height})
@@ -363,6 +366,28 @@ def test_the_essentials_fit_without_scrolling(
         assert page.evaluate(CUT_OFF, ESSENTIALS) == [], f"{width}×{height}"
         assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), f"{width}×{height}"
         page.close()
+
+
+def _cameras(side: CameraState) -> tuple[CameraReport, ...]:
+    states = {"top": CameraState.RUNNING, "side": side, "bottom": CameraState.IDLE, "end_of_line": CameraState.RUNNING}
+    return tuple(
+        CameraReport(name, "aravis", state, "control_lost" if state is CameraState.LOST else "", "", 0.1, None)
+        for name, state in states.items()
+    )
+
+
+def test_each_of_several_cameras_is_told_by_itself(line: HandLine, shown: Page) -> None:
+    """Which of them is not well, and why; one camera has the light in the header alone."""
+    expect(shown.locator(".lw-cameras")).to_be_hidden()
+    line.cameras = _cameras(CameraState.LOST)
+    side = shown.locator(".lw-camera", has_text="side")
+    expect(shown.locator(".lw-camera")).to_have_count(4)
+    expect(side).to_have_attribute("data-kind", "bad")
+    expect(side).to_contain_text("no answer")
+    line.cameras = _cameras(CameraState.RUNNING)
+    expect(side).to_have_attribute("data-kind", "good")
+    line.cameras = line.cameras[:1]
+    expect(shown.locator(".lw-cameras")).to_be_hidden()
 
 
 WIDER_THAN_THE_WINDOW = """() => [...document.querySelectorAll('.lw-page *')].filter(one => {
@@ -377,6 +402,7 @@ def test_a_narrow_screen_scrolls_down_and_never_sideways(
 ) -> None:
     """On a phone or an upright panel all is in one column, nothing is cut off, and state, Start and Stop come first."""
     line.alarms.raise_alarm("EJECTOR_LOST", port="/dev/ttyUSB0", detail="[Errno 5] Input/output error")
+    line.cameras = _cameras(CameraState.LOST)
     for width, height in ((360, 640), (480, 800), (600, 960), (760, 1000)):
         page = browser.new_page(viewport={"width": width, "height": height})
         page.goto(f"{served.url}/language/{language}")

@@ -11,6 +11,7 @@ from inspection.alarm_board import AlarmBoard
 from inspection.alarms import Reaction
 from inspection.api.feed import RecordFeed
 from inspection.api.server import ApiServer
+from inspection.camera_history import CameraReport
 from inspection.challenge.control import ChallengeControl
 from inspection.control import Confirmation, Preview, State, StateError, StationStatus, TriggerMissedError
 from inspection.part import (
@@ -40,6 +41,7 @@ class HandLine:
 
     def __init__(self, folder: Path) -> None:
         self.alarms = AlarmBoard({"PLC_SILENT": Reaction.HOLD})
+        self.cameras: tuple[CameraReport, ...] = ()
         self.running = True
         self._counters = RunCounters()
         self._counters.reset(RUN)
@@ -142,6 +144,7 @@ class HandLine:
             heartbeat_running=self.running,
             uptime_s=1.0,
             counters={},
+            cameras=self.cameras,
         )
 
     def start_line(self) -> None:

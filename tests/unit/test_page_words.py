@@ -112,6 +112,10 @@ def test_the_camera_light_tells_each_camera_that_is_not_well_and_why() -> None:
     running = pb.CameraStatus(name="side", state=pb.CAMERA_STATE_RUNNING)
     assert (_camera_light(top, running).kind, _camera_light(top, running).word) == ("good", "connected")
     assert _camera_light(top, running, changed="side: Gain = 1: the device has 3 now").word == "side: settings changed"
+    done = pb.Alarm(name="CAMERA_CHANGED", values={"detail": "side: Gain = 1: the device has 3 now"}, is_over=True)
+    written = pb.GetStatusResponse(state=pb.STATE_ERROR, alarms=[done], cameras=[top, running])
+    assert words.cameras(written, TEXTS)["side"].word == "sees parts"
+    assert words.cameras(pb.GetStatusResponse(cameras=[top]), TEXTS) == {}
     unknown = pb.CameraStatus(name="top", state=pb.CAMERA_STATE_LOST, cause="unknown")
     assert _camera_light(unknown).word == "lost"
     assert len(_camera_light(*(pb.CameraStatus(name=f"c{n}", state=pb.CAMERA_STATE_HUNG) for n in range(8))).word) < 40
