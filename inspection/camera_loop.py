@@ -48,6 +48,7 @@ class CameraLoop(ABC):
         self._lost = threading.Event()
         self._telling = threading.Lock()  # of a loss and of a driver that hangs: two threads notice them
         self._why = Cause.UNKNOWN
+        self._picture_size = camera.picture_size  # of the pictures that this station began with
         self._threads: list[threading.Thread] = []
 
     @abstractmethod
@@ -270,10 +271,25 @@ class CameraLoop(ABC):
             return
 
     def _open(self) -> None:
-        """Open the camera and hold it against the regions. Raises CameraError."""
+        """Open the camera and hold its pictures against the regions and those before. Raises CameraError."""
         self.camera.open()
-        if misfit := self._events.misfit(self.camera):
+        misfit = self._events.misfit(self.camera) or self._resized()
+        if misfit:
             raise CameraOpenError(f"camera '{self.camera.name}': {misfit}", Cause.REFUSED)
+
+    def _resized(self) -> str:
+        """Return how an open camera's pictures have another size than before; '' where they do not.
+
+        A device that lost its power, or another one in its place, may show another part of the belt, at another scale.
+        """
+        before, now = self._picture_size, self.camera.picture_size
+        if before is None or now is None or now == before:
+            self._picture_size = before or now
+            return ""
+        return (
+            f"its pictures are {now[0]}×{now[1]} now — they were {before[0]}×{before[1]} when the station began — set "
+            "the camera as it was (roi in the station's file keeps it so), or start the station anew if this is meant"
+        )
 
     def _lose(self, error: CameraError) -> None:
         with self._telling:

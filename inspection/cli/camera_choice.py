@@ -125,7 +125,7 @@ def _device_option(backend: str, device: str) -> dict[str, Any]:
     if not device:
         return {}
     known = options_model(backend).model_fields
-    key = next((key for key in ("device", "url", "path") if key in known), None)
+    key = next((key for key in ("url", "device", "path") if key in known), None)
     if key is None:
         raise CameraOptionsError(
             f"camera '{backend}:{device}': backend '{backend}' has no devices to choose from; write '{backend}', and "

@@ -94,8 +94,8 @@ def main() -> None:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
             raise
-        place = f" {error.filename}" if error.filename else ""
-        _fail(f"{error.strerror}:{place}; free some space or choose a place that can be written", 1)
+        place = f"{error.filename}: " if error.filename else ""
+        _fail(f"{place}{error.strerror}; free some space or choose a place that can be written", 1)
     except Exception as error:
         exit_code = getattr(error, "exit_code", None)
         if not isinstance(exit_code, int):

@@ -179,6 +179,32 @@ def test_regions_are_held_against_a_camera_that_comes_later(tmp_path: Path, pict
         station.close()
 
 
+def test_a_camera_that_comes_back_with_another_picture_size_lets_nothing_pass(tmp_path: Path, pictures: Path) -> None:
+    """After its power failed the sensor's region is another: no part of it is judged until it is as it was."""
+    camera = _plug_in(pictures)
+    station = _station(tmp_path)
+    station.open()
+    try:
+        station.start_line()
+        _sound_part(station, camera)
+        camera.end()
+        with FakeProcess(SERIAL, "--images", str(pictures), "--size", "320x240"):
+            wait_until(lambda: _alarms(station).get("CAMERA_LOST", {}).get("why") == "CAMERA_REFUSED", 60.0)
+            assert "320×240 now — they were 640×480" in _alarms(station)["CAMERA_LOST"]["detail"]
+            assert isinstance(station.ejector, SimulatedControllerEjector)
+            before = station.triggers
+            station.ejector.board.trigger()
+            wait_until(lambda: station.triggers > before and not station.tracker.in_flight)
+            station.memory.flush(5.0)
+            assert _records(station, station.memory.run)[before + 1].reason is Reason.NO_IMAGE
+        with _plug_in(pictures) as camera:
+            wait_until(lambda: "CAMERA_LOST" not in _alarms(station), 60.0)
+            _sound_part(station, camera)
+    finally:
+        station.close()
+        camera.end()
+
+
 def test_a_setting_that_the_camera_refuses_ends_the_start(tmp_path: Path, pictures: Path) -> None:
     """It would be refused the next time, too: somebody has to change the file."""
     with _plug_in(pictures):

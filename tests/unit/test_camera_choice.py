@@ -20,6 +20,7 @@ def test_a_backend_and_its_device() -> None:
     assert choose_camera("replay:a:b").options == {"path": "a:b"}
     assert choose_camera("aravis:LAB01").options == {"device": "LAB01"}
     assert choose_camera("aravis").options == {}
+    assert choose_camera("rtsp://10.0.0.2/stream1").options == {"url": "rtsp://10.0.0.2/stream1"}
     assert choose_camera("simulated").name == "simulated"
 
 
