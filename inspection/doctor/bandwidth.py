@@ -61,7 +61,7 @@ def look_at_links(
                 f"{flow.camera}: bandwidth",
                 "note",
                 flow.why,
-                f"say it in the file, in the [[camera]] section of {flow.camera}",
+                f"say it in the file, in the section of camera '{flow.camera}'",
             )
     shared: dict[str, list[Flow]] = defaultdict(list)
     for flow in sent:
