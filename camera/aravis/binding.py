@@ -46,6 +46,7 @@ _ARAVIS: dict[str, tuple[Any, tuple[Any, ...], bool]] = {
     "arv_open_device": (c_void_p, (c_char_p,), _FAILS),
     "arv_device_error_quark": (ctypes.c_uint32, (), False),
     "arv_gc_error_quark": (ctypes.c_uint32, (), False),
+    "arv_device_read_memory": (c_int, (c_void_p, c_uint64, ctypes.c_uint32, c_void_p), _FAILS),
     "arv_device_create_chunk_parser": (c_void_p, (c_void_p,), False),
     "arv_chunk_parser_get_integer_value": (c_int64, (c_void_p, c_void_p, c_char_p), _FAILS),
     "arv_chunk_parser_get_float_value": (c_double, (c_void_p, c_void_p, c_char_p), _FAILS),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from ctypes import c_int
+from ctypes import c_int, create_string_buffer
 
-from camera.aravis.binding import AravisError, Library, library
+from camera.aravis.binding import AravisError, Library, library, text_of
 from camera.aravis.chunks import ChunkParser
 from camera.aravis.discovery import find
 from camera.aravis.network import LOOPBACK_PACKET, SAFE_PACKET, is_loopback, mtu_of, socket_buffer_limit
@@ -17,6 +17,7 @@ from camera.errors import CameraOpenError, Cause
 from camera.genicam.clock import tick_hz
 
 _NOT_FOUND = 6  # ArvDeviceError
+_SERIAL, _SERIAL_SIZE = 0x00D8, 16  # GigE Vision 2.0, chapter 28 (bootstrap registers)
 _NEVER = 0  # ArvGvPacketSizeAdjustment: the size is decided here
 _BURIAL_S = 0.3  # a device that is silent but alive lets go within this time
 _SMALLEST_PACKET = 576  # what every IPv4 host takes; less is no answer of a packet size test
@@ -45,11 +46,27 @@ class Connection:
         if self.is_gige and not self.library.arv_gv_device_is_controller(self._device):
             self.library.g_object_unref(self._device)
             raise _held(camera, self.found, "another program controls it: end that program")
+        self._refuse_another()
         self._handler = self.library.count_signal(self.device, "control-lost", self._losses)
         self.host_address = self._host_address() if self.is_gige else ""
         self.nodes = AravisNodes(self.library, self.device, camera, lambda: self.is_lost)
         self.packet_size = 0
         self._chunks: ChunkParser | None = None
+
+    def _refuse_another(self) -> None:
+        """Let go of a camera with another serial number than the one that was found. Raises CameraOpenError.
+
+        It is opened by its address, where another one may answer: two cameras with one address, or one that just moved.
+        """
+        found, there = self.found, _serial_of(self.library, self.device) if self.is_gige else ""
+        if there in ("", found.serial) or not found.serial:
+            return
+        self.library.g_object_unref(self._device)
+        raise CameraOpenError(
+            f"camera '{self._camera}': {found.serial} was found at {found.address}, but {there} answers there — two "
+            "cameras have this address, or they have just exchanged it — give each camera an address of its own",
+            Cause.NETWORK,
+        )
 
     @property
     def device(self) -> int:
@@ -174,6 +191,16 @@ def _held(camera: str, found: Device, hint: str) -> CameraOpenError:
         "program has just died, the camera lets go by itself after some seconds",
         Cause.HELD,
     )
+
+
+def _serial_of(aravis: Library, device: int) -> str:
+    """Return the serial number in the device's own register, '' where it has none (it is optional)."""
+    register = create_string_buffer(_SERIAL_SIZE + 1)
+    try:
+        aravis.arv_device_read_memory(device, _SERIAL, _SERIAL_SIZE, register)
+    except AravisError:
+        return ""
+    return text_of(register.value)
 
 
 def _opened(aravis: Library, camera: str, found: Device) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 from gige import FakeProcess, ip, network, require_aravis
+from network_namespace import require_namespaces
 
 from camera import Camera, CameraError, CameraLostError, CameraOpenError, Frame, make_camera
 from camera.aravis.discovery import devices
@@ -112,6 +115,50 @@ def test_a_second_camera_at_the_same_address_is_refused() -> None:
     """Else the first one would get what is meant for the second, and be taken for it."""
     with network(), FakeProcess("ONE1"), pytest.raises(RuntimeError, match="did not start"):
         FakeProcess("TWO2")
+
+
+def test_of_two_cameras_with_one_address_the_wrong_one_is_refused() -> None:
+    """A name leads to an address, and the address to whichever answers there first: only its own number opens it."""
+    require_namespaces()
+    at = "10.99.8.2"
+    with network(), two_networks(at) as (one, two), FakeProcess("ONE1", "--interface", at, namespace=one):
+        with FakeProcess("TWO2", "--interface", at, namespace=two):
+            ip(f"neigh replace {at} dev bridge lladdr {card_of(one)}")
+            assert eventually(lambda: {device.serial for device in devices()} == {"ONE1", "TWO2"})
+            with gige(device="ONE1") as camera:
+                assert camera.nodes is not None
+                assert camera.nodes.get("DeviceSerialNumber") == "ONE1"
+            with pytest.raises(CameraOpenError, match=f"TWO2 was found at {at}, but ONE1 answers") as refused:
+                gige(device="TWO2").open()
+            assert refused.value.cause is Cause.NETWORK
+        with gige(device="ONE1"):
+            pass  # nobody kept it
+
+
+@contextlib.contextmanager
+def two_networks(address: str) -> Iterator[tuple[str, str]]:
+    """Give this network a switch, and two hosts with one address at it; their networks have the names given."""
+    names = [f"lwd{os.getpid()}{side}" for side in "ab"]
+    ip("link add bridge type bridge")
+    ip("address add 10.99.8.1/24 dev bridge")
+    ip("link set bridge up")
+    try:
+        for name in names:
+            ip(f"netns add {name}")
+            ip(f"link add to-{name[-1]} type veth peer name card netns {name}")
+            ip(f"link set to-{name[-1]} master bridge up")
+            for change in (f"address add {address}/24 dev card", "link set card up", "link set lo up"):
+                ip(f"-n {name} {change}")
+        yield names[0], names[1]
+    finally:
+        for name in names:
+            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+
+
+def card_of(name: str) -> str:
+    """Return the hardware address of the host in a network."""
+    done = subprocess.run(["ip", "-n", name, "-j", "link", "show", "card"], capture_output=True, check=True)
+    return str(json.loads(done.stdout)[0]["address"])
 
 
 def test_one_program_at_a_time_controls_a_camera() -> None:
