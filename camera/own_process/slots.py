@@ -61,6 +61,7 @@ class SlotWriter:
         ]
         self._base = _address(self._slots[0])
         self._claiming = threading.Lock()
+        self._touched: set[int] = set()
 
     @property
     def has_free(self) -> bool:
@@ -74,7 +75,10 @@ class SlotWriter:
             if place < 0:
                 return None
             self._header[place] = _CLAIMED
-            return place
+        if place not in self._touched:  # now, or page faults cost an SDK's receiving thread packets
+            self._touched.add(place)
+            self._slots[place][:: mmap.PAGESIZE] = 0
+        return place
 
     def claim_again(self, place: int) -> bool:
         """Take a certain slot; False while it is not free."""

@@ -10,13 +10,13 @@ from pypylon import pylon
 from camera.frame import Pixels
 from camera.frame_memory import FrameMemory
 
-_MOST_LENT = 12  # pylon fills all its buffers before it waits: more of them would make older pictures
+_LENT = 3 / 4  # of what may be lent: the rest is for copies
 
 
 class Buffers(pylon.BufferFactory):  # type: ignore[misc]  # the package has no types
     """The buffers of one acquisition; owned by the camera's grabbing thread, in which pylon asks for them, too.
 
-    pylon queues all that it has by itself. Of what may be lent, it gets half at most: the other half is for copies.
+    pylon queues all that it has by itself, so it gets what is to be lent beside what is wanted from the beginning.
     """
 
     def __init__(self, memory: FrameMemory, wanted: int) -> None:
@@ -25,7 +25,7 @@ class Buffers(pylon.BufferFactory):  # type: ignore[misc]  # the package has no 
         self._places: set[int] = set()
         self._lent: dict[int, Any] = {}
         self._own: dict[int, Pixels] = {}
-        wanted_places = wanted + min(_MOST_LENT, memory.lendable // 2)
+        wanted_places = wanted + int(memory.lendable * _LENT)
         self._claimed = [place for _ in range(wanted_places) if (place := memory.claim()) is not None]
         self.count = max(1, len(self._claimed))
 
