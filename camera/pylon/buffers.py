@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from pypylon import pylon
+from pypylon import genicam, pylon
 
 from camera.frame import Pixels
 from camera.frame_memory import FrameMemory
@@ -72,8 +73,9 @@ class Buffers(pylon.BufferFactory):  # type: ignore[misc]  # the package has no 
 
     def end(self) -> None:
         """Take leave of pylon after its acquisition; what is looked at stays as it is."""
-        for result in list(self._lent.values()):
-            result.Release()
+        for result in self._lent.values():
+            with suppress(genicam.GenericException, RuntimeError):
+                result.Release()
         self._lent.clear()
         while self._claimed:
             self._memory.unclaim(self._claimed.pop())
