@@ -10,6 +10,7 @@ from typing import ClassVar, Self
 
 from camera.errors import CameraError
 from camera.frame import BrokenFrame, ClockReading, Frame, Pixels, Trigger
+from camera.frame_memory import MemorySource
 from camera.genicam.clock import ptp_status
 from camera.genicam.nodes import Nodes
 from camera.genicam.writing import Applied
@@ -47,6 +48,9 @@ class Camera(ABC):
         if not self._is_started:
             self._start()
             self._is_started = True
+
+    def offer_memory(self, memory: MemorySource) -> None:  # noqa: B027 - most drivers have no use for it
+        """Offer memory that frames may be made in at once, before `open`; a driver that fills `into` needs none."""
 
     def grab(self, into: Pixels | None, timeout_s: float) -> Frame | BrokenFrame | None:
         """Wait for the next exposure; None when none came in time, when stopped, or at the end of a replay.

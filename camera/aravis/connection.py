@@ -14,6 +14,7 @@ from camera.aravis.options import Options
 from camera.aravis.stream import Stream, StreamSettings
 from camera.device import Device
 from camera.errors import CameraOpenError, Cause
+from camera.frame_memory import MemorySource
 from camera.genicam.clock import tick_hz
 
 _NOT_FOUND = 6  # ArvDeviceError
@@ -108,8 +109,8 @@ class Connection:
                 Cause.NETWORK,
             ) from error
 
-    def stream(self, payload: int) -> Stream:
-        """Make a stream for frames of `payload` bytes. Raises AravisError."""
+    def stream(self, payload: int, memory: MemorySource) -> Stream:
+        """Make a stream for frames of `payload` bytes in this memory. Raises AravisError."""
         options = self._options
         packet_socket = options.packet_socket == "on" or (
             options.packet_socket == "auto" and not is_loopback(self.host_address)
@@ -122,9 +123,9 @@ class Connection:
             packet_timeout_us=int(options.packet_timeout_ms * 1000),
             frame_retention_us=int(options.frame_retention_ms * 1000),
         )
-        chunks = self._chunk_parser()
+        slots, chunks = memory(payload, options.buffers), self._chunk_parser()
         with self.nodes.asking:
-            return Stream(self.library, self.device, self.is_gige, payload, settings, chunks)
+            return Stream(self.library, self.device, self.is_gige, payload, settings, slots, chunks)
 
     def _chunk_parser(self) -> ChunkParser | None:
         if self._chunks is None and self._options.chunks:

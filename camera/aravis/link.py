@@ -12,6 +12,7 @@ from camera.aravis.nodes import AravisNodes
 from camera.aravis.options import Options
 from camera.aravis.stream import Stream
 from camera.errors import CameraLostError, Cause, NodeError
+from camera.frame_memory import MemorySource
 from camera.genicam.block_ids import BlockIds
 from camera.genicam.link import Received
 
@@ -43,13 +44,13 @@ class AravisLink:
         is_short = self.connection.is_gige and not _extended(self.nodes)
         return BlockIds() if is_short else BlockIds(64, zero_is_skipped=False)
 
-    def begin(self) -> None:
+    def begin(self, memory: MemorySource) -> None:
         """Make a stream and let the device acquire."""
         if self.connection.is_lost:
             raise self._control_lost()
         try:
             self._payload = int(self.nodes.get("PayloadSize"))
-            self._stream = self.connection.stream(self._payload)
+            self._stream = self.connection.stream(self._payload, memory)
             self._missing_packets = 0
             self.nodes.execute("AcquisitionStart")
         except AravisError as error:
@@ -66,8 +67,12 @@ class AravisLink:
             return None
         return replace(came, trouble=f"{came.trouble}{self._missing()}") if came.trouble else came
 
+    def lend(self, received: Received) -> bool:
+        """Leave the memory of the buffer to whoever looks at it, if another one can take its place."""
+        return self._stream is not None and self._stream.lend(received)
+
     def give_back(self, received: Received) -> None:
-        """Let the library fill the buffer again."""
+        """Let the library fill the buffer again, unless it was lent."""
         if self._stream is not None:
             self._stream.give_back(received)
 

@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from ctypes import byref, c_int, c_size_t
 from dataclasses import dataclass
 
-import numpy as np
-
 from camera.aravis.binding import Library
 from camera.aravis.chunks import ChunkParser
 from camera.aravis.network import widen_receiver
-from camera.frame import Pixels
+from camera.frame_memory import Filling, FrameMemory
 from camera.genicam.link import Received
 from camera.genicam.pfnc import image_bytes, name_of
 
@@ -64,10 +62,11 @@ class Stream:
         is_gige: bool,
         payload: int,
         settings: StreamSettings,
+        memory: FrameMemory,
         chunks: ChunkParser | None,
     ) -> None:
         """Make the stream and hand it its buffers of `payload` bytes. Raises AravisError."""
-        self._library, self._chunks = library, chunks
+        self._library, self._payload, self._memory, self._chunks = library, payload, memory, chunks
         self._counting = threading.Lock()  # the stream is not freed while another thread asks what it counted
         if is_gige:
             options = 0 if settings.packet_socket else _PACKET_SOCKET_DISABLED
@@ -83,12 +82,11 @@ class Stream:
             ):
                 library.set_property(self._stream or 0, name, value)
             widen_receiver(library.arv_gv_stream_get_port(self._stream), settings.socket_buffer_bytes)
-        self._memory: dict[int, Pixels] = {}
-        for _ in range(settings.buffers):
-            pixels = np.zeros(payload, np.uint8)  # touched now: no page fault while frames come
-            address = library.arv_buffer_new(payload, pixels.ctypes.data)
-            self._memory[address] = pixels
-            self._push(address)
+        self._buffers: dict[int, int] = {}  # by place
+        self._places: dict[int, int] = {}  # by buffer
+        self._out: set[int] = set()  # buffers that the library does not have
+        self._filling = Filling(memory, self._push)
+        self._filling.begin(settings.buffers)
 
     def pop(self, timeout_s: float) -> Received | None:
         """Wait for the next buffer, whole or not; None when none came in time."""
@@ -97,11 +95,18 @@ class Stream:
             address = library.arv_stream_timeout_pop_buffer(self._stream, max(1, int(timeout_s * 1e6)))
         else:
             address = library.arv_stream_try_pop_buffer(self._stream)
-        return None if not address else self._received(address)
+        if not address:
+            return None
+        self._out.add(address)
+        return self._received(address)
+
+    def lend(self, received: Received) -> bool:
+        """Leave the buffer's memory to whoever looks at it; False where no other one can take its place."""
+        return self._filling.lend(received.data)
 
     def give_back(self, received: Received) -> None:
-        """Let the buffer be filled again."""
-        self._push(int(received.token))  # type: ignore[call-overload]
+        """Let the buffer be filled again, unless it was lent."""
+        self._filling.again(self._places[int(received.token)])  # type: ignore[call-overload]
 
     def counted(self) -> Mapping[str, int]:
         """Return what the stream counted since it was made, by the names of `Camera.counters`."""
@@ -117,13 +122,22 @@ class Stream:
             stream, self._stream = self._stream, None
         if stream is not None:
             self._library.g_object_unref(stream)  # it ends its thread and frees every buffer that it still has
-            self._memory.clear()
+            for address in self._out:
+                self._library.g_object_unref(address)
+            self._filling.end()
 
-    def _push(self, address: int) -> None:
+    def _push(self, place: int) -> None:
+        address = self._buffers.get(place) or self._made(place)
+        self._out.discard(address)
         # A buffer whose leader is lost keeps number and time of its picture before: these say that none came.
         self._library.arv_buffer_set_frame_id(address, _NO_ID)
         self._library.arv_buffer_set_timestamp(address, 0)
         self._library.arv_stream_push_buffer(self._stream, address)
+
+    def _made(self, place: int) -> int:
+        address = int(self._library.arv_buffer_new(self._payload, self._memory.slot(place).ctypes.data))
+        self._buffers[place], self._places[address] = address, place
+        return address
 
     def _received(self, address: int) -> Received:
         library = self._library
@@ -150,7 +164,7 @@ class Stream:
             height=height,
             pixel_format=pixel_format,
             padding=padding.value,
-            data=self._memory[address][:filled],
+            data=self._memory.slot(self._places[address])[:filled],
             trouble=trouble,
             token=address,
             chunks=self._chunks.read(address) if self._chunks is not None and not trouble else {},

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from camera.frame import Pixels
+from camera.frame_memory import MemorySource
 from camera.genicam.block_ids import BlockIds
 from camera.genicam.nodes import Nodes
 
@@ -49,16 +50,23 @@ class Link(Protocol):
         """Return what counts this device's block numbers."""
         ...
 
-    def begin(self) -> None:
-        """Let the device acquire into buffers of its picture. Raises CameraLostError, NodeError."""
+    def begin(self, memory: MemorySource) -> None:
+        """Let the device acquire into buffers in this memory. Raises CameraLostError, NodeError."""
         ...
 
     def pop(self, timeout_s: float) -> Received | None:
         """Return the next buffer. Raises CameraLostError."""
         ...
 
+    def lend(self, received: Received) -> bool:
+        """Leave the memory of the buffer to whoever looks at its picture; False where it must be copied.
+
+        That is so where no other buffer could take its place, or where the picture does not begin with the buffer.
+        """
+        ...
+
     def give_back(self, received: Received) -> None:
-        """Let the SDK fill the buffer again."""
+        """Let the SDK fill the buffer again, unless it was lent."""
         ...
 
     def is_ready(self) -> bool:

@@ -1,4 +1,4 @@
-"""What each picture of an acquisition has to be, and the one copy of its pixels."""
+"""What each picture of an acquisition has to be, and its pixels where they lie, or copied."""
 
 from __future__ import annotations
 
@@ -36,6 +36,10 @@ class Picture:
         if came.data.size < whole:
             return f"{came.data.size} of its {whole - came.padding} bytes came"
         return f"{came.data.size} bytes came, {was_set} has {whole}"
+
+    def in_place(self, came: Received) -> Pixels:
+        """Return the pixels of a whole buffer without padding where they are."""
+        return shaped(came.data, self.pixel_format, self.width, self.height)
 
     def copied(self, came: Received, into: Pixels | None) -> Pixels:
         """Return the pixels of a whole buffer in `into`, or in new memory; without what pads its rows."""

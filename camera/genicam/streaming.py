@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from camera.errors import CameraError, CameraLostError, CameraOpenError, Cause, NodeError
 from camera.frame import BrokenFrame, Frame, Pixels, Trigger
+from camera.frame_memory import MemorySource, PrivateMemory
 from camera.genicam.chunks import missing_chunks
 from camera.genicam.clock import latch_clock
 from camera.genicam.link import Link, Received
@@ -42,9 +43,14 @@ class StreamingCamera(Camera):
     def __init__(self, name: str, options: StreamingOptions) -> None:
         super().__init__(name)
         self._streaming = options
+        self._memory: MemorySource = PrivateMemory
         self._link: Link | None = None
         self._lock = threading.Lock()  # who waits in the link, starts or ends it
         self._pending: Received | None = None
+
+    def offer_memory(self, memory: MemorySource) -> None:
+        """Have the SDK fill this memory from the next `start` on; frames that can be are lent in it, not copied."""
+        self._memory = memory
 
     @abstractmethod
     def _connect(self) -> Link:
@@ -164,7 +170,7 @@ class StreamingCamera(Camera):
             self._picture = picture_of(link.nodes, self.name)
             if self._triggers is not None:
                 self._triggers.at_least(self._least_answer_ns(link.nodes))
-            link.begin()
+            link.begin(self._memory)
         except (NodeError, CameraOpenError) as error:
             link.end()
             why = f"camera '{self.name}': it cannot be started ({error}); it is closed and opened again"
@@ -201,11 +207,11 @@ class StreamingCamera(Camera):
             self._picture.check_room(self.name, into)
         self._pending = None
         try:
-            return self._exposure(came, trouble, into)
+            return self._exposure(link, came, trouble, into)
         finally:
             link.give_back(came)
 
-    def _exposure(self, came: Received, trouble: str, into: Pixels | None) -> Frame | BrokenFrame | None:
+    def _exposure(self, link: Link, came: Received, trouble: str, into: Pixels | None) -> Frame | BrokenFrame | None:
         """Return the frame of a buffer, or the broken one; None for one that is no exposure of ours."""
         found = self._numbering.take(came, self._last_host_ns)
         if found is None:
@@ -222,9 +228,14 @@ class StreamingCamera(Camera):
             received_host_ns=self._last_host_ns,
             lost_before=found.lost_before,
             pixel_format=self._picture.pixel_format,
-            pixels=self._picture.copied(came, into),
+            pixels=self._pixels(link, came, into),
             chunks=came.chunks,
         )
+
+    def _pixels(self, link: Link, came: Received, into: Pixels | None) -> Pixels:
+        """Return the pixels where the SDK put them, if they can be lent; else copied."""
+        is_lent = not came.padding and link.lend(came)
+        return self._picture.in_place(came) if is_lent else self._picture.copied(came, into)
 
     def _look_for_chunks(self, came: Received) -> None:
         """Count a whole picture that came without all the chunks that were asked for; say so the first time."""

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import CameraLostError, CameraOpenError, Cause, NodeError
 from camera.frame import Pixels
+from camera.frame_memory import Filling, MemorySource
 from camera.genicam.block_ids import BlockIds
 from camera.genicam.link import Received
 from camera.genicam.options import StreamingOptions
@@ -36,8 +36,8 @@ class GentlLink:
         self._producer, self._binding, self._wanted = producer, producer.binding, options.buffers
         self._lost = ""
         self._event: Handle | None = None
-        self._announced: dict[int, Pixels] = {}
-        self._memory: list[Pixels] = []
+        self._announced: dict[int, tuple[int, Pixels]] = {}  # place and memory by buffer
+        self._filling: Filling | None = None
         self._is_acquiring = False
         self._underruns = 0
         self._device = producer.open_device(seen)
@@ -58,11 +58,11 @@ class GentlLink:
         """Return 64-bit numbers: GenTL widens what the device counts (GenTL 1.6, BUFFER_INFO_FRAMEID)."""
         return BlockIds(64, zero_is_skipped=False)
 
-    def begin(self) -> None:
+    def begin(self, memory: MemorySource) -> None:
         """Announce and queue buffers, and let the device acquire."""
         try:
             self._set_locked(True)
-            self._announce(self._payload_size())
+            self._announce(self._payload_size(), memory)
             self._event = self._binding.opened("GCRegisterEvent", self._stream, NEW_BUFFER)
             self._underruns = self._stream_info(StreamInfo.NUM_UNDERRUN) or 0
             self._binding.call("DSStartAcquisition", self._stream, 0, INFINITE)
@@ -84,7 +84,7 @@ class GentlLink:
                 return None
             self._alive_at_s = time.monotonic()
             if self._number(buffer, BufferInfo.NEW_DATA) == 0:
-                self._queue(buffer)
+                self._again(buffer)
                 return None
             received = self._received(buffer)
             self._has_delivered = True
@@ -94,9 +94,16 @@ class GentlLink:
                 return None  # no picture yet, and the buffer is none: what a stream may hold of before it was started
             raise self._gone(error) from error
 
+    def lend(self, received: Received) -> bool:
+        """Leave the memory of the buffer to whoever looks at it, if another one can be queued in its place."""
+        try:
+            return self._is_acquiring and self._filling is not None and self._filling.lend(received.data)
+        except GentlError:
+            return False
+
     def give_back(self, received: Received) -> None:
-        """Queue the buffer again."""
-        self._queue(received.token)
+        """Queue the buffer again, unless it was lent."""
+        self._again(received.token)
 
     def end(self) -> None:
         """Stop the device and the stream, and take all buffers back."""
@@ -118,6 +125,9 @@ class GentlLink:
         # A stream that TLSimu starts again hands out buffers of before, empty or such that every question about them
         # fails; one that is opened anew has shown none in 780 restarts.
         self._quietly("DSClose", self._stream)
+        if self._filling is not None:
+            self._filling.end()
+            self._filling = None
         try:
             self._stream = self._opened_stream()
         except GentlError as error:
@@ -130,7 +140,6 @@ class GentlLink:
         self.end()
         self._quietly("DSClose", self._stream)
         self._quietly("DevClose", self._device)
-        self._memory.clear()
         release(self._producer)
 
     def is_ready(self) -> bool:
@@ -145,7 +154,7 @@ class GentlLink:
         return {}
 
     def _received(self, buffer: int) -> Received:
-        memory = self._announced[buffer]
+        _, memory = self._announced[buffer]
         width, height = self._number(buffer, BufferInfo.WIDTH), self._number(buffer, BufferInfo.HEIGHT)
         offset = self._number(buffer, BufferInfo.IMAGE_OFFSET) or 0
         padding = self._number(buffer, BufferInfo.X_PADDING) or 0
@@ -210,9 +219,11 @@ class GentlLink:
     def _stream_info(self, what: StreamInfo) -> int | None:
         return self._binding.integer("DSGetInfo", self._stream, what)
 
-    def _queue(self, buffer: object) -> None:
-        if self._is_acquiring and buffer in self._announced:
-            self._quietly("DSQueueBuffer", self._stream, buffer)
+    def _again(self, buffer: object) -> None:
+        announced = self._announced.get(buffer)  # type: ignore[call-overload]
+        if self._is_acquiring and self._filling is not None and announced is not None:
+            with suppress(GentlError):
+                self._filling.again(announced[0])
 
     def _payload_size(self) -> int:
         size = None
@@ -220,17 +231,18 @@ class GentlLink:
             size = self._stream_info(StreamInfo.PAYLOAD_SIZE)
         return max(_LEAST_SIZE, size or int(self.nodes.get("PayloadSize")))
 
-    def _announce(self, size: int) -> None:
-        least = self._stream_info(StreamInfo.BUF_ANNOUNCE_MIN) or 1
-        count = max(self._wanted, least)
-        if len(self._memory) != count or self._memory[0].size != size:
-            self._memory = [np.zeros(size, np.uint8) for _ in range(count)]
-        for memory in self._memory:
-            address: NDArray[Any] = memory
-            handle = self._binding.opened("DSAnnounceBuffer", self._stream, address.ctypes.data, size, None)
-            self._announced[int(handle.value or 0)] = memory
-        for buffer in self._announced:
-            self._binding.call("DSQueueBuffer", self._stream, buffer)
+    def _announce(self, size: int, source: MemorySource) -> None:
+        """Announce every place that frames may be lent in, and queue as many as are to wait at most."""
+        filled = max(self._wanted, self._stream_info(StreamInfo.BUF_ANNOUNCE_MIN) or 1)
+        memory = source(size, filled)
+        handles: list[int] = []
+        for place in range(memory.count):
+            slot: NDArray[Any] = memory.slot(place)
+            handle = self._binding.opened("DSAnnounceBuffer", self._stream, slot.ctypes.data, size, None)
+            handles.append(int(handle.value or 0))
+            self._announced[handles[-1]] = place, slot[:size]
+        self._filling = Filling(memory, lambda place: self._binding.call("DSQueueBuffer", self._stream, handles[place]))
+        self._filling.begin(filled)
 
     def _opened_stream(self) -> Handle:
         name = self._binding.text("DevGetDataStreamID", self._device, 0)

@@ -74,6 +74,7 @@ class DriverSide:
         try:
             camera_class = getattr(importlib.import_module(row.module), row.camera_class)
             camera: Camera = camera_class(name, pickle.loads(packed_options))  # the station packed them
+            camera.offer_memory(self._grabbing.memory)
             camera.open()
         except CameraError:
             raise

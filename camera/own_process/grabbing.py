@@ -16,7 +16,7 @@ from camera.interface import Camera
 from camera.own_process.lane import portable
 from camera.own_process.life import BEAT_S, LifeSigns
 from camera.own_process.messages import Failure, FilledSlot, SourceEnd, send
-from camera.own_process.slots import SlotWriter, slots_for
+from camera.own_process.slots import SlotWriter, slots_for, whole_pages
 
 _LARGEST_LOG_BYTES = 1 << 18
 
@@ -38,6 +38,7 @@ class Grabbing:
         self._parked = False
         self._camera: Camera | None = None
         self._slots: SlotWriter | None = None
+        self._spare: int | None = None  # the slot that the next frame is copied to, if its driver did not fill one
         self._memory_to_tell: int | None = None
         self._scratch: Pixels | None = None
         self._lost = 0
@@ -63,7 +64,18 @@ class Grabbing:
     @property
     def full(self) -> bool:
         """True while the station holds every slot: a picture that is made now would be dropped."""
-        return self._slots is not None and self._slots.free_slot() is None
+        slots = self._slots
+        return slots is not None and self._spare is None and not slots.has_free
+
+    def memory(self, frame_bytes: int, filled: int) -> SlotWriter:
+        """Return slots for a driver whose SDK fills so many at once; the ones that are there, if they fit.
+
+        Called while the camera starts: nothing is grabbed meanwhile.
+        """
+        slots, lendable = self._slots, slots_for(frame_bytes)
+        if slots is None or (slots.slot_bytes, slots.count) != (whole_pages(frame_bytes), lendable + filled):
+            slots = self._grow(frame_bytes, filled)
+        return slots
 
     def run(self) -> None:
         """Grab while started, and show life all the time."""
@@ -96,14 +108,13 @@ class Grabbing:
 
     def _one(self, camera: Camera) -> bool:
         """Take one exposure; False when nothing more can come."""
-        place = None if self._slots is None else self._slots.free_slot()
-        into = self._slots.slot(place) if self._slots is not None and place is not None else self._scratch
+        into = self._spare_slot()
         taken = self._grab(camera, into)
         finished = camera.exhausted
         if finished:
             self._life.finish()
         if isinstance(taken, Frame):
-            self._hand_over(taken, place)
+            self._hand_over(taken)
         elif taken is not None:
             self._tell_broken(taken)
         elif finished:
@@ -119,23 +130,43 @@ class Grabbing:
         except ValueError:  # a frame larger than those before; it is not lost
             return camera.grab(None, BEAT_S)
 
-    def _hand_over(self, frame: Frame, place: int | None) -> None:
-        size = frame.pixels.nbytes
-        if self._slots is None or (place is not None and size > self._slots.slot_bytes):
-            self._grow(size)
-            place = 0
-        if self._slots is None or place is None:
+    def _spare_slot(self) -> Pixels | None:
+        """Return where the next frame may be put: nowhere that is handed over, while the station holds every slot."""
+        if self._slots is None:
+            return self._scratch
+        if self._spare is None:
+            self._spare = self._slots.claim()
+        return self._scratch if self._spare is None else self._slots.slot(self._spare)
+
+    def _hand_over(self, frame: Frame) -> None:
+        slots = self._slots
+        place = None if slots is None else slots.place_of(frame.pixels)
+        if slots is None or place is None:
+            slots, place = self._copied(frame)
+        elif place == self._spare:
+            self._spare = None
+        if place is None:
             self._drop(frame, 1)
-            if self._scratch is None or self._scratch.nbytes < size:
-                self._scratch = np.empty(size, np.uint8)
             return
-        _put(frame.pixels, self._slots.slot(place))
-        self._slots.hand_over(place)
+        slots.hand_over(place)
         if self._tell(FilledSlot.of(frame, place, self._lost + frame.lost_before)):
             self._lost = 0
         else:
-            self._slots.take_back(place)
+            slots.unclaim(place)
             self._drop(frame, 1)
+
+    def _copied(self, frame: Frame) -> tuple[SlotWriter, int | None]:
+        """Copy a frame that its driver put elsewhere; no place where the station holds every slot."""
+        size, slots = frame.pixels.nbytes, self._slots
+        if slots is None or (self._spare is not None and size > slots.slot_bytes):
+            slots = self._grow(size, 0)
+            self._spare = slots.claim()
+        place, self._spare = self._spare, None
+        if place is not None:
+            put(slots.slot(place)[:size].view(frame.pixels.dtype).reshape(frame.pixels.shape), frame.pixels)
+        elif self._scratch is None or self._scratch.nbytes < size:
+            self._scratch = np.empty(size, np.uint8)
+        return slots, place
 
     def _tell_broken(self, broken: BrokenFrame) -> None:
         told = BrokenFrame(
@@ -155,12 +186,14 @@ class Grabbing:
         self.dropped += count
         self._lost += count + exposure.lost_before
 
-    def _grow(self, size: int) -> None:
-        """Make memory for larger frames; what the station looks at in the old one stays there."""
+    def _grow(self, size: int, filled: int) -> SlotWriter:
+        """Make memory for frames of another size; what the station looks at in the old one stays there."""
         if self._slots is not None:
             self._slots.close()
-        self._slots = SlotWriter(size, slots_for(size))
-        self._memory_to_tell = self._slots.fd
+        self._slots = slots = SlotWriter(size, slots_for(size), filled)
+        self._spare = None
+        self._memory_to_tell = slots.fd
+        return slots
 
     def _tell(self, message: FilledSlot | BrokenFrame) -> bool:
         self._life.count_sent(1)
@@ -181,13 +214,6 @@ class Grabbing:
     def _keep_log_small(self) -> None:
         if os.fstat(self._log_fd).st_size > _LARGEST_LOG_BYTES:
             os.ftruncate(self._log_fd, 0)
-
-
-def _put(pixels: Pixels, slot: Pixels) -> None:
-    """Copy the pixels into the slot, unless the driver put them there."""
-    there = pixels.__array_interface__["data"][0] == slot.__array_interface__["data"][0]
-    if not (there and pixels.flags.c_contiguous):
-        put(slot[: pixels.nbytes].view(pixels.dtype).reshape(pixels.shape), pixels)
 
 
 def _lost(error: Exception) -> CameraError:

@@ -185,7 +185,7 @@ class Intake:
             np.copyto(copy, pixels)
             self.copied_bytes += size
             return copy
-        if slots.lent > slots.count * _COPIED_FROM:
+        if slots.lent > slots.lendable * _COPIED_FROM:
             pixels = pixels.copy()
             self.copied_bytes += size
             pixels.flags.writeable = False

@@ -12,12 +12,14 @@ from pypylon import genicam, pylon
 
 from camera.errors import CameraLostError, CameraOpenError, Cause
 from camera.frame import Pixels
+from camera.frame_memory import MemorySource
 from camera.genicam.block_ids import BlockIds
 from camera.genicam.chunks import read_chunks
 from camera.genicam.clock import tick_hz
 from camera.genicam.link import Received
 from camera.genicam.options import StreamingOptions
 from camera.genicam.pfnc import canonical, frame_bytes, name_of
+from camera.pylon.buffers import Buffers
 from camera.pylon.finding import enumerate_devices
 from camera.pylon.nodes import PylonNodes
 
@@ -40,13 +42,13 @@ class PylonLink:
 
     def __init__(self, camera: str, info: Any, options: StreamingOptions, images: Path | None) -> None:
         self._full_name, self._class = str(info.GetFullName()), str(info.GetDeviceClass())
-        self._chunks = options.chunks
+        self._chunks, self._wanted = options.chunks, options.buffers
+        self._buffers: Buffers | None = None
         self._camera: Any = None
         self._is_lost = False
         try:
             self._camera = pylon.InstantCamera(pylon.TlFactory.GetInstance().CreateDevice(info))
             self._camera.Open()
-            self._camera.MaxNumBuffer.Value = options.buffers
             if images is not None:
                 self._show(images)
         except (genicam.GenericException, RuntimeError) as error:
@@ -62,9 +64,13 @@ class PylonLink:
             return BlockIds()
         return BlockIds(64, zero_is_skipped=False)
 
-    def begin(self) -> None:
+    def begin(self, memory: MemorySource) -> None:
         """Queue buffers and let the device acquire; each picture comes once and in order, none is skipped."""
+        size = int(self.nodes.get("PayloadSize"))
+        self._buffers = buffers = Buffers(memory(size, self._wanted), self._wanted)
         try:
+            self._camera.SetBufferFactory(buffers)
+            self._camera.MaxNumBuffer.Value = buffers.count
             self._camera.StartGrabbing(pylon.GrabStrategy_OneByOne, pylon.GrabLoop_ProvidedByUser)
         except (genicam.GenericException, RuntimeError) as error:
             raise self._lost(error) from error
@@ -74,6 +80,8 @@ class PylonLink:
         """Return the next buffer that was filled. Raises CameraLostError."""
         camera = self._camera
         try:
+            if self._buffers is not None:
+                self._buffers.take_back()
             if not camera.IsGrabbing():
                 raise CameraLostError("pylon does not receive from the device any more", Cause.CONTROL_LOST)
             # After an error of its transport, RetrieveResult was seen to wait for ever, whatever time it was given.
@@ -87,9 +95,15 @@ class PylonLink:
         except (genicam.GenericException, RuntimeError) as error:
             raise self._lost(error) from error
 
+    def lend(self, received: Received) -> bool:
+        """Keep the buffer from pylon while anybody looks at its memory; False where pylon needs it itself."""
+        return self._buffers is not None and self._buffers.lend(received.data, received.token)
+
     def give_back(self, received: Received) -> None:
-        """Let pylon fill the buffer again."""
+        """Let pylon fill the buffer again, unless it was lent."""
         result: Any = received.token
+        if self._buffers is not None and self._buffers.has_lent(result):
+            return
         try:
             result.Release()
         except (genicam.GenericException, RuntimeError):
@@ -102,6 +116,8 @@ class PylonLink:
                 self._camera.StopGrabbing()
         except (genicam.GenericException, RuntimeError):
             self._is_lost = True
+        if self._buffers is not None:
+            self._buffers.end()
 
     def close(self) -> None:
         """Close the device and give it free."""
@@ -151,7 +167,7 @@ class PylonLink:
         chunks: Mapping[str, int | float] = {}
         if whole:
             pixel_format, padding = canonical(name_of(int(result.PixelType) & 0xFFFFFFFF)), int(result.PaddingX)
-            data = np.frombuffer(result.GetMemoryView(), np.uint8)
+            data = self._memory_of(result)
             if result.IsChunkDataAvailable():
                 data = data[: frame_bytes(pixel_format, width, height, padding)]
                 if self._chunks:
@@ -169,6 +185,11 @@ class PylonLink:
             token=result,
             chunks=chunks,
         )
+
+    def _memory_of(self, result: Any) -> Pixels:
+        """Return what was filled of a buffer, as memory that outlives pylon's handle of it."""
+        slot = None if self._buffers is None else self._buffers.memory_of(result)
+        return np.frombuffer(result.GetMemoryView(), np.uint8) if slot is None else slot[: int(result.PayloadSize)]
 
     def _show(self, images: Path) -> None:
         """Let the emulation show the files of a folder, over and over, in the order of their names."""

@@ -41,12 +41,12 @@ def test_the_warm_up_counts_nothing() -> None:
 
 
 def test_rate_beside_the_bare_loop() -> None:
-    """Both ways receive frames of pylon's emulation, and each of ours was copied just once on its way."""
+    """Both ways receive frames of pylon's emulation, and ours were not copied, but where this machine stood still."""
     pytest.importorskip("pypylon")
     found = measure(PYLON.at(50.0), seconds=0.5, rounds=1, say=lambda _text: None)
     assert min(found[way]["frames"] for way in ("ours", "bare", "copying")) > 0
     assert found["to_bare"] == pytest.approx(found["ours"]["frames_per_s"] / found["bare"]["frames_per_s"], rel=0.01)
-    assert found["ours"]["copies_per_frame"] == pytest.approx(1.0, abs=0.3)  # the counters are read between frames
+    assert found["ours"]["copies_per_frame"] < 0.5
     assert found["ours"]["losses"] == 0
 
 

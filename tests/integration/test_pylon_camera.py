@@ -19,6 +19,7 @@ pytest.importorskip("pypylon")
 from camera import Camera, CameraError, CameraLostError, CameraOpenError, CameraOptionsError, Frame, make_camera
 from camera.errors import Cause, NodeError
 from camera.frame import BrokenFrame
+from camera.frame_memory import PrivateMemory
 from camera.genicam.settings import load_user_set, save_user_set
 from camera.genicam.software_trigger import SoftwareTriggers
 from camera.own_process.camera import IsolatedCamera
@@ -240,7 +241,7 @@ def test_another_size_or_format_is_never_an_image(
         link = link_of(camera)
         link.end()
         link.nodes.set(feature, value)
-        link.begin()
+        link.begin(PrivateMemory)
         broken = [one(camera) for _ in range(4)]
         assert all(isinstance(exposure, BrokenFrame) for exposure in broken)
         assert all(f"{came} came" in exposure.why for exposure in broken if isinstance(exposure, BrokenFrame))

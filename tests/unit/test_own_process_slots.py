@@ -39,7 +39,7 @@ class Slots(RuleBasedStateMachine):
         """Write a frame where the writer finds room; larger ones need new memory."""
         if size > self.writer.slot_bytes:
             self._make(size)
-        place = self.writer.free_slot()
+        place = self.writer.claim()
         assert (place is None) == (self.out + self.reader.lent == COUNT)
         if place is None:
             return multiple()
@@ -100,7 +100,7 @@ def test_every_slot_comes_back() -> None:
     reader = SlotReader(writer.fd)
     writer.close()
     for _ in range(3 * COUNT):
-        place = writer.free_slot()
+        place = writer.claim()
         assert place is not None
         writer.hand_over(place)
         cycle: list[object] = [memoryview(reader.lend(place, (50, 100, 2), "|u1"))]
