@@ -19,6 +19,9 @@ class Line(CameraLoop):
     A part's number is the trigger's number of the device plus an offset that grows with each reopening, so that no
     number comes twice. frames_per_part: how many exposures of each part the camera makes, one after the other: they are
     the views 0 … frames_per_part − 1.
+
+    A frame, or its loss, may come before the trigger was told of: the driver's call returns late, or its two messages
+    overtake each other. The flow keeps it for the part that is born next, and until the camera is opened again.
     """
 
     def __init__(
@@ -35,7 +38,7 @@ class Line(CameraLoop):
         self._offset = 0
         self._highest = 0
         self._last_frame: Frame | BrokenFrame | None = None
-        self._numbering = threading.Lock()  # a software trigger comes from another thread than the reopening
+        self._numbering = threading.Lock()  # from a trigger of the camera to the birth of its part no number changes
 
     def trigger(self) -> int | None:
         """Trigger a camera that is triggered by software, and give birth to the part at once: the host knows of it."""
@@ -58,20 +61,24 @@ class Line(CameraLoop):
                 self.born(trigger)
 
     def reopening(self) -> None:
-        """Number the parts of a camera that counts from 1 again after those of before."""
+        """Number the parts of a camera that counts from 1 again after those of before; forget its early frames."""
         with self._numbering:
             self._offset = self._highest
             self._last_frame = None
+            self._flow.on_restarted()
 
     def _follow_triggers(self) -> None:
         while not self.stopping:
-            try:
-                trigger = self.camera.wait_trigger(self.WAIT_S)
-            except CameraError:
+            if self.lost:  # whoever opens it needs the numbers
                 self.wait_while_lost()
                 continue
-            if trigger is not None:
-                self.born(trigger)
+            try:
+                with self._numbering:
+                    trigger = self.camera.wait_trigger(self.WAIT_S)
+                    if trigger is not None:
+                        self.born(trigger)
+            except CameraError:
+                self.wait_while_lost()
 
     def born(self, trigger: Trigger) -> int:
         """Give birth to the part of a trigger; return its number in this run."""

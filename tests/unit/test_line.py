@@ -87,6 +87,9 @@ class Log:
     def on_frames_lost(self, first: int, last: int, view: int = 0) -> None:
         self.events.put(("lost", (first, last) if view == 0 else (first, last, view)))
 
+    def on_restarted(self) -> None:
+        self.events.put(("restarted", None))
+
     def next(self) -> tuple[str, object]:
         return self.events.get(timeout=10)
 
@@ -195,7 +198,7 @@ def test_a_lost_camera_is_opened_again_and_no_number_comes_twice() -> None:
     assert line.history.reopened == 1
     assert camera.openings == 3
     camera.deliver(1)
-    assert [log.next(), log.next()] == [("trigger", 2), ("frame", 2)]
+    assert [log.next() for _ in range(3)] == [("restarted", None), ("trigger", 2), ("frame", 2)]
     line.stop()
     camera.close()
 
