@@ -32,6 +32,7 @@ class BlockIds:
     goes_on: bool = False
     _last_id: int | None = None
     _id_before_start: int | None = None
+    _begun_with_zero: bool = False  # at any start
     _unnumbered: int = 0  # exposures since the start, as long as none had a number
 
     def restarted(self) -> None:
@@ -73,16 +74,19 @@ class BlockIds:
 
     def _first_step(self, block_id: int) -> int:
         """Return how far the first number since a start is beyond what was counted before it, 1 where nobody knows."""
-        before = self._id_before_start
+        before, self._begun_with_zero = self._id_before_start, self._begun_with_zero or block_id == 0
+        least = 0 if self._begun_with_zero else 1
         beyond = 0 if before is None else self._beyond(before, block_id)
         began_anew = before is not None and block_id < before and beyond > _LATE
         if self.begins_with is not None:
             if before is not None and before >= _MANY and beyond == 1:  # it goes on, whatever is said
                 self.begins_with = None
+            else:
+                self.begins_with = min(self.begins_with, least)
         elif began_anew and block_id in (0, 1):
-            self.begins_with = block_id
+            self.begins_with = least
         if self.begins_with is not None or began_anew:
-            step = block_id - (1 if self.begins_with is None else self.begins_with) + 1
+            step = block_id - (least if self.begins_with is None else self.begins_with) + 1
         else:
             step = beyond if self.goes_on else 1
         return max(1, step - self._unnumbered) if step <= _LATE else 1

@@ -353,8 +353,8 @@ def test_a_driver_in_the_stations_own_process_is_told_of() -> None:
     """Of any camera, not only the first; one in a process of its own is ended when it hangs, and needs no word."""
     pylon = '[[camera]]\nbackend = "pylon"\nname = "side"\ntrigger = "line"\nposition_mm = 5\nown_process = {}\n'
     text = (
-        '[[camera]]\nbackend = "aravis"\ntrigger = "line"\n{}[model]\nbundle = "b"\n[geometry]\ncamera_to_ejector_mm = 500\n'
-        "belt_speed_mm_s = 500\n[ejector]\nchannel = 1\nheartbeat_channel = 2\n"
+        '[[camera]]\nbackend = "aravis"\ntrigger = "line"\n{}[model]\nbundle = "b"\n'
+        "[geometry]\ncamera_to_ejector_mm = 500\nbelt_speed_mm_s = 500\n[ejector]\nchannel = 1\nheartbeat_channel = 2\n"
     )
     told = {value: unkept_promises(parse_config(text.format(pylon.format(value)), "a")) for value in ("true", "false")}
     assert told["true"] == []
