@@ -145,6 +145,10 @@ class PartFlow:
         """Note that a view's frames of the parts first…last will never come."""
         self.tracker.on_frames_lost(first, last, view)
 
+    def on_restarted(self) -> None:
+        """Note that the camera that gives the triggers counts from the beginning again."""
+        self.tracker.forget_early()
+
     def on_motion(self, host_ns: int, position: int) -> None:
         """Take an encoder sample, and pass it on to the ejector."""
         self._motion.observe(host_ns, position)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -19,6 +20,11 @@ class Line(CameraLoop):
     A part's number is the trigger's number of the device plus an offset that grows with each reopening, so that no
     number comes twice. frames_per_part: how many exposures of each part the camera makes, one after the other: they are
     the views 0 … frames_per_part − 1.
+
+    A frame, or its loss, may come before the trigger was told of: the driver's call returns late, or its two messages
+    overtake each other. The flow keeps it for the part that is born next, and until the camera is opened again.
+
+    Of a camera that tells of no triggers, the first exposure after each start begins a part.
     """
 
     def __init__(
@@ -34,8 +40,10 @@ class Line(CameraLoop):
         self._frames_per_part = frames_per_part
         self._offset = 0
         self._highest = 0
-        self._last_frame: Frame | BrokenFrame | None = None
-        self._numbering = threading.Lock()  # a software trigger comes from another thread than the reopening
+        self._since_host_ns = 0  # the last exposure, or the start after it
+        self._is_first = True  # of a start, the exposure that comes next
+        self._shift = 0  # exposures that parts lack which a stop cut off
+        self._numbering = threading.Lock()  # from a trigger of the camera to the birth of its part no number changes
 
     def trigger(self) -> int | None:
         """Trigger a camera that is triggered by software, and give birth to the part at once: the host knows of it."""
@@ -58,20 +66,28 @@ class Line(CameraLoop):
                 self.born(trigger)
 
     def reopening(self) -> None:
-        """Number the parts of a camera that counts from 1 again after those of before."""
+        """Number the parts of a camera that counts from 1 again after those of before; forget its early frames."""
         with self._numbering:
-            self._offset = self._highest
-            self._last_frame = None
+            self._offset, self._shift = self._highest, 0
+            self._flow.on_restarted()
+
+    def started(self) -> None:
+        """Note when the first exposure can have been made."""
+        self._since_host_ns = time.monotonic_ns()
+        self._is_first = True
 
     def _follow_triggers(self) -> None:
         while not self.stopping:
-            try:
-                trigger = self.camera.wait_trigger(self.WAIT_S)
-            except CameraError:
+            if self.lost:  # whoever opens it needs the numbers
                 self.wait_while_lost()
                 continue
-            if trigger is not None:
-                self.born(trigger)
+            try:
+                with self._numbering:
+                    trigger = self.camera.wait_trigger(self.WAIT_S)
+                    if trigger is not None:
+                        self.born(trigger)
+            except CameraError:
+                self.wait_while_lost()
 
     def born(self, trigger: Trigger) -> int:
         """Give birth to the part of a trigger; return its number in this run."""
@@ -94,10 +110,13 @@ class Line(CameraLoop):
     def _come_to(self, frame: Frame | BrokenFrame) -> None:
         """Give birth to the parts up to an exposure, where nothing else does, and count those that were lost."""
         if not (self.camera.reports_triggers or self.camera.takes_software_trigger):
+            if self._is_first:
+                self._is_first = False
+                before = frame.counter - frame.lost_before - 1
+                self._shift += -(before + self._shift) % self._frames_per_part
             self._infer_triggers(frame)
         if frame.lost_before:
             self._lost_frames(frame.counter - frame.lost_before, frame.counter - 1)
-        self._last_frame = frame
 
     def _lost_frames(self, first: int, last: int) -> None:
         if self._frames_per_part == 1:
@@ -109,14 +128,15 @@ class Line(CameraLoop):
 
     def _part_of(self, counter: int) -> tuple[int, int]:
         """Return the part's number and the view that an exposure belongs to."""
-        part, view = divmod(counter - 1, self._frames_per_part)
+        part, view = divmod(counter - 1 + self._shift, self._frames_per_part)
         return part + 1 + self._offset, view
 
     def _infer_triggers(self, frame: Frame | BrokenFrame) -> None:
-        """Take the counter for the trigger: parts begun since the last frame, spread evenly over the time between."""
+        """Take the counter for the trigger: parts begun since the last frame or the start, spread over the time."""
         part = self._part_of(frame.counter)[0]
-        since_host_ns = frame.received_host_ns if self._last_frame is None else self._last_frame.received_host_ns
+        since_host_ns = min(self._since_host_ns, frame.received_host_ns)
         first = max(self._highest, self._part_of(frame.counter - frame.lost_before)[0] - 1) + 1
         step_ns = (frame.received_host_ns - since_host_ns) // max(1, part - first + 1)
         for place, number in enumerate(range(first, part + 1), 1):
             self.born(Trigger(number - self._offset, since_host_ns + place * step_ns))
+        self._since_host_ns = frame.received_host_ns

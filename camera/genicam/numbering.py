@@ -36,28 +36,35 @@ class Numbering:
 
     ids: how the device counts. buffers: pictures that wait at most. counts: where it notes lost_frames, underruns and
     unexpected_frames. triggers: for a camera that the station asks for each picture; then a frame has the number of
-    its trigger, and what nobody asked for is none.
+    its trigger, and what nobody asked for is none. exposes_alone: it makes pictures that nobody asked for, a wired
+    trigger being somebody.
     """
 
     def __init__(
-        self, camera: str, ids: BlockIds, buffers: int, counts: dict[str, int], triggers: SoftwareTriggers | None
+        self,
+        camera: str,
+        ids: BlockIds,
+        buffers: int,
+        counts: dict[str, int],
+        triggers: SoftwareTriggers | None,
+        exposes_alone: bool,
     ) -> None:
         self._camera, self._ids, self._buffers, self._counts, self._triggers = camera, ids, buffers, counts, triggers
+        ids.goes_on = triggers is None and not exposes_alone
         self._forgotten = 0  # exposures known to be lost that no frame has told of yet
         self._in_doubt = self._owed = 0
         self._last_stamp_ns: int | None = None
         self.clock_runs = True
 
     def began(self) -> None:
-        """Note that acquisition was started: the device may begin with any number; the counter goes on."""
+        """Note that acquisition was started: the counter goes on, with the number that the device begins with."""
         self._ids.restarted()
         self._in_doubt = self._owed = 0
 
     def ended(self) -> None:
-        """Note that buffers were discarded; what of them was known to be lost is told of by the next frame."""
+        """Note that buffers were discarded, and with them the place of what was lost; the next start begins anew."""
         if self._triggers is None:
-            self._ids.counter += self._owed
-            self._forgotten += self._owed
+            self._counts["lost_frames"] += self._owed
         self._owed = 0
 
     def stopped(self, now_host_ns: int) -> None:

@@ -80,7 +80,8 @@ class StreamingCamera(Camera):
             raise
         counted = (*_COUNTED, "missing_chunks") if options.chunks else _COUNTED
         self._counts = dict.fromkeys(counted, 0)
-        self._numbering = Numbering(self.name, ids, options.buffers, self._counts, self._triggers)
+        alone = not options.is_triggered
+        self._numbering = Numbering(self.name, ids, options.buffers, self._counts, self._triggers, alone)
         self._link = link
 
     def _new_triggers(self, nodes: Nodes) -> SoftwareTriggers:

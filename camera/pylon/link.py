@@ -24,6 +24,7 @@ from camera.pylon.finding import enumerate_devices
 from camera.pylon.nodes import PylonNodes
 
 _GIGE, _EMULATION = "BaslerGigE", "BaslerCamEmu"
+_BEGINS_WITH = {_GIGE: 1, "BaslerUsb": 0, _EMULATION: 0}  # each start of these devices (pylon's GetBlockID)
 _UNKNOWN_ID = 0xFFFFFFFFFFFFFFFF
 _SIGN_OF_LIFE_S = 2.0
 _READY_MS = 50
@@ -59,10 +60,11 @@ class PylonLink:
 
     def block_ids(self) -> BlockIds:
         """Return 16-bit numbers for a GigE Vision device that does not extend them, else 64-bit ones."""
+        begins_with = _BEGINS_WITH.get(self._class)
         name = "GevGVSPExtendedIDMode"
         if self._class == _GIGE and not (self.nodes.has(name) and self.nodes.get(name) == "On"):
-            return BlockIds()
-        return BlockIds(64, zero_is_skipped=False)
+            return BlockIds(begins_with=begins_with)
+        return BlockIds(64, zero_is_skipped=False, begins_with=begins_with)
 
     def begin(self, memory: MemorySource) -> None:
         """Queue buffers and let the device acquire; each picture comes once and in order, none is skipped."""

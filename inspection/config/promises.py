@@ -59,10 +59,22 @@ def _pictures_of_nobody(config: StationConfig) -> list[str]:
     return found
 
 
+def _drivers_inside(config: StationConfig) -> list[str]:
+    """Name the drivers of devices that share the station's process: a call that does not return cannot be ended."""
+    devices = [camera for camera in config.cameras if backend_row(camera.backend).is_device]
+    return [
+        f"camera '{camera.name}' ({camera.backend}) has own_process = false: its driver may crash the station, "
+        "and while a call into it does not return, Start, Stop and the end of the station wait for it — leave "
+        "own_process out; false is for finding a driver's faults"
+        for camera in devices
+        if not getattr(options_model(camera.backend).model_validate(camera.options), "own_process", True)
+    ]
+
+
 def unkept_promises(config: StationConfig) -> list[str]:
     """Return one sentence for each promise that these settings cannot keep, with what would keep it."""
     sentences = list(config.ejector.broken_promises()) + _brief_losses(config) + neighbours_hit(config)
-    sentences += _pictures_of_nobody(config)
+    sentences += _pictures_of_nobody(config) + _drivers_inside(config)
     return sentences + [
         f"{name} is 1: a part is rejected only when the model is absolutely certain, so bad parts pass — leave the "
         "threshold out to take the one that the model's card proposes"

@@ -45,6 +45,7 @@ class PartTracker:
     counters: TrackerCounters = field(default_factory=TrackerCounters)
     _parts: dict[int, PartInFlight] = field(default_factory=dict)
     _early: deque[tuple[int, int, Frame]] = field(init=False)
+    _lost_early: deque[tuple[int, int, int]] = field(init=False)  # view, first and last part; the oldest give way
     _last_number: int = 0
     _neighbours: Neighbours = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -53,6 +54,7 @@ class PartTracker:
     def __post_init__(self) -> None:
         self._emptied = threading.Condition(self._lock)
         self._early = deque(maxlen=16 * self.view_count)
+        self._lost_early = deque(maxlen=16 * self.view_count)
         self._neighbours = Neighbours(self.geometry)
 
     @property
@@ -85,8 +87,11 @@ class PartTracker:
             self._neighbours.join(part)
             self.counters.triggers += 1
             early = self._take_early(part)
+            lost_views = self._take_lost_early(part.number)
         self.born(part)
         self.ejector.expect(part.number, part.due)
+        for view in lost_views:
+            self._miss(part.number, view)
         return part, early
 
     def _take_early(self, part: PartInFlight) -> list[tuple[int, Frame]]:
@@ -105,6 +110,21 @@ class PartTracker:
             else:
                 self.counters.spurious_frames += 1
         return matched
+
+    def _take_lost_early(self, number: int) -> set[int]:
+        """Return the views of a new part whose frames were lost before it was born; forget what is done with."""
+        if not self._lost_early:
+            return set()
+        entries, self._lost_early = self._lost_early, deque(maxlen=self._lost_early.maxlen)
+        self._lost_early.extend(entry for entry in entries if entry[2] > number)
+        return {view for view, first, last in entries if first <= number <= last}
+
+    def forget_early(self) -> None:
+        """Forget the frames of parts that are not born: their camera counts anew from here on."""
+        with self._lock:
+            self.counters.spurious_frames += len(self._early)
+            self._early.clear()
+            self._lost_early.clear()
 
     def deadline_host_ns(self, part: PartInFlight) -> int:
         """Return when the verdict must have arrived, as the belt moves now; an hour ahead while it stands."""
@@ -140,16 +160,27 @@ class PartTracker:
         self.counters.frames += 1
 
     def on_frames_lost(self, first: int, last: int, view: int = 0) -> None:
-        """Note that the frames of the parts first…last will never come; a part without any view left is rejected."""
+        """Note that the frames of the parts first…last will never come; a part without any view left is rejected.
+
+        Parts that are not born yet are rejected when they are: a trigger's answer may come after its frame's loss.
+        """
         for number in range(first, last + 1):
-            told: list[PartInFlight] = []
             with self._lock:
+                if number > self._last_number:
+                    self.counters.lost_frames += last - number + 1
+                    self._lost_early.append((view, number, last))
+                    return
                 self.counters.lost_frames += 1
-                part = self._parts.get(number)
-                if part is not None and not part.ended and part.views[view].frame is None:
-                    part.views[view].missing = Reason.NO_IMAGE
-                    told = self._judge_if_complete(part)
-            self._tell(told)
+            self._miss(number, view)
+
+    def _miss(self, number: int, view: int) -> None:
+        with self._lock:
+            part = self._parts.get(number)
+            if part is None or part.ended or part.views[view].frame is not None:
+                return
+            part.views[view].missing = Reason.NO_IMAGE
+            told = self._judge_if_complete(part)
+        self._tell(told)
 
     def doubt(self, number: int, view: int, why: str) -> None:
         """Reject a part whose frame, for the reason given, says nothing for sure; too late once it has passed."""

@@ -295,6 +295,29 @@ def test_a_triggered_camera_is_lost_by_its_silence_to_questions_only() -> None:
         camera.close()
 
 
+def test_the_first_exposure_after_a_start_is_told_of_when_all_of_it_is_lost() -> None:
+    """This device goes on counting between two starts: the next frame tells of what nobody saw, and by how much."""
+    camera = gige(trigger="line", trigger_line="Line1")
+    with FakeProcess("FIRST1") as fake, camera:
+        camera.start()
+        assert fake.say("trigger") == "exposed"
+        assert (frame_of(camera).counter, camera.counters()["lost_frames"]) == (1, 0)
+        camera.stop()
+        camera.start()
+        assert fake.say("trigger") == "exposed"
+        assert (frame_of(camera).counter, camera.counters()["lost_frames"]) == (2, 0)
+        camera.stop()
+        camera.start()
+        fake.say("lose 1000")
+        assert fake.say("trigger") == "exposed"
+        assert camera.grab(None, 0.5) is None
+        fake.say("lose 0")
+        assert fake.say("trigger") == "exposed"
+        frame = frame_of(camera)
+        assert (frame.counter, frame.lost_before, number_of(frame.pixels)) == (4, 1, 4)
+        assert camera.counters()["lost_frames"] == 1
+
+
 def test_a_software_trigger_without_a_picture_is_told_of() -> None:
     """The part of a trigger whose picture never comes gets a broken frame with its number; the next gets its own."""
     with FakeProcess("SOFT1") as fake, gige(trigger="software", trigger_answer_s=0.5) as camera:

@@ -25,7 +25,7 @@ from inspection.ejector.simulated import SimulatedBoard
 from inspection.part import EjectorAction, Reason, Verdict
 from inspection.records.record import StoredRecord
 
-STALL_S = 3.5  # longer than the 2 s after which the station speaks of a stall
+STALL_S = 8.0  # far longer than the 2 s after which the station speaks of a stall: statuses may come late
 QUEUE = 3
 SECOND_NS = 1_000_000_000
 

@@ -349,6 +349,19 @@ def test_a_free_running_camera_is_told_what_it_cannot_promise() -> None:
     assert _free_running('[camera]\nbackend = "aravis"\ntrigger = "line"') == ""
 
 
+def test_a_driver_in_the_stations_own_process_is_told_of() -> None:
+    """Of any camera, not only the first; one in a process of its own is ended when it hangs, and needs no word."""
+    pylon = '[[camera]]\nbackend = "pylon"\nname = "side"\ntrigger = "line"\nposition_mm = 5\nown_process = {}\n'
+    text = (
+        '[[camera]]\nbackend = "aravis"\ntrigger = "line"\n{}[model]\nbundle = "b"\n'
+        "[geometry]\ncamera_to_ejector_mm = 500\nbelt_speed_mm_s = 500\n[ejector]\nchannel = 1\nheartbeat_channel = 2\n"
+    )
+    told = {value: unkept_promises(parse_config(text.format(pylon.format(value)), "a")) for value in ("true", "false")}
+    assert told["true"] == []
+    (one,) = told["false"]
+    assert one.startswith("camera 'side' (pylon) has own_process = false: ")
+
+
 def test_a_driver_whose_library_is_missing_is_named_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """`config check` says what is to be installed before the station is started."""
     missing = replace(BACKENDS["aravis"], system_library="a-library-that-nobody-has")

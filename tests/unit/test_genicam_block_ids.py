@@ -99,3 +99,68 @@ def test_an_exposure_without_a_number_is_the_next_one(numbers: list[int | None],
     came = [ids.take_next() if number is None else ids.take(number) for number in numbers]
     assert came == [(1, 0), (2, 0), (3, 0), (4, 0)]
     assert BlockIds().take_next() == (1, 0)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from([(16, True, 1), (64, False, 0), (64, False, 1)]),
+    st.booleans(),
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 2), st.integers(1, 60)), min_size=1, max_size=6),
+)
+def test_what_a_start_loses_is_known_of_a_device_that_begins_anew(
+    stream: tuple[int, bool, int], is_promised: bool, sessions: list[tuple[int, int, int]]
+) -> None:
+    """By its maker's word from the first start on, else once it was seen to; never more than was lost."""
+    bits, zero_is_skipped, base = stream
+    ids = BlockIds(bits, zero_is_skipped, begins_with=base if is_promised else None)
+    counter, last_id, is_anew, is_base_seen = 0, None, False, False
+    for lost, unnumbered, taken in sessions:
+        ids.restarted()
+        unnumbered = 0 if lost else unnumbered
+        for _ in range(unnumbered):
+            counter += 1
+            assert ids.take_next() == (counter, 0)
+        first = base + lost + unnumbered
+        if last_id is not None:
+            is_anew |= first in (0, 1) and first < last_id
+            if last_id >= 16 and first == last_id + 1:  # by chance it looks as if it went on
+                is_promised = is_anew = False
+        is_base_seen |= first == base
+        is_known = is_promised or (is_anew and is_base_seen)
+        came = ids.take(first)
+        assert came is not None
+        assert came[1] == lost if is_known else came[1] <= lost
+        assert came[0] == counter + came[1] + 1
+        counter = came[0] + taken
+        last_id = first + taken
+        assert [ids.take(first + one) for one in range(1, taken + 1)][-1] == (counter, 0)
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_device_that_goes_on_counting_tells_what_nobody_saw(goes_on: bool) -> None:
+    """Over the wrap, too; one that exposes all the time goes on by one: what it had made was discarded at the stop."""
+    ids = BlockIds(goes_on=goes_on)
+    ids.take(65_400)
+    for first, lost in ((65_401, 0), (65_404, 2), (65_534, 129), (4, 4), (6_000, 0)):
+        before = ids.counter
+        ids.restarted()
+        lost = lost if goes_on else 0
+        assert ids.take(first) == (before + lost + 1, lost)
+
+
+def test_a_number_that_fell_back_at_a_start_tells_what_was_lost() -> None:
+    """From 500 to 3: it began anew, and with 1 at the most."""
+    ids = BlockIds()
+    ids.take(500)
+    ids.restarted()
+    assert ids.take(3) == (4, 2)
+
+
+def test_a_device_that_does_not_begin_as_its_maker_says_is_believed() -> None:
+    """It goes on with the very next number after many: nothing was lost, then or later."""
+    ids = BlockIds(begins_with=1)
+    ids.take(1)
+    ids.take(20)
+    for first in (21, 22, 23):
+        ids.restarted()
+        assert ids.take(first) == (first, 0)

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from camera.errors import CameraLostError, CameraOpenError
 from camera.frame import BrokenFrame, Frame, Pixels, Trigger
+from camera.genicam.block_ids import BlockIds
 from camera.interface import Camera
 from inspection.camera_loop import CameraEvents
 from inspection.line import Line
@@ -76,16 +79,22 @@ class Log:
     def __init__(self) -> None:
         self.events: queue.Queue[tuple[str, object]] = queue.Queue()
         self.born: dict[int, Trigger] = {}
+        self.seen: list[tuple[int, int, str]] = []
 
     def on_trigger(self, trigger: Trigger, truth: str = "") -> None:
         self.born[trigger.number] = trigger
         self.events.put(("trigger", trigger.number))
 
     def on_frame(self, number: int, frame: Frame, view: int = 0) -> None:
+        self.seen.append((number, view, "whole"))
         self.events.put(("frame", number if view == 0 else (number, view)))
 
     def on_frames_lost(self, first: int, last: int, view: int = 0) -> None:
+        self.seen += [(number, view, "lost") for number in range(first, last + 1)]
         self.events.put(("lost", (first, last) if view == 0 else (first, last, view)))
+
+    def on_restarted(self) -> None:
+        self.events.put(("restarted", None))
 
     def next(self) -> tuple[str, object]:
         return self.events.get(timeout=10)
@@ -117,6 +126,24 @@ def test_a_counter_gap_makes_parts_without_image() -> None:
     assert [log.next() for _ in range(3)] == [("trigger", 2), ("trigger", 3), ("trigger", 4)]
     assert [log.next(), log.next()] == [("lost", (2, 3)), ("frame", 4)]
     assert [log.born[number].host_ns for number in (2, 3, 4)] == [2_000, 3_000, 4_000]
+    line.stop()
+    camera.close()
+
+
+def test_parts_whose_first_exposures_were_lost_are_born_after_the_start() -> None:
+    """Between the start and the first frame that came, however long ago the one before the stop was."""
+    camera, log = ScriptedCamera(), Log()
+    line = _line(camera, log)
+    line.start()
+    camera.deliver(1, host_ns=1_000)
+    assert [log.next(), log.next()] == [("trigger", 1), ("frame", 1)]
+    line.stop()
+    before_host_ns = time.monotonic_ns()
+    line.start()
+    camera.deliver(4, lost_before=2)
+    assert [log.next() for _ in range(3)] == [("trigger", 2), ("trigger", 3), ("trigger", 4)]
+    assert [log.next(), log.next()] == [("lost", (2, 3)), ("frame", 4)]
+    assert all(log.born[number].host_ns >= before_host_ns for number in (2, 3, 4))
     line.stop()
     camera.close()
 
@@ -166,6 +193,40 @@ def test_several_frames_of_a_part_are_its_views() -> None:
     camera.close()
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    st.integers(1, 3),
+    st.lists(st.lists(st.sampled_from(["whole", "broken", "lost"]), min_size=1, max_size=8), min_size=1, max_size=5),
+)
+def test_each_exposure_is_of_its_part_whatever_a_start_loses(frames: int, starts: list[list[str]]) -> None:
+    """A device that begins anew at each start: also the first ones may be lost, and a stop may come amid a part."""
+    camera, log, ids = ScriptedCamera(), Log(), BlockIds(64, zero_is_skipped=False, begins_with=0)
+    line = _line(camera, log, frames=frames)
+    expected: list[tuple[int, int, str]] = []
+    part = 0
+    for exposures in starts:
+        ids.restarted()
+        line.started()
+        started_host_ns = time.monotonic_ns()
+        known = max((number for number, exposure in enumerate(exposures) if exposure != "lost"), default=-1)
+        for number, exposure in enumerate(exposures[: known + 1]):
+            view = number % frames
+            part += view == 0
+            expected.append((part, view, exposure))
+            if exposure == "lost":
+                continue
+            numbered = ids.take(number)
+            assert numbered is not None
+            now_host_ns = started_host_ns + 10**9 * number
+            if exposure == "whole":
+                line.take(Frame("scripted", numbered[0], None, now_host_ns, numbered[1], "Mono8", PIXELS))
+            else:
+                line.miss(BrokenFrame("scripted", numbered[0], None, now_host_ns, numbered[1], "broken"))
+    assert sorted(log.born) == list(range(1, part + 1))
+    assert log.seen == [(part, view, "whole" if exposure == "whole" else "lost") for part, view, exposure in expected]
+    camera.close()
+
+
 def test_triggers_and_frames_come_from_two_threads() -> None:
     """A camera that reports triggers: a part is born by its trigger, whether or not its frame follows."""
     camera, log = TriggeringCamera(), Log()
@@ -195,7 +256,7 @@ def test_a_lost_camera_is_opened_again_and_no_number_comes_twice() -> None:
     assert line.history.reopened == 1
     assert camera.openings == 3
     camera.deliver(1)
-    assert [log.next(), log.next()] == [("trigger", 2), ("frame", 2)]
+    assert [log.next() for _ in range(3)] == [("restarted", None), ("trigger", 2), ("frame", 2)]
     line.stop()
     camera.close()
 

@@ -190,11 +190,11 @@ def test_any_order_of_events_ends_each_part_exactly_once(count: int, chooser: ra
         born = float(number)
         events.append((born, "trigger", number))
         kind = chooser.choice(["ok", "bad", "lost", "silent", "unscored"])
-        events.append((born + chooser.uniform(-0.5, 4), "lost" if kind == "lost" else "frame", number))
+        events.append((born + chooser.uniform(-3, 4), "lost" if kind == "lost" else "frame", number))
         if kind in ("ok", "bad", "unscored"):
             events.append((born + chooser.uniform(0, 6), kind, number))
         events.append((born + 5.0, "due", number))
-    passed_in_time = set()
+    passed_in_time, lost = set(), {number for _, event, number in events if event == "lost"}
     for _, event, number in sorted(events):
         part = bench.tracker._parts.get(number)
         if event == "trigger":
@@ -213,7 +213,35 @@ def test_any_order_of_events_ends_each_part_exactly_once(count: int, chooser: ra
     assert sorted(result.part for result in bench.results) == list(range(1, count + 1))
     passed = {result.part for result in bench.results if result.decision.verdict is Verdict.PASS}
     assert passed == passed_in_time
+    assert lost <= {result.part for result in bench.results if result.decision.reason is Reason.NO_IMAGE}
     assert bench.tracker.wait_empty(0.0)
+
+
+def test_a_loss_that_overtakes_its_trigger_rejects_the_part_at_its_birth() -> None:
+    """Of the parts 2 to 4 of two views, told of before any is born, each is rejected at once; 1 and 5 may yet pass."""
+    bench = Bench(views=2)
+    for view in (0, 1):
+        bench.tracker.on_frames_lost(2, 4, view)
+    decided = {}
+    for number in range(1, 6):
+        bench.trigger(number)
+        decided[number] = bench.ejector.armed[number]
+    assert decided == {1: None, 2: Verdict.REJECT, 3: Verdict.REJECT, 4: Verdict.REJECT, 5: None}
+    assert bench.tracker.counters.lost_frames == 6
+
+
+def test_a_camera_that_counts_anew_gives_no_part_an_old_frame() -> None:
+    """Frame 2 came, its trigger never did; after the camera was opened again part 2 is another one."""
+    bench = Bench()
+    bench.trigger(1)
+    bench.tracker.on_frame(2, bench.frame(2))
+    bench.tracker.on_frames_lost(3, 3)
+    bench.tracker.forget_early()
+    bench.trigger(2)
+    bench.trigger(3)
+    assert [part.views[0].frame for part in bench.tracker._parts.values()] == [None] * 3
+    assert bench.ejector.armed == {1: None, 2: None, 3: None}
+    assert bench.tracker.counters.spurious_frames == 1
 
 
 # ------------------------------------------------------------------------------------------------- several views
