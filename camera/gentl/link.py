@@ -27,16 +27,27 @@ _IMAGE, _CHUNK_DATA = 1, 4  # PAYLOAD_TYPE; 0 is unknown
 _LEAST_SIZE = 64
 _SIGN_OF_LIFE_S = 2.0
 _NS = 1_000_000_000
+_UNNUMBERED = (
+    "the producer does not say which exposure it is (no BUFFER_INFO_FRAMEID), so that nobody knows what was lost "
+    "before it; install the vendor's newest producer, or use another one"
+)
 
 
 class GentlLink:
-    """An open device; owned by the camera's grabbing thread. Takes over the claim on the producer."""
+    """An open device; owned by the camera's grabbing thread. Takes over the claim on the producer.
+
+    A whole buffer without the number of its exposure is broken, with that as its reason: numbered by arrival, one that
+    was lost would be noticed by nobody, and each picture after it would be another part's. It cannot be refused at
+    open, for a producer says what it numbers only of a buffer that was filled.
+    """
 
     def __init__(self, producer: Producer, seen: Seen, options: StreamingOptions) -> None:
         self._producer, self._binding, self._wanted = producer, producer.binding, options.buffers
         self._lost = ""
         self._event: Handle | None = None
         self._announced: dict[int, Pixels] = {}
+        self._withdrawn: set[int] = set()  # the buffers that the producer did not take back
+        self._not_taken_back = 0  # of them, and of those in earlier acquisitions
         self._memory: list[Pixels] = []
         self._is_acquiring = False
         self._underruns = 0
@@ -77,13 +88,15 @@ class GentlLink:
         """Return the next buffer that was filled. Raises CameraLostError."""
         if self._event is None:
             return None
+        self._require_buffers()
+        buffer = None
         try:
             buffer = self._binding.next_buffer(self._event, int(timeout_s * 1000))
             if buffer is None:
                 self._look_for_life()
                 return None
             self._alive_at_s = time.monotonic()
-            if self._number(buffer, BufferInfo.NEW_DATA) == 0:
+            if buffer not in self._announced or self._number(buffer, BufferInfo.NEW_DATA) == 0:
                 self._queue(buffer)
                 return None
             received = self._received(buffer)
@@ -91,7 +104,8 @@ class GentlLink:
             return received
         except GentlError as error:
             if error.code == Code.ERROR and not self._has_delivered:
-                return None  # no picture yet, and the buffer is none: what a stream may hold of before it was started
+                self._queue(buffer)  # no picture yet, and this is none: what a stream may hold of before its start
+                return None
             raise self._gone(error) from error
 
     def give_back(self, received: Received) -> None:
@@ -115,6 +129,7 @@ class GentlLink:
         for buffer in self._announced:
             self._quietly("DSRevokeBuffer", self._stream, buffer, Handle(), Handle())
         self._announced.clear()
+        self._withdrawn.clear()
         # A stream that TLSimu starts again hands out buffers of before, empty or such that every question about them
         # fails; one that is opened anew has shown none in 780 restarts.
         self._quietly("DSClose", self._stream)
@@ -141,8 +156,8 @@ class GentlLink:
         """Do nothing: a producer itself tells soon that a device does not answer."""
 
     def counted(self) -> Mapping[str, int]:
-        """Return nothing: the camera itself counts what the stream says with each buffer."""
-        return {}
+        """Return how many buffers the producer did not take back; what it says of pictures the camera itself counts."""
+        return {"buffers_not_taken_back": self._not_taken_back}
 
     def _received(self, buffer: int) -> Received:
         memory = self._announced[buffer]
@@ -156,6 +171,11 @@ class GentlLink:
         underruns = self._stream_info(StreamInfo.NUM_UNDERRUN) or 0
         missing, self._underruns = max(0, underruns - self._underruns), underruns
         trouble = self._trouble(buffer, filled, memory.size)
+        block_id = self._number(buffer, BufferInfo.FRAME_ID)
+        if trouble and block_id == 0:
+            block_id = None  # of a broken buffer 0 may as well mean that the packet with the number did not come
+        elif block_id is None:
+            trouble = trouble or _UNNUMBERED
         chunks: Mapping[str, int | float] = {}
         end = min(filled, self._number(buffer, BufferInfo.DATA_SIZE) or filled)
         if self._number(buffer, BufferInfo.CONTAINS_CHUNK_DATA):
@@ -163,7 +183,7 @@ class GentlLink:
                 chunks = self._chunks.read(self._stream, buffer, memory)
             end = min(end, offset + image_bytes(pixel_format, width or 0, height or 0, padding))
         return Received(
-            block_id=self._number(buffer, BufferInfo.FRAME_ID) or 0,
+            block_id=block_id,
             device_ns=self._device_ns(buffer),
             width=width or 0,
             height=height or 0,
@@ -211,8 +231,24 @@ class GentlLink:
         return self._binding.integer("DSGetInfo", self._stream, what)
 
     def _queue(self, buffer: object) -> None:
-        if self._is_acquiring and buffer in self._announced:
-            self._quietly("DSQueueBuffer", self._stream, buffer)
+        """Have the producer fill a buffer again. One that it does not take is missing until the next start."""
+        if not self._is_acquiring or not isinstance(buffer, int) or buffer not in self._announced:
+            return
+        try:
+            self._binding.call("DSQueueBuffer", self._stream, buffer)
+        except GentlError as error:
+            self._withdrawn.add(buffer)
+            self._not_taken_back += 1
+            self._not_taken = str(error)
+
+    def _require_buffers(self) -> None:
+        """Raise CameraLostError once the producer has no buffer left that it could fill: nothing would come again."""
+        if len(self._withdrawn) == len(self._announced):
+            raise CameraLostError(
+                f"the producer took none of its {len(self._withdrawn)} buffers back ({self._not_taken}), so that no "
+                "picture can come; the device is closed and opened again",
+                Cause.CONTROL_LOST,
+            )
 
     def _payload_size(self) -> int:
         size = None
