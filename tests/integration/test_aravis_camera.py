@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -324,6 +326,39 @@ def test_twenty_reopenings_leave_nothing_behind() -> None:
         gc.collect()
         assert held() == before
         assert resident_mb() < memory_mb + 8  # one opening's buffers are 5 MB
+
+
+def test_a_question_that_is_under_way_at_close_is_answered_or_refused() -> None:
+    """A station looks at settings in a thread of its own: the device is freed after its answer, never under it."""
+    done, asked = threading.Event(), [0]
+
+    def ask(camera: Camera) -> None:
+        while not done.is_set():
+            with contextlib.suppress(CameraLostError):
+                if (nodes := camera.nodes) is not None:
+                    for name in ("ExposureTime", "Width", "PixelFormat"):
+                        nodes.node(name)
+                        asked[0] += 1
+
+    with FakeProcess("ASKED1"):
+        camera = gige(frame_rate_hz=200.0, exposure_us=100.0)
+        askers = [threading.Thread(target=ask, args=(camera,)) for _ in range(3)]
+        for asker in askers:
+            asker.start()
+        try:
+            for _ in range(15):
+                with camera:
+                    camera.start()
+                    grabbed(camera, 1)
+                    kept = camera.nodes
+                assert kept is not None
+                with pytest.raises(CameraLostError, match="is gone"):
+                    kept.get("Width")
+        finally:
+            done.set()
+            for asker in askers:
+                asker.join()
+        assert asked[0] > 0
 
 
 @pytest.fixture
