@@ -14,7 +14,6 @@ from camera.copying import put
 from camera.errors import CameraLostError, CameraOpenError, Cause
 from camera.frame import BrokenFrame, Frame, Pixels
 from camera.genicam.block_ids import BlockIds
-from camera.genicam.writing import Applied
 from camera.image_size import BadImageError, image_size
 from camera.interface import Camera
 from camera.v4l2 import abi
@@ -22,7 +21,7 @@ from camera.v4l2.find import devices, node_of
 from camera.v4l2.formats import RAW
 from camera.v4l2.node import VideoNode, open_error
 from camera.v4l2.options import Options
-from camera.v4l2.settings import Setting, Stream, apply
+from camera.v4l2.settings import Stream, apply
 from camera.v4l2.stream import BufferQueue
 
 __all__ = ["Options", "UvcCamera", "devices"]
@@ -46,20 +45,15 @@ class UvcCamera(Camera):
         self._wake = -1
         self._ids = BlockIds(abi.SEQUENCE_BITS, zero_is_skipped=False)
         self._heard_host_ns = 0
-        self._counts = {"frames": 0, "broken_frames": 0, "lost_frames": 0, "wrong_size": 0}
+        self._counts = {"frames": 0, "broken_frames": 0, "lost_frames": 0, "unexpected_frames": 0, "wrong_size": 0}
 
     @property
     def picture_size(self) -> tuple[int, int] | None:
         """Width and height that the device was set to."""
         return None if self._stream is None else (self._stream.width, self._stream.height)
 
-    @property
-    def settings(self) -> tuple[Setting, ...]:
-        """What was written to the device and read back when it was opened."""
-        return () if self._stream is None else self._stream.settings
-
     def counters(self) -> dict[str, int]:
-        """Return frames, broken_frames (wrong_size among them) and lost_frames since it was opened."""
+        """Return what was counted since it was opened; those of wrong_size are among the broken_frames."""
         return dict(self._counts)
 
     def _open(self) -> None:
@@ -71,7 +65,7 @@ class UvcCamera(Camera):
         except BaseException:
             node.close()
             raise
-        self.applied = tuple(Applied(one.name, one.asked, one.got) for one in self._stream.settings)
+        self.applied = self._stream.settings
         self._node = node
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._ids = BlockIds(abi.SEQUENCE_BITS, zero_is_skipped=False)
@@ -155,8 +149,9 @@ class UvcCamera(Camera):
         received_host_ns = self._heard_host_ns = time.monotonic_ns()
         _, queue, stream = self._opened()
         place = self._ids.take(buffer.sequence)
-        if place is None:
-            return None  # a number that came before: no exposure of its own
+        if place is None:  # a number that came before: no exposure of its own
+            self._counts["unexpected_frames"] += 1
+            return None
         counter, lost_before = place
         self._counts["lost_frames"] += lost_before
         stamp = buffer.timestamp
