@@ -10,7 +10,7 @@ import time
 import cv2
 import numpy as np
 
-from camera.copying import put
+from camera.copying import check_room, put
 from camera.errors import CameraLostError, CameraOpenError, Cause
 from camera.frame import BrokenFrame, Frame, Pixels
 from camera.genicam.block_ids import BlockIds
@@ -99,7 +99,7 @@ class UvcCamera(Camera):
             if self._is_ending():
                 return None
             node, queue, stream = self._opened()
-            self._check_room(into, stream)
+            check_room(self.name, into, _size(stream))
             while True:
                 try:
                     with queue.taken() as taken:
@@ -183,17 +183,6 @@ class UvcCamera(Camera):
         rows = np.lib.stride_tricks.as_strided(data, (stream.height, stream.row_bytes), (stream.stride, 1))
         put(pixels.reshape(stream.height, stream.row_bytes), rows)
         return pixels
-
-    def _check_room(self, into: Pixels | None, stream: Stream) -> None:
-        needed = _size(stream)
-        if into is None or (
-            into.ndim == 1 and into.size >= needed and into.dtype == np.uint8 and into.flags.c_contiguous
-        ):
-            return
-        raise ValueError(
-            f"camera '{self.name}': the buffer is {into.dtype} of shape {into.shape}, the frame needs {needed} bytes "
-            f"(shape {_shape(stream)}); pass a flat, contiguous uint8 buffer that large"
-        )
 
     def _device_now_ns(self) -> int | None:
         _, queue, _ = self._opened()

@@ -15,13 +15,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from gige import FakeProcess, ip, network, require_aravis
+from gige import FakeProcess, ip, network, number_of, require_aravis
 
 from camera import Camera, CameraError, CameraLostError, CameraOpenError, Frame, make_camera
 from camera.aravis.discovery import devices
 from camera.aravis.fake_description import FORMATS
 from camera.aravis.fake_pictures import as_sent
-from camera.aravis.numbered import number_of
 from camera.errors import Cause, NodeError
 from camera.frame import BrokenFrame
 

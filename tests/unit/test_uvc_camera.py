@@ -53,7 +53,7 @@ def test_nodes_that_are_none_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CameraOpenError, match="is no video device") as wrong:
         make_camera("uvc", "top", {"own_process": False, "device": "/dev/null"}).open()
     assert wrong.value.cause == Cause.REFUSED
-    with pytest.raises(CameraOpenError, match="no video device SER1; there are: none") as none:
+    with pytest.raises(CameraOpenError, match="no camera answers to 'SER1' — there are: none") as none:
         node_of("SER1", "top", tmp_path / "sys", tmp_path / "dev")
     assert none.value.cause == Cause.ABSENT
 
