@@ -171,6 +171,24 @@ def test_settings_are_read_back_and_refused_by_name() -> None:
         assert [device.state for device in devices()] == ["free"]
 
 
+def test_a_region_beyond_the_sensor_or_off_its_steps_is_refused() -> None:
+    """The camera itself takes it, and would send black for what is not there, or shifted rows."""
+    with FakeProcess("ROI1"):
+        with pytest.raises(
+            CameraOpenError, match=r"roi \(Width\) = 640: .* pixel 2640 — SensorWidth is 2048"
+        ) as refused:
+            gige(roi=(2000, 0, 640, 480)).open()
+        assert refused.value.cause is Cause.REFUSED
+        with gige(roi=(1408, 0, 640, 480)) as camera:
+            assert camera.picture_size == (640, 480)
+        for roi, words in (
+            ((0, 0, 642, 480), r"roi \(Width\) = 642: the device takes it, and says that it does not .* in steps of 4"),
+            ((3, 0, 640, 480), r"roi \(OffsetX\) = 3: the device takes it, and says that it does not .* in steps of 2"),
+        ):
+            with pytest.raises(CameraOpenError, match=words):
+                gige(roi=roi).open()
+
+
 def test_numbers_go_on_where_the_device_wraps_its_own() -> None:
     """GigE Vision counts to 65535 and goes on with 1: the counter and the pictures go on."""
     with FakeProcess("WRAP1", "--size", "64x48"), gige(frame_rate_hz=1000.0, exposure_us=100.0) as camera:
