@@ -101,7 +101,7 @@ def test_a_camera_is_found_by_serial_number_user_name_address_and_id() -> None:
             with gige(device=name) as camera:
                 assert camera.nodes is not None
                 assert camera.nodes.get("DeviceSerialNumber") == "FOUND1"
-        with pytest.raises(CameraOpenError, match=r"'FOUND2'.*FOUND1 at 127\.0\.0\.1") as absent:
+        with pytest.raises(CameraOpenError, match=r"'FOUND2'.*FOUND1 'left side' at 127\.0\.0\.1") as absent:
             gige(device="FOUND2").open()
         assert absent.value.cause is Cause.ABSENT
     with pytest.raises(CameraOpenError, match=r"nothing answers at 127\.0\.0\.1") as gone:
