@@ -6,11 +6,9 @@ import time
 from abc import abstractmethod
 from typing import ClassVar
 
-import numpy as np
-
 from camera.belt import Belt
 from camera.commanded_belt import CommandedBelt
-from camera.copying import put
+from camera.copying import check_room, put
 from camera.frame import BrokenFrame, Frame, Pixels, Trigger
 from camera.interface import Camera
 
@@ -32,7 +30,7 @@ class BeltCamera(Camera):
         self._leader: BeltCamera | None = None
         self._ready: tuple[int, Pixels | None] | None = None
         self._last_counter = 0
-        self.lost_frames = 0
+        self._lost_frames = 0
 
     @property
     def exhausted(self) -> bool:
@@ -49,6 +47,11 @@ class BeltCamera(Camera):
         """True where the belt waits for the host's command."""
         return isinstance(self._belt, CommandedBelt)
 
+    def counters(self) -> dict[str, int]:
+        """Return how many parts had no picture since it was opened, and how many triggers nobody ever read."""
+        dropped = 0 if self._belt is None else self._belt.dropped_triggers
+        return {"lost_frames": self._lost_frames, "dropped_triggers": dropped}
+
     def _trigger(self) -> Trigger | None:
         belt = self._opened_belt()
         return belt.command() if isinstance(belt, CommandedBelt) else None
@@ -56,7 +59,7 @@ class BeltCamera(Camera):
     def _open(self) -> None:
         self._belt = self._prepare()
         self._last_counter = 0
-        self.lost_frames = 0
+        self._lost_frames = 0
 
     def follow(self, leader: BeltCamera) -> None:
         """Look at the same belt as another camera, which is started first: both see a part where it is."""
@@ -84,15 +87,15 @@ class BeltCamera(Camera):
         while not belt.frames_done:
             part = belt.next_frame
             picture = self._picture_ahead(part)
-            if picture is not None and into is not None:
-                self._check_room(into, picture)
+            if picture is not None:
+                check_room(self.name, into, picture.size)
             if not belt.take_frame(part, self._delay_ns(part), until_host_ns):
                 return None
             if picture is not None:
                 return self._frame(part, picture, into)
             if why := self._why_broken(part):
                 return self._broken(part, why)
-            self.lost_frames += 1
+            self._lost_frames += 1
         belt.await_end(until_host_ns)
         return None
 
@@ -133,13 +136,6 @@ class BeltCamera(Camera):
         if ready is None or ready[0] != part:
             ready = self._ready = (part, self._picture(part))
         return ready[1]
-
-    def _check_room(self, into: Pixels, picture: Pixels) -> None:
-        if into.ndim != 1 or into.size < picture.size or into.dtype != np.uint8 or not into.flags.c_contiguous:
-            raise ValueError(
-                f"camera '{self.name}': the buffer is {into.dtype} of shape {into.shape}, the frame needs "
-                f"{picture.size} bytes (shape {picture.shape}); pass a flat, contiguous uint8 buffer that large"
-            )
 
     def _opened_belt(self) -> Belt:
         assert self._belt is not None  # the life cycle puts open() before

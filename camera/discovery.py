@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from camera.backend_row import Backend
 from camera.backends import all_rows, is_installed
 from camera.device import Device
-from camera.errors import CameraError, CameraOpenError, Cause
+from camera.errors import CameraError
 from camera.own_process.lane import LaneTimeoutError
 from camera.own_process.process import DriverProcess
 
@@ -51,31 +51,6 @@ def find_devices(backends: Collection[str] | None = None, timeout_s: float = 15.
     return devices, problems
 
 
-def choose(devices: Sequence[Device], wanted: str, backend: str) -> Device:
-    """Return the one device of a backend that answers to `wanted`; '' stands for the only one that there is.
-
-    Raises CameraOpenError that lists what is there, when none or more than one answers.
-    """
-    there = [device for device in devices if device.backend == backend]
-    found = [device for device in there if not wanted or device.answers_to(wanted)]
-    if len(found) == 1:
-        return found[0]
-    seen = "; ".join(_described(device) for device in there) or "none"
-    if found:
-        what = f"{len(found)} cameras answer to '{wanted}'" if wanted else f"{len(found)} cameras are connected"
-        remedy = "set device to the serial number of one of them"
-    else:
-        what = f"no camera answers to '{wanted}'" if wanted else "no camera is connected"
-        remedy = "check power, cable and address, or set device to the serial number of one that is there"
-    raise CameraOpenError(f"{what} (backend {backend}) — connected: {seen} — {remedy}", Cause.ABSENT)
-
-
 def _unknown(backends: Collection[str] | None, rows: Sequence[Backend]) -> list[str]:
     known = {row.name for row in rows}
     return sorted(name for name in backends or () if name not in known)
-
-
-def _described(device: Device) -> str:
-    words = (device.vendor, device.model, device.serial or device.id, device.user_name and f"'{device.user_name}'")
-    where = f" at {device.address}" if device.address else ""
-    return " ".join(word for word in words if word) + where + ("" if device.state == "free" else f" ({device.state})")

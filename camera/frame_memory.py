@@ -95,6 +95,11 @@ class Filling:
         self._memory, self._queue = memory, queue
         self._places: set[int] = set()
 
+    @property
+    def filled(self) -> int:
+        """How many places are the SDK's."""
+        return len(self._places)
+
     def begin(self, filled: int) -> None:
         """Hand so many places to the SDK; fewer where somebody still looks at the others."""
         while len(self._places) < filled and self._fill_another():

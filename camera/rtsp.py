@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -14,7 +15,7 @@ import cv2
 import numpy as np
 from pydantic import Field, model_validator
 
-from camera.copying import put
+from camera.copying import check_room, put
 from camera.device import DeviceOptions
 from camera.errors import CameraLostError, CameraOpenError, Cause
 from camera.frame import BrokenFrame, Frame, Pixels
@@ -164,7 +165,7 @@ class RtspCamera(Camera):
     def _grab(self, into: Pixels | None, timeout_s: float) -> Frame | BrokenFrame | None:
         del timeout_s  # FFmpeg's reading takes until the next picture
         with self._lock:
-            self._check_room(into)
+            check_room(self.name, into, math.prod(self._shape()))
             stamp = self._recent()
             return None if stamp is None else self._picture(stamp, into)
 
@@ -233,17 +234,6 @@ class RtspCamera(Camera):
 
     def _shape(self) -> tuple[int, int, int]:
         return self._size[1], self._size[0], 3
-
-    def _check_room(self, into: Pixels | None) -> None:
-        needed = int(np.prod(self._shape()))
-        if into is None or (
-            into.ndim == 1 and into.size >= needed and into.dtype == np.uint8 and into.flags.c_contiguous
-        ):
-            return
-        raise ValueError(
-            f"camera '{self.name}': the buffer is {into.dtype} of shape {into.shape}, the frame needs {needed} bytes "
-            f"(shape {self._shape()}); pass a flat, contiguous uint8 buffer that large"
-        )
 
     def _stop(self) -> None:
         with self._lock:

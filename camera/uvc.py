@@ -10,11 +10,10 @@ import time
 import cv2
 import numpy as np
 
-from camera.copying import put
+from camera.copying import check_room, put
 from camera.errors import CameraLostError, CameraOpenError, Cause
 from camera.frame import BrokenFrame, Frame, Pixels
 from camera.genicam.block_ids import BlockIds
-from camera.genicam.writing import Applied
 from camera.image_size import BadImageError, image_size
 from camera.interface import Camera
 from camera.v4l2 import abi
@@ -22,7 +21,7 @@ from camera.v4l2.find import devices, node_of
 from camera.v4l2.formats import RAW
 from camera.v4l2.node import VideoNode, open_error
 from camera.v4l2.options import Options
-from camera.v4l2.settings import Setting, Stream, apply
+from camera.v4l2.settings import Stream, apply
 from camera.v4l2.stream import BufferQueue
 
 __all__ = ["Options", "UvcCamera", "devices"]
@@ -46,20 +45,15 @@ class UvcCamera(Camera):
         self._wake = -1
         self._ids = BlockIds(abi.SEQUENCE_BITS, zero_is_skipped=False)
         self._heard_host_ns = 0
-        self._counts = {"frames": 0, "broken_frames": 0, "lost_frames": 0, "wrong_size": 0}
+        self._counts = {"frames": 0, "broken_frames": 0, "lost_frames": 0, "unexpected_frames": 0, "wrong_size": 0}
 
     @property
     def picture_size(self) -> tuple[int, int] | None:
         """Width and height that the device was set to."""
         return None if self._stream is None else (self._stream.width, self._stream.height)
 
-    @property
-    def settings(self) -> tuple[Setting, ...]:
-        """What was written to the device and read back when it was opened."""
-        return () if self._stream is None else self._stream.settings
-
     def counters(self) -> dict[str, int]:
-        """Return frames, broken_frames (wrong_size among them) and lost_frames since it was opened."""
+        """Return what was counted since it was opened; those of wrong_size are among the broken_frames."""
         return dict(self._counts)
 
     def _open(self) -> None:
@@ -71,7 +65,7 @@ class UvcCamera(Camera):
         except BaseException:
             node.close()
             raise
-        self.applied = tuple(Applied(one.name, one.asked, one.got) for one in self._stream.settings)
+        self.applied = self._stream.settings
         self._node = node
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._ids = BlockIds(abi.SEQUENCE_BITS, zero_is_skipped=False)
@@ -105,7 +99,7 @@ class UvcCamera(Camera):
             if self._is_ending():
                 return None
             node, queue, stream = self._opened()
-            self._check_room(into, stream)
+            check_room(self.name, into, _size(stream))
             while True:
                 try:
                     with queue.taken() as taken:
@@ -155,8 +149,9 @@ class UvcCamera(Camera):
         received_host_ns = self._heard_host_ns = time.monotonic_ns()
         _, queue, stream = self._opened()
         place = self._ids.take(buffer.sequence)
-        if place is None:
-            return None  # a number that came before: no exposure of its own
+        if place is None:  # a number that came before: no exposure of its own
+            self._counts["unexpected_frames"] += 1
+            return None
         counter, lost_before = place
         self._counts["lost_frames"] += lost_before
         stamp = buffer.timestamp
@@ -188,17 +183,6 @@ class UvcCamera(Camera):
         rows = np.lib.stride_tricks.as_strided(data, (stream.height, stream.row_bytes), (stream.stride, 1))
         put(pixels.reshape(stream.height, stream.row_bytes), rows)
         return pixels
-
-    def _check_room(self, into: Pixels | None, stream: Stream) -> None:
-        needed = _size(stream)
-        if into is None or (
-            into.ndim == 1 and into.size >= needed and into.dtype == np.uint8 and into.flags.c_contiguous
-        ):
-            return
-        raise ValueError(
-            f"camera '{self.name}': the buffer is {into.dtype} of shape {into.shape}, the frame needs {needed} bytes "
-            f"(shape {_shape(stream)}); pass a flat, contiguous uint8 buffer that large"
-        )
 
     def _device_now_ns(self) -> int | None:
         _, queue, _ = self._opened()

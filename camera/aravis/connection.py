@@ -161,6 +161,7 @@ class Connection:
         if self._chunks is not None:
             self._chunks.close()
         if not self.is_lost:
+            self.nodes.end()  # another thread may be asking just now
             self.library.g_object_unref(device)
             return
         burial = threading.Thread(target=self._bury, args=(device,), name=f"{self._camera}-burial", daemon=True)
@@ -168,6 +169,7 @@ class Connection:
         burial.join(_BURIAL_S)
 
     def _bury(self, device: int) -> None:
+        self.nodes.end()
         for stream in self._remains:
             stream.close()
         self.library.g_object_unref(device)

@@ -7,6 +7,7 @@ import ipaddress
 
 from camera.aravis.binding import Library, library, text_of
 from camera.aravis.gvcp import Registers
+from camera.choice import the_one
 from camera.device import Device
 from camera.errors import CameraOpenError, Cause
 
@@ -32,18 +33,7 @@ def find(camera: str, wanted: str) -> Device:
         if device.state == "unreachable":
             raise CameraOpenError(f"camera '{camera}': nothing answers at {wanted}; {device.hint}", Cause.ABSENT)
         return device
-    there = [_asked(device, is_gige) for device, is_gige in _listed(library())]
-    matching = [device for device in there if not wanted or device.answers_to(wanted)]
-    if len(matching) == 1:
-        return matching[0]
-    known = "; ".join(f"{device.id} at {device.address or 'USB'}" for device in there) or "none"
-    if not matching:
-        what = f"no camera answers to '{wanted}'" if wanted else "no camera answers"
-        remedy = "check its power, cable and subnet"
-    else:
-        what = f"{len(matching)} cameras answer" + (f" to '{wanted}'" if wanted else "")
-        remedy = "set device to the serial number of one of them"
-    raise CameraOpenError(f"camera '{camera}': {what} — there are: {known} — {remedy}", Cause.ABSENT)
+    return the_one(camera, devices(), wanted)
 
 
 def _is_address(wanted: str) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import threading
 from collections.abc import Callable, Sequence
 from ctypes import POINTER, byref, c_double, c_int64, c_uint
-from typing import Any, Literal, cast
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, cast
 
 from camera.aravis.binding import AravisError, GSList, Library, text_of
 from camera.errors import CameraLostError, Cause, NodeError
@@ -35,6 +36,30 @@ _READ_ONLY, _WRITE_ONLY = 0, 1
 Visibility = Literal["beginner", "expert", "guru", "invisible"]
 _VISIBILITIES: dict[int, Visibility] = {0: "invisible", 1: "guru", 2: "expert"}
 
+_Arguments = ParamSpec("_Arguments")
+_Answer = TypeVar("_Answer")
+
+
+def _asks(
+    method: Callable[Concatenate[AravisNodes, _Arguments], _Answer],
+) -> Callable[Concatenate[AravisNodes, _Arguments], _Answer]:
+    """Have `AravisNodes.end` wait for the method, and the method refuse what comes after `end`."""
+
+    @functools.wraps(method)
+    def asked(nodes: AravisNodes, /, *arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Answer:
+        with nodes._changed:
+            if nodes._ended:
+                raise nodes._gone()
+            nodes._in_flight += 1
+        try:
+            return method(nodes, *arguments, **named)
+        finally:
+            with nodes._changed:
+                nodes._in_flight -= 1
+                nodes._changed.notify_all()
+
+    return asked
+
 
 class AravisNodes:
     """The `Nodes` of one device, from any thread; a call to a dead device blocks for up to 2.5 s.
@@ -42,15 +67,26 @@ class AravisNodes:
     The library computes features without a lock of its own, and a station triggers, looks at the clock and checks
     settings each in a thread: `asking` is held for each call, by whoever makes a stream, too.
 
-    camera: its name in texts. device: the ArvDevice, owned by the camera and alive for as long as this. is_gone: says
-    that the device is lost, so that nothing asks (and waits for) it any more.
+    camera: its name in texts. device: the ArvDevice, owned by the camera and alive until `end` has returned. is_gone:
+    says that the device is lost, so that nothing asks (and waits for) it any more.
     """
 
     def __init__(self, library: Library, device: int, camera: str, is_gone: Callable[[], bool]) -> None:
         self._library, self._device, self._camera, self._is_gone = library, device, camera, is_gone
         self._description = library.arv_device_get_genicam(device)
         self.asking = threading.Lock()
+        self._changed = threading.Condition()
+        self._in_flight = 0
+        self._ended = False
 
+    def end(self) -> None:
+        """Refuse every further call, and wait for those of other threads: the device may be freed after that."""
+        with self._changed:
+            self._ended = True
+            while self._in_flight:
+                self._changed.wait()
+
+    @_asks
     def names(self) -> Sequence[str]:
         """Return the names of all features below the root category, in the order of the device's description."""
         found: dict[str, None] = {}
@@ -58,6 +94,7 @@ class AravisNodes:
         self._walk("Root", found, seen)
         return list(found)
 
+    @_asks
     def has(self, name: str) -> bool:
         """Return whether the feature is there and implemented."""
         if self._kind(name) is None:
@@ -67,6 +104,7 @@ class AravisNodes:
         except NodeError:
             return False
 
+    @_asks
     def node(self, name: str) -> Node:
         """Return what the feature is, may be and is now."""
         kind = self._known(name)
@@ -92,6 +130,7 @@ class AravisNodes:
             description=text_of(library.arv_gc_feature_node_get_description(at)),
         )
 
+    @_asks
     def get(self, name: str) -> Value:
         """Return the value; of an enumeration the name of the entry."""
         match self._known(name):
@@ -106,6 +145,7 @@ class AravisNodes:
             case kind:
                 raise self._wrong(f"{name} is a {kind} and has no value; execute it or name another feature")
 
+    @_asks
     def set(self, name: str, value: Value) -> None:
         """Set the value; of an enumeration by the name of the entry."""
         kind = self._known(name)
@@ -123,6 +163,7 @@ class AravisNodes:
         else:
             raise self._wrong(f"{name} = {value!r} is not of its kind — {kind} — give it a value of that kind")
 
+    @_asks
     def execute(self, name: str) -> None:
         """Execute a command, and return when the device has taken it."""
         kind = self._known(name)
@@ -160,10 +201,8 @@ class AravisNodes:
             cell = ctypes.cast(cell.contents.next, POINTER(GSList)) if cell.contents.next else None
 
     def _at(self, name: str) -> int | None:
-        if self._is_gone():
-            raise CameraLostError(
-                f"camera '{self._camera}': it is gone; close it and open it again", Cause.CONTROL_LOST
-            )
+        if self._ended or self._is_gone():
+            raise self._gone()
         return cast("int | None", self._library.arv_gc_get_node(self._description, name.encode()))
 
     def _kind(self, name: str) -> Kind | None:
@@ -236,6 +275,9 @@ class AravisNodes:
                 return getattr(self._library, function)(self._device, name.encode(), *arguments)
         except AravisError as error:
             raise self._meaning(name, error) from error
+
+    def _gone(self) -> CameraLostError:
+        return CameraLostError(f"camera '{self._camera}': it is gone; close it and open it again", Cause.CONTROL_LOST)
 
     def _meaning(self, name: str, error: AravisError) -> NodeError | CameraLostError:
         if error.family == "device" and error.code in _GONE:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from camera.frame import Pixels
 
@@ -26,12 +23,3 @@ def draw(number: int, height: int, row_bytes: int) -> Pixels:
     picture[:_STRIP] = 0
     picture[:_STRIP, : cell * _BITS] = np.repeat(bits * np.uint8(255), cell)
     return picture
-
-
-def number_of(pixels: NDArray[Any]) -> int | None:
-    """Return the number of a picture that came raw, as `Frame.pixels` has it; None for one that is not whole."""
-    rows = np.ascontiguousarray(pixels).reshape(pixels.shape[0], -1)
-    cell = rows.shape[1] // _BITS
-    bits = rows[0, cell // 2 : cell * _BITS : cell] > 127
-    number = int(np.packbits(bits).view(">u4")[0])
-    return number if np.array_equal(rows, draw(number, *rows.shape)) else None

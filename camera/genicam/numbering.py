@@ -71,15 +71,14 @@ class Numbering:
         """Give up the triggers that are still outstanding: the next frame tells of them."""
         if self._triggers is not None:
             self._triggers.restarted()
-            while (lost := self._triggers.next_lost(now_host_ns)) is not None:
-                self._forgotten += lost.lost_before + 1
+            self._forgotten += self._triggers.next_lost(now_host_ns) is not None
 
     def given_up(self, now_host_ns: int) -> Missing | None:
-        """Return the next software trigger that has no picture; None for none (any more)."""
+        """Return the software trigger that has no picture; None for none (any more)."""
         lost = None if self._triggers is None else self._triggers.next_lost(now_host_ns)
         if lost is None:
             return None
-        return Missing(lost.number, self._tell(lost.lost_before), lost.why)
+        return Missing(lost.number, self._tell(0), lost.why)
 
     def take(self, came: Received, now_host_ns: int) -> Exposure | None:
         """Return the exposure of a buffer; None for one that nobody asked for, or that came before.
@@ -93,11 +92,11 @@ class Numbering:
         counter, lost_before = self._with_underruns(came.underruns, *numbered)
         device_ns = self._stamp(came.device_ns)
         if self._triggers is not None:
-            attributed = self._triggers.take(now_host_ns, device_ns, lost_before)
-            if attributed is None:
+            number = self._triggers.take(now_host_ns, lost_before)
+            if number is None:
                 self._counts["unexpected_frames"] += 1
                 return None
-            counter, lost_before = attributed.number, attributed.lost_before
+            counter, lost_before = number, 0
         doubt = "pictures beside it were lost: it may be another part's" if self._in_doubt else ""
         return Exposure(counter, self._tell(lost_before), device_ns, doubt)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from camera.copying import put
+from camera.copying import check_room, put
 from camera.errors import CameraOpenError, Cause, PixelFormatError
 from camera.frame import Pixels
 from camera.genicam.link import Received
@@ -50,11 +50,7 @@ class Picture:
 
     def check_room(self, camera: str, into: Pixels) -> None:
         """Raise ValueError for a buffer that cannot hold the pixels."""
-        if into.ndim != 1 or into.size < self.size or into.dtype != np.uint8 or not into.flags.c_contiguous:
-            raise ValueError(
-                f"camera '{camera}': the buffer is {into.dtype} of shape {into.shape}, the frame needs {self.size} "
-                "bytes; pass a flat, contiguous uint8 buffer that large"
-            )
+        check_room(camera, into, self.size)
 
 
 def picture_of(nodes: Nodes, camera: str) -> Picture:

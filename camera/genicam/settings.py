@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from camera.errors import CameraOpenError, Cause, NodeError
 from camera.genicam.chunks import CHUNKS
-from camera.genicam.nodes import CachedNodes, Nodes, Value
+from camera.genicam.nodes import CachedNodes, Node, Nodes, Value
 from camera.genicam.options import GenicamOptions
 from camera.genicam.pfnc import named_among
 from camera.genicam.triggering import strobe, trigger
-from camera.genicam.writing import Applied, Selected, Writing, is_selector, read_back
+from camera.genicam.writing import Applied, Selected, Writing, is_selector, limits, read_back
 
 LIGHT = {
     "exposure_us": ("ExposureTime", "ExposureTimeAbs"),
@@ -52,6 +52,9 @@ def apply(nodes: Nodes, options: GenicamOptions, camera: str) -> tuple[Applied, 
         writing.put("ptp", ("PtpEnable", "GevIEEE1588"), True)
     _features(writing, options)
     _autos_are_off(writing)
+    writing.settle()
+    for size, offset in (("Width", "OffsetX"), ("Height", "OffsetY")):
+        _on_sensor(writing, "roi" if options.roi is not None else "", size, offset)
     return writing.finish(camera)
 
 
@@ -161,6 +164,44 @@ def _geometry(writing: Writing, options: GenicamOptions) -> None:
         _put_unless(writing, "reverse_x", "ReverseX", options.reverse_x, False)
     if options.reverse_y is not None:
         _put_unless(writing, "reverse_y", "ReverseY", options.reverse_y, False)
+
+
+def _on_sensor(writing: Writing, option: str, size: str, offset: str) -> None:
+    """Refuse a region that breaks the device's own steps, or reaches beyond its sensor, though the device took it.
+
+    There are devices that take any number, and send black or shifted pixels for what is not there (SFNC 2.7, chapter
+    Image Format Control: OffsetX + Width is at most WidthMax).
+    """
+    written = {feature for feature, _ in writing.applied}
+    now = {name: node for name in (size, offset) if (node := writing.look(name)) is not None}
+    for name, node in now.items():
+        steps = 0 if node.minimum is None else (_number(node) - node.minimum) / (node.increment or 1)
+        if name in written and steps != round(steps):
+            writing.refuse(option, name, _number(node), f"the device takes it, and says that it does not{limits(node)}")
+    most = _sensor_side(writing, size)
+    end = sum(_number(node) for node in now.values())
+    if written.intersection(now) and most is not None and end > most[1]:
+        why = f"with {offset} it ends at pixel {end:g} — {most[0]} is {most[1]:g} — move it, or make it smaller"
+        writing.refuse(option, size, _number(now[size]) if size in now else end, why)
+
+
+def _sensor_side(writing: Writing, size: str) -> tuple[str, float] | None:
+    """Return how far a region may reach, with the name of who says so; None where the device does not tell.
+
+    The sensor's own height is none for a camera that stacks lines: it takes more of them than its sensor has.
+    """
+    most = writing.look(f"{size}Max")
+    if most is not None and _number(most) > 0:
+        return f"{size}Max", _number(most)
+    sensor, node = writing.look(f"Sensor{size}"), writing.look(size)
+    if sensor is None or node is None or _number(sensor) <= 0 or (node.maximum or 0) > _number(sensor):
+        return None
+    return f"Sensor{size}", _number(sensor)
+
+
+def _number(node: Node) -> float:
+    """Return the value of a feature that is a number, 0 for one that has none now."""
+    return node.value if isinstance(node.value, (int, float)) else 0
 
 
 def _put_unless(writing: Writing, option: str, name: str, value: Value, without: Value) -> None:

@@ -111,15 +111,18 @@ class Writing:
         """Note a setting that the device cannot do, whatever is written."""
         self._refused.append(Refused(option, feature, wanted, why))
 
+    def settle(self) -> None:
+        """Try again what was refused, now that the rest stands, as long as that helps."""
+        while self._again:
+            rest = [setting for setting in self._again if isinstance(self._write(setting), Refused)]
+            if len(rest) == len(self._again):
+                break
+            self._again = rest
+
     def finish(self, camera: str) -> tuple[Applied, ...]:
         """Try again what was refused, read all back, and raise CameraOpenError that lists all that does not stand."""
-        again = self._again
-        while again:
-            rest = [setting for setting in again if isinstance(self._write(setting), Refused)]
-            if len(rest) == len(again):
-                break
-            again = rest
-        refused = [*self._refused, *(one for one in map(self._write, again) if isinstance(one, Refused))]
+        self.settle()
+        refused = [*self._refused, *(one for one in map(self._write, self._again) if isinstance(one, Refused))]
         named = {one.feature for one in refused}
         for key, one in self.applied.items():
             now = read_back(self.nodes, one)

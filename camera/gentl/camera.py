@@ -5,6 +5,7 @@ from __future__ import annotations
 import genicam  # noqa: F401  # the extra that the features are read with; its absence has a hint
 from pydantic import Field
 
+from camera.choice import not_one
 from camera.device import Device
 from camera.errors import CameraOpenError, Cause
 from camera.genicam.options import StreamingOptions
@@ -56,7 +57,7 @@ class GentlCamera(StreamingCamera):
                 release(producer)
                 raise
             release(producer)
-        raise self._not_one(seen_by_all)
+        raise not_one(self.name, [one.as_device() for one in seen_by_all], options.device)
 
     def _linked(self, producer: Producer, seen: Seen) -> GentlLink:
         try:
@@ -66,22 +67,6 @@ class GentlCamera(StreamingCamera):
 
     def _is_wanted(self, seen: Seen) -> bool:
         return not self._options.device or seen.as_device().answers_to(self._options.device)
-
-    def _not_one(self, seen: list[Seen]) -> CameraOpenError:
-        names = ", ".join(one.serial or one.id for one in seen) or "none"
-        wanted = self._options.device
-        count = sum(1 for one in seen if self._is_wanted(one))
-        if count > 1:
-            return CameraOpenError(
-                f"camera '{self.name}': {count} devices answer{f' to {wanted!r}' if wanted else ''}; name one by its "
-                f"serial number in `device`: {names}",
-                Cause.REFUSED,
-            )
-        return CameraOpenError(
-            f"camera '{self.name}': no device{f' {wanted!r}' if wanted else ''} behind this producer; it sees: "
-            f"{names}; check its cable and power",
-            Cause.ABSENT,
-        )
 
 
 def devices() -> list[Device]:

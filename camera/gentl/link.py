@@ -27,10 +27,19 @@ _IMAGE, _CHUNK_DATA = 1, 4  # PAYLOAD_TYPE; 0 is unknown
 _LEAST_SIZE = 64
 _SIGN_OF_LIFE_S = 2.0
 _NS = 1_000_000_000
+_UNNUMBERED = (
+    "the producer does not say which exposure it is (no BUFFER_INFO_FRAMEID), so that nobody knows what was lost "
+    "before it; install the vendor's newest producer, or use another one"
+)
 
 
 class GentlLink:
-    """An open device; owned by the camera's grabbing thread. Takes over the claim on the producer."""
+    """An open device; owned by the camera's grabbing thread. Takes over the claim on the producer.
+
+    A whole buffer without the number of its exposure is broken, with that as its reason: numbered by arrival, one that
+    was lost would be noticed by nobody, and each picture after it would be another part's. It cannot be refused at
+    open, for a producer says what it numbers only of a buffer that was filled.
+    """
 
     def __init__(self, producer: Producer, seen: Seen, options: StreamingOptions) -> None:
         self._producer, self._binding, self._wanted = producer, producer.binding, options.buffers
@@ -38,6 +47,8 @@ class GentlLink:
         self._event: Handle | None = None
         self._announced: dict[int, tuple[int, Pixels]] = {}  # place and memory by buffer
         self._filling: Filling | None = None
+        self._withdrawn: set[int] = set()  # the buffers that the producer did not take back
+        self._not_taken_back = 0  # of them, and of those in earlier acquisitions
         self._is_acquiring = False
         self._underruns = 0
         self._device = producer.open_device(seen)
@@ -77,13 +88,15 @@ class GentlLink:
         """Return the next buffer that was filled. Raises CameraLostError."""
         if self._event is None:
             return None
+        self._require_buffers()
+        buffer = None
         try:
             buffer = self._binding.next_buffer(self._event, int(timeout_s * 1000))
             if buffer is None:
                 self._look_for_life()
                 return None
             self._alive_at_s = time.monotonic()
-            if self._number(buffer, BufferInfo.NEW_DATA) == 0:
+            if buffer not in self._announced or self._number(buffer, BufferInfo.NEW_DATA) == 0:
                 self._again(buffer)
                 return None
             received = self._received(buffer)
@@ -91,15 +104,13 @@ class GentlLink:
             return received
         except GentlError as error:
             if error.code == Code.ERROR and not self._has_delivered:
-                return None  # no picture yet, and the buffer is none: what a stream may hold of before it was started
+                self._again(buffer)  # no picture yet, and this is none: what a stream may hold of before its start
+                return None
             raise self._gone(error) from error
 
     def lend(self, received: Received) -> bool:
         """Leave the memory of the buffer to whoever looks at it, if another one can be queued in its place."""
-        try:
-            return self._is_acquiring and self._filling is not None and self._filling.lend(received.data)
-        except GentlError:
-            return False
+        return self._is_acquiring and self._filling is not None and self._filling.lend(received.data)
 
     def give_back(self, received: Received) -> None:
         """Queue the buffer again, unless it was lent."""
@@ -122,6 +133,7 @@ class GentlLink:
         for buffer in self._announced:
             self._quietly("DSRevokeBuffer", self._stream, buffer, Handle(), Handle())
         self._announced.clear()
+        self._withdrawn.clear()
         # A stream that TLSimu starts again hands out buffers of before, empty or such that every question about them
         # fails; one that is opened anew has shown none in 780 restarts.
         self._quietly("DSClose", self._stream)
@@ -150,8 +162,8 @@ class GentlLink:
         """Do nothing: a producer itself tells soon that a device does not answer."""
 
     def counted(self) -> Mapping[str, int]:
-        """Return nothing: the camera itself counts what the stream says with each buffer."""
-        return {}
+        """Return how many buffers the producer did not take back; what it says of pictures the camera itself counts."""
+        return {"buffers_not_taken_back": self._not_taken_back}
 
     def _received(self, buffer: int) -> Received:
         _, memory = self._announced[buffer]
@@ -165,6 +177,11 @@ class GentlLink:
         underruns = self._stream_info(StreamInfo.NUM_UNDERRUN) or 0
         missing, self._underruns = max(0, underruns - self._underruns), underruns
         trouble = self._trouble(buffer, filled, memory.size)
+        block_id = self._number(buffer, BufferInfo.FRAME_ID)
+        if trouble and block_id == 0:
+            block_id = None  # of a broken buffer 0 may as well mean that the packet with the number did not come
+        elif block_id is None:
+            trouble = trouble or _UNNUMBERED
         chunks: Mapping[str, int | float] = {}
         end = min(filled, self._number(buffer, BufferInfo.DATA_SIZE) or filled)
         if self._number(buffer, BufferInfo.CONTAINS_CHUNK_DATA):
@@ -172,7 +189,7 @@ class GentlLink:
                 chunks = self._chunks.read(self._stream, buffer, memory)
             end = min(end, offset + image_bytes(pixel_format, width or 0, height or 0, padding))
         return Received(
-            block_id=self._number(buffer, BufferInfo.FRAME_ID) or 0,
+            block_id=block_id,
             device_ns=self._device_ns(buffer),
             width=width or 0,
             height=height or 0,
@@ -220,10 +237,30 @@ class GentlLink:
         return self._binding.integer("DSGetInfo", self._stream, what)
 
     def _again(self, buffer: object) -> None:
+        """Have the producer fill a buffer again, unless it was lent or is none of these."""
         announced = self._announced.get(buffer)  # type: ignore[call-overload]
         if self._is_acquiring and self._filling is not None and announced is not None:
-            with suppress(GentlError):
-                self._filling.again(announced[0])
+            self._filling.again(announced[0])
+
+    def _queue(self, buffer: int) -> None:
+        """Give the producer a buffer to fill. While it acquires, one that it does not take is missing from then on."""
+        try:
+            self._binding.call("DSQueueBuffer", self._stream, buffer)
+        except GentlError as error:
+            if not self._is_acquiring:
+                raise
+            self._withdrawn.add(buffer)
+            self._not_taken_back += 1
+            self._not_taken = str(error)
+
+    def _require_buffers(self) -> None:
+        """Raise CameraLostError once the producer has no buffer left that it could fill: nothing would come again."""
+        if self._withdrawn and self._filling is not None and len(self._withdrawn) >= self._filling.filled:
+            raise CameraLostError(
+                f"the producer took none of its {len(self._withdrawn)} buffers back ({self._not_taken}), so that no "
+                "picture can come; the device is closed and opened again",
+                Cause.CONTROL_LOST,
+            )
 
     def _payload_size(self) -> int:
         size = None
@@ -241,7 +278,7 @@ class GentlLink:
             handle = self._binding.opened("DSAnnounceBuffer", self._stream, slot.ctypes.data, size, None)
             handles.append(int(handle.value or 0))
             self._announced[handles[-1]] = place, slot[:size]
-        self._filling = Filling(memory, lambda place: self._binding.call("DSQueueBuffer", self._stream, handles[place]))
+        self._filling = Filling(memory, lambda place: self._queue(handles[place]))
         self._filling.begin(filled)
 
     def _opened_stream(self) -> Handle:

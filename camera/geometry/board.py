@@ -70,10 +70,6 @@ class Board:
         large = np.kron(squares, np.ones((square_px, square_px), np.uint8))
         return np.pad(large, margin_px, constant_values=255)
 
-    def corner_places(self, square_px: int, margin_px: int) -> Points:
-        """Return where the corners lie in what `draw` gives, (n, 2), in the order of `find`."""
-        return self._grid() * square_px / self.square_mm + margin_px - 0.5
-
     def find(self, image: Pixels) -> Corners | None:
         """Return the corners in a picture, (H, W) or (H, W, 3); None where the board is not seen."""
         grey = grey_of(image)

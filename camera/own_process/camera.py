@@ -24,6 +24,7 @@ from camera.own_process.process import DriverProcess
 _OPEN_S = 30.0  # loading an SDK from a slow disk, and a device that answers slowly, come to many seconds
 _START_S = 10.0
 _STOP_S = 5.0  # a call into a GigE camera that has gone blocks for 2.5 s
+_AFTER_GRAB_S = 1.0  # a stop may have to wait for a grab, which may take as long as the watchdog allows, and then stop
 _CLOSE_S = 5.0
 _EXIT_S = 1.0
 _COUNTERS_S = 0.5
@@ -176,7 +177,7 @@ class IsolatedCamera(Camera):
             return
         intake.interrupt()
         try:
-            self._call("life", "stop", timeout_s=_STOP_S)
+            self._call("life", "stop", timeout_s=max(_STOP_S, self._watchdog_s + _AFTER_GRAB_S))
         except CameraError as error:  # a stop succeeds; who asks for the next frame is told
             self._lose(CameraLostError(str(error), error.cause))
         intake.discard()

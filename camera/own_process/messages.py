@@ -12,6 +12,7 @@ from camera.errors import CameraError
 from camera.frame import BrokenFrame, Frame
 
 _LARGEST = 1 << 16
+_LONGEST_TEXT = 10_000  # characters of an error, of up to 4 bytes each
 _FILE = struct.Struct("i")
 
 
@@ -52,6 +53,14 @@ class Failure:
 
     error: CameraError
 
+    def shortened(self) -> Failure:
+        """Return it with the beginning of its text alone, as the nearest error that is ours: a packet has an end."""
+        text, error = str(self.error), self.error
+        if len(text) > _LONGEST_TEXT:
+            text = f"{text[:_LONGEST_TEXT]} … ({len(text)} characters in all)"
+        ours = next(kind for kind in type(error).__mro__ if kind.__module__ == CameraError.__module__)
+        return Failure(ours(text, error.cause))
+
 
 @dataclass(frozen=True, slots=True)
 class SourceEnd:
@@ -64,6 +73,8 @@ Message = FilledSlot | BrokenFrame | Failure | SourceEnd
 def send(link: socket.socket, message: Message, memory_fd: int | None) -> bool:
     """Send a message without waiting; False when there is no room for it."""
     packet = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    if isinstance(message, Failure) and len(packet) > _LARGEST:
+        packet = pickle.dumps(message.shortened(), pickle.HIGHEST_PROTOCOL)
     files = [] if memory_fd is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, _FILE.pack(memory_fd))]
     try:
         link.sendmsg([packet], files, socket.MSG_DONTWAIT)

@@ -7,6 +7,7 @@ from typing import Any
 
 from pypylon import genicam, pylon
 
+from camera.choice import the_one
 from camera.device import Device
 from camera.errors import CameraOpenError, Cause
 
@@ -47,25 +48,12 @@ def described(info: Any) -> Device:
 
 
 def find(camera: str, device: str, emulated: bool) -> Any:
-    """Return pylon's description of the one device that answers to a name. Raises CameraOpenError (ABSENT)."""
+    """Return pylon's description of the one device that answers to a name. Raises CameraOpenError."""
     try:
         found = enumerate_devices(emulated)
     except genicam.GenericException as error:
         raise CameraOpenError(
             f"camera '{camera}': pylon cannot look for devices: {error}", Cause.INSTALLATION
         ) from error
-    wanted = [info for info in found if not device or described(info).answers_to(device)]
-    if len(wanted) == 1:
-        return wanted[0]
-    names = ", ".join(described(info).serial or described(info).id for info in found) or "none"
-    if wanted:
-        raise CameraOpenError(
-            f"camera '{camera}': {len(wanted)} Basler devices answer{f' to {device!r}' if device else ''}; name one by "
-            f"its serial number in `device`: {names}",
-            Cause.REFUSED,
-        )
-    raise CameraOpenError(
-        f"camera '{camera}': no Basler device{f' {device!r}' if device else ''}; pylon sees: {names}; check its cable, "
-        "power and address",
-        Cause.ABSENT,
-    )
+    seen = [described(info) for info in found]
+    return found[seen.index(the_one(camera, seen, device))]

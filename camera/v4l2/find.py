@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from camera.choice import the_one
 from camera.device import Device
 from camera.errors import CameraOpenError, Cause
 from camera.v4l2 import abi
@@ -40,27 +41,7 @@ def node_of(wanted: str, camera: str, sysfs: Path = SYSFS, dev: Path = DEV) -> s
         link = dev / "v4l" / folder / wanted
         if wanted and link.exists():
             return str(link)
-    seen = devices(sysfs, dev)
-    matching = [device for device in seen if not wanted or device.answers_to(wanted)]
-    if len(matching) == 1:
-        return matching[0].address
-    there = "; ".join(_short(device) for device in seen) or "none"
-    if matching:
-        raise CameraOpenError(
-            f"camera '{camera}': {len(matching)} cameras answer to device = {wanted!r}: {there}; give the id or the "
-            "node of one",
-            Cause.REFUSED,
-        )
-    raise CameraOpenError(
-        f"camera '{camera}': no video device {wanted or 'at all'}; there are: {there}; check plug and power, or give "
-        "another device",
-        Cause.ABSENT,
-    )
-
-
-def _short(device: Device) -> str:
-    serial = f" serial {device.serial}" if device.serial else ""
-    return f"{device.address} ({device.model or device.id}{serial})"
+    return the_one(camera, devices(sysfs, dev), wanted).address
 
 
 def _device(entry: Path, dev: Path) -> Device | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from camera.errors import CameraOpenError, Cause
+from camera.genicam.writing import Applied
 from camera.v4l2 import abi
 from camera.v4l2.controls import AUTOS, ControlRefusedError, Controls, Limits
 from camera.v4l2.formats import JPEG, KNOWN, bytes_per_pixel
@@ -14,15 +15,6 @@ from camera.v4l2.node import VideoNode
 from camera.v4l2.options import Options
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One thing that was written, and what the device said when it was read back."""
-
-    name: str
-    asked: int | float | str
-    got: int | float | str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +28,7 @@ class Stream:
     stride: int
     size_bytes: int
     rate_hz: float | None
-    settings: tuple[Setting, ...]
+    settings: tuple[Applied, ...]
 
 
 def apply(node: VideoNode, camera: str, options: Options) -> Stream:
@@ -45,7 +37,7 @@ def apply(node: VideoNode, camera: str, options: Options) -> Stream:
     Raises CameraOpenError: HELD where another program streams, REFUSED with all differences together.
     """
     problems: list[str] = []
-    settings: list[Setting] = []
+    settings: list[Applied] = []
     code = _code(node, options, problems)
     if problems:
         raise _refused(camera, node, problems)
@@ -80,7 +72,7 @@ def _code(node: VideoNode, options: Options, problems: list[str]) -> str:
 
 
 def _format(
-    node: VideoNode, options: Options, code: str, problems: list[str], settings: list[Setting]
+    node: VideoNode, options: Options, code: str, problems: list[str], settings: list[Applied]
 ) -> abi.PixFormat:
     request = abi.Format(type=abi.CAPTURE)
     node.claim(abi.G_FMT, request)
@@ -92,19 +84,19 @@ def _format(
     node.claim(abi.S_FMT, request)
     pix = request.fmt.pix
     got = abi.fourcc_text(pix.pixelformat)
-    settings.append(Setting("pixel_format", code, got))
+    settings.append(Applied("pixel_format", code, got))
     if got != code:
         problems.append(f"pixel_format = {code!r}: the camera took {got!r} instead")
     if pix.field != abi.FIELD_NONE:
         problems.append("the camera sends interlaced half pictures; set it to progressive ones, or take another size")
     if options.size is not None:
-        settings.append(Setting("size", "{}×{}".format(*options.size), f"{pix.width}×{pix.height}"))
+        settings.append(Applied("size", "{}×{}".format(*options.size), f"{pix.width}×{pix.height}"))
         if (pix.width, pix.height) != options.size:
             problems.append(f"size = {list(options.size)}: the camera took [{pix.width}, {pix.height}] instead")
     return pix  # type: ignore[no-any-return]  # ctypes fields have no types
 
 
-def _rate(node: VideoNode, options: Options, problems: list[str], settings: list[Setting]) -> float | None:
+def _rate(node: VideoNode, options: Options, problems: list[str], settings: list[Applied]) -> float | None:
     """Set and read the frame rate; a device may have none. One part in a hundred off is taken: it counts in 100 ns."""
     request, asked_hz = abi.StreamParameters(type=abi.CAPTURE), options.frame_rate_hz
     try:
@@ -118,7 +110,7 @@ def _rate(node: VideoNode, options: Options, problems: list[str], settings: list
     frame = request.parm.capture.timeperframe
     got_hz = frame.denominator / frame.numerator if settable and frame.numerator else None
     if asked_hz is not None:
-        settings.append(Setting("frame_rate_hz", asked_hz, got_hz))
+        settings.append(Applied("frame_rate_hz", asked_hz, got_hz))
         if got_hz is None:
             problems.append(f"frame_rate_hz = {asked_hz:g}: the camera's rate cannot be set; leave it out")
         elif abs(got_hz - asked_hz) > 0.01 * asked_hz:
@@ -126,7 +118,7 @@ def _rate(node: VideoNode, options: Options, problems: list[str], settings: list
     return got_hz
 
 
-def _controls(node: VideoNode, options: Options, problems: list[str], settings: list[Setting]) -> None:
+def _controls(node: VideoNode, options: Options, problems: list[str], settings: list[Applied]) -> None:
     controls = Controls(node)
     written: list[tuple[Limits, int]] = []
     for plan in (_autos(controls, options), _stated(controls, options, problems)):
@@ -143,7 +135,7 @@ def _controls(node: VideoNode, options: Options, problems: list[str], settings: 
         except ControlRefusedError as refused:
             problems.append(str(refused))
             continue
-        settings.append(Setting(control.name, number, got))
+        settings.append(Applied(control.name, number, got))
         if got is not None and got != number:
             problems.append(f"{control.name} = {number}: the camera gives back {got}")
 

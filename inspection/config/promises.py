@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from camera.backends import backend_row, options_model
+from camera.v4l2.formats import JPEG
 from inspection.alarms import Reaction
 from inspection.config.sections import StationConfig
 from inspection.config.spacing import neighbours_hit
@@ -71,10 +72,29 @@ def _drivers_inside(config: StationConfig) -> list[str]:
     ]
 
 
+def _perhaps_damaged(config: StationConfig) -> list[str]:
+    """Say of which cameras a damaged picture cannot be told from a whole one: their decoders patch what is missing."""
+    found = []
+    for camera in config.cameras:
+        pixel_format = camera.options.get("pixel_format")
+        if camera.backend == "uvc" and (pixel_format is None or pixel_format in JPEG):
+            what = "sends JPEG" if pixel_format else "may send MJPG, where that is the first format that it offers"
+            remedy = 'set pixel_format to a raw format, such as "YUYV"'
+        elif camera.backend == "rtsp":
+            what, remedy = "sends compressed video", "take a camera that sends raw pictures"
+        else:
+            continue
+        found.append(
+            f"camera '{camera.name}' ({camera.backend}) {what}: a picture that was damaged inside on its way may be "
+            f"decoded with patches and judged, and nobody can tell — to eject by, {remedy}"
+        )
+    return found
+
+
 def unkept_promises(config: StationConfig) -> list[str]:
     """Return one sentence for each promise that these settings cannot keep, with what would keep it."""
     sentences = list(config.ejector.broken_promises()) + _brief_losses(config) + neighbours_hit(config)
-    sentences += _pictures_of_nobody(config) + _drivers_inside(config)
+    sentences += _pictures_of_nobody(config) + _drivers_inside(config) + _perhaps_damaged(config)
     return sentences + [
         f"{name} is 1: a part is rejected only when the model is absolutely certain, so bad parts pass — leave the "
         "threshold out to take the one that the model's card proposes"

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,14 +16,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from gige import FakeProcess, ip, network, require_aravis
+from gige import FakeProcess, ip, network, number_of, require_aravis
 from network_namespace import require_namespaces
 
 from camera import Camera, CameraError, CameraLostError, CameraOpenError, Frame, make_camera
 from camera.aravis.discovery import devices
 from camera.aravis.fake_description import FORMATS
 from camera.aravis.fake_pictures import as_sent
-from camera.aravis.numbered import number_of
 from camera.errors import Cause, NodeError
 from camera.frame import BrokenFrame
 
@@ -103,7 +103,7 @@ def test_a_camera_is_found_by_serial_number_user_name_address_and_id() -> None:
             with gige(device=name) as camera:
                 assert camera.nodes is not None
                 assert camera.nodes.get("DeviceSerialNumber") == "FOUND1"
-        with pytest.raises(CameraOpenError, match=r"'FOUND2'.*FOUND1 at 127\.0\.0\.1") as absent:
+        with pytest.raises(CameraOpenError, match=r"'FOUND2'.*FOUND1 'left side' at 127\.0\.0\.1") as absent:
             gige(device="FOUND2").open()
         assert absent.value.cause is Cause.ABSENT
     with pytest.raises(CameraOpenError, match=r"nothing answers at 127\.0\.0\.1") as gone:
@@ -215,6 +215,24 @@ def test_settings_are_read_back_and_refused_by_name() -> None:
             gige(gain=99.0).open()
         assert refused.value.cause is Cause.REFUSED
         assert [device.state for device in devices()] == ["free"]
+
+
+def test_a_region_beyond_the_sensor_or_off_its_steps_is_refused() -> None:
+    """The camera itself takes it, and would send black for what is not there, or shifted rows."""
+    with FakeProcess("ROI1"):
+        with pytest.raises(
+            CameraOpenError, match=r"roi \(Width\) = 640: .* pixel 2640 — SensorWidth is 2048"
+        ) as refused:
+            gige(roi=(2000, 0, 640, 480)).open()
+        assert refused.value.cause is Cause.REFUSED
+        with gige(roi=(1408, 0, 640, 480)) as camera:
+            assert camera.picture_size == (640, 480)
+        for roi, words in (
+            ((0, 0, 642, 480), r"roi \(Width\) = 642: the device takes it, and says that it does not .* in steps of 4"),
+            ((3, 0, 640, 480), r"roi \(OffsetX\) = 3: the device takes it, and says that it does not .* in steps of 2"),
+        ):
+            with pytest.raises(CameraOpenError, match=words):
+                gige(roi=roi).open()
 
 
 def test_numbers_go_on_where_the_device_wraps_its_own() -> None:
@@ -394,6 +412,39 @@ def test_twenty_reopenings_leave_nothing_behind() -> None:
         gc.collect()
         assert held() == before
         assert resident_mb() < memory_mb + 8  # one opening's buffers are 5 MB
+
+
+def test_a_question_that_is_under_way_at_close_is_answered_or_refused() -> None:
+    """A station looks at settings in a thread of its own: the device is freed after its answer, never under it."""
+    done, asked = threading.Event(), [0]
+
+    def ask(camera: Camera) -> None:
+        while not done.is_set():
+            with contextlib.suppress(CameraLostError):
+                if (nodes := camera.nodes) is not None:
+                    for name in ("ExposureTime", "Width", "PixelFormat"):
+                        nodes.node(name)
+                        asked[0] += 1
+
+    with FakeProcess("ASKED1"):
+        camera = gige(frame_rate_hz=200.0, exposure_us=100.0)
+        askers = [threading.Thread(target=ask, args=(camera,)) for _ in range(3)]
+        for asker in askers:
+            asker.start()
+        try:
+            for _ in range(15):
+                with camera:
+                    camera.start()
+                    grabbed(camera, 1)
+                    kept = camera.nodes
+                assert kept is not None
+                with pytest.raises(CameraLostError, match="is gone"):
+                    kept.get("Width")
+        finally:
+            done.set()
+            for asker in askers:
+                asker.join()
+        assert asked[0] > 0
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from plugin_package import install_plugin
 
 from camera import CameraOpenError, CameraOptionsError, discover, make_camera
 from camera.backends import BACKENDS, backend_row
+from camera.choice import the_one
 from camera.device import Device
-from camera.discovery import choose, find_devices
+from camera.discovery import find_devices
 from camera.errors import Cause
 
 
@@ -94,25 +95,34 @@ SEEN = [
 ]
 
 
+def _of(backend: str) -> list[Device]:
+    return [device for device in SEEN if device.backend == backend]
+
+
 @pytest.mark.parametrize(
     ("wanted", "backend", "place"), [("1002", "aravis", 1), ("10.0.0.1", "aravis", 0), ("", "uvc", 2)]
 )
 def test_exactly_one_device_answers(wanted: str, backend: str, place: int) -> None:
     """By serial number, by address, or because it is the only one."""
-    assert choose(SEEN, wanted, backend) is SEEN[place]
+    assert the_one("top", _of(backend), wanted) is SEEN[place]
 
 
 @pytest.mark.parametrize(
-    ("wanted", "backend", "text"),
+    ("wanted", "backend", "text", "cause"),
     [
-        ("top", "aravis", r"2 cameras answer to 'top'.*Acme Eye 1001 'top' at 10.0.0.1; .*1002.*\(held\)"),
-        ("", "aravis", "2 cameras are connected"),
-        ("1003", "aravis", "no camera answers to '1003'.*1001"),
-        ("", "pylon", "no camera is connected .*connected: none"),
+        (
+            "top",
+            "aravis",
+            r"2 cameras answer to 'top'.*Acme Eye 1001 'top' at 10.0.0.1; .*1002.*\(held\)",
+            Cause.REFUSED,
+        ),
+        ("", "aravis", "camera 'top': 2 cameras answer — there", Cause.REFUSED),
+        ("1003", "aravis", "no camera answers to '1003'.*1001", Cause.ABSENT),
+        ("", "pylon", "no camera answers — there are: none", Cause.ABSENT),
     ],
 )
-def test_none_or_several_are_refused_with_what_is_there(wanted: str, backend: str, text: str) -> None:
+def test_none_or_several_are_refused_with_what_is_there(wanted: str, backend: str, text: str, cause: Cause) -> None:
     """The error lists the devices and says what to do."""
     with pytest.raises(CameraOpenError, match=text) as caught:
-        choose(SEEN, wanted, backend)
-    assert caught.value.cause is Cause.ABSENT
+        the_one("top", _of(backend), wanted)
+    assert caught.value.cause is cause

@@ -144,6 +144,20 @@ def test_a_server_that_falls_silent_is_a_lost_camera() -> None:
         assert lost.value.cause == Cause.SILENT
 
 
+def test_a_stop_of_a_silent_stream_is_no_hung_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process is not ended for a stop that waits as long as the stream may be silent, and no longer than that."""
+    monkeypatch.setattr("camera.own_process.camera._STOP_S", 0.5)
+    with RtspPeer() as peer, rtsp(peer.url("h264"), own_process=True, silence_s=4.0, watchdog_s=4.5) as camera:
+        camera.start()
+        take(camera, 3)
+        peer.freeze()
+        for _ in range(1_000):  # what had been sent before
+            if camera.grab(None, 0.5) is None:
+                break
+        camera.stop()
+        assert camera.counters()["driver_restarts"] == 0
+
+
 def test_a_stop_ends_a_grab_of_a_silent_stream() -> None:
     """stop from another thread returns, and the grab with it, though FFmpeg waits for packets that never come."""
     with RtspPeer() as peer, rtsp(peer.url("h264"), silence_s=1.0) as camera:

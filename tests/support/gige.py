@@ -12,12 +12,17 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+
+from camera.aravis.numbered import draw
 
 _NEW_NETWORK = 0x40000000  # CLONE_NEWNET
 _READY_S = 60.0
+_BITS = 32  # of the number in a picture
 
 
 def require_aravis() -> None:
@@ -106,3 +111,12 @@ class FakeProcess:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.end()
+
+
+def number_of(pixels: NDArray[Any]) -> int | None:
+    """Return the number of a picture that came raw, as `Frame.pixels` has it; None for one that is not whole."""
+    rows = np.ascontiguousarray(pixels).reshape(pixels.shape[0], -1)
+    cell = rows.shape[1] // _BITS
+    bits = rows[0, cell // 2 : cell * _BITS : cell] > 127
+    number = int(np.packbits(bits).view(">u4")[0])
+    return number if np.array_equal(rows, draw(number, *rows.shape)) else None

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import cv2
 import numpy as np
 import pytest
+from gige import number_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +19,7 @@ from camera.aravis import gvcp
 from camera.aravis.fake_description import FORMATS, description
 from camera.aravis.fake_pictures import Pictures, as_sent
 from camera.aravis.network import is_loopback, mtu_of, widen_receiver
-from camera.aravis.numbered import draw, number_of
+from camera.aravis.numbered import draw
 from camera.aravis.options import Options
 from camera.genicam.block_ids import BlockIds
 from camera.genicam.link import Received

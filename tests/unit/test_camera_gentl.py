@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import psutil
@@ -16,6 +18,7 @@ from camera.errors import Cause, NodeError
 from camera.frame import BrokenFrame
 from camera.gentl import binding as bound
 from camera.gentl.camera import GentlCamera, devices
+from camera.gentl.link import GentlLink
 from camera.gentl.producer import producer_files
 
 BOUND_S = 30.0
@@ -76,8 +79,8 @@ def test_a_device_that_another_holds_is_held(tl: str) -> None:
 @pytest.mark.parametrize(
     ("options", "cause", "words"),
     [
-        ({"device": "nobody"}, Cause.ABSENT, "it sees: SN_InterfaceA_0"),
-        ({"device": ""}, Cause.REFUSED, "name one by its serial number"),
+        ({"device": "nobody"}, Cause.ABSENT, "no camera answers to 'nobody' — there are: .*SN_InterfaceA_0"),
+        ({"device": ""}, Cause.REFUSED, "set device to the serial number of one"),
         ({"producer": "/nowhere/x.cti"}, Cause.INSTALLATION, "cannot be loaded"),
         ({"chunks": ["timestamp"]}, Cause.REFUSED, "the device sends no such chunk"),
         ({"pixel_format": "YUV422_8"}, Cause.REFUSED, "pixel_format"),
@@ -297,6 +300,108 @@ def test_features_are_read_set_and_refused_by_name(tl: str) -> None:
             nodes.get("TriggerSoftware")
         assert nodes.has("Width")
         assert not nodes.has("Nonsense")
+
+
+class OddBinding(bound.Binding):
+    """A real producer of which some answers do not come: it does not say `silent_of`, or refuses what `fails` names.
+
+    fails: the functions, and how often from now on each ends in an error before the producer is asked.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.silent_of: dict[int, int | None] = {}
+        self.fails: dict[str, int] = {}
+
+    def call(self, name: str, *arguments: object) -> None:
+        if self.fails.get(name, 0) > 0:
+            self.fails[name] -= 1
+            raise bound.GentlError(name, bound.Code.ERROR, "the producer is confused")
+        super().call(name, *arguments)
+
+    def integer(self, name: str, *arguments: object) -> int | None:
+        if name == "DSGetBufferInfo" and arguments[-1] in self.silent_of:
+            return self.silent_of[cast("int", arguments[-1])]
+        return super().integer(name, *arguments)
+
+
+@pytest.fixture
+def odd(tl: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[GentlCamera, OddBinding]]:
+    """A camera that acquires behind a producer of which the test takes answers away."""
+    monkeypatch.setattr("camera.gentl.producer.Binding", OddBinding)
+    with camera(tl, buffers=5, features={"Width": 64, "Height": 64}) as source:
+        link = source._link
+        assert isinstance(link, GentlLink)
+        assert isinstance(link._binding, OddBinding)
+        yield source, link._binding
+
+
+FRAME_ID, INCOMPLETE = bound.BufferInfo.FRAME_ID, bound.BufferInfo.IS_INCOMPLETE
+
+
+def test_a_picture_without_a_number_is_broken_and_says_why(odd: tuple[GentlCamera, OddBinding]) -> None:
+    """Not one is thrown away without a word, none is an image, and the first that has a number again goes on."""
+    source, producer = odd
+    source.start()
+    (first,) = taken(source, 1)
+    producer.silent_of = {FRAME_ID: None}
+    unnumbered = taken(source, 5)
+    assert [type(one) for one in unnumbered] == [BrokenFrame] * 5
+    assert all(isinstance(one, BrokenFrame) and "does not say which exposure" in one.why for one in unnumbered)
+    producer.silent_of = {}
+    (again,) = taken(source, 1)
+    assert isinstance(again, Frame)
+    every = [first, *unnumbered, again]
+    assert [one.counter for one in every] == list(range(first.counter, first.counter + 7))
+    assert source.counters()["unexpected_frames"] == 0
+
+
+@pytest.mark.parametrize("number", [None, 0])
+def test_broken_pictures_without_a_number_do_not_end_the_stream(
+    odd: tuple[GentlCamera, OddBinding], number: int | None
+) -> None:
+    """However long a camera runs, a picture whose number did not come is broken and the next one whole."""
+    source, producer = odd
+    source.start()
+    before = taken(source, 1_100)
+    assert all(isinstance(one, (Frame, BrokenFrame)) for one in before)
+    producer.silent_of = {FRAME_ID: number, INCOMPLETE: 1}
+    broken = taken(source, 3)
+    producer.silent_of = {}
+    following = taken(source, 2 * 5)  # those whose answers were taken while pictures waited are told of first
+    assert all(isinstance(one, BrokenFrame) and "incomplete" in one.why for one in broken)
+    every = [*before[-1:], *broken, *following]
+    assert [b.counter - a.counter for a, b in pairwise(every)] == [one.lost_before + 1 for one in every[1:]]
+    assert isinstance(following[-1], Frame)
+
+
+def test_a_buffer_that_was_none_is_filled_again(odd: tuple[GentlCamera, OddBinding]) -> None:
+    """More buffers than there are may be none before the first picture: the pictures come all the same."""
+    source, producer = odd
+    source.start()
+    producer.fails = {"DSGetBufferInfo": 9}
+    frame = source.grab(None, BOUND_S)
+    assert producer.fails == {"DSGetBufferInfo": 0}
+    assert isinstance(frame, Frame)
+
+
+def test_buffers_that_are_not_taken_back_are_counted_and_the_last_one_loses_the_camera(
+    odd: tuple[GentlCamera, OddBinding],
+) -> None:
+    """With some of its buffers the camera goes on; without any it says why nothing comes, and begins anew."""
+    source, producer = odd
+    source.start()
+    producer.fails = {"DSQueueBuffer": 4}
+    assert len(taken(source, 20)) == 20
+    assert source.counters()["buffers_not_taken_back"] == 4
+    producer.fails = {"DSQueueBuffer": 1}
+    with pytest.raises(CameraLostError, match=r"took none of its 5 buffers back.*confused"):
+        taken(source, 5)
+    assert source.counters()["buffers_not_taken_back"] == 5
+    source.close()
+    source.open()
+    source.start()
+    assert isinstance(source.grab(None, BOUND_S), Frame)
 
 
 @pytest.fixture

@@ -362,6 +362,24 @@ def test_a_driver_in_the_stations_own_process_is_told_of() -> None:
     assert one.startswith("camera 'side' (pylon) has own_process = false: ")
 
 
+@pytest.mark.parametrize(
+    ("camera", "is_told"),
+    [
+        ('backend = "uvc"', True),
+        ('backend = "uvc"\npixel_format = "MJPG"', True),
+        ('backend = "uvc"\npixel_format = "YUYV"', False),
+        ('backend = "rtsp"\nurl = "rtsp://10.0.0.2/a"', True),
+        ('backend = "aravis"', False),
+    ],
+)
+def test_a_camera_whose_pictures_cannot_be_proved_whole_is_told_of(camera: str, is_told: bool) -> None:
+    """Decoders patch what was damaged inside: each camera that sends compressed pictures is named, the second, too."""
+    sentence = "a picture that was damaged inside on its way may be decoded"
+    assert (sentence in _free_running(f"[camera]\n{camera}")) is is_told
+    both = f'[[camera]]\nbackend = "aravis"\n[[camera]]\nname = "side"\n{camera}'
+    assert (f"camera 'side' ({camera.split(chr(34))[1]})" in _free_running(both)) is is_told
+
+
 def test_a_driver_whose_library_is_missing_is_named_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """`config check` says what is to be installed before the station is started."""
     missing = replace(BACKENDS["aravis"], system_library="a-library-that-nobody-has")

@@ -180,6 +180,43 @@ def test_a_size_is_exact_and_an_exposure_is_rounded() -> None:
     assert "roi (Width) = 305: the device makes 304 of it" in refused(device.nodes, roi=(0, 0, 305, 100))
 
 
+def _sensor(**features: Feature) -> Any:
+    """Return the features of a device that takes any region, wherever its sensor ends."""
+    region = {name: Feature("integer", 0, 0, 100_000) for name in ("Width", "Height", "OffsetX", "OffsetY")}
+    return RegisterDevice(region | features).nodes
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (
+            {"WidthMax": Feature("integer", 2048, access="RO")},
+            "Width) = 640: with OffsetX it ends at pixel 2640 — WidthM",
+        ),
+        ({"HeightMax": Feature("integer", 1536, access="RO")}, "Height) = 480: with OffsetY it ends at pixel 2480 — H"),
+        (
+            {"SensorWidth": Feature("integer", 2048, access="RO"), "Width": Feature("integer", 0, 0, 2048)},
+            "pixel 2640 — SensorWidth is 2048 — move it, or make it smaller",
+        ),
+        ({}, ""),
+        ({"SensorHeight": Feature("integer", 2, access="RO")}, ""),  # a line camera stacks as many lines as it is told
+    ],
+)
+def test_a_region_beyond_the_sensor_is_refused_although_the_device_takes_it(
+    told: dict[str, Feature], words: str
+) -> None:
+    """What lies beyond the sensor is black; one that ends with it is well, and so is one of who says nothing."""
+    if words:
+        text = refused(_sensor(**told), roi=(2000, 2000, 640, 480))
+        assert words in text
+        assert "1 setting is not taken" in text
+        features: dict[str, Any] = {"Width": 640, "Height": 480, "OffsetX": 2000, "OffsetY": 2000}
+        assert words.split(") = ")[-1] in refused(_sensor(**told), features=features)
+    else:
+        apply(_sensor(**told), GenicamOptions(roi=(2000, 2000, 640, 480)), "top")
+    apply(_sensor(**told), GenicamOptions(roi=(1408, 1056, 640, 480)), "top")
+
+
 def test_names_of_older_devices_are_known() -> None:
     """A GigE Vision 1.x camera has the same settings under the names of SFNC 1."""
     device = RegisterDevice(

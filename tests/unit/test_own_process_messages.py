@@ -8,8 +8,9 @@ import socket
 
 import pytest
 
+from camera.errors import CameraLostError, Cause
 from camera.own_process.lane import Lane
-from camera.own_process.messages import FilledSlot, receive, send
+from camera.own_process.messages import Failure, FilledSlot, receive, send
 
 
 def test_a_frame_whose_memory_was_left_out_is_none() -> None:
@@ -48,3 +49,24 @@ def test_a_call_that_comes_after_the_close_ends_as_one_into_a_dead_process() -> 
             lane.call("counters", timeout_s=1.0)
         with pytest.raises(EOFError):
             lane.post("counters")
+
+
+class UnpluggedError(CameraLostError):
+    """What a driver of another package may raise."""
+
+
+@pytest.mark.parametrize("kind", [CameraLostError, UnpluggedError])
+@pytest.mark.parametrize("letter", ["x", "길", "🔌"])
+def test_an_error_of_any_length_arrives_with_its_beginning(kind: type[CameraLostError], letter: str) -> None:
+    """A driver that raises with a whole dump in its text is lost for that reason, not for a crash without one."""
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with here, there:
+        assert send(there, Failure(kind("no link: " + letter * 200_000, Cause.CONTROL_LOST)), None)
+        received = receive(here)
+    assert received is not None
+    message, _ = received
+    assert isinstance(message, Failure)
+    assert isinstance(message.error, CameraLostError)
+    assert message.error.cause is Cause.CONTROL_LOST
+    assert str(message.error).startswith("no link: " + letter * 5_000)
+    assert "200009 characters" in str(message.error)

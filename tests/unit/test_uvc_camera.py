@@ -13,9 +13,14 @@ from hypothesis import strategies as st
 from camera import CameraOpenError, CameraOptionsError, make_camera
 from camera.errors import Cause
 from camera.image_size import BadImageError
-from camera.uvc import decoded, devices
+from camera.uvc import UvcCamera, decoded, devices
+from camera.v4l2 import abi
 from camera.v4l2.controls import ControlRefusedError, Limits, plain_name
 from camera.v4l2.find import node_of
+from camera.v4l2.node import VideoNode
+from camera.v4l2.options import Options
+from camera.v4l2.settings import Stream
+from camera.v4l2.stream import BufferQueue
 
 
 def uvc(**options: object) -> object:
@@ -48,7 +53,7 @@ def test_nodes_that_are_none_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CameraOpenError, match="is no video device") as wrong:
         make_camera("uvc", "top", {"own_process": False, "device": "/dev/null"}).open()
     assert wrong.value.cause == Cause.REFUSED
-    with pytest.raises(CameraOpenError, match="no video device SER1; there are: none") as none:
+    with pytest.raises(CameraOpenError, match="no camera answers to 'SER1' — there are: none") as none:
         node_of("SER1", "top", tmp_path / "sys", tmp_path / "dev")
     assert none.value.cause == Cause.ABSENT
 
@@ -95,6 +100,25 @@ def test_a_control_takes_what_its_limits_say(value: int, step: int, is_menu: boo
         assert control.number("manual mode") == 1
     with pytest.raises(ControlRefusedError):
         control.number("none of them")
+
+
+def test_a_number_that_came_before_is_counted_and_no_exposure() -> None:
+    """A driver that repeats the kernel's number of a picture is seen in the counters; nothing is judged twice."""
+    source = UvcCamera("top", Options())
+    source._node, source._queue = object.__new__(VideoNode), object.__new__(BufferQueue)
+    source._queue.is_monotonic = True
+    source._stream = Stream("GREY", 8, 4, 8, 8, 32, 30.0, ())
+    data = np.zeros(32, np.uint8)
+    counted = [source._exposure(abi.Buffer(sequence=number), data, None) for number in (5, 6, 6, 5, 8)]
+    assert [None if one is None else (one.counter, one.lost_before) for one in counted] == [
+        (1, 0),
+        (2, 0),
+        None,
+        None,
+        (4, 1),
+    ]
+    counts = source.counters()
+    assert (counts["frames"], counts["unexpected_frames"], counts["lost_frames"]) == (3, 2, 1)
 
 
 def test_names_of_controls_are_those_of_v4l2_ctl() -> None:
