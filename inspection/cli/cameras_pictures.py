@@ -36,6 +36,7 @@ def snapshot(
     as_json: Json = False,
 ) -> None:
     """Take one picture, lossless: 8 bits, or 16 with the sample in the upper ones where it has more than 8."""
+    from camera.whole_file import write_whole
     from inspection.asking import take_one
 
     if file.suffix.lower() != ".png" or not file.absolute().parent.is_dir():
@@ -44,7 +45,7 @@ def snapshot(
     with choice.make() as opened:
         frame = take_one(opened, timeout)
     picture, figures = _look_at(frame, raw=raw)
-    file.write_bytes(_png(picture))
+    write_whole(file, _png(picture))
     found = {"file": str(file), "camera": choice.name, "backend": choice.backend, **asdict(figures)}
     if as_json:
         print(json.dumps(found))

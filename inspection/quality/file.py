@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from camera.whole_file import write_whole
 from inspection.config import load_config, parse_config
-from inspection.config.rewrite import blocks_of, replace_text
+from inspection.config.rewrite import blocks_of
 from inspection.errors import ConfigError
 from inspection.quality.options import QualitySection
 
@@ -34,7 +35,7 @@ def write_section(file: Path, camera: str, text: str) -> None:
     at = next(one for one in config.cameras if one.name == camera)
     if (at.quality if text.startswith("[camera.") else config.quality) != meant:
         raise ConfigError(f"{file}: quality is written in a way that cannot be replaced; put this in by hand:\n{text}")
-    replace_text(file, after)
+    write_whole(file, after)
 
 
 def placed(toml: str, text: str, camera: int) -> str:

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from camera.whole_file import write_whole
 from inspection.config import StationConfig, load_config, parse_config
-from inspection.config.rewrite import blocks_of, replace_text
+from inspection.config.rewrite import blocks_of
 from inspection.errors import ConfigError
 
 _ONE_LINE = r""""(?:[^"\\]|\\.)*"|\[[^\]"]*\]|[^#"\['\s]+"""
@@ -52,7 +53,7 @@ def write_options(file: Path, camera: str, options: Mapping[str, Any]) -> None:
             f"{file}: the options of camera '{camera}' are written in a way that cannot be replaced line by line; put "
             f"these in by hand:\n{text}"
         )
-    replace_text(file, after)
+    write_whole(file, after)
 
 
 def placed(toml: str, camera: int, options: Mapping[str, Any]) -> str:
