@@ -349,6 +349,18 @@ def test_a_free_running_camera_is_told_what_it_cannot_promise() -> None:
     assert _free_running('[camera]\nbackend = "aravis"\ntrigger = "line"') == ""
 
 
+@pytest.mark.parametrize("further", [2, 8])
+def test_a_further_camera_that_runs_free_is_told_what_it_cannot_promise(further: int) -> None:
+    """Its pictures come at moments of their own, whichever of the cameras it is; a triggered one keeps every promise."""
+    cameras = [f'[[camera]]\nname = "c{one}"\nbackend = "aravis"\ntrigger = "line"' for one in range(further)]
+    assert _free_running("\n".join(cameras)) == ""
+    cameras[-1] = cameras[-1].replace('"line"', '"free_run"') + "\nwindow_ms = 7"
+    said = _free_running("\n".join(cameras))
+    assert said.count("runs free") == 1
+    assert f"camera 'c{further - 1}' (aravis) runs free" in said
+    assert "window_ms = 7" in said
+
+
 def test_a_driver_whose_library_is_missing_is_named_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """`config check` says what is to be installed before the station is started."""
     missing = replace(BACKENDS["aravis"], system_library="a-library-that-nobody-has")
