@@ -60,8 +60,8 @@ def _pictures_of_nobody(config: StationConfig) -> list[str]:
 def _pictures_at_any_time(config: StationConfig) -> list[str]:
     """Say what a camera cannot promise that runs free while something else tells that a part came."""
     return [
-        f"camera '{camera.name}' ({camera.backend}) runs free, without a trigger: a part has its view only where one of "
-        f"its pictures happens to fall within window_ms = {camera.window_ms:g} of the part's place, and is rejected "
+        f"camera '{camera.name}' ({camera.backend}) runs free, without a trigger: a part has its view only where one "
+        f"of its pictures happens to fall within window_ms = {camera.window_ms:g} of the part's place, and is rejected "
         "otherwise — let the photo-eye trigger it, too"
         for camera in config.cameras[0 if config.ejector.is_controller else 1 :]
         if _runs_free(camera)

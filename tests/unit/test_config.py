@@ -351,7 +351,7 @@ def test_a_free_running_camera_is_told_what_it_cannot_promise() -> None:
 
 @pytest.mark.parametrize("further", [2, 8])
 def test_a_further_camera_that_runs_free_is_told_what_it_cannot_promise(further: int) -> None:
-    """Its pictures come at moments of their own, whichever of the cameras it is; a triggered one keeps every promise."""
+    """Its pictures come at moments of their own, whichever of the cameras it is; a triggered one keeps each."""
     cameras = [f'[[camera]]\nname = "c{one}"\nbackend = "aravis"\ntrigger = "line"' for one in range(further)]
     assert _free_running("\n".join(cameras)) == ""
     cameras[-1] = cameras[-1].replace('"line"', '"free_run"') + "\nwindow_ms = 7"
