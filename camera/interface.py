@@ -140,7 +140,8 @@ class Camera(ABC):
         """Return what the driver has counted since it was opened, from any thread; empty where it counts nothing.
 
         Names in use: frames, broken_frames, lost_frames, missing_packets, resent_packets, resend_requests, underruns,
-        unexpected_frames, wrong_size, driver_restarts, missing_chunks, copied_bytes; and what the network was set to:
+        unexpected_frames, wrong_size, driver_restarts, missing_chunks, copied_bytes, damaged (pictures of a
+        file); and what the network was set to:
         packet_size, socket_buffer_bytes, socket_buffer_too_small (0 or 1).
         """
         return {}
