@@ -201,6 +201,11 @@ def test_the_camera_of_a_station_is_meant_by_its_name(tmp_path: Path, recording:
     ("words", "code", "said"),
     [
         (("show", "nosuch.toml"), 2, "nosuch.toml: no such file"),
+        (("show", "nosuch.toml:top"), 2, "nosuch.toml: no such file"),
+        (("show", "nope:CAM1"), 2, "'nope' is no backend (there are simulated, conveyor, replay, aravis,"),
+        (("board", "--board", "ten", "--out", "b.png"), 2, "COLUMNSxROWS is needed"),
+        (("board", "--board", "9x6", "--square-mm", "nan", "--out", "b.png"), 2, "mend --board or --square-mm"),
+        (("board", "--board", "9x6", "--kind", "charuco", "--dictionary", "3X3", "--out", "b.png"), 2, "--dictionary"),
         (("show", "aravis:"), 2, "there is no device after the colon"),
         (("show", "simulated:x"), 2, "has no devices to choose from"),
         (("show", "simulated", "-o", "speed"), 2, "is not key=value"),
