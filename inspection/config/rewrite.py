@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 _HEADER = re.compile(r"^\s*\[{1,2}\s*([A-Za-z0-9_.-]+)\s*\]{1,2}\s*(#.*)?$")
+_A_ROW = 8
+
+
+def toml_value(value: Any) -> str:
+    """Return a value as TOML writes it: floats to 7 digits, a long list in rows."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {toml_value(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, Sequence):
+        rows = [", ".join(map(toml_value, value[place : place + _A_ROW])) for place in range(0, len(value), _A_ROW)]
+        return f"[{''.join(rows)}]" if len(rows) < 2 else "[\n" + "".join(f"    {row},\n" for row in rows) + "]"
+    return repr(float(f"{value:.7g}")) if isinstance(value, float) else str(value)
 
 
 def blocks_of(lines: Sequence[str]) -> list[tuple[str, int, int]]:
