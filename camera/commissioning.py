@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.figures import CELLS, Figures, Map
+from camera.whole_file import write_whole
 
 SCHEMA = 1
 _LIGHT = 0.05  # share of its brightness that a place may gain or lose
@@ -119,7 +120,7 @@ def save(reference: Reference, file: Path) -> None:
         "light": [[round(float(value), 5) for value in row] for row in reference.light],
         "detail": [[round(float(value), 6) for value in row] for row in reference.detail],
     }
-    file.write_text(json.dumps(story, indent=1) + "\n", "utf-8")
+    write_whole(file, json.dumps(story, indent=1) + "\n")
 
 
 def load(file: Path) -> Reference:

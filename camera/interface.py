@@ -145,8 +145,8 @@ class Camera(ABC):
 
         Names in use: frames, broken_frames, lost_frames, missing_packets, resent_packets, resend_requests, underruns,
         unexpected_frames, wrong_size, driver_restarts, missing_chunks, copied_bytes, buffers_not_taken_back,
-        dropped_triggers; and what the network was set to: packet_size, socket_buffer_bytes, socket_buffer_too_small (0
-        or 1).
+        dropped_triggers, damaged (pictures of a file); and what the network was set to: packet_size,
+        socket_buffer_bytes, socket_buffer_too_small (0 or 1).
         """
         return {}
 

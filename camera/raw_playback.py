@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from camera.errors import CameraOpenError
 from camera.frame import Pixels
 from camera.imagefile import MAX_FILE_BYTES, ImageFileError
-from camera.raw_recording import FORMAT, HEADER, INDEX, VERSION, End, Exposure, Header
+from camera.raw_recording import FORMAT, HEADER, INDEX, VERSION, End, Exposure, Header, summed
 
 MAX_EXPOSURES = 100_000_000  # lost ones counted, too; a counter that ran wild is no recording
 _CLOCKS_APART = 1e-3  # device and host clock differ by more: the device's does not count nanoseconds
@@ -37,6 +37,8 @@ class RawRecording:
         self.header = _header(folder / HEADER)
         self.ending = ""
         """Why there is less than was recorded: damage, or no end mark; '' where the recording is whole."""
+        self.is_damaged = False
+        """True where something was changed or taken away; one whose writer was killed just ends earlier."""
         self.end: End | None = None
         self._sizes: dict[str, int] = {}
         self._places: list[int] = []  # of each exposure, among all that took place
@@ -99,6 +101,11 @@ class RawRecording:
     def _lines(self) -> Iterator[Exposure]:
         """Give the lines of the index up to the first one that is not whole."""
         total, number = 0, 0
+        if not (self._folder / INDEX).exists():
+            raise CameraOpenError(
+                f"{self._folder}: has no {INDEX}, the index that says where its frames are; take it from a copy of the "
+                "folder, or record again"
+            )
         with (self._folder / INDEX).open("rb") as file:
             for number, line in enumerate(file, 1):
                 if line.startswith(b'{"end"'):
@@ -112,6 +119,7 @@ class RawRecording:
                     if total > MAX_EXPOSURES:
                         problem = f"counts {total} exposures; at most {MAX_EXPOSURES} are replayed"
                 if exposure is None or problem:
+                    self.is_damaged = line.endswith(b"\n")
                     self.ending = f"{self._folder}: line {number} of {INDEX} {problem}; the recording ends before it"
                     return
                 yield exposure
@@ -123,6 +131,9 @@ class RawRecording:
     def _exposure(self, line: bytes) -> tuple[Exposure | None, str]:
         if not line.endswith(b"\n"):
             return None, "is cut off"
+        unsummed, has_sum, _ = line.rpartition(b',"sum":"')
+        if has_sum and line != summed(unsummed + b"}"):
+            return None, "is not as it was written (its sum differs)"
         try:
             exposure = Exposure.model_validate_json(line)
         except ValidationError as error:
@@ -155,6 +166,7 @@ class RawRecording:
                 f"{self._folder}: line {number} of {INDEX}, the end mark, counts {self.end.frames} frames and "
                 f"{self.end.broken} broken ones; there are {number - 1} lines before it"
             )
+        self.is_damaged = bool(self.ending)
 
 
 class _Times(Sequence[int]):

@@ -17,6 +17,7 @@ HEADER = "lineward-recording.json"
 INDEX = "frames.jsonl"
 FORMAT = "lineward raw recording"
 VERSION = 1
+_SUM_LETTERS = 16
 MAX_FILE_BYTES = 1 << 30  # a file of pixels that is as large is followed by another
 
 
@@ -38,7 +39,8 @@ class Exposure(_Line):
 
     number: of the line, from 1, so that one that is missing is noticed.
     unrecorded_before: exposures between the one before and this one that came, but were not kept. broken: why its
-    pixels did not come whole; then there are none. sha256: of the pixels. The others as in `camera.frame.Frame`.
+    pixels did not come whole; then there are none. sha256: of the pixels. sum: of the line itself; '' in recordings
+    that were made before there was one. The others as in `camera.frame.Frame`.
     """
 
     number: int = Field(ge=1)
@@ -55,6 +57,7 @@ class Exposure(_Line):
     size: int = Field(default=0, ge=0)
     sha256: str = ""
     chunks: dict[str, int | float] = {}
+    sum: str = ""
 
 
 class End(_Line):
@@ -96,11 +99,11 @@ class RawRecordingWriter:
         """Append one exposure. lost_before of it counts those lost before the unrecorded ones, too. Raises OSError."""
         if isinstance(exposure, BrokenFrame):
             line = self._line(exposure, unrecorded_before, broken=exposure.why or "its pixels did not come whole")
-            self.broken += 1
         else:
             line = self._frame(exposure, unrecorded_before)
-            self.frames += 1
-        _write_all(self._index, line.model_dump_json(exclude_defaults=True).encode() + b"\n")
+        _write_all(self._index, summed(line.model_dump_json(exclude_defaults=True).encode()))
+        self.broken += isinstance(exposure, BrokenFrame)
+        self.frames += isinstance(exposure, Frame)
         self.lost += exposure.lost_before
         self.unrecorded += unrecorded_before
 
@@ -165,6 +168,11 @@ class RawRecordingWriter:
         self._files += 1
         self._file, self._offset = f"frames-{self._files:06}.raw", 0
         self._pixels = os.open(self._folder / self._file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+
+
+def summed(line: bytes) -> bytes:
+    """Return a JSON object as a line of the index: with the sum of itself as its last key."""
+    return line[:-1] + b',"sum":"' + hashlib.sha256(line).hexdigest()[:_SUM_LETTERS].encode() + b'"}\n'
 
 
 def _write_all(file: int, data: bytes | memoryview) -> None:

@@ -86,6 +86,11 @@ class ReplayCamera(BeltCamera):
         self._picture_size: tuple[int, int] | None = None
         self.problems: dict[str, str] = {}
         """Pictures that could not be shown, by name, and why; at most `MAX_PROBLEMS`."""
+        self._damaged = 0
+
+    def counters(self) -> dict[str, int]:
+        """Add how many pictures could not be read, and 1 for an index that is damaged; a lap counts no more."""
+        return {**super().counters(), "damaged": self._damaged}
 
     def _format_of(self, pixels: Pixels) -> str:
         return self._options.pixel_format or super()._format_of(pixels)
@@ -133,7 +138,7 @@ class ReplayCamera(BeltCamera):
     def _prepare(self) -> Belt:
         options = self._options
         path = options.path.expanduser()
-        self.problems = {}
+        self.problems, self._damaged = {}, 0
         recording = open_recording(path, recursive=options.recursive, use_timestamps=options.follows_recording)
         try:
             self._raw = recording if isinstance(recording, RawRecording) else None
@@ -162,10 +167,16 @@ class ReplayCamera(BeltCamera):
             )
         if self._raw.ending:
             self.problems[str(self._options.path)] = self._raw.ending
+            self._damaged += self._raw.is_damaged
             _log.warning("camera '%s': %s", self.name, self._raw.ending)
 
     def _lay_out(self, recording: Recording) -> None:
         rate_hz, count = self._options.rate_hz, recording.count
+        if count == 0 and self._raw is not None:
+            raise CameraOpenError(
+                f"camera '{self.name}': {self._options.path} is a raw recording without a frame "
+                f"({self._raw.ending or 'it was ended before one came'}); record again"
+            )
         if count == 0:
             raise CameraOpenError(
                 f"camera '{self.name}': {self._options.path} holds no image (.jpg .png .bmp .tif); set path to one "
@@ -217,6 +228,7 @@ class ReplayCamera(BeltCamera):
     def _note(self, name: str, text: str) -> None:
         if name not in self.problems and len(self.problems) < MAX_PROBLEMS:
             self.problems[name] = text
+            self._damaged += 1
             _log.warning("camera '%s': a part without a frame: %s", self.name, text)
 
     def _device_ns(self, part: int) -> int:

@@ -38,6 +38,7 @@ from inspection.quality.watch import QualityWatch
 from inspection.recipe import flow_settings, matched_views
 from inspection.records.record import StoredRecord
 from inspection.run_counters import RunCounters
+from inspection.texts.sentences import without_advice
 from inspection.tracking.geometry import Geometry
 from inspection.tracking.part import PartInFlight
 
@@ -209,7 +210,7 @@ class Assembly:
                 self._camera_trouble[camera] = trouble
             troubles = list(self._camera_trouble.values())
             if troubles:
-                detail = "; ".join(map(str, troubles))
+                detail = "; ".join(without_advice(str(one)) for one in troubles)
                 self._alarms.raise_alarm("CAMERA_LOST", detail=detail, why=f"CAMERA_{troubles[-1].cause.name}")
             else:
                 self._alarms.clear("CAMERA_LOST")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from inspection.asking import Asking
 from inspection.waiting_exposures import Exposure, WaitingExposures, size_of
 
 COMPLETE, STOPPED, SOURCE_ENDED = "complete", "stopped", "the source has ended"
-_GOOD_ENDINGS = (COMPLETE, STOPPED, SOURCE_ENDED)
+GOOD_ENDINGS = (COMPLETE, STOPPED, SOURCE_ENDED)
 _GRAB_S = 0.1  # how soon a request to stop is heard
 _LOOK_AT_DISK_BYTES = 64_000_000
 
@@ -48,12 +49,16 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a recording holds in the end. ending: why it ended; peak_buffered: the most of the buffer in use."""
+    """What a recording holds in the end. ending: why it ended; peak_buffered: the most of the buffer in use.
+
+    damaged: pictures of a recording that is recorded again, that could not be read.
+    """
 
     frames: int
     broken: int
     lost: int
     unrecorded: int
+    damaged: int
     bytes_written: int
     elapsed_s: float
     peak_buffered: float
@@ -86,9 +91,11 @@ class Recorder:
     def run(self, look: Callable[[Progress], None]) -> Outcome:
         """Record until there is enough, and return what there is. look: called between two frames.
 
-        Raises RecordingError when nothing came at all, or the disk has too little room for what is wanted; CameraError;
-        OSError of the disk. A camera that is lost later ends the recording, and `ending` says so.
+        Raises RecordingError when nothing came at all, or the folder cannot be written, or its disk has too little room
+        for what is wanted; CameraError. A camera that is lost later or a disk that is full ends the recording, and
+        `ending` says so.
         """
+        self._check_place()
         self._begun_host_ns = time.monotonic_ns()
         try:
             self._camera.start()
@@ -106,24 +113,34 @@ class Recorder:
                 f"camera '{self._camera.name}': no picture came in {elapsed_s:.1f} s ({ending}); a triggered camera "
                 "waits for its trigger: give it one, or let it run free (--option trigger=free_run)"
             )
+        if trouble is not None and not isinstance(trouble, RecordingError | OSError):
+            raise trouble
         if trouble is not None:
-            ending = str(trouble)
+            ending = self._told(trouble)
         try:
             writer.close(ending, self._missed)
-        except OSError as error:
-            raise trouble or error from error
-        if trouble is not None and not isinstance(trouble, RecordingError):
-            raise trouble
+        except OSError as error:  # no end mark: what was written before is whole
+            ending = ending if trouble is not None else self._told(error)
+        damaged = self._camera.counters().get("damaged", 0)
         return Outcome(
             frames=writer.frames,
             broken=writer.broken,
             lost=writer.lost,
             unrecorded=writer.unrecorded,
+            damaged=damaged,
             bytes_written=writer.bytes_written,
             elapsed_s=elapsed_s,
             peak_buffered=self._waiting.peak_bytes / self._wanted.buffer_bytes,
             ending=ending,
-            is_whole=ending in _GOOD_ENDINGS and writer.unrecorded == 0,
+            is_whole=ending in GOOD_ENDINGS and writer.unrecorded == damaged == 0,
+        )
+
+    def _told(self, trouble: RecordingError | OSError) -> str:
+        if isinstance(trouble, RecordingError):
+            return str(trouble)
+        return (
+            f"{self._wanted.folder}: {trouble.strerror or trouble}; the recording ended there; free some space, or "
+            "record to another disk"
         )
 
     @property
@@ -177,16 +194,30 @@ class Recorder:
         else:
             self._frames += 1
 
+    def _place(self) -> Path:
+        """Return the folder, or the nearest one above it that exists."""
+        folder = self._wanted.folder.absolute()
+        return next(one for one in (folder, *folder.parents) if one.exists())
+
+    def _check_place(self) -> None:
+        try:
+            with tempfile.TemporaryFile(dir=self._place()):
+                pass
+        except OSError as error:
+            raise RecordingError(
+                f"{self._wanted.folder}: cannot be written ({self._place()}: {error.strerror or error}); name a folder "
+                "where this user may write"
+            ) from None
+
     def _begin(self, exposure: Exposure) -> None:
         wanted = self._wanted
         needed = (wanted.frames or 1) * size_of(exposure)
-        place = next(one for one in (wanted.folder, *wanted.folder.absolute().parents) if one.exists())
-        free = shutil.disk_usage(place).free
+        free = shutil.disk_usage(self._place()).free
         if free < needed + wanted.keep_free_bytes:
             raise RecordingError(
                 f"{wanted.folder}: {wanted.frames or 1} frame(s) of {size_of(exposure) / 1e6:.1f} MB need "
-                f"{needed / 1e9:.1f} GB, and {wanted.keep_free_bytes / 1e9:.1f} GB are kept free; the disk has "
-                f"{free / 1e9:.1f} GB free; record less, or elsewhere, or lower --keep-free-gb"
+                f"{_room(needed)}, and {_room(wanted.keep_free_bytes)} are kept free; the disk has {_room(free)} free; "
+                "record less, or elsewhere, or lower --keep-free-gb"
             )
         self._writer = RawRecordingWriter(wanted.folder, self._about, time.time_ns())
         self._thread.start()
@@ -217,6 +248,11 @@ class Recorder:
         free, least = shutil.disk_usage(self._wanted.folder).free, self._wanted.keep_free_bytes
         if free < least:
             raise RecordingError(
-                f"{self._wanted.folder}: the disk has {free / 1e9:.2f} GB free, and {least / 1e9:.2f} GB are kept; the "
+                f"{self._wanted.folder}: the disk has {_room(free)} free, and {_room(least)} are kept; the "
                 "recording ended there; free some space, or lower --keep-free-gb"
             )
+
+
+def _room(size: int) -> str:
+    """Return bytes as a person reads them."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"

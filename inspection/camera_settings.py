@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import threading
 from collections.abc import Iterable
 from pathlib import Path
 
 from camera.interface import Camera
+from camera.whole_file import write_whole
 
 FOLDER = "camera-settings"
 EXTRA_KEY = "camera_settings"
@@ -60,25 +60,11 @@ class CameraSettings:
             if name == self._kept:
                 return
             try:
-                self._keep(self._folder / f"{name}.json", content)
+                self._folder.mkdir(parents=True, exist_ok=True)
+                file = self._folder / f"{name}.json"
+                if not file.exists():
+                    write_whole(file, content)
                 self._kept = name
             except OSError as error:
                 _log.error("%s: the cameras' settings cannot be kept: %s", self._folder, error)
             self.digest = name[:_DIGEST_LETTERS]
-
-    def _keep(self, file: Path, content: bytes) -> None:
-        """Write a file durably, whole or not at all."""
-        if file.exists():
-            return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        half = file.with_suffix(".half")
-        with half.open("wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        half.replace(file)
-        folder = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

@@ -182,7 +182,9 @@ class AravisNodes:
 
     def _write(self, name: str, value: Value, function: str, *arguments: Any) -> None:
         at = self._at(name)
-        if self._access(at) == _READ_ONLY or self._flag(name, self._library.arv_gc_feature_node_is_locked, at):
+        if self._access(at) == _READ_ONLY:
+            raise self._wrong(f"{name} = {value!r}: it is read-only; leave it out")
+        if self._flag(name, self._library.arv_gc_feature_node_is_locked, at):
             raise self._wrong(f"{name} = {value!r}: the device does not let it be written now; stop the camera first")
         self._call(name, function, *arguments)
 

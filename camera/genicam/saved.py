@@ -10,6 +10,7 @@ from pathlib import Path
 from camera.errors import CameraOptionsError, NodeError
 from camera.genicam.nodes import Node, Nodes, Value
 from camera.genicam.writing import Applied, Selected, Writing, is_selector
+from camera.whole_file import write_whole
 
 Features = dict[str, Value]
 _KINDS = ("integer", "float", "boolean", "enumeration", "string")
@@ -85,7 +86,7 @@ def write_saved(saved: Saved, path: Path) -> None:
         for entry, features in entries.items():
             lines += ["", f"[selected.{selector}.{json.dumps(entry)}]"]
             lines += [_line(name, value) for name, value in features.items()]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_whole(path, "\n".join(lines) + "\n")
 
 
 def read_saved(path: Path) -> Saved:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.frame import Pixels
-from camera.geometry.errors import CalibrationError
+from camera.geometry.errors import BoardError
 from camera.geometry.reference import grey_of
 
 Points = NDArray[np.float64]
@@ -44,12 +44,12 @@ class Board:
 
     def __post_init__(self) -> None:
         if not (3 <= self.columns <= 100 and 3 <= self.rows <= 100 and 0 < self.square_mm <= 1000):
-            raise CalibrationError(
+            raise BoardError(
                 f"board {self.columns}x{self.rows} with squares of {self.square_mm:g} mm — 3x3 to 100x100, above 0 and "
                 "at most 1000 mm are allowed — mend --board or --square-mm"
             )
         if self.kind == "chess" and self.columns == self.rows:
-            raise CalibrationError(
+            raise BoardError(
                 f"board {self.columns}x{self.rows} looks the same when it is turned — a chessboard needs two different "
                 "numbers of inner corners — take another one, or a ChArUco board"
             )
@@ -101,20 +101,20 @@ class Board:
     def _charuco(self) -> cv2.aruco.CharucoBoard:
         code = getattr(cv2.aruco, f"DICT_{self.dictionary.upper()}", None)
         if code is None:
-            raise CalibrationError(
+            raise BoardError(
                 f"dictionary {self.dictionary!r} is not known — 4X4_50 to 7X7_1000 or APRILTAG_36h11 are — mend "
                 "--dictionary"
             )
         marker_mm = self.marker_mm or _MARKER_SHARE * self.square_mm
         if not 0 < marker_mm < self.square_mm:
-            raise CalibrationError(
+            raise BoardError(
                 f"markers of {marker_mm:g} mm in squares of {self.square_mm:g} mm — they must be smaller "
                 "— mend --marker-mm"
             )
         dictionary = cv2.aruco.getPredefinedDictionary(code)
         markers, known = self.columns * self.rows // 2, len(dictionary.bytesList)
         if markers > known:
-            raise CalibrationError(
+            raise BoardError(
                 f"board {self.columns}x{self.rows} has {markers} markers — {self.dictionary} has {known} — take fewer "
                 "squares with --board, or a larger --dictionary, as 4X4_1000"
             )

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from camera.geometry.errors import GeometryFileError
 from camera.geometry.lens import Lens
 from camera.geometry.plane import Plane
+from camera.whole_file import write_whole
 
 Row = tuple[float, float, float]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -115,7 +116,7 @@ def from_lens(
 
 def save_calibration(calibration: Calibration, file: Path) -> None:
     """Write the file, JSON with one key a line."""
-    file.write_text(calibration.model_dump_json(indent=1) + "\n", "utf-8")
+    write_whole(file, calibration.model_dump_json(indent=1) + "\n")
 
 
 def load_calibration(file: Path) -> Calibration:

@@ -2,6 +2,7 @@
 
 GeometryError              anything below
 ├── CalibrationError       the pictures of the board do not give a lens that one may rely on: take better ones
+│   └── BoardError         there is no such board: mend its description
 ├── GeometryFileError      a calibration or a reference of a part cannot be read, or does not fit: make it anew
 └── NotLocatedError        the part was not found where it may lie: that part is rejected
 """
@@ -19,6 +20,12 @@ class GeometryError(Exception):
 
 class CalibrationError(GeometryError):
     """The pictures of the board do not give a lens that one may rely on."""
+
+
+class BoardError(CalibrationError):
+    """What is said of the board describes none."""
+
+    exit_code = 2
 
 
 class GeometryFileError(GeometryError):

@@ -32,10 +32,10 @@ class Pose:
     @property
     def figures(self) -> dict[str, float]:
         """The pose as it stands in a record."""
-        return {
-            "dx_px": round(self.dx, 2),
-            "dy_px": round(self.dy, 2),
-            "angle_deg": round(self.angle_deg, 2),
+        return {  # + 0.0: a small negative one is rounded to -0.0
+            "dx_px": round(self.dx, 2) + 0.0,
+            "dy_px": round(self.dy, 2) + 0.0,
+            "angle_deg": round(self.angle_deg, 2) + 0.0,
             "score": round(self.score, 3),
         }
 

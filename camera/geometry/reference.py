@@ -18,6 +18,7 @@ from camera.frame import Pixels
 from camera.geometry.errors import GeometryFileError
 from camera.geometry.pose import Place
 from camera.image_size import BadImageError
+from camera.whole_file import write_whole
 
 Rectangle = tuple[int, int, int, int]
 
@@ -101,7 +102,7 @@ def save(reference: Reference, file: Path) -> None:
     with zipfile.ZipFile(data, "w") as archive:
         for name, content in (("part.json", json.dumps(story, indent=1).encode()), ("reference.png", encoded)):
             archive.writestr(zipfile.ZipInfo(name), content)
-    file.write_bytes(data.getvalue())
+    write_whole(file, data.getvalue())
 
 
 def load(file: Path) -> Reference:

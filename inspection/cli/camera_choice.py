@@ -147,7 +147,10 @@ def _backend_of(device: str) -> str:
         raise CameraOptionsError(f"camera '{device}': {len(backends)} backends find it; write {ways}")
     listed = "".join(f"\n  {_spelled(one)}" for one in found) or " nothing"
     trouble = "".join(f"\n  {problem}" for problem in problems)
-    raise CameraOptionsError(f"camera '{device}': no backend finds it; {_SPELLING}. Found:{listed}{trouble}")
+    prefix, colon, _ = device.partition(":")
+    known = ", ".join(row.name for row in all_rows())
+    unknown = f"'{prefix}' is no backend (there are {known}), and " if colon else ""
+    raise CameraOptionsError(f"camera '{device}': {unknown}no backend finds it; {_SPELLING}. Found:{listed}{trouble}")
 
 
 def _spelled(device: Device) -> str:

@@ -73,5 +73,7 @@ def write_png(file: Path, image: Pixels) -> None:
     """Write an image, (H, W) or (H, W, 3) RGB."""
     import cv2
 
+    from camera.whole_file import write_whole
+
     bgr = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    file.write_bytes(cv2.imencode(".png", bgr)[1].tobytes())
+    write_whole(file, cv2.imencode(".png", bgr)[1].tobytes())

@@ -100,11 +100,11 @@ def _board(
     size: str, square_mm: float, kind: Literal["chess", "charuco"], marker_mm: float | None, dictionary: str
 ) -> Board:
     from camera.geometry.board import Board
-    from camera.geometry.errors import CalibrationError
+    from camera.geometry.errors import BoardError
 
     columns, _, rows = size.lower().partition("x")
     if not (columns.isdigit() and rows.isdigit()):
-        raise CalibrationError(f"--board {size!r} — COLUMNSxROWS is needed, as 9x6 — mend it")
+        raise BoardError(f"--board {size!r} — COLUMNSxROWS is needed, as 9x6 — mend it")
     return Board(int(columns), int(rows), square_mm, kind, marker_mm, dictionary)
 
 

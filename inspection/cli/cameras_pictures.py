@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ def snapshot(
     as_json: Json = False,
 ) -> None:
     """Take one picture, lossless: 8 bits, or 16 with the sample in the upper ones where it has more than 8."""
+    from camera.whole_file import write_whole
     from inspection.asking import take_one
 
     if file.suffix.lower() != ".png" or not file.absolute().parent.is_dir():
@@ -44,7 +46,7 @@ def snapshot(
     with choice.make() as opened:
         frame = take_one(opened, timeout)
     picture, figures = _look_at(frame, raw=raw)
-    file.write_bytes(_png(picture))
+    write_whole(file, _png(picture))
     found = {"file": str(file), "camera": choice.name, "backend": choice.backend, **asdict(figures)}
     if as_json:
         print(json.dumps(found))
@@ -71,7 +73,7 @@ def record(
 
     What the camera lost is part of the recording; what the disk was too slow for is counted, and ends with exit 1.
     """
-    from inspection.camera_recorder import Recorder, Wanted
+    from inspection.camera_recorder import GOOD_ENDINGS, Recorder, Wanted
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise typer.BadParameter(f"{folder}: is there already, and is no empty folder; name a new one")
@@ -85,6 +87,8 @@ def record(
         print(json.dumps({"ok": outcome.is_whole, "folder": str(folder), **asdict(outcome), "counters": counters}))
     else:
         _print_outcome(folder, choice, outcome)
+    if not outcome.is_whole and outcome.ending not in GOOD_ENDINGS:
+        print(f"lineward: {outcome.ending}", file=sys.stderr)
     raise typer.Exit(0 if outcome.is_whole else 1)
 
 
@@ -147,8 +151,14 @@ def _print_outcome(folder: Path, choice: Choice, outcome: Outcome) -> None:
     print(
         f"{folder}: {outcome.frames} frames of {choice.name} in {outcome.elapsed_s:.2f} s, {megabytes:.1f} MB "
         f"({megabytes / max(outcome.elapsed_s, 1e-3):.1f} MB/s); {outcome.lost} lost by the camera, {outcome.broken} "
-        f"came broken; the buffer was {outcome.peak_buffered:.0%} full at most; {outcome.ending}"
+        f"came broken, {outcome.damaged} damaged; the buffer was {outcome.peak_buffered:.0%} full at most; "
+        f"{outcome.ending}"
     )
+    if outcome.damaged:
+        print(
+            f"{outcome.damaged} pictures of the recording that was played could not be read, or its index is damaged: "
+            "they are missing here; the warnings name them"
+        )
     if outcome.unrecorded:
         print(
             f"{outcome.unrecorded} exposures are missing: the disk was too slow for the camera; record to a faster "

@@ -73,7 +73,7 @@ def set_features(
         done = {"restored": len(restored), "changes": [asdict(one) for one in written], "executed": commands}
         print(json.dumps({"ok": not failed, **done, "saved": save if not failed else ""}))
     else:
-        if restored:
+        if kept is not None:
             print(f"{source}: {len(restored)} settings stand as they were saved")
         _print_changes(written, commands, save, failed)
     raise typer.Exit(1 if failed else 0)

@@ -13,6 +13,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from inspection.cli.entry import is_loaded
+
 _OWN = {
     "demo": "inspection.cli.demo:demo",
     "run": "inspection.cli.run:run",
@@ -57,9 +59,11 @@ class LazyGroup(TyperGroup):
         if isinstance(command, typer.Typer):
             group = typer.main.get_group(command)
             group.name = cmd_name
+            is_loaded()
             return group
         single = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
         single.command(cmd_name)(command)
+        is_loaded()
         return typer.main.get_command(single)
 
 

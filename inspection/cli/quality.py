@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from camera.figures import Figures
 
 app = typer.Typer(help="Limits for the pictures: learn them from good parts, try them.", no_args_is_help=True)
 
@@ -47,7 +51,8 @@ def learn(
 
     config = load_config(file)
     place, section = camera_named(config, camera)
-    pictures = list(measured(config, place, source, count, timeout_s, pixel_format))
+    coming = measured(config, place, source, count, timeout_s, pixel_format)
+    pictures = list(_counted(coming, count, timeout_s, quiet=as_json))
     learned = learn_from(pictures, widened=widen)
     header = "quality" if len(config.cameras) == 1 else "camera.quality"
     text = section_text(learned.values, header, learned.statement)
@@ -87,7 +92,8 @@ def try_limits(
             f"{file}: no limit is held for camera '{section.name}'; `lineward quality learn` proposes some"
         )
     gate = Gate(limits)
-    found = [gate.judge(figures).outside for figures in measured(config, place, source, count, timeout_s, pixel_format)]
+    coming = measured(config, place, source, count, timeout_s, pixel_format)
+    found = [gate.judge(figures).outside for figures in _counted(coming, count, timeout_s, quiet=as_json)]
     broken = Counter(key for keys in found for key in keys)
     outside = sum(map(bool, found))
     if as_json:
@@ -96,3 +102,20 @@ def try_limits(
     print(f"{outside} of {len(found)} pictures are outside the limits of camera '{section.name}'")
     for key, times in broken.most_common():
         print(f"  {key}: {times}")
+
+
+def _counted(pictures: Iterator[Figures], count: int, timeout_s: float, *, quiet: bool) -> Iterator[Figures]:
+    """Count the pictures on stderr while they come: of a line that stands, there is none for a long time."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True, highlight=False)
+    text = f"up to {count} pictures; it ends when none comes for {timeout_s:g} s"
+    if not quiet and not console.is_terminal:
+        console.print(text, soft_wrap=True)
+    columns = (BarColumn(), TextColumn("{task.completed} of {task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(text, total=count)
+        for figures in pictures:
+            yield figures
+            bar.advance(task)

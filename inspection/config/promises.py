@@ -5,6 +5,7 @@ from __future__ import annotations
 from camera.backends import backend_row, options_model
 from camera.v4l2.formats import JPEG
 from inspection.alarms import Reaction
+from inspection.config.cameras import CameraSection
 from inspection.config.sections import StationConfig
 from inspection.config.spacing import neighbours_hit
 from inspection.faults import less_than_stopping, reactions_of_faults
@@ -39,10 +40,7 @@ def _brief_losses(config: StationConfig) -> list[str]:
 def _pictures_of_nobody(config: StationConfig) -> list[str]:
     """Say what a first camera cannot promise that runs free: nothing but its pictures tells that a part came."""
     camera = config.camera
-    if config.ejector.is_controller or not backend_row(camera.backend).is_device:
-        return []
-    options = options_model(camera.backend).model_validate(camera.options)
-    if getattr(options, "is_triggered", False):
+    if config.ejector.is_controller or not _runs_free(camera):
         return []
     what = f"camera '{camera.name}' ({camera.backend}) runs free, without a trigger"
     found = []
@@ -91,10 +89,29 @@ def _perhaps_damaged(config: StationConfig) -> list[str]:
     return found
 
 
+def _pictures_at_any_time(config: StationConfig) -> list[str]:
+    """Say what a camera cannot promise that runs free while something else tells that a part came."""
+    return [
+        f"camera '{camera.name}' ({camera.backend}) runs free, without a trigger: a part has its view only where one "
+        f"of its pictures happens to fall within window_ms = {camera.window_ms:g} of the part's place, and is rejected "
+        "otherwise — let the photo-eye trigger it, too"
+        for camera in config.cameras[0 if config.ejector.is_controller else 1 :]
+        if _runs_free(camera)
+    ]
+
+
+def _runs_free(camera: CameraSection) -> bool:
+    if not backend_row(camera.backend).is_device:
+        return False
+    options = options_model(camera.backend).model_validate(camera.options)
+    return not getattr(options, "is_triggered", False)
+
+
 def unkept_promises(config: StationConfig) -> list[str]:
     """Return one sentence for each promise that these settings cannot keep, with what would keep it."""
     sentences = list(config.ejector.broken_promises()) + _brief_losses(config) + neighbours_hit(config)
-    sentences += _pictures_of_nobody(config) + _drivers_inside(config) + _perhaps_damaged(config)
+    sentences += _pictures_of_nobody(config) + _pictures_at_any_time(config)
+    sentences += _drivers_inside(config) + _perhaps_damaged(config)
     return sentences + [
         f"{name} is 1: a part is rejected only when the model is absolutely certain, so bad parts pass — leave the "
         "threshold out to take the one that the model's card proposes"

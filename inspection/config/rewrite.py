@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-import os
+import json
 import re
-import tempfile
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 _HEADER = re.compile(r"^\s*\[{1,2}\s*([A-Za-z0-9_.-]+)\s*\]{1,2}\s*(#.*)?$")
+_A_ROW = 8
+
+
+def toml_value(value: Any) -> str:
+    """Return a value as TOML writes it: floats to 7 digits, a long list in rows."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {toml_value(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, Sequence):
+        rows = [", ".join(map(toml_value, value[place : place + _A_ROW])) for place in range(0, len(value), _A_ROW)]
+        return f"[{''.join(rows)}]" if len(rows) < 2 else "[\n" + "".join(f"    {row},\n" for row in rows) + "]"
+    return repr(float(f"{value:.7g}")) if isinstance(value, float) else str(value)
 
 
 def blocks_of(lines: Sequence[str]) -> list[tuple[str, int, int]]:
@@ -16,14 +30,3 @@ def blocks_of(lines: Sequence[str]) -> list[tuple[str, int, int]]:
     starts = [(place, found[1]) for place, line in enumerate(lines) if (found := _HEADER.match(line))]
     ends = [place for place, _ in starts[1:]] + [len(lines)]
     return [(name, start, end) for (start, name), end in zip(starts, ends, strict=True)]
-
-
-def replace_text(file: Path, text: str) -> None:
-    """Give a file a new text in one step: whoever reads it meanwhile, or loses power, has the old or the new one."""
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
-    with os.fdopen(handle, "w", encoding="utf-8") as new:
-        new.write(text)
-        new.flush()
-        os.fsync(new.fileno())
-    Path(name).chmod(file.stat().st_mode & 0o7777)
-    Path(name).replace(file)

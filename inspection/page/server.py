@@ -50,17 +50,32 @@ def check_language(language: str) -> None:
         raise PageUsageError(f"--language {language} has no catalogue: choose one of {', '.join(LANGUAGES)}")
 
 
-def server_of(app: FastAPI) -> uvicorn.Server:
-    """Return a server that shares the running event loop and ends soon after it is told to."""
-    return uvicorn.Server(
+def server_of(app: FastAPI, farewell: Callable[[], None] | None = None) -> uvicorn.Server:
+    """Return a server that shares the running event loop and ends soon after it is told to; farewell: called first."""
+    return _Server(
         uvicorn.Config(
             app,
             loop="none",  # this loop: grpc and the page share it
             log_level="warning",
             timeout_graceful_shutdown=2,
             server_header=False,
-        )
+        ),
+        farewell,
     )
+
+
+class _Server(uvicorn.Server):
+    """A server whose end may be announced: browsers that hold on, and what comes after it, take a moment."""
+
+    def __init__(self, config: uvicorn.Config, farewell: Callable[[], None] | None) -> None:
+        super().__init__(config)
+        self._farewell = farewell
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what is served."""
+        if self._farewell is not None:
+            self._farewell()
+        await super().shutdown(sockets)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -7,18 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from camera.whole_file import write_whole
 from inspection.config import load_config, parse_config
-from inspection.config.rewrite import blocks_of, replace_text
+from inspection.config.rewrite import blocks_of, toml_value
 from inspection.errors import ConfigError
 from inspection.quality.options import QualitySection
-
-_A_ROW = 8
 
 
 def section_text(values: Mapping[str, Any], header: str, statement: str) -> str:
     """Return the section as the file has it; `header` is quality, or camera.quality below a [[camera]]."""
     lines = [f"[{header}]", f"# Learned {statement}"]
-    lines += [f"{key} = {_value(value)}" for key, value in values.items()]
+    lines += [f"{key} = {toml_value(value)}" for key, value in values.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -34,7 +33,7 @@ def write_section(file: Path, camera: str, text: str) -> None:
     at = next(one for one in config.cameras if one.name == camera)
     if (at.quality if text.startswith("[camera.") else config.quality) != meant:
         raise ConfigError(f"{file}: quality is written in a way that cannot be replaced; put this in by hand:\n{text}")
-    replace_text(file, after)
+    write_whole(file, after)
 
 
 def placed(toml: str, text: str, camera: int) -> str:
@@ -70,12 +69,3 @@ def _number_of(file: Path, camera: str) -> int:
 def _read(text: str) -> Any:
     values: Any = tomllib.loads(text)
     return values.get("camera", values)["quality"]
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key} = {_value(inner)}" for key, inner in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        rows = [value[place : place + _A_ROW] for place in range(0, len(value), _A_ROW)]
-        return "[\n" + "".join(f"    {', '.join(map(_value, row))},\n" for row in rows) + "]"
-    return repr(float(value)) if isinstance(value, float) else str(value)

@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from inspection.texts.sentences import ended
+
 FOLDER = Path(__file__).resolve().parent
 
 LANGUAGES: Mapping[str, str] = {"en": "English", "ko": "한국어"}
@@ -46,7 +48,7 @@ class Catalogue:
             if "why" in values
             else values
         )
-        return self.text(f"alarm.{name}.text", **said), self.text(f"alarm.{name}.remedy", **said)
+        return ended(self.text(f"alarm.{name}.text", **said)), ended(self.text(f"alarm.{name}.remedy", **said))
 
     def placeholders(self, key: str) -> frozenset[str]:
         """Return the names of the values that the text of a key takes."""

@@ -7,18 +7,18 @@ import json
 from nicegui import events, ui
 
 from inspection.camera_history import CameraReport
-from inspection.page.notice import show_refusal
 from inspection.texts import Catalogue
 from inspection.tuning import words
 from inspection.tuning.commands import Commands
+from inspection.tuning.notice import Notice
 from inspection.tuning.numbers import whole_numbers
 
 
 class PicturePanel:
     """Picture of one browser; lives on the event loop."""
 
-    def __init__(self, commands: Commands, texts: Catalogue) -> None:
-        self._commands, self._texts = commands, texts
+    def __init__(self, commands: Commands, texts: Catalogue, notice: Notice) -> None:
+        self._commands, self._texts, self._notice = commands, texts, notice
         self._marks = True
         self._editing = False
         with ui.element("section").classes("lw-tune-picture"):
@@ -72,7 +72,7 @@ class PicturePanel:
         text = str(self._numbers.value or "").strip()
         region = whole_numbers(text) if text else None
         if text and (region is None or min(region[2:]) < 1):
-            show_refusal(self._texts.text("tuning.four_numbers", text=text), self._texts)
+            self._notice.refuse(self._texts.text("tuning.four_numbers", text=text))
             return
         self._commands.choose(region)
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from nicegui import ui
 
-from inspection.page.notice import show_refusal
 from inspection.texts import Catalogue
 from inspection.tuning.commands import Commands
+from inspection.tuning.notice import Notice
 
 
 class SavingPanel:
     """What one browser may keep; lives on the event loop."""
 
-    def __init__(self, commands: Commands, texts: Catalogue) -> None:
-        self._commands, self._texts = commands, texts
+    def __init__(self, commands: Commands, texts: Catalogue, notice: Notice) -> None:
+        self._commands, self._texts, self._notice = commands, texts, notice
         self._sets: tuple[str, ...] | None = None
         with ui.element("section").classes("lw-tune-saving"):
             ui.label(texts.text("tuning.save")).classes("lw-tune-title")
@@ -62,6 +62,6 @@ class SavingPanel:
 
     def _say(self, refused: str | None, done: str) -> None:
         if refused is not None:
-            show_refusal(refused, self._texts)
+            self._notice.refuse(refused)
         else:
-            ui.notify(done, type="positive", position="center", timeout=3000, classes="lw-notice")
+            self._notice.done(done)

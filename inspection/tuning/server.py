@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,12 @@ def tune_camera(choice: Choice, port: int, language: str, station: Path | None, 
     Raises CameraError when the camera cannot be opened, PageUsageError or PortTakenError before that.
     """
     check_language(language)
+    texts = load_catalogue(language)
+
+    @cache
+    def farewell() -> None:
+        print(texts.text("tuning.closing", camera=choice.name), flush=True)
+
     listener = listen("127.0.0.1", port)
     try:
         camera = choice.make(loop=True)
@@ -47,10 +54,11 @@ def tune_camera(choice: Choice, port: int, language: str, station: Path | None, 
                     # before anybody can know of the page: a service manager ends it as Ctrl-C does
                     signal.signal(signal.SIGTERM, signal.default_int_handler)
                     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-                    print(load_catalogue(language).text("tuning.address", url=url, camera=choice.name), flush=True)
+                    print(texts.text("tuning.address", url=url, camera=choice.name), flush=True)
                     app = app_with(TuningPictures(looking).router, lambda texts: show_tuning(commands, texts), language)
-                    asyncio.run(server_of(app).serve(sockets=[listener]))
+                    asyncio.run(server_of(app, farewell).serve(sockets=[listener]))
             finally:
+                farewell()
                 with _for_certain():
                     looking.stop()
                     loop.stop()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from camera.errors import CameraError, NodeError
 from camera.genicam.nodes import Node, Nodes, Value
@@ -80,7 +81,7 @@ def write(nodes: Nodes, wanted: Mapping[str, object], camera: str) -> dict[str, 
         options = GenicamOptions.model_validate(dict(wanted))
     except ValidationError as error:
         found = error.errors()[0]
-        raise TuningError(f"{found['loc'][0]} = {found['input']!r}: {found['msg']}") from None
+        raise TuningError(f"{found['loc'][0]} = {found['input']!r}: {_allowed(nodes, found)}") from None
     stand = apply_light(nodes, options, camera)
     got: dict[str, object] = {}
     for key in wanted:
@@ -144,6 +145,17 @@ def _number(nodes: Nodes, key: str) -> Number | None:
     if node is None or isinstance(node.value, str | bool) or node.value is None:
         return None
     return Number(key, node.value, node.minimum, node.maximum, node.unit)
+
+
+def _allowed(nodes: Nodes, refused: ErrorDetails) -> str:
+    """Return what an option may be: the narrower of what any device takes and what this one does."""
+    key, limits = str(refused["loc"][0]), refused.get("ctx", {})
+    number = _number(nodes, key) if key in NUMBERS else None
+    if number is None or number.least is None or number.most is None:
+        return refused["msg"]
+    least = max(number.least, limits.get("ge", limits.get("gt", number.least)))
+    most = min(number.most, limits.get("le", number.most))
+    return f"{least:.10g} to {most:.10g} {number.unit}".strip() + " is possible; choose a value between"
 
 
 def _balance(nodes: Nodes) -> Ratios | None:

@@ -7,18 +7,18 @@ from collections.abc import Awaitable
 
 from nicegui import ui
 
-from inspection.page.notice import show_refusal
 from inspection.texts import Catalogue
 from inspection.tuning import settings, words
 from inspection.tuning.commands import Commands
+from inspection.tuning.notice import Notice
 from inspection.tuning.numbers import real_number, whole_numbers
 
 
 class SettingsPanel:
     """Settings of one browser; lives on the event loop. It is built anew when the device offers others."""
 
-    def __init__(self, commands: Commands, texts: Catalogue) -> None:
-        self._commands, self._texts = commands, texts
+    def __init__(self, commands: Commands, texts: Catalogue, notice: Notice) -> None:
+        self._commands, self._texts, self._notice = commands, texts, notice
         self._offered: tuple[object, ...] | None = None
         self._fields: dict[str, ui.input] = {}
         self._limits: dict[str, ui.label] = {}
@@ -122,7 +122,7 @@ class SettingsPanel:
     async def _typed(self, key: str) -> None:
         wanted = real_number(str(self._fields[key].value))
         if wanted is None:
-            show_refusal(self._texts.text("tuning.no_number", text=self._fields[key].value), self._texts)
+            self._notice.refuse(self._texts.text("tuning.no_number", text=self._fields[key].value))
             return
         self._editing = ""
         await self._say(self._commands.set({key: wanted}))
@@ -131,7 +131,7 @@ class SettingsPanel:
         wanted = whole_numbers(str(self._fields["roi"].value))
         if wanted is None:
             text = self._texts.text("tuning.four_numbers", text=self._fields["roi"].value)
-            show_refusal(text, self._texts)
+            self._notice.refuse(text)
             return
         self._editing = ""
         await self._say(self._commands.open_with({"roi": wanted}))
@@ -155,4 +155,4 @@ class SettingsPanel:
     async def _say(self, command: Awaitable[str | None]) -> None:
         refused = await command
         if refused is not None:
-            show_refusal(refused, self._texts, "tuning.not_done")
+            self._notice.refuse(refused, "tuning.not_done")

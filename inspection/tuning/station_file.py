@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from camera.whole_file import write_whole
 from inspection.config import StationConfig, load_config, parse_config
-from inspection.config.rewrite import blocks_of, replace_text
+from inspection.config.rewrite import blocks_of, toml_value
 from inspection.errors import ConfigError
 
 _ONE_LINE = r""""(?:[^"\\]|\\.)*"|\[[^\]"]*\]|[^#"\['\s]+"""
@@ -18,7 +18,7 @@ _ONE_LINE = r""""(?:[^"\\]|\\.)*"|\[[^\]"]*\]|[^#"\['\s]+"""
 
 def lines_of(options: Mapping[str, Any]) -> list[str]:
     """Return options as TOML, a line each: `exposure_us = 5000.0`."""
-    return [f"{key} = {_value(value)}" for key, value in options.items()]
+    return [f"{key} = {toml_value(value)}" for key, value in options.items()]
 
 
 def camera_in(file: Path, name: str, device: str) -> str:
@@ -52,7 +52,7 @@ def write_options(file: Path, camera: str, options: Mapping[str, Any]) -> None:
             f"{file}: the options of camera '{camera}' are written in a way that cannot be replaced line by line; put "
             f"these in by hand:\n{text}"
         )
-    replace_text(file, after)
+    write_whole(file, after)
 
 
 def placed(toml: str, camera: int, options: Mapping[str, Any]) -> str:
@@ -63,7 +63,7 @@ def placed(toml: str, camera: int, options: Mapping[str, Any]) -> str:
         return toml
     start, end = own[camera]
     for key, value in options.items():
-        end = _put(lines, start, end, key, _value(value))
+        end = _put(lines, start, end, key, toml_value(value))
     return "\n".join(lines) + "\n"
 
 
@@ -86,13 +86,3 @@ def _only_changed(old: StationConfig, new: StationConfig, camera: int, options: 
     kept = [one for place, one in enumerate(new.cameras) if place != camera]
     rest = {"cameras": old.cameras}
     return same == kept and new.cameras[camera].options == wanted and new.model_copy(update=rest) == old
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, Sequence):
-        return "[" + ", ".join(map(_value, value)) + "]"
-    return repr(float(f"{value:.7g}")) if isinstance(value, float) else str(value)

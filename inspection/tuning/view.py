@@ -12,6 +12,7 @@ from inspection.texts import Catalogue
 from inspection.tuning import words
 from inspection.tuning.commands import Commands
 from inspection.tuning.figures_panel import FiguresPanel
+from inspection.tuning.notice import Notice
 from inspection.tuning.picture_panel import PicturePanel
 from inspection.tuning.saving_panel import SavingPanel
 from inspection.tuning.settings_panel import SettingsPanel
@@ -31,12 +32,14 @@ def show_tuning(commands: Commands, texts: Catalogue) -> None:
         header = _Header(commands, texts)
         with ui.element("div").classes("lw-tune-body"):
             with ui.element("div").classes("lw-tune-left"):
-                sharpness = SharpnessPanel(commands, texts)
-                picture = PicturePanel(commands, texts)
+                with ui.element("div").classes("lw-tune-top"):
+                    sharpness = SharpnessPanel(commands, texts)
+                    notice = Notice(texts)
+                picture = PicturePanel(commands, texts, notice)
             with ui.element("div").classes("lw-tune-right"):
                 figures = FiguresPanel(commands, texts)
-                settings = SettingsPanel(commands, texts)
-                saving = SavingPanel(commands, texts)
+                settings = SettingsPanel(commands, texts, notice)
+                saving = SavingPanel(commands, texts, notice)
             _page_lost(texts)
     beat = ui.element("span").classes("lw-beat")
     ticks = 0
@@ -49,6 +52,7 @@ def show_tuning(commands: Commands, texts: Catalogue) -> None:
         if ticks % _BEAT_EVERY_TICKS == 1:
             beat.props(f"data-beat={ticks}")
             header.show(report)
+            notice.show()
             for panel in (figures, settings, saving):
                 panel.show()
         if ticks % 2:

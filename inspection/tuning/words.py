@@ -6,6 +6,7 @@ from camera.errors import Cause
 from inspection.camera_history import CameraReport, CameraState
 from inspection.page.words import Light
 from inspection.texts import Catalogue
+from inspection.texts.sentences import ended, without_advice
 from inspection.tuning.looking import Look
 from inspection.tuning.settings import Number
 
@@ -29,7 +30,7 @@ def loss(report: CameraReport, trouble: str, texts: Catalogue) -> tuple[str, str
     if report.state in (CameraState.LOST, CameraState.HUNG):
         cause = report.cause if report.state is CameraState.LOST else str(Cause.HUNG)
         remedy = texts.texts.get(f"alarm_value.CAMERA_{cause.upper()}", texts.text("alarm_value.CAMERA_UNKNOWN"))
-        return texts.text("tuning.lost"), report.detail, f"{remedy} {texts.text('tuning.comes_back')}"
+        return texts.text("tuning.lost"), ended(without_advice(report.detail)), remedy
     if report.state is CameraState.IDLE:
         return texts.text("tuning.waits"), texts.text("tuning.waits_detail"), ""
     return None

@@ -129,12 +129,42 @@ def test_a_full_disk_ends_a_recording_with_its_name(tmp_path: Path) -> None:
         pytest.skip("no small file system can be mounted here")
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
-    assert "No space left" in done.stderr
+    assert f"lineward: {small}/r: No space left on device; the recording ended there" in done.stderr
+    assert f"{small}/r: 4 frames of" in done.stdout
     full = RawRecording(kept)
     assert full.ending or (full.end is not None and "No space left" in full.end.end)
     assert full.count == 4
     assert all((full.read(index) == 7).all() for index in range(4))
     full.close()
+
+
+def test_a_folder_that_cannot_be_written_is_named_as_such(tmp_path: Path, recording: Path) -> None:
+    """On a file system that is mounted read-only the disk's room is not what is wrong."""
+    script = f"""mount -t tmpfs -o ro none {tmp_path} || exit 77
+        {sys.executable} -m inspection.cli.main cameras record simulated {tmp_path}/r --frames 1"""
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, timeout=BOUND_S)
+    if done.returncode == 77 or "unshare failed" in done.stderr:
+        pytest.skip("no file system can be mounted here")
+    assert done.returncode == 1
+    told = f"lineward: {tmp_path}/r: cannot be written ({tmp_path}: Read-only file system); name a folder"
+    assert told in done.stderr
+
+
+@pytest.mark.parametrize("where", ["the last pixels", "a line of the index"])
+def test_a_copy_of_a_damaged_recording_says_so(tmp_path: Path, recording: Path, where: str) -> None:
+    """What could not be read is counted, and the exit code is 1; also at the end, after which no gap shows it."""
+    if where == "the last pixels":
+        data = bytearray((recording / "frames-000001.raw").read_bytes())
+        data[-1] ^= 1
+        (recording / "frames-000001.raw").write_bytes(data)
+    else:
+        index = (recording / INDEX).read_text()
+        head, middle, tail = index.partition('"Mono12"')
+        (recording / INDEX).write_text(head + middle + tail.replace('"Mono12"', '"Mono16"'))
+    code, text = cameras("record", f"replay:{recording}", tmp_path / "again", "-o", "rate_hz=0")
+    assert code == 1
+    assert "0 came broken, 1 damaged" in text
+    assert "1 pictures of the recording that was played could not be read" in text
 
 
 def test_a_recording_is_the_camera(tmp_path: Path, recording: Path) -> None:
@@ -171,6 +201,11 @@ def test_the_camera_of_a_station_is_meant_by_its_name(tmp_path: Path, recording:
     ("words", "code", "said"),
     [
         (("show", "nosuch.toml"), 2, "nosuch.toml: no such file"),
+        (("show", "nosuch.toml:top"), 2, "nosuch.toml: no such file"),
+        (("show", "nope:CAM1"), 2, "'nope' is no backend (there are simulated, conveyor, replay, aravis,"),
+        (("board", "--board", "ten", "--out", "b.png"), 2, "COLUMNSxROWS is needed"),
+        (("board", "--board", "9x6", "--square-mm", "nan", "--out", "b.png"), 2, "mend --board or --square-mm"),
+        (("board", "--board", "9x6", "--kind", "charuco", "--dictionary", "3X3", "--out", "b.png"), 2, "--dictionary"),
         (("show", "aravis:"), 2, "there is no device after the colon"),
         (("show", "simulated:x"), 2, "has no devices to choose from"),
         (("show", "simulated", "-o", "speed"), 2, "is not key=value"),

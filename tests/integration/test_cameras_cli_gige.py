@@ -84,6 +84,8 @@ def test_bad_values_are_told_together_before_anything_is_written(gige_camera: st
     code, text = cameras("set", gige_camera, "ExposureTime=1")
     assert (code, "wanted 1" in text) == (1, True)
     assert values(gige_camera)["Gain"] != 7.5
+    code, text = cameras("set", gige_camera, "DeviceVendorName=x")
+    assert (code, "DeviceVendorName = 'x': it is read-only" in text) == (1, True)
 
 
 def test_settings_are_saved_to_a_file_and_brought_back(gige_camera: str, tmp_path: Path) -> None:
@@ -93,6 +95,9 @@ def test_settings_are_saved_to_a_file_and_brought_back(gige_camera: str, tmp_pat
     saved = tomllib.loads(file.read_text())["features"]
     assert cameras("set", gige_camera, "ExposureTime=9000", "Width=256")[0] == 0
     assert as_json("set", gige_camera, "--from", file)["restored"] > 0
+    (tmp_path / "empty.toml").write_text("")
+    code, text = cameras("set", gige_camera, "--from", tmp_path / "empty.toml")
+    assert (code, "0 settings stand as they were saved" in text) == (0, True)
     kept = values(gige_camera)
     assert (kept["ExposureTime"], kept["Width"]) == (saved["ExposureTime"], saved["Width"]) != (9000.0, 256)
 

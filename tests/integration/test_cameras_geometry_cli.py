@@ -56,7 +56,7 @@ def test_poor_material_ends_with_a_next_step(tmp_path: Path, pictures: Path) -> 
     for arguments, code, told in (
         ((pictures / "belt", *BOARD), 1, "found in 1 pictures — 8 at least are needed"),
         ((tmp_path, *BOARD), 2, "no pictures"),
-        ((pictures, "--board", "ten", "--square-mm", "10"), 1, "COLUMNSxROWS is needed"),
+        ((pictures, "--board", "ten", "--square-mm", "10"), 2, "COLUMNSxROWS is needed"),
     ):
         done = cameras("calibrate", *arguments, "--out", out)
         assert done.returncode == code
@@ -82,6 +82,7 @@ def test_a_part_is_learned_and_looked_for(tmp_path: Path) -> None:
     rows = {row["picture"]: row for row in json.loads(done.stdout)["pictures"]}
     assert (rows["straight.png"]["ok"], rows["right.png"]["ok"], rows["gone.png"]["ok"]) == (True, True, False)
     assert abs(rows["straight.png"]["dx_px"]) < 0.1
+    assert "-0.0," not in done.stdout
     assert 5 < rows["right.png"]["dx_px"] < 25
     assert "was not located" in rows["gone.png"]["why"]
     assert {file.name for file in seen.iterdir()} == {f"{name}.png" for name in shifts}

@@ -47,6 +47,13 @@ driver = "simulated"
 channel = 1
 """
 NEW_PICTURE = "was => document.querySelector('.lw-live-picture').dataset.number > Number(was) + 2"
+COVERED = """notice => {
+    const at = document.querySelector(notice).getBoundingClientRect();
+    return [...document.querySelectorAll('input, button, .lw-live-picture, .lw-toml, .lw-sharp')].filter(other => {
+        const own = other.getBoundingClientRect();
+        return own.left < at.right && at.left < own.right && own.top < at.bottom && at.top < own.bottom;
+    }).map(other => other.className);
+}"""
 SHOWN = "document.querySelector('.lw-live-picture')?.naturalWidth > 0"
 expect.set_options(timeout=60_000)
 
@@ -153,6 +160,12 @@ def test_a_setting_reaches_the_device_and_the_file(browser: Browser, gige_camera
     expect(page.locator(".lw-toml")).to_have_text("exposure_us = 4321.0")
     enter(page, "[data-setting=exposure_us]", "5")
     told(page, "10 to 10000000 us")
+    enter(page, "[data-setting=exposure_us]", "99999999999")  # more than any camera's: this one's limit is told
+    told(page, "99999999999.0: 10 to 10000000 us is possible")
+    expect(page.locator(".lw-notice")).to_have_count(1)
+    assert not page.evaluate(COVERED, ".lw-notice")
+    if folder := os.environ.get("LINEWARD_SCREENSHOTS"):
+        page.screenshot(path=f"{folder}/tuning-refused.png")
     page.locator("[data-setting=gain] button").last.click()
     expect(page.locator(".lw-toml")).to_have_text("exposure_us = 4321.0\ngain = 1.2")
     page.locator(".lw-write").click()

@@ -262,11 +262,39 @@ def test_a_damaged_index_ends_the_recording_or_is_refused(data: st.DataObject) -
 def test_an_index_leads_to_no_other_file(tmp_path: Path) -> None:
     """A line that names a file outside the folder ends the recording before it."""
     folder = write(tmp_path / "r", [frame(1)])
-    index = (folder / INDEX).read_text()
-    (folder / INDEX).write_text(index.replace("frames-000001.raw", "../secret.raw"))
-    with pytest.raises(CameraOpenError, match="holds no image"):
+    line, end = (folder / INDEX).read_bytes().splitlines(keepends=True)
+    unsummed = line.rpartition(b',"sum":"')[0].replace(b"frames-000001.raw", b"../secret.raw") + b"}"
+    (folder / INDEX).write_bytes(raw.summed(unsummed) + end)
+    with pytest.raises(CameraOpenError, match="raw recording without a frame"):
         replay(folder, rate_hz=0).open()
     assert "line 1 of frames.jsonl is damaged" in RawRecording(folder).ending
+
+
+@pytest.mark.parametrize(
+    ("was", "now"), [("Mono8", "BayerRG8"), ("[4,6]", "[6,4]"), ('"device_ns":2', '"device_ns":3')]
+)
+def test_a_changed_line_of_the_index_is_noticed(was: str, now: str, tmp_path: Path) -> None:
+    """Another format, shape or time stamp is as good JSON as before; the line's own sum tells."""
+    folder = write(tmp_path / "r", [frame(1), frame(2), frame(3)])
+    lines = (folder / INDEX).read_text().splitlines(keepends=True)
+    assert was in lines[1]
+    lines[1] = lines[1].replace(was, now)
+    (folder / INDEX).write_text("".join(lines))
+    recording = RawRecording(folder)
+    assert (recording.count, recording.is_damaged) == (1, True)
+    assert "line 2 of frames.jsonl is not as it was written (its sum differs)" in recording.ending
+    camera = replay(folder, rate_hz=0)
+    assert len(grab_all(camera)) == 1
+    assert camera.counters() == {"damaged": 1}
+
+
+def test_a_recording_without_sums_of_its_lines_is_read(tmp_path: Path) -> None:
+    """It was made before there were any."""
+    folder = write(tmp_path / "r", [frame(1), frame(2)])
+    lines = (folder / INDEX).read_bytes().splitlines(keepends=True)
+    older = [line.rpartition(b',"sum":"')[0] + b"}\n" for line in lines[:-1]]
+    (folder / INDEX).write_bytes(b"".join([*older, lines[-1]]))
+    assert (RawRecording(folder).count, RawRecording(folder).ending) == (2, "")
 
 
 def test_bad_folders_and_options_are_refused(tmp_path: Path) -> None:
@@ -278,7 +306,7 @@ def test_bad_folders_and_options_are_refused(tmp_path: Path) -> None:
         write(folder, [frame(1)])
     shutil.copytree(folder, tmp_path / "bare")
     (tmp_path / "bare" / INDEX).unlink()
-    with pytest.raises(CameraOpenError, match=r"frames\.jsonl|No such file"):
+    with pytest.raises(CameraOpenError, match=r"has no frames\.jsonl, the index"):
         replay(tmp_path / "bare").open()
     header = (folder / raw.HEADER).read_text()
     (folder / raw.HEADER).write_text(header.replace('"version": 1', '"version": 7'))

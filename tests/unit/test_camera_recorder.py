@@ -172,7 +172,7 @@ def test_too_little_room_is_refused_before_anything_is_written(tmp_path: Path) -
     """What is wanted, what is kept free and what there is: all three are named, and no folder is left."""
     with (
         simulated() as camera,
-        pytest.raises(RecordingError, match=r"need 0\.0 GB, and 1000000000\.0 GB are kept free"),
+        pytest.raises(RecordingError, match=r"need 0\.0 MB, and 1000000000\.0 GB are kept free"),
     ):
         run(camera, tmp_path / "r", frames=3, keep_free_bytes=10**18).run(look)
     assert not (tmp_path / "r").exists()

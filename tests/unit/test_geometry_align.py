@@ -288,3 +288,9 @@ def test_what_nothing_can_be_found_by_is_not_learned(tmp_path: Path) -> None:
         archive.writestr("readme.txt", "hello")
     with pytest.raises(GeometryFileError, match="is no reference of a part"):
         load(tmp_path / "other.zip")
+
+
+def test_no_figure_is_minus_zero() -> None:
+    """What is rounded to nothing has no sign."""
+    figures = Pose(-0.001, -0.004, -0.0009, 1.0).figures
+    assert not any("-" in str(figure) for figure in figures.values())

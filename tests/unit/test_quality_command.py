@@ -58,6 +58,16 @@ def test_what_is_learned_is_written_and_keeps_the_pictures_inside(tmp_path: Path
     assert text.count("[quality]") == 1
 
 
+def test_it_is_told_what_is_waited_for(tmp_path: Path) -> None:
+    """A line that stands gives no picture for a long time: how many, and how long it waits."""
+    file = tmp_path / "line.toml"
+    file.write_text(STATION)
+    run = CliRunner().invoke(app, ["quality", "learn", str(file), "--count", "40", "--timeout-s", "7"])
+    assert run.exit_code == 0, run.output
+    assert "up to 40 pictures; it ends when none comes for 7 s" in run.stderr
+    assert "up to" not in run.stdout
+
+
 def test_too_few_pictures_leave_the_file_alone(tmp_path: Path) -> None:
     """Nothing is written, and the text says how many are needed."""
     file = tmp_path / "line.toml"

@@ -12,6 +12,7 @@ from camera.errors import Cause
 from inspection.alarms import ALARMS, Severity, severity_of
 from inspection.part import EjectorAction, Reason
 from inspection.texts import LANGUAGES, load_catalogue
+from inspection.texts.sentences import without_advice
 
 OTHERS = [language for language in LANGUAGES if language != "en"]
 SOURCES = Path(inspection.__file__).resolve().parent
@@ -73,6 +74,41 @@ def test_each_cause_of_a_lost_camera_has_a_remedy(language: str) -> None:
     said = {load_catalogue(language).alarm("CAMERA_LOST", {"why": f"CAMERA_{cause.name}"})[1] for cause in Cause}
     assert len(said) == len(Cause)
     assert not any("CAMERA_" in remedy for remedy in said)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_camera_that_somebody_must_mend_is_not_said_to_come_back_by_itself(language: str) -> None:
+    """Only where a cable or a switch is all there is to do does the remedy promise that the rest happens by itself."""
+    catalogue = load_catalogue(language)
+    told = catalogue.texts["alarm_value.CAMERA_ABSENT"].rpartition(". ")[2]
+    remedies = {cause: catalogue.alarm("CAMERA_LOST", {"why": f"CAMERA_{cause.name}"})[1] for cause in Cause}
+    assert {cause for cause, remedy in remedies.items() if remedy.endswith(told)} == {
+        Cause.UNKNOWN, Cause.ABSENT, Cause.HELD, Cause.SILENT, Cause.CONTROL_LOST
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_text_and_remedy_of_an_alarm_is_a_sentence(language: str) -> None:
+    """They stand beside each other: what a driver said gets the full stop that it lacks, and no second one."""
+    catalogue = load_catalogue(language)
+    for said in ("its stream stands still", "it is gone."):
+        text, remedy = catalogue.alarm("CAMERA_LOST", {"detail": said, "why": "CAMERA_HELD"})
+        assert text.endswith(f" {said.rstrip('.')}.")
+        assert remedy.endswith(".")
+        assert ".." not in text + remedy
+
+
+def test_what_happened_is_told_without_the_advice_that_the_remedy_repeats() -> None:
+    """Only the closing clause goes: what a driver says of its device stays as it is."""
+    assert without_advice("camera 'a': it is gone; check its cable, power and address") == "camera 'a': it is gone"
+    assert without_advice("no frame for 2.0 s — check the cable and Line0") == "no frame for 2.0 s"
+    kept = "camera 'a': held; end that (check its cable, it says) — there are: b"
+    assert without_advice(kept) == kept
+
+
+def test_korean_speaks_in_one_way() -> None:
+    """A panel asks with …세요; the stiffer …십시오 is not mixed in."""
+    assert [key for key, text in load_catalogue("ko").texts.items() if "십시오" in text] == []
 
 
 def test_a_value_that_was_not_sent_is_a_question_mark() -> None:

@@ -59,7 +59,9 @@ def test_a_value_outside_is_refused_with_the_limits() -> None:
     with pytest.raises(CameraOpenError, match="10 to 1000000"):
         settings.write(device.nodes, {"exposure_us": 5.0}, "top")
     assert device.loaded("ExposureTime") == 5000.0
-    with pytest.raises(TuningError, match="exposure_us = -1"):
+    with pytest.raises(TuningError, match="exposure_us = 99999999999: 10 to 1000000 is possible"):
+        settings.write(device.nodes, {"exposure_us": 99999999999}, "top")
+    with pytest.raises(TuningError, match="exposure_us = -1: 10 to 1000000 is possible"):
         settings.write(device.nodes, {"exposure_us": -1}, "top")
     with pytest.raises(CameraOpenError, match="no feature Gamma"):
         settings.write(device.nodes, {"gamma": 0.5}, "top")
