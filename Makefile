@@ -3,6 +3,8 @@
 SHELL := /bin/bash
 VENV  := .venv
 BIN   := $(VENV)/bin
+# Files of tests that run at the same time: most of them wait most of the time.
+TESTS_AT_ONCE ?= $(shell expr $$(nproc) + 2)
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,7 +18,7 @@ test:  ## everything that CI checks (about 26 min on 2 cores; the first time 3 m
 	@scripts/system-packages
 	@scripts/test-producers
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest -m "not soak"
+	@$(BIN)/python -m pytest -m "not soak" --numprocesses $(TESTS_AT_ONCE) --dist loadfile
 
 check:  ## style, types and import rules (about 1 min)
 	@scripts/set-up dev "ruff, mypy and the import rules"

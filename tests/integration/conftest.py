@@ -1,8 +1,12 @@
-"""Models that are trained once per test session on real photographs, for every test that runs them."""
+"""Models that are trained once per run of the tests on real photographs, for every test that runs them."""
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +15,7 @@ import pytest
 
 @dataclass(frozen=True, slots=True)
 class TrainedBundle:
-    """A bundle trained in this session, the folder it was trained on, and the test images with their labels."""
+    """A bundle trained in this run, the folder it was trained on, and the test images with their labels."""
 
     bundle: Path
     data: Path
@@ -19,15 +23,27 @@ class TrainedBundle:
 
 
 def train_quickly(data: Path, out: Path, weights: Path, *, side: int, epochs: int) -> TrainedBundle:
-    """Train with few epochs on small images; the test images are those that the split held out."""
+    """Train with few epochs on small images, unless it is done; the test images are those that the split held out."""
     from training.command import run_training
     from training.images import open_source
     from training.settings import TrainSettings
 
     settings = TrainSettings(weights=weights, height=side, width=side, epochs=epochs)
-    run_training(data, settings, out)
+    if not out.exists():
+        run_training(data, settings, out)
     source = open_source(data, good=None, groups=None, find_groups=settings.find_groups, seed=settings.seed)
     return TrainedBundle(out, data, [(sample.path, sample.label) for sample in source.split.test])
+
+
+@contextmanager
+def common(name: str, factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give a folder that the processes of a run share, to one of them at a time."""
+    root = factory.getbasetemp()
+    folder = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / name
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -35,18 +51,18 @@ def magnetic_tile_bundle(
     shared_data: Path, shared_weights: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> TrainedBundle:
     """Grey tiles in six classes, photographed six times each, split by piece."""
-    out = tmp_path_factory.mktemp("magnetic_tile") / "tiles"
-    return train_quickly(shared_data / "magnetic_tile", out, shared_weights, side=128, epochs=4)
+    with common("magnetic_tile", tmp_path_factory) as folder:
+        return train_quickly(shared_data / "magnetic_tile", folder / "tiles", shared_weights, side=128, epochs=4)
 
 
 @pytest.fixture(scope="session")
 def cookies_bundle(shared_data: Path, shared_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedBundle:
     """Colour biscuits, normal or not; the source's own test images are the test images."""
-    root = tmp_path_factory.mktemp("cookies")
-    for folder, split in (("training-images", "train"), ("test-images", "test")):
-        for photo in sorted((shared_data / "cookies" / folder).glob("*.jpg")):
-            label = "normal" if "normal" in photo.name else "anomaly"
-            place = root / "photos" / split / label
-            place.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(photo, place / photo.name)
-    return train_quickly(root / "photos", root / "biscuits", shared_weights, side=160, epochs=6)
+    with common("cookies", tmp_path_factory) as root:
+        for folder, split in (("training-images", "train"), ("test-images", "test")):
+            for photo in sorted((shared_data / "cookies" / folder).glob("*.jpg")):
+                label = "normal" if "normal" in photo.name else "anomaly"
+                place = root / "photos" / split / label
+                place.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(photo, place / photo.name)
+        return train_quickly(root / "photos", root / "biscuits", shared_weights, side=160, epochs=6)

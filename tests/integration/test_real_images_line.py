@@ -21,7 +21,7 @@ from models.resize import fit
 from models.score import defect_probability
 from models.session import open_session
 
-pytestmark = [pytest.mark.training, pytest.mark.realdata, pytest.mark.xdist_group("trained")]
+pytestmark = [pytest.mark.training, pytest.mark.realdata, pytest.mark.timeout(900)]
 
 
 @pytest.mark.parametrize("released", ["magnetic_tile_bundle", "cookies_bundle"])

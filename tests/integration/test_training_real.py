@@ -18,7 +18,7 @@ from models.verify import verify_bundle
 from training.evaluation import evaluate_bundle
 from training.images import open_source
 
-pytestmark = [pytest.mark.training, pytest.mark.realdata, pytest.mark.xdist_group("trained")]
+pytestmark = [pytest.mark.training, pytest.mark.realdata, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(params=["magnetic_tile_bundle", "cookies_bundle"])
