@@ -42,6 +42,23 @@ class InputSpec(Section):
         return self
 
 
+class MapSpec(Section):
+    """The second output of the graph, "map": float32 (N, height, width), the defect probability of each place."""
+
+    height: int = Field(ge=1, le=8192)
+    width: int = Field(ge=1, le=8192)
+
+
+class PlaceSpec(Section):
+    """One of several places that the graph cuts out of its input and judges; a part is as bad as the worst of them."""
+
+    name: str = Field(min_length=1, max_length=100)
+    x: int = Field(ge=0)
+    y: int = Field(ge=0)
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+
+
 class Estimate(Section):
     """A measured figure with its confidence interval."""
 
@@ -177,7 +194,7 @@ class CardDraft(Section):
     """What the maker of a model knows; `models.bundle.write_bundle` adds the schema version and the files' hashes."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
-    task: Literal["classify"] = "classify"
+    task: Literal["classify", "anomaly", "segment", "template"] = "classify"
     classes: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field(min_length=2, max_length=1000)
     good_class: str
     input: InputSpec
@@ -189,6 +206,19 @@ class CardDraft(Section):
     calibration: Calibration | None = None
     latency: Latency | None = None
     quality: QualityReference | None = None
+    map: MapSpec | None = Field(default=None, description="where the model shows where a defect is")
+    places: tuple[PlaceSpec, ...] = Field(default=(), description="what the graph looks at; empty: all of its input")
+    tile: int | None = Field(default=None, ge=16, description="side of the tiles that the graph cuts its input into")
+    smallest_defect_px: float | None = Field(
+        default=None, ge=0.0, allow_inf_nan=False, description="of the training images, at the network's input"
+    )
+
+    @model_validator(mode="after")
+    def _places_lie_inside(self) -> CardDraft:
+        for place in self.places:
+            if place.x + place.width > self.input.width or place.y + place.height > self.input.height:
+                raise ValueError(f"place '{place.name}' lies outside the input {self.input.width}×{self.input.height}")
+        return self
 
     @model_validator(mode="after")
     def _classes_fit(self) -> CardDraft:
