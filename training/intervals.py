@@ -84,7 +84,7 @@ def sign_test(one: int, other: int) -> float:
     """
     total = one + other
     ways = sum(math.comb(total, k) for k in range(min(one, other) + 1))
-    return min(1.0, 2 * ways / 2**total)
+    return min(1.0, 2 * ways / (1 << total))
 
 
 def difference_interval(one: int, other: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
