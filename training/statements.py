@@ -42,9 +42,10 @@ def more_defects_words(escapes: int, pieces: int, target: float, confidence: flo
     needed = total_needed(escapes, target, confidence)
     if needed <= pieces:
         return f"{count_of(pieces, 'independent defect')} are enough to claim at most {percent(target)} escapes."
+    allowed = "without an escape" if escapes == 0 else f"with no more than {count_of(escapes, 'escape')}"
     return (
-        f"To claim that at most {percent(target)} of the defects escape, {needed} independent defects with no more "
-        f"than {count_of(escapes, 'escape')} are needed: {needed - pieces} more than the {pieces} in this sample."
+        f"To claim that at most {percent(target)} of the defects escape, {needed} independent defects {allowed} "
+        f"are needed: {needed - pieces} more than the {pieces} in this sample."
     )
 
 

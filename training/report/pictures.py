@@ -70,7 +70,7 @@ def gallery(
 
 
 def _told(share: float) -> str:
-    return f"{100 * share:.3g} %"
+    return "more than 99.9 %" if share > 0.9995 else f"{100 * share:.3g} %"
 
 
 def _heated(pixels: NDArray[np.uint8], places: NDArray[np.float32]) -> NDArray[np.uint8]:

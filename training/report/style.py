@@ -25,7 +25,8 @@ td.cell { text-align: center; min-width: 3.2em; padding: 5px 8px; font-variant-n
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(440px, 1fr)); gap: 18px; }
 figure { margin: 8px 0; } figcaption { font-size: 0.88em; color: var(--soft); }
 figcaption b { color: var(--ink); }
-svg.chart { width: 100%; height: auto; } svg text { font: 11.5px system-ui, sans-serif; fill: var(--soft); }
+svg.chart { width: 100%; max-width: 760px; height: auto; }
+svg text { font: 11.5px system-ui, sans-serif; fill: var(--soft); }
 svg text.marked { fill: var(--mark); font-weight: 600; }
 svg .grid { stroke: var(--line); stroke-width: 0.7; } svg .mark { stroke: var(--mark); stroke-width: 1.6; }
 svg .line { fill: none; stroke-width: 2.2; } svg .outer { fill: none; stroke-width: 1.1; stroke-dasharray: 4 3; }

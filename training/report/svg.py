@@ -22,7 +22,8 @@ def stretched(share: float) -> float:
     """Place a probability on an axis that shows both ends of 0..1 wide (logit), as 0..1; beyond 1e-5 it is cut off."""
     inside = min(max(share, _EDGE), 1.0 - _EDGE)
     span = math.log1p(-_EDGE) - math.log(_EDGE)
-    return 0.5 + (math.log(inside) - math.log1p(-inside)) / (2.0 * span)
+    place = 0.5 + (math.log(inside) - math.log1p(-inside)) / (2.0 * span)
+    return min(1.0, max(0.0, place))
 
 
 class Chart:

@@ -75,8 +75,8 @@ def _rate_cells(rate: Rate | None) -> Row:
     if rate is None:
         return ("–", "–", "no such image")
     return (
-        f"{100 * rate.value:.2f} %",
-        f"{100 * rate.low:.2f} to {100 * rate.high:.2f} %",
+        f"{100 * rate.value:.2f}\u00a0%",
+        f"{100 * rate.low:.2f}\u00a0to\u00a0{100 * rate.high:.2f}\u00a0%",
         f"{rate.numerator} of {rate.denominator}",
     )
 
