@@ -23,6 +23,7 @@ class Counted:
     escape_limit: float | None
     overkill_limit: float | None
     confidence: float
+    sample: str = "validation"
 
 
 def state_threshold(
@@ -62,7 +63,7 @@ def percent(share: float) -> str:
 
 def _escape_words(counted: Counted, target: float | None) -> str:
     if counted.defects == 0:
-        known = "No defect in the validation images: nothing is known about escapes"
+        known = f"No defect in the {counted.sample} images: nothing is known about escapes"
         if target is None:
             return known + "."
         return (
@@ -70,7 +71,7 @@ def _escape_words(counted: Counted, target: float | None) -> str:
             f"{cases_needed(target, counted.confidence)} defects without an escape are needed."
         )
     limit = counted.escape_limit if counted.escape_limit is not None else 1.0
-    text = f"{count_of(counted.defects, 'validation defect')}: {count_of(counted.escapes, 'escape')}"
+    text = f"{count_of(counted.defects, f'{counted.sample} defect')}: {count_of(counted.escapes, 'escape')}"
     if counted.defect_pieces < counted.defects:
         text += f"; they show {count_of(counted.defect_pieces, 'independent piece')}, {counted.pieces_escaped} of which"
         text += " escaped at least once"
@@ -91,7 +92,7 @@ def _escape_words(counted: Counted, target: float | None) -> str:
 
 def _overkill_words(counted: Counted, target: float | None) -> str:
     if counted.overkill_limit is None:
-        return "No good part in the validation images: nothing is known about overkill."
+        return f"No good part in the {counted.sample} images: nothing is known about overkill."
     pieces = count_of(counted.good_pieces, "good piece")
     text = (
         f"{pieces}, {counted.pieces_rejected} above the threshold: at most {percent(counted.overkill_limit)} of good "

@@ -39,6 +39,7 @@ def choose_threshold(
     target_overkill: float | None = None,
     costs: Costs | None = None,
     confidence: float = CONFIDENCE,
+    sample: str = "validation",
 ) -> Threshold:
     """Choose the threshold on validation images, and state what the sample supports; shares in 0..1.
 
@@ -46,8 +47,10 @@ def choose_threshold(
     both are given), `target_escape` the highest one whose one-sided limit keeps it, `target_overkill` the lowest one
     whose limit keeps it. Without any defect the threshold comes from the good parts alone, for `target_overkill` or
     1 %. A target that so few parts cannot support gets the most careful threshold of its kind: nothing escapes, or
-    nothing good is rejected. Nothing given means an escape target of 0.5 %. Pieces are counted where images share a
-    group, by their worst image: `training.intervals.rank_allowed` has the guarantee and its source.
+    nothing good is rejected. Nothing given means an escape target of 0.5 %. `sample` is what the
+    statement calls the images. Pieces are counted where images share a group, by their worst image:
+    `training.intervals.rank_allowed` has the guarantee and its source. The limit of the rate that the rule did not
+    choose by is that of a threshold set beforehand; searched costs make both limits a little too favourable.
     """
     if target_escape is None and target_overkill is None and costs is None:
         target_escape = DEFAULT_ESCAPE
@@ -55,7 +58,7 @@ def choose_threshold(
     if overkill is None and not scored.defective.any():
         overkill = DEFAULT_OVERKILL
     placed = _place(scored, target_escape, overkill, costs, confidence)
-    counted = _count(scored, placed, confidence)
+    counted = _count(scored, placed, confidence, sample)
     met = [(counted.escape_limit, target_escape), (counted.overkill_limit, target_overkill)]
     asked = [(limit, target) for limit, target in met if target is not None]
     more = None
@@ -154,7 +157,7 @@ def _cheapest(scored: Scored, costs: Costs, ceiling: float) -> float:
     return _at_or_below(float(levels[best]), probability)
 
 
-def _count(scored: Scored, placed: _Placed, confidence: float) -> Counted:
+def _count(scored: Scored, placed: _Placed, confidence: float, sample: str) -> Counted:
     """Count images and pieces on both sides; the limits are those of the rule's rank where the rule has one."""
     defective, rejected = scored.defective, scored.probability >= placed.value
     bad, good = piece_scores(scored)
@@ -172,6 +175,7 @@ def _count(scored: Scored, placed: _Placed, confidence: float) -> Counted:
         escape_limit=upper_limit(escapes, len(bad), confidence) if len(bad) else None,
         overkill_limit=upper_limit(overkills, len(good), confidence) if len(good) else None,
         confidence=confidence,
+        sample=sample,
     )
 
 

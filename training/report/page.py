@@ -109,7 +109,8 @@ def _summary(tried: Tried) -> str:
         rejected = int((good >= threshold.value).sum())
         told.append(
             f"<b>Good parts.</b> {rejected} of {len(good)} good pieces would have been rejected: at most "
-            f"{percent(upper_limit(rejected, len(good)))} of good parts (95 % confidence)."
+            f"{percent(upper_limit(rejected, len(good)))} of good parts (95 % confidence). A piece that was "
+            "photographed several times counts as soon as one of its images is on the wrong side."
         )
     else:
         told.append("<b>Good parts.</b> There is none among these images: nothing is known about false rejects.")
@@ -135,7 +136,11 @@ def _proposal(tried: Tried) -> str:
     """Tell how the card's threshold was chosen, and what these images would propose by the same targets."""
     chosen = tried.bundle.card.threshold
     again = choose_threshold(
-        tried.scored, chosen.target_escape, target_overkill=chosen.target_overkill, costs=chosen.costs
+        tried.scored,
+        chosen.target_escape,
+        target_overkill=chosen.target_overkill,
+        costs=chosen.costs,
+        sample="tried" if tried.split == "all" else tried.split,
     )
     return (
         "<h2>How the threshold was chosen</h2>"

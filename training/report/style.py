@@ -18,11 +18,11 @@ p { margin: 6px 0; } .soft { color: var(--soft); font-size: 0.9em; }
 .box { background: var(--box); border-left: 5px solid var(--good); border-radius: 4px; padding: 12px 18px;
   margin: 14px 0; }
 .box.warn { border-color: var(--bad); }
-table { border-collapse: collapse; margin: 8px 0; font-size: 0.93em; }
+table { border-collapse: collapse; margin: 8px 0; font-size: 0.93em; display: block; overflow-x: auto; }
 th, td { text-align: left; padding: 4px 14px 4px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 td.cell { text-align: center; min-width: 3.2em; padding: 5px 8px; font-variant-numeric: tabular-nums; }
-.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(440px, 1fr)); gap: 18px; }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(440px, 100%), 1fr)); gap: 18px; }
 figure { margin: 8px 0; } figcaption { font-size: 0.88em; color: var(--soft); }
 figcaption b { color: var(--ink); }
 svg.chart { width: 100%; max-width: 760px; height: auto; }

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 16, 14, 46
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 30, 14, 46
 _EDGE = 1e-5
 
 Ticks = Sequence[tuple[float, str]]
