@@ -85,10 +85,24 @@ class Comparison:
 
 
 def compare_bundles(
-    a: str, b: str, data: Path, *, groups: Path | None = None, split: str = "all", threads: int = 2
+    a: str,
+    b: str,
+    data: Path,
+    *,
+    groups: Path | None = None,
+    split: str = "all",
+    find_groups: bool = True,
+    threads: int = 2,
 ) -> Comparison:
-    """Score the images under `data` with both bundles, each at its card's threshold, and test the difference."""
-    first, second = (judge_images(name, data, groups=groups, split=split, threads=threads) for name in (a, b))
+    """Score the images under `data` with both bundles, each at its card's threshold, and test the difference.
+
+    The arguments are those of `training.evaluation.judge_images`; raises also EvaluationError where the bundles do not
+    stand for the same images.
+    """
+    first, second = (
+        judge_images(name, data, groups=groups, split=split, find_groups=find_groups, threads=threads)
+        for name in (a, b)
+    )
     if first.names != second.names or not np.array_equal(first.scored.defective, second.scored.defective):
         raise EvaluationError(
             f"{data}: '{a}' and '{b}' do not stand for the same images and good class (split '{split}') — only then "

@@ -85,19 +85,21 @@ def judge_images(
     *,
     groups: Path | None = None,
     split: str = "all",
+    find_groups: bool = False,
     threads: int = 2,
     advance: Callable[[], None] = lambda: None,
 ) -> Judged:
     """Score all images under `data`, or the part that training held out.
 
     split: 'all', 'train', 'validation' or 'test', the latter three as the card's seed makes them of the very same
-    images. Raises ModelError, DatasetError, or EvaluationError when the images have a class that the bundle does not
-    know.
+    images. find_groups: with 'all', look for photos of the same piece where no file states them; the parts of a split
+    have the groups of the training. Raises ModelError, DatasetError, or EvaluationError when the images have a class
+    that the bundle does not know.
     """
     bundle = load_bundle(resolve_bundle(reference))
     card = bundle.card
-    find_groups = split != "all" and bool(card.provenance.settings.get("find_groups"))
-    dataset = open_grouped(data, good=card.good_class, groups=groups, find_groups=find_groups)
+    find = find_groups if split == "all" else bool(card.provenance.settings.get("find_groups"))
+    dataset = open_grouped(data, good=card.good_class, groups=groups, find_groups=find)
     foreign = sorted(set(dataset.classes) - set(card.classes))
     if foreign:
         raise EvaluationError(

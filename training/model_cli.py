@@ -11,6 +11,9 @@ import typer
 DataOption = Annotated[Path, typer.Option(help="Folder of labelled photos with the classes of the bundle.")]
 SplitOption = Annotated[str, typer.Option(help="all, or train, validation, test of the training images.")]
 GroupsOption = Annotated[Path | None, typer.Option(help="CSV with file,group. Default DIR/groups.csv.")]
+FindOption = Annotated[
+    bool, typer.Option("--find-groups/--no-find-groups", help="Count photos of one piece as one where no file says so.")
+]
 ThreadsOption = Annotated[int, typer.Option(min=1, max=256, help="CPU threads.")]
 BundleArgument = Annotated[str, typer.Argument(help="The bundle: a folder, a zip, or zoo:NAME.", metavar="BUNDLE")]
 
@@ -21,6 +24,7 @@ def report(
     out: Annotated[Path | None, typer.Option(help="The HTML file to write. Default NAME.report.html here.")] = None,
     split: SplitOption = "all",
     groups: GroupsOption = None,
+    find_groups: FindOption = True,
     threads: ThreadsOption = 2,
 ) -> None:
     """Write one HTML page on what a bundle does on labelled photos: limits, curves, worst images, origin."""
@@ -30,7 +34,7 @@ def report(
 
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise EvaluationError(f"--out {out}: is no page — a name that ends in .html is needed — choose one")
-    judged = judge_images(bundle, data, groups=groups, split=split, threads=threads)
+    judged = judge_images(bundle, data, groups=groups, split=split, find_groups=find_groups, threads=threads)
     file = out or Path(f"{judged.bundle.card.name}.report.html")
     tried = Tried(
         bundle=judged.bundle,
@@ -53,13 +57,14 @@ def compare(
     data: DataOption,
     split: SplitOption = "all",
     groups: GroupsOption = None,
+    find_groups: FindOption = True,
     threads: ThreadsOption = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Tell whether bundle B is really better than A on the same photos: paired tests, and where they differ."""
     from training.comparison import compare_bundles
 
-    found = compare_bundles(a, b, data, groups=groups, split=split, threads=threads)
+    found = compare_bundles(a, b, data, groups=groups, split=split, find_groups=find_groups, threads=threads)
     if as_json:
         typer.echo(json.dumps(found.as_json()))
         return

@@ -138,7 +138,7 @@ def test_report_command_writes_a_whole_page_that_fetches_nothing(
     photos: Path, bundles: tuple[Path, Path], tmp_path: Path
 ) -> None:
     """All elements close, every picture lies in the page, names are escaped, limits and digest are told."""
-    done = run(tmp_path, "report", str(bundles[0]), "--data", str(photos), "--out", "page.html")
+    done = run(tmp_path, "report", str(bundles[0]), "--data", str(photos), "--out", "page.html", "--no-find-groups")
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     page = Outside()
@@ -177,7 +177,9 @@ def test_compare_command_finds_no_difference_of_a_bundle_with_itself(
     photos: Path, bundles: tuple[Path, Path], tmp_path: Path
 ) -> None:
     """The same scores: no differing image, p of 1, an interval around 0 that is as wide as four defects leave it."""
-    done = run(tmp_path, "compare", str(bundles[0]), str(bundles[0]), "--data", str(photos), "--json")
+    done = run(
+        tmp_path, "compare", str(bundles[0]), str(bundles[0]), "--data", str(photos), "--no-find-groups", "--json"
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["differing"] == []
@@ -194,3 +196,18 @@ def test_compare_refuses_images_that_a_bundle_does_not_know(bundles: tuple[Path,
         cv2.imwrite(str(tmp_path / kind / "1.png"), np.full((16, 16, 3), 99, np.uint8))
     with pytest.raises(EvaluationError, match="chip"):
         compare_bundles(str(bundles[0]), str(bundles[1]), tmp_path)
+
+
+def test_photos_of_one_piece_are_found_unless_told_otherwise(bundles: tuple[Path, Path], tmp_path: Path) -> None:
+    """Six nearly equal photos of a bad part are one case in the comparison, and six when that is asked for."""
+    line = PartRenderer(5, width=160, height=120)
+    for kind, name in (("good", "good"), ("bad", "scratch")):
+        (tmp_path / kind).mkdir()
+        pixels = line.render(0 if kind == "good" else 1, name).pixels
+        for photo in range(6):
+            cv2.imwrite(str(tmp_path / kind / f"{photo}.png"), cv2.convertScaleAbs(pixels, alpha=1 + 0.004 * photo))
+    names = [str(bundle) for bundle in bundles]
+    found, apart = (compare_bundles(*names, tmp_path, find_groups=find) for find in (True, False))
+    assert found.escape is not None
+    assert apart.escape is not None
+    assert (found.escape.pieces, apart.escape.pieces) == (1, 6)

@@ -9,7 +9,9 @@ CSS = """
   --box: #1b222c; --good: #6db3f5; --bad: #f59a6e; --mark: #f3f4f6; } }
 @media print { :root { --ink: #000; --soft: #444; --line: #bbb; --paper: #fff; --box: #f4f6f9; --good: #1668b8;
   --bad: #c8471b; --mark: #000; color-scheme: light; } body { max-width: none; padding: 0; font-size: 10.5pt; }
-  figure, .box, table { break-inside: avoid; } h2 { break-after: avoid; } * { print-color-adjust: exact; } }
+  figure, .box, tr { break-inside: avoid; }
+  table { display: table; font-size: 8.5pt; } th, td { padding-right: 8px; overflow-wrap: anywhere; }
+  td.cell { min-width: 0; } h2 { break-after: avoid; } * { print-color-adjust: exact; } }
 * { box-sizing: border-box; }
 body { font: 16px/1.5 system-ui, "Segoe UI", Roboto, sans-serif; color: var(--ink); background: var(--paper);
   max-width: 1080px; margin: 0 auto; padding: 24px; }
