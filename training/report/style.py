@@ -7,11 +7,6 @@ CSS = """
   --bad: #c8471b; --mark: #111827; color-scheme: light dark; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6eaf0; --soft: #9aa6b5; --line: #38424f; --paper: #12171e;
   --box: #1b222c; --good: #6db3f5; --bad: #f59a6e; --mark: #f3f4f6; } }
-@media print { :root { --ink: #000; --soft: #444; --line: #bbb; --paper: #fff; --box: #f4f6f9; --good: #1668b8;
-  --bad: #c8471b; --mark: #000; color-scheme: light; } body { max-width: none; padding: 0; font-size: 10.5pt; }
-  figure, .box, tr { break-inside: avoid; }
-  table { display: table; font-size: 8.5pt; } th, td { padding-right: 8px; overflow-wrap: anywhere; }
-  td.cell { min-width: 0; } h2 { break-after: avoid; } * { print-color-adjust: exact; } }
 * { box-sizing: border-box; }
 body { font: 16px/1.5 system-ui, "Segoe UI", Roboto, sans-serif; color: var(--ink); background: var(--paper);
   max-width: 1080px; margin: 0 auto; padding: 24px; }
@@ -43,4 +38,12 @@ svg.key .line.bad { fill: var(--bad); }
 .photo { margin: 0; overflow-wrap: anywhere; } .photo img { width: 100%; border-radius: 3px; display: block;
   margin-bottom: 3px; image-rendering: auto; }
 code { font-size: 0.88em; overflow-wrap: anywhere; }
+@media print { :root { --ink: #000; --soft: #444; --line: #bbb; --paper: #fff; --box: #f4f6f9; --good: #1668b8;
+  --bad: #c8471b; --mark: #000; color-scheme: light; }
+  body { max-width: none; padding: 0; font-size: 10.5pt; } * { print-color-adjust: exact; }
+  figure, .box, tr { break-inside: avoid; } h2 { break-after: avoid; }
+  table { display: table; font-size: 8.5pt; } th, td { padding-right: 8px; } td.cell { min-width: 0; }
+  th:not(:first-child) { overflow-wrap: anywhere; font-size: 8pt; } td:last-child { overflow-wrap: anywhere; }
+  td:not(:first-child):not(:last-child) { white-space: nowrap; }
+  .gallery { grid-template-columns: repeat(4, 1fr); } }
 """
