@@ -42,6 +42,23 @@ class InputSpec(Section):
         return self
 
 
+class MapSpec(Section):
+    """The second output of the graph, "map": float32 (N, height, width), the defect probability of each place."""
+
+    height: int = Field(ge=1, le=8192)
+    width: int = Field(ge=1, le=8192)
+
+
+class PlaceSpec(Section):
+    """One of several places that the graph cuts out of its input and judges; a part is as bad as the worst of them."""
+
+    name: str = Field(min_length=1, max_length=100)
+    x: int = Field(ge=0)
+    y: int = Field(ge=0)
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+
+
 class Estimate(Section):
     """A measured figure with its confidence interval."""
 
@@ -80,15 +97,32 @@ class Rate(Section):
         return self
 
 
+class Costs(Section):
+    """What a wrong verdict costs, in any unit, and how many of the parts on the line are bad."""
+
+    escape: float = Field(gt=0.0, allow_inf_nan=False, description="of one bad part that passes")
+    overkill: float = Field(gt=0.0, allow_inf_nan=False, description="of one good part that is rejected")
+    defect_share: float = Field(gt=0.0, lt=1.0, description="share of bad parts on the line")
+
+
 class Threshold(Section):
     """The proposed limit of the defect probability: at or above it a part is NOT_OK. The recipe decides."""
 
     value: Share
-    target_escape: Share = Field(description="the escape rate that was asked for")
-    target_met: bool = Field(description="whether the upper end of the interval is at or below the target")
+    target_escape: Share | None = Field(default=None, description="the escape rate that was asked for")
+    target_met: bool = Field(description="whether the upper end of the interval of each target is at or below it")
     statement: str = Field(min_length=1, description="one sentence for people: what the sample can and cannot show")
     validation_escape: Rate | None = Field(default=None, description="at this threshold, on the validation split")
     validation_overkill: Rate | None = None
+    rule: Literal["escape", "overkill", "cost", "good parts alone"] = Field(
+        default="escape", description="what decided: a target, the costs, or the highest scores of good parts"
+    )
+    target_overkill: Share | None = Field(default=None, description="the overkill rate that was asked for")
+    confidence: float = Field(default=0.95, gt=0.0, lt=1.0, description="of the two one-sided limits")
+    escape_limit: Share | None = Field(default=None, description="one-sided, counted in pieces; None without a defect")
+    overkill_limit: Share | None = Field(default=None, description="one-sided, counted in pieces")
+    more_defects: Count | None = Field(default=None, description="that must not escape before the target is supported")
+    costs: Costs | None = None
 
 
 class Metrics(Section):
@@ -177,7 +211,7 @@ class CardDraft(Section):
     """What the maker of a model knows; `models.bundle.write_bundle` adds the schema version and the files' hashes."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
-    task: Literal["classify"] = "classify"
+    task: Literal["classify", "anomaly", "segment", "template"] = "classify"
     classes: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field(min_length=2, max_length=1000)
     good_class: str
     input: InputSpec
@@ -189,6 +223,19 @@ class CardDraft(Section):
     calibration: Calibration | None = None
     latency: Latency | None = None
     quality: QualityReference | None = None
+    map: MapSpec | None = Field(default=None, description="where the model shows where a defect is")
+    places: tuple[PlaceSpec, ...] = Field(default=(), description="what the graph looks at; empty: all of its input")
+    tile: int | None = Field(default=None, ge=16, description="side of the tiles that the graph cuts its input into")
+    smallest_defect_px: float | None = Field(
+        default=None, ge=0.0, allow_inf_nan=False, description="of the training images, at the network's input"
+    )
+
+    @model_validator(mode="after")
+    def _places_lie_inside(self) -> CardDraft:
+        for place in self.places:
+            if place.x + place.width > self.input.width or place.y + place.height > self.input.height:
+                raise ValueError(f"place '{place.name}' lies outside the input {self.input.width}×{self.input.height}")
+        return self
 
     @model_validator(mode="after")
     def _classes_fit(self) -> CardDraft:

@@ -18,21 +18,27 @@ class _Tensor(Protocol):
 def graph_problems(session: ort.InferenceSession, card: Card) -> list[str]:
     """List how the graph's inputs and outputs differ from the card's; empty when nothing does.
 
-    Wanted: one input `pixels` uint8 (N, height, width, channels) and one output `scores` float32 (N, classes), both
-    with a free N.
+    Wanted: one input `pixels` uint8 (N, height, width, channels), the output `scores` float32 (N, classes) and, where
+    the card speaks of a map, the output `map` float32 (N, height, width); each with a free N.
     """
     size = card.input
-    wanted_in = [size.height, size.width, size.channels]
-    return _tensor_problems("input", session.get_inputs(), "pixels", "tensor(uint8)", wanted_in) + _tensor_problems(
-        "output", session.get_outputs(), "scores", "tensor(float)", [len(card.classes)]
-    )
+    outputs = {"scores": [len(card.classes)]} | ({} if card.map is None else {"map": [card.map.height, card.map.width]})
+    return _role_problems(
+        "input", session.get_inputs(), "tensor(uint8)", {"pixels": [size.height, size.width, size.channels]}
+    ) + _role_problems("output", session.get_outputs(), "tensor(float)", outputs)
 
 
-def _tensor_problems(role: str, tensors: list[_Tensor], name: str, kind: str, tail: list[int]) -> list[str]:
-    if len(tensors) != 1:
+def _role_problems(role: str, tensors: list[_Tensor], kind: str, wanted: dict[str, list[int]]) -> list[str]:
+    if len(tensors) != len(wanted):
         names = ", ".join(tensor.name for tensor in tensors)
-        return [f"it has {len(tensors)} {role}s ({names}), wanted is one, '{name}'"]
-    tensor = tensors[0]
+        count = "one" if len(wanted) == 1 else str(len(wanted))
+        asked = ", ".join(f"'{name}'" for name in wanted)
+        return [f"it has {len(tensors)} {role}s ({names}), wanted is {count}, {asked}"]
+    pairs = zip(tensors, wanted.items(), strict=True)
+    return [problem for tensor, (name, tail) in pairs for problem in _tensor_problems(role, tensor, name, kind, tail)]
+
+
+def _tensor_problems(role: str, tensor: _Tensor, name: str, kind: str, tail: list[int]) -> list[str]:
     found = []
     if tensor.name != name:
         found.append(f"its {role} is named '{tensor.name}', wanted is '{name}'")

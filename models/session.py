@@ -43,6 +43,25 @@ class Session:
 
         Raises SessionError when the batch does not fit the card or the runtime fails.
         """
+        self._require_batch(batch)
+        (scores,) = self._computed(["scores"], batch)
+        return self._required_scores(scores, batch)
+
+    def run_with_map(self, batch: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Score a batch as `run` does, and give the map of each image, float32 (n, map height, map width), too.
+
+        Raises SessionError, also where the model has no map.
+        """
+        if self.card.map is None:
+            raise SessionError(
+                f"{self._where}: '{self.card.name}' ({self.card.task}) has no map — models that show where a defect is "
+                "have one — ask for scores alone"
+            )
+        self._require_batch(batch)
+        scores, places = self._computed(["scores", "map"], batch)
+        return self._required_scores(scores, batch), places
+
+    def _require_batch(self, batch: NDArray[np.uint8]) -> None:
         size = self.card.input
         if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[1:] != (size.height, size.width, size.channels):
             raise SessionError(
@@ -51,20 +70,24 @@ class Session:
             )
         if batch.shape[0] == 0:
             raise SessionError(f"{self._where}: batch holds no image — at least 1 is needed — check the batcher")
+
+    def _computed(self, outputs: list[str], batch: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         try:
-            (scores,) = self._ort.run(["scores"], {"pixels": batch})
+            computed: list[NDArray[np.float32]] = self._ort.run(outputs, {"pixels": batch})
         except Exception as error:
             raise SessionError(
                 f"{self._where}: inference of {batch.shape[0]} image(s) on {self.provider} failed: {_one_line(error)} "
                 f"— check memory and drivers, then `lineward model verify {self._where}`"
             ) from error
+        return computed
+
+    def _required_scores(self, scores: NDArray[np.float32], batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         if scores.shape != (batch.shape[0], len(self.card.classes)):
             raise SessionError(
                 f"{self._where}: scores are {scores.shape} for {batch.shape[0]} image(s) — "
                 f"({batch.shape[0]}, {len(self.card.classes)}) is needed — export the model again"
             )
-        result: NDArray[np.float32] = scores
-        return result
+        return scores
 
     def warm(self, sizes: Sequence[int] = WARM_BATCHES) -> None:
         """Run each batch size once on black pixels, so that no part pays for a first call."""

@@ -51,11 +51,13 @@ def choice_view(choice: Choice, kept: Path | None) -> RenderableType:
 def _facts(card: Card) -> list[Row]:
     size, threshold, origin = card.input, card.threshold, card.provenance
     met = "met" if threshold.target_met else "not shown by the sample"
+    targets = [("escape", threshold.target_escape), ("overkill", threshold.target_overkill)]
+    asked = ", ".join(f"{name} ≤ {share:.3%}" for name, share in targets if share is not None)
     rows = [
         ("classes", ", ".join(f"{name} (good)" if name == card.good_class else name for name in card.classes)),
         ("input", f"{size.height}×{size.width}×{size.channels} {size.pixel_format}, resized by {size.resize}"),
         ("threshold", f"defect probability ≥ {threshold.value:.6g} is NOT_OK"),
-        ("target", f"escape ≤ {threshold.target_escape:.3%}: {met}"),
+        ("target", f"{asked}: {met}" if asked else "lowest cost"),
         ("", threshold.statement),
         ("data", f"{card.data.name}, sha256 {card.data.digest}"),
         ("images", "; ".join(f"{split}: {_counts(counts)}" for split, counts in card.data.counts.items())),

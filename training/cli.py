@@ -36,7 +36,16 @@ def train(
         Path | None,
         typer.Option(help="CSV with file,group: images of one piece stay together. Default DIR/groups.csv."),
     ] = None,
-    escape_target: Annotated[float, typer.Option(help="Share of bad parts that may pass, e.g. 0.005.")] = 0.005,
+    escape_target: Annotated[
+        float | None,
+        typer.Option(help="Share of bad parts that may pass, at 95 % confidence. [0.005 unless another is given]"),
+    ] = None,
+    overkill_target: Annotated[
+        float | None, typer.Option(help="Share of good parts that may be rejected, at 95 % confidence.")
+    ] = None,
+    escape_cost: Annotated[float | None, typer.Option(help="What a bad part that passes costs, in any unit.")] = None,
+    overkill_cost: Annotated[float | None, typer.Option(help="What a good part that is rejected costs.")] = None,
+    defect_share: Annotated[float, typer.Option(help="Share of bad parts on the line, for the costs.")] = 0.01,
     find_groups: Annotated[
         bool, typer.Option(help="Where no groups are stated, keep near duplicates together in the split.")
     ] = True,
@@ -68,6 +77,10 @@ def train(
         moves=moves,
         threads=threads,
         escape_target=escape_target,
+        overkill_target=overkill_target,
+        escape_cost=escape_cost,
+        overkill_cost=overkill_cost,
+        defect_share=defect_share,
     )
     try:
         from training.command import run_training

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from datasets.sample import Dataset, Sample
 from datasets.splits import split_dataset
-from models.bundle import load_bundle
+from models.bundle import Bundle, load_bundle
 from models.card import Card, Metrics
 from models.references import resolve_bundle
 from models.session import Session, open_session
@@ -53,6 +54,65 @@ class Evaluation:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Labelled images with what a bundle says of each: a plain value. seconds: spent in the session alone."""
+
+    bundle: Bundle
+    session: Session
+    dataset: Dataset
+    samples: tuple[Sample, ...]
+    scored: Scored
+    split: str
+    seconds: float
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Give the path of each image below the data's folder."""
+        return tuple(self.dataset.name_of(sample) for sample in self.samples)
+
+    def pixels(self, chosen: Sequence[int]) -> NDArray[np.uint8]:
+        """Load some of the images as the model sees them, uint8 (n, height, width, channels)."""
+        size = self.session.card.input
+        pixels = np.empty((len(chosen), size.height, size.width, size.channels), np.uint8)
+        fill_pixels([self.samples[index] for index in chosen], pixels, 1, lambda: None)
+        return pixels
+
+
+def judge_images(
+    reference: str,
+    data: Path,
+    *,
+    groups: Path | None = None,
+    split: str = "all",
+    find_groups: bool = False,
+    threads: int = 2,
+    advance: Callable[[], None] = lambda: None,
+) -> Judged:
+    """Score all images under `data`, or the part that training held out.
+
+    split: 'all', 'train', 'validation' or 'test', the latter three as the card's seed makes them of the very same
+    images. find_groups: with 'all', look for photos of the same piece where no file states them; the parts of a split
+    have the groups of the training. Raises ModelError, DatasetError, or EvaluationError when the images have a class
+    that the bundle does not know.
+    """
+    bundle = load_bundle(resolve_bundle(reference))
+    card = bundle.card
+    find = find_groups if split == "all" else bool(card.provenance.settings.get("find_groups"))
+    dataset = open_grouped(data, good=card.good_class, groups=groups, find_groups=find)
+    foreign = sorted(set(dataset.classes) - set(card.classes))
+    if foreign:
+        raise EvaluationError(
+            f"{data}: class {', '.join(foreign)} is unknown to the bundle — it knows {', '.join(card.classes)} — "
+            "rename the folders, or train with these images"
+        )
+    samples = tuple(_choose(dataset, card, split))
+    session = open_session(bundle, intra_op_threads=threads)
+    raw, seconds = _score(session, samples, threads, advance)
+    scored = Scored(raw, truths(samples, card.classes), tuple(s.group for s in samples), card.good_index)
+    return Judged(bundle, session, dataset, samples, scored, split, seconds)
+
+
 def evaluate_bundle(
     reference: str,
     data: Path,
@@ -63,39 +123,25 @@ def evaluate_bundle(
     threads: int = 2,
     advance: Callable[[], None] = lambda: None,
 ) -> Evaluation:
-    """Score all images under `data`, or the part that training held out, and measure at a threshold.
+    """Score images as `judge_images` does and measure at a threshold of the defect probability, by default the card's.
 
-    split: 'all', 'train', 'validation' or 'test', the latter three as the card's seed makes them of the very same
-    images. threshold: of the defect probability, the card's by default. Raises ModelError, DatasetError, or
-    EvaluationError when the images have a class that the bundle does not know.
+    Raises also EvaluationError for a threshold that is no probability.
     """
     if threshold is not None and not 0.0 <= threshold <= 1.0:
         raise EvaluationError(
             f"--threshold {threshold}: a probability of 0 to 1 is needed — leave it out for the card's"
         )
-    bundle = load_bundle(resolve_bundle(reference))
-    card = bundle.card
-    find_groups = split != "all" and bool(card.provenance.settings.get("find_groups"))
-    dataset = open_grouped(data, good=card.good_class, groups=groups, find_groups=find_groups)
-    foreign = sorted(set(dataset.classes) - set(card.classes))
-    if foreign:
-        raise EvaluationError(
-            f"{data}: class {', '.join(foreign)} is unknown to the bundle — it knows {', '.join(card.classes)} — "
-            "rename the folders, or train with these images"
-        )
-    samples = _choose(dataset, card, split)
-    session = open_session(bundle, intra_op_threads=threads)
-    raw = _score(session, samples, threads, advance)
+    judged = judge_images(reference, data, groups=groups, split=split, threads=threads, advance=advance)
+    card, scored = judged.bundle.card, judged.scored
     limit = card.threshold.value if threshold is None else threshold
-    scored = Scored(raw, truths(samples, card.classes), tuple(s.group for s in samples), card.good_index)
     rejected = scored.probability >= limit
-    names = np.array([dataset.name_of(sample) for sample in samples])
+    names = np.array(judged.names)
     return Evaluation(
-        bundle=bundle.path,
+        bundle=judged.bundle.path,
         data=data,
         threshold=limit,
         classes=card.classes,
-        images=len(samples),
+        images=len(judged.samples),
         groups=len(set(scored.groups)),
         metrics=measure(scored, limit, card.classes, split),
         missed=tuple(names[scored.defective & ~rejected].tolist()),
@@ -120,12 +166,14 @@ def _choose(dataset: Dataset, card: Card, split: str) -> Sequence[Sample]:
 
 def _score(
     session: Session, samples: Sequence[Sample], threads: int, advance: Callable[[], None]
-) -> NDArray[np.float32]:
+) -> tuple[NDArray[np.float32], float]:
     size = session.card.input
-    parts = []
+    parts, spent_ns = [], 0
     for start in range(0, len(samples), _BATCH):
         chunk = samples[start : start + _BATCH]
         pixels = np.empty((len(chunk), size.height, size.width, size.channels), np.uint8)
         fill_pixels(chunk, pixels, threads, advance)
+        begun_ns = time.monotonic_ns()
         parts.append(session.run(pixels))
-    return np.concatenate(parts)
+        spent_ns += time.monotonic_ns() - begun_ns
+    return np.concatenate(parts), spent_ns / 1e9

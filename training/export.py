@@ -7,14 +7,17 @@ import warnings
 
 import onnx
 import torch
-
-from training.deployed import Deployed
+from torch import nn
 
 OPSET = 18
 
 
-def export_onnx(model: Deployed, height: int, width: int, channels: int) -> bytes:
-    """Export to one self-contained ONNX model: "pixels" uint8 (N, h, w, c) -> "scores" float32 (N, classes)."""
+def export_onnx(model: nn.Module, height: int, width: int, channels: int, *, with_map: bool = False) -> bytes:
+    """Export to one self-contained ONNX model: "pixels" uint8 (N, h, w, c) -> "scores" float32 (N, classes).
+
+    with_map: the model gives (scores, map), and the graph has the output "map" float32 (N, map height, map width), too.
+    """
+    outputs = ["scores", "map"] if with_map else ["scores"]
     model.eval()
     buffer = io.BytesIO()
     # Two images: an example of one would let the tracer take the batch for a constant.
@@ -26,8 +29,8 @@ def export_onnx(model: Deployed, height: int, width: int, channels: int) -> byte
             (example,),
             buffer,  # type: ignore[arg-type]  # the annotation names paths only; a stream is documented and works
             input_names=["pixels"],
-            output_names=["scores"],
-            dynamic_axes={"pixels": {0: "N"}, "scores": {0: "N"}},
+            output_names=outputs,
+            dynamic_axes={name: {0: "N"} for name in ("pixels", *outputs)},
             opset_version=OPSET,
             dynamo=False,
         )

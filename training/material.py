@@ -19,11 +19,12 @@ from training.settings import TrainSettings
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Train, validation or test images: a plain value; pixels uint8 (n, h, w, c), truth (n,), groups (n,)."""
+    """Train, validation or test images: a plain value; pixels uint8 (n, h, w, c), truth, groups and names (n,)."""
 
     pixels: NDArray[np.uint8]
     truth: NDArray[np.intp]
     groups: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
     def scored(self, raw: NDArray[np.float32], good_index: int) -> Scored:
         """Join the truth with raw scores (n, classes)."""
@@ -74,7 +75,8 @@ def load_material(source: Source, settings: TrainSettings, folder: RunFolder, ad
 
     def part(number: int, samples: tuple[Sample, ...]) -> Part:
         rows = pixels[bounds[number] : bounds[number + 1]]
-        return Part(rows, truths(samples, dataset.classes), tuple(sample.group for sample in samples))
+        groups = tuple(sample.group for sample in samples)
+        return Part(rows, truths(samples, dataset.classes), groups, tuple(map(dataset.name_of, samples)))
 
     return Material(
         name=dataset.root.name,

@@ -67,6 +67,8 @@ def release(
     threshold = choose_threshold(
         material.validation.scored(score_pixels(model, material.validation.pixels, _BATCH), good),
         settings.escape_target,
+        target_overkill=settings.overkill_target,
+        costs=settings.costs,
     )
     reference = score_pixels(model, material.test.pixels, _BATCH)
     rows = _golden_rows(material.test)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from training.fitting import Fitting, steps_per_epoch
 from training.material import Material
 from training.network import Start, build_network
 from training.release import Release, release
+from training.report.of_run import report_run
 from training.runfolder import RunFolder
 from training.screen import Screen
 from training.settings import TrainSettings
@@ -68,6 +70,7 @@ def train_model(
 def _train(
     material: Material, settings: TrainSettings, start: Start, target: Target, folder: RunFolder, screen: Screen
 ) -> Release:
+    begun_ns = time.monotonic_ns()
     torch.manual_seed(settings.seed)
     model = Deployed(build_network(settings.backbone, len(material.classes), start))
     pretrained = start.weights is not None
@@ -94,6 +97,9 @@ def _train(
         overwrite=target.overwrite,
     )
     _write_report(fitting, released, folder)
+    history = [epoch.as_dict() for epoch in fitting.history]
+    report_run(released, material.test, folder, material.name, history, (time.monotonic_ns() - begun_ns) / 1e9)
+    screen.say(f"report: {folder.report}")
     folder.forget()
     return released
 

@@ -30,6 +30,11 @@ class RunFolder:
         """Give where the bundle stands until it has passed its checks."""
         return self.path / _CANDIDATE
 
+    @property
+    def report(self) -> Path:
+        """Give the page that tells what the finished run came to."""
+        return self.path / "report.html"
+
     def open(self, identity: Mapping[str, object], *, restart: bool) -> None:
         """Make the folder for a run with this identity, or take up the unfinished one of the same identity.
 

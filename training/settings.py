@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from models.card import Costs
 from training.errors import SettingsError
 
 Backbone = Literal["mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "resnet18", "efficientnet_b0", "compact"]
@@ -31,7 +32,24 @@ class TrainSettings(BaseModel):
     flips: bool = Field(default=True, description="mirrored parts are worth the same label")
     moves: bool = Field(default=True, description="parts shifted by 3 %, turned by 4° or scaled by 5 % keep the label")
     threads: int = Field(default=2, ge=1, le=256)
-    escape_target: float = Field(default=0.005, gt=0, lt=1)
+    escape_target: float | None = Field(default=None, gt=0, lt=1, description="None: 0.005 unless another is given")
+    overkill_target: float | None = Field(default=None, gt=0, lt=1)
+    escape_cost: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="in any unit")
+    overkill_cost: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="in the same unit")
+    defect_share: float = Field(default=0.01, gt=0, lt=1, description="share of bad parts on the line; for the costs")
+
+    @model_validator(mode="after")
+    def _costs_come_in_pairs(self) -> TrainSettings:
+        if (self.escape_cost is None) != (self.overkill_cost is None):
+            raise ValueError("--escape-cost and --overkill-cost are weighed against each other: give both or none")
+        return self
+
+    @property
+    def costs(self) -> Costs | None:
+        """Give what wrong verdicts cost, None where nobody said."""
+        if self.escape_cost is None or self.overkill_cost is None:
+            return None
+        return Costs(escape=self.escape_cost, overkill=self.overkill_cost, defect_share=self.defect_share)
 
 
 def make_settings(**values: object) -> TrainSettings:
@@ -40,7 +58,8 @@ def make_settings(**values: object) -> TrainSettings:
         return TrainSettings.model_validate({key: value for key, value in values.items() if value is not None})
     except ValidationError as error:
         problems = "; ".join(
-            f"{_option(str(item['loc'][0]))} {item['input']}: {item['msg']}" for item in error.errors()
+            f"{_option(str(item['loc'][0]))} {item['input']}: {item['msg']}" if item["loc"] else item["msg"]
+            for item in error.errors()
         )
         raise SettingsError(f"{problems} — see `lineward train --help` for what is allowed") from error
 

@@ -1,50 +1,182 @@
-"""The threshold that a card proposes, and in plain words what the validation sample can and cannot show about it."""
+"""The threshold that a card proposes: from an escape target, an overkill target, costs, or good parts alone."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.card import Threshold
-from training.intervals import cases_needed, upper_limit
+from models.card import Costs, Threshold
+from training.intervals import rank_allowed, total_needed, upper_limit
 from training.metrics import Scored, make_rate
+from training.statements import Counted, state_threshold
 
-_MARGIN = 1e-9
+CONFIDENCE = 0.95
+DEFAULT_ESCAPE = 0.005
+DEFAULT_OVERKILL = 0.01
+# Engines may differ by a thousandth of a logit; a threshold that close to a good part would flip its verdict.
+_CLEARANCE_LOGIT = 2e-3
+
+Floats = NDArray[np.float64]
 
 
-def choose_threshold(scored: Scored, target_escape: float) -> Threshold:
-    """Choose the threshold on validation images for an escape target in 0..1, and state what the sample supports.
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A threshold, what decided, and how many pieces its rule leaves on the wrong side: a plain value."""
 
-    As many defects may score below it as the target allows of this sample; within the gap between the lowest defect
-    that must be caught and the next lower image, the middle on the logit scale is taken. Without a defect the value is
-    0.5. `target_met` is told by the one-sided 95 % limit, counted in groups where images share a group.
+    value: float
+    rule: str
+    escapes_allowed: int = 0
+    overkills_allowed: int = 0
+
+
+def choose_threshold(
+    scored: Scored,
+    target_escape: float | None = None,
+    *,
+    target_overkill: float | None = None,
+    costs: Costs | None = None,
+    confidence: float = CONFIDENCE,
+    sample: str = "validation",
+) -> Threshold:
+    """Choose the threshold on validation images, and state what the sample supports; shares in 0..1.
+
+    With a defect in the sample, in this order: `costs` take the cheapest threshold (below that of `target_escape` where
+    both are given), `target_escape` the highest one whose one-sided limit keeps it, `target_overkill` the lowest one
+    whose limit keeps it. Without any defect the threshold comes from the good parts alone, for `target_overkill` or
+    1 %. A target that so few parts cannot support gets the most careful threshold of its kind: nothing escapes, or
+    nothing good is rejected. Nothing given means an escape target of 0.5 %. `sample` is what the
+    statement calls the images. Pieces are counted where images share a group, by their worst image:
+    `training.intervals.rank_allowed` has the guarantee and its source. The limit of the rate that the rule did not
+    choose by is that of a threshold set beforehand; searched costs make both limits a little too favourable.
     """
-    probability, defective = scored.probability, scored.defective
-    value = _place(probability, defective, target_escape) if defective.any() else 0.5
-    escaped = defective & (probability < value)
-    rejected_good = ~defective & (probability >= value)
-    groups_escaped, groups = scored.count_groups(escaped), scored.count_groups(defective)
-    return Threshold(
-        value=value,
-        target_escape=target_escape,
-        target_met=groups > 0 and upper_limit(groups_escaped, groups) <= target_escape,
-        statement=_statement(int(escaped.sum()), int(defective.sum()), groups_escaped, groups, target_escape),
-        validation_escape=make_rate(int(escaped.sum()), int(defective.sum())),
-        validation_overkill=make_rate(int(rejected_good.sum()), int((~defective).sum())),
+    if target_escape is None and target_overkill is None and costs is None:
+        target_escape = DEFAULT_ESCAPE
+    overkill = target_overkill
+    if overkill is None and not scored.defective.any():
+        overkill = DEFAULT_OVERKILL
+    placed = _place(scored, target_escape, overkill, costs, confidence)
+    counted = _count(scored, placed, confidence, sample)
+    met = [(counted.escape_limit, target_escape), (counted.overkill_limit, target_overkill)]
+    asked = [(limit, target) for limit, target in met if target is not None]
+    more = None
+    if target_escape is not None and target_escape > 0.0:
+        pieces = total_needed(counted.pieces_escaped, target_escape, confidence) - counted.defect_pieces
+        more = max(0, pieces)
+    rates = (counted.escapes, counted.defects), (counted.overkills, counted.goods)
+    return Threshold.model_validate(
+        {
+            "value": placed.value,
+            "rule": placed.rule,
+            "target_escape": target_escape,
+            "target_overkill": overkill,
+            "target_met": bool(asked) and all(limit is not None and limit <= target for limit, target in asked),
+            "statement": state_threshold(counted, placed.rule, target_escape, overkill, costs),
+            "validation_escape": make_rate(*rates[0]),
+            "validation_overkill": make_rate(*rates[1]),
+            "confidence": confidence,
+            "escape_limit": counted.escape_limit,
+            "overkill_limit": counted.overkill_limit,
+            "more_defects": more,
+            "costs": costs,
+        }
     )
 
 
-def _place(probability: NDArray[np.float64], defective: NDArray[np.bool_], target: float) -> float:
-    caught = np.sort(probability[defective])
-    allowed = min(len(caught) - 1, math.floor(target * len(caught) + _MARGIN))
-    lowest = float(caught[allowed])
+def piece_scores(scored: Scored) -> tuple[Floats, Floats]:
+    """Give the lowest score of each defective piece and the highest of each good one, sorted upwards.
+
+    A piece counts as escaped when any of its images would pass, as rejected when any would be rejected.
+    """
+    lowest: dict[str, float] = {}
+    highest: dict[str, float] = {}
+    rows = zip(scored.groups, scored.probability.tolist(), scored.defective.tolist(), strict=True)
+    for group, share, bad in rows:
+        if bad:
+            lowest[group] = min(share, lowest.get(group, 1.0))
+        else:
+            highest[group] = max(share, highest.get(group, 0.0))
+    return np.sort(list(lowest.values())), np.sort(list(highest.values()))
+
+
+def _place(
+    scored: Scored, escape: float | None, overkill: float | None, costs: Costs | None, confidence: float
+) -> _Placed:
+    bad, good = piece_scores(scored)
+    if len(bad) and costs is not None:
+        ceiling = 1.0 if escape is None else float(bad[max(0, rank_allowed(len(bad), escape, confidence))])
+        return _Placed(_cheapest(scored, costs, ceiling), "cost")
+    if len(bad) and escape is not None:
+        allowed = max(0, rank_allowed(len(bad), escape, confidence))
+        return _Placed(_at_or_below(float(bad[allowed]), scored.probability), "escape", escapes_allowed=allowed)
+    rule = "overkill" if len(bad) else "good parts alone"
+    if len(good) == 0 or overkill is None:
+        return _Placed(0.5, rule)
+    allowed = max(0, rank_allowed(len(good), overkill, confidence))
+    value = _above(float(good[len(good) - 1 - allowed]), scored)
+    return _Placed(value, rule, overkills_allowed=allowed)
+
+
+def _at_or_below(lowest: float, probability: Floats) -> float:
+    """Give the middle, on the logit scale, between a score that must be rejected and the next lower image."""
     lower = probability[probability < lowest]
     if len(lower) == 0:
         return lowest
     middle = _sigmoid((_logit(lowest) + _logit(float(lower.max()))) / 2.0)
     return middle if float(lower.max()) < middle <= lowest else lowest
+
+
+def _above(highest: float, scored: Scored) -> float:
+    """Give a threshold above a score that must pass: in the gap to a defect that comes next, else just clear of it.
+
+    A score of 1 cannot be cleared: the threshold is then 1 and such parts are rejected.
+    """
+    probability = scored.probability
+    higher = probability > highest
+    if higher.any() and bool(scored.defective[probability == probability[higher].min()].all()):
+        return _at_or_below(float(probability[higher].min()), probability)
+    clear = _sigmoid(_logit(highest) + _CLEARANCE_LOGIT)
+    return clear if clear > highest else min(1.0, math.nextafter(highest, 2.0))
+
+
+def _cheapest(scored: Scored, costs: Costs, ceiling: float) -> float:
+    """Give the threshold, up to a ceiling, with the lowest expected cost of a part; of equal ones the lowest."""
+    probability, defective = scored.probability, scored.defective
+    levels = np.unique(probability)
+    bad, good = np.sort(probability[defective]), np.sort(probability[~defective])
+    escaped = np.searchsorted(bad, levels, "left") / max(1, len(bad))
+    rejected = (len(good) - np.searchsorted(good, levels, "left")) / max(1, len(good))
+    spent = costs.defect_share * costs.escape * escaped + (1 - costs.defect_share) * costs.overkill * rejected
+    spent[levels > ceiling] = np.inf
+    best = int(spent.argmin())
+    everything_passes = costs.defect_share * costs.escape
+    if ceiling >= 1.0 and levels[-1] < 1.0 and everything_passes < spent[best]:
+        return _above(float(levels[-1]), scored)
+    return _at_or_below(float(levels[best]), probability)
+
+
+def _count(scored: Scored, placed: _Placed, confidence: float, sample: str) -> Counted:
+    """Count images and pieces on both sides; the limits are those of the rule's rank where the rule has one."""
+    defective, rejected = scored.defective, scored.probability >= placed.value
+    bad, good = piece_scores(scored)
+    pieces_escaped, pieces_rejected = int((bad < placed.value).sum()), int((good >= placed.value).sum())
+    escapes, overkills = max(pieces_escaped, placed.escapes_allowed), max(pieces_rejected, placed.overkills_allowed)
+    return Counted(
+        escapes=int((defective & ~rejected).sum()),
+        defects=int(defective.sum()),
+        overkills=int((~defective & rejected).sum()),
+        goods=int((~defective).sum()),
+        pieces_escaped=pieces_escaped,
+        defect_pieces=len(bad),
+        pieces_rejected=pieces_rejected,
+        good_pieces=len(good),
+        escape_limit=upper_limit(escapes, len(bad), confidence) if len(bad) else None,
+        overkill_limit=upper_limit(overkills, len(good), confidence) if len(good) else None,
+        confidence=confidence,
+        sample=sample,
+    )
 
 
 def _logit(share: float) -> float:
@@ -54,33 +186,3 @@ def _logit(share: float) -> float:
 
 def _sigmoid(value: float) -> float:
     return 1.0 / (1.0 + math.exp(-value)) if value >= 0 else math.exp(value) / (1.0 + math.exp(value))
-
-
-def _statement(escaped: int, defects: int, groups_escaped: int, groups: int, target: float) -> str:
-    """Say what was counted, what it still allows, and how many defects the target would take."""
-    if defects == 0:
-        return (
-            f"No defect in the validation images: nothing is known about escapes, the target of {_percent(target)} "
-            f"cannot be supported; at least {cases_needed(target)} defects without an escape are needed."
-        )
-    limit = upper_limit(groups_escaped, groups)
-    counted = f"{_count(defects, 'validation defect')}: {_count(escaped, 'escape')}"
-    if groups < defects:
-        counted += f"; they show {_count(groups, 'independent piece')}, {groups_escaped} of which escaped at least once"
-    still = f"{'' if limit <= target else 'still '}means up to {_percent(limit)} (95 % confidence, one-sided)"
-    if limit <= target:
-        return f"{counted}, which {still}: the target of {_percent(target)} is supported."
-    return (
-        f"{counted}, which {still}: the sample cannot support the target of {_percent(target)}; that takes at least "
-        f"{cases_needed(target)} independent defects without an escape."
-    )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _percent(share: float) -> str:
-    """Write a share in percent with two figures that count."""
-    percent = 100.0 * share
-    return f"{percent:.0f} %" if percent >= 10 else f"{percent:.2g} %"

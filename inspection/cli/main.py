@@ -27,6 +27,8 @@ _OWN = {
     "doctor": "inspection.cli.doctor:doctor",
     "simulate": "inspection.cli.simulate:simulate",
 }
+# Commands of another folder inside a group: by name, so that neither imports the other.
+_INSIDE = {"model": {"report": "training.model_cli:report", "compare": "training.model_cli:compare"}}
 _ORDER = (
     "demo", "run", "challenge", "train", "evaluate", "dataset", "model", "records", "config", "cameras", "quality",
     "bench", "simulate", "doctor",
@@ -54,17 +56,28 @@ class LazyGroup(TyperGroup):
         reference = _references().get(cmd_name)
         if reference is None:
             return None
-        module, _, attribute = reference.partition(":")
-        command = getattr(import_module(module), attribute)
+        command = _attribute(reference)
         if isinstance(command, typer.Typer):
             group = typer.main.get_group(command)
             group.name = cmd_name
+            for name, inside in _INSIDE.get(cmd_name, {}).items():
+                group.add_command(_single(name, inside), name)
             is_loaded()
             return group
-        single = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-        single.command(cmd_name)(command)
+        single = _single(cmd_name, reference)
         is_loaded()
-        return typer.main.get_command(single)
+        return single
+
+
+def _attribute(reference: str) -> Any:
+    module, _, attribute = reference.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def _single(name: str, reference: str) -> Any:
+    single = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    single.command(name)(_attribute(reference))
+    return typer.main.get_command(single)
 
 
 app = typer.Typer(

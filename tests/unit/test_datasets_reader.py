@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 from datasets import DatasetError, read_dataset
+from datasets.sample import Mark, Place
 
 
 def fill(root: Path, *names: str) -> Path:
@@ -147,3 +150,21 @@ def test_digest_follows_content_and_labels_and_not_the_place(tmp_path: Path) -> 
     grouped = read_dataset(tmp_path / "two").digest()
     (tmp_path / "one/bad").rename(tmp_path / "one/worse")
     assert len({first, grouped, read_dataset(tmp_path / "one").digest()}) == 3
+
+
+def test_digest_follows_all_that_a_sample_may_have(tmp_path: Path) -> None:
+    """Further labels, an outline, a template's content, a place and a time: each makes another data set."""
+    dataset = read_dataset(fill(tmp_path, "good/a.png", "bad/b.png", "bad/plain.png"))
+    good, bad, template = sorted(dataset.samples, key=lambda sample: sample.path.name)
+    changes: list[dict[str, Any]] = [
+        {},
+        {"labels": ("bad", "worse")},
+        {"marks": (Mark("bad", ((0.0, 0.0), (3.0, 4.0))),)},
+        {"marks": (Mark("bad", ((0.0, 0.0), (3.0, 5.0))),)},
+        {"template": template.path},
+        {"template": good.path},
+        {"place": Place("left", 0, 0, 4, 4)},
+        {"taken": "2026-11-21T10:00:00+09:00"},
+    ]
+    digests = {replace(dataset, samples=(good, replace(bad, **change))).digest() for change in changes}
+    assert len(digests) == len(changes)

@@ -17,6 +17,7 @@ from tiny_bundle import tiny_draft, tiny_golden, tiny_model, tiny_scores, tiny_w
 
 from models.benchmark import measure_batch_times
 from models.bundle import Bundle, load_bundle, write_bundle
+from models.card import MapSpec
 from models.checks import check_batch_invariance
 from models.errors import GraphError, ParityError, SessionError
 from models.golden import Golden
@@ -49,6 +50,37 @@ def test_scores_are_those_of_the_formula(session: Session) -> None:
     assert scores.dtype == np.float32
     np.testing.assert_allclose(scores, tiny_scores(WEIGHTS, batch), atol=1e-3)
     assert session.provider == "CPUExecutionProvider"
+
+
+def test_a_map_comes_with_the_scores_where_the_card_speaks_of_one(tmp_path: Path, session: Session) -> None:
+    """The second output is held against the card, comes beside unchanged scores, and is refused of a model without."""
+    spec = MapSpec(height=1, width=4)
+    draft = tiny_draft(("good", "bad"), 8, 8, 3).model_copy(update={"map": spec})
+    model = with_map(tiny_model(WEIGHTS, 8, 8, 3, extra_output=True))
+    bundle = write_bundle(tmp_path / "mapped", model=model, draft=draft, golden=tiny_golden(WEIGHTS, 8, 8, 3))
+    mapped = open_session(bundle)
+    batch = np.random.default_rng(7).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
+    scores, places = mapped.run_with_map(batch)
+    assert places.shape == (3, 1, 4)
+    np.testing.assert_array_equal(scores, mapped.run(batch))
+    with pytest.raises(SessionError, match="has no map"):
+        session.run_with_map(batch)
+    wider = draft.model_copy(update={"map": MapSpec(height=1, width=5)})
+    with pytest.raises(GraphError, match="output has the shape"):
+        open_session(write_bundle(tmp_path / "wider", model=model, draft=wider, golden=tiny_golden(WEIGHTS, 8, 8, 3)))
+    with pytest.raises(GraphError, match="wanted is one, 'scores'"):
+        open_session(bundle_of(tmp_path / "unsaid", model))
+
+
+def with_map(model: bytes) -> bytes:
+    """Give the tiny model's features as its map, (N, 1, features)."""
+    graph = onnx.load_model_from_string(model)
+    graph.graph.node.append(helper.make_node("Unsqueeze", ["flat", "axis"], ["map"]))
+    graph.graph.initializer.append(numpy_helper.from_array(np.array([1], np.int64), "axis"))
+    graph.graph.output.pop()
+    graph.graph.output.append(helper.make_tensor_value_info("map", TensorProto.FLOAT, ["N", 1, 4]))
+    onnx.checker.check_model(graph)
+    return graph.SerializeToString()
 
 
 def test_threads_share_one_session(session: Session) -> None:

@@ -121,3 +121,13 @@ def test_photos_of_one_piece_are_found_and_not_parted(tmp_path: Path) -> None:
 def test_what_a_person_can_mend_ends_with_two(error: type[Exception], code: int) -> None:
     """Usage errors carry exit code 2."""
     assert getattr(error, "exit_code") == code  # noqa: B009  (the type says Exception)
+
+
+def test_costs_come_in_pairs_and_say_so() -> None:
+    """One cost alone weighs nothing: the message names both options; together they carry the line's share."""
+    with pytest.raises(SettingsError, match="--escape-cost and --overkill-cost"):
+        make_settings(escape_cost=5.0)
+    costs = make_settings(escape_cost=50.0, overkill_cost=2.0, defect_share=0.02).costs
+    assert costs is not None
+    assert (costs.escape, costs.overkill, costs.defect_share) == (50.0, 2.0, 0.02)
+    assert make_settings().costs is None

@@ -1,0 +1,87 @@
+"""The tables of a report: figures with intervals, confusion, data, origin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from models.card import Card, Estimate, Metrics, Rate
+
+Row = tuple[str, ...]
+
+
+def figures_table(metrics: Metrics) -> str:
+    """Give escape, overkill and the rest with their 95 % intervals, and each class."""
+    rates: list[tuple[str, Rate | None]] = [
+        ("Escape: bad images that would pass", metrics.escape),
+        ("Overkill: good images that would be rejected", metrics.overkill),
+        ("Accuracy: images judged rightly", metrics.accuracy),
+    ]
+    rows = [(name, *_rate_cells(rate)) for name, rate in rates]
+    for name, estimate in (("AUROC (1 is perfect, 0.5 is chance)", metrics.auroc),
+                           ("Average precision", metrics.average_precision)):  # fmt: skip
+        rows.append((name, *_estimate_cells(estimate)))
+    rows += [(f"Judged rightly: {name}", *_rate_cells(rate)) for name, rate in metrics.per_class.items()]
+    return table(("", "value", "95 % interval", "counted"), rows)
+
+
+def confusion_table(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
+    """Give the confusion matrix; the shade of a cell is its share of the true class."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in classes)
+    body = []
+    for name, row in zip(classes, confusion, strict=True):
+        total = max(1, sum(row))
+        cells = "".join(
+            f'<td class="cell" style="background: color-mix(in srgb, var(--good) {70 * cell // total}%, transparent)">'
+            f"{cell}</td>"
+            for cell in row
+        )
+        body.append(f"<tr><th>{escape(name)}</th>{cells}</tr>")
+    return f"<table><tr><th>truth ↓ / likeliest class →</th>{head}</tr>{''.join(body)}</table>"
+
+
+def data_table(card: Card) -> str:
+    """Give how many images of each class the model was made from, part by part."""
+    parts = list(card.data.counts)
+    rows = [(name, *(str(card.data.counts[part].get(name, 0)) for part in parts)) for name in card.classes]
+    return table(("class", *parts), rows)
+
+
+def origin_table(card: Card, digest: str) -> str:
+    """Give what it takes to make the model again: network, weights, seed, settings, versions, digests."""
+    origin = card.provenance
+    rows = [
+        ("made", f"{origin.created_wall:%Y-%m-%d %H:%M} {origin.created_wall.tzname()} by {origin.tool}"),
+        ("task and network", f"{card.task}, {origin.network}"),
+        ("weights it started from", origin.weights),
+        ("input", f"{card.input.width} × {card.input.height} pixels, {card.input.pixel_format}"),
+        ("seed", str(origin.seed)),
+        ("settings", ", ".join(f"{key} = {value}" for key, value in origin.settings.items() if value is not None)),
+        ("versions", ", ".join(f"{key} {value}" for key, value in origin.versions.items())),
+        ("training images", f"{card.data.name}, sha256 {card.data.digest}"),
+        ("model", f"{card.name}, sha256 of the card {digest}"),
+    ]
+    return table(("", ""), rows)
+
+
+def table(head: Row, rows: Sequence[Row]) -> str:
+    """Give a plain table; all cells are escaped."""
+    top = "".join(f"<th>{escape(cell)}</th>" for cell in head) if any(head) else ""
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><tr>{top}</tr>{body}</table>" if top else f"<table>{body}</table>"
+
+
+def _rate_cells(rate: Rate | None) -> Row:
+    if rate is None:
+        return ("–", "–", "no such image")
+    return (
+        f"{100 * rate.value:.2f}\u00a0%",
+        f"{100 * rate.low:.2f}\u00a0to\u00a0{100 * rate.high:.2f}\u00a0%",
+        f"{rate.numerator} of {rate.denominator}",
+    )
+
+
+def _estimate_cells(estimate: Estimate | None) -> Row:
+    if estimate is None:
+        return ("–", "–", "needs good and bad images")
+    return (f"{estimate.value:.4f}", f"{estimate.low:.4f} to {estimate.high:.4f}", estimate.method)
