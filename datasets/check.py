@@ -71,7 +71,7 @@ class Report:
             )
             found.append(f"{len(self.straddling)} pairs of images of one piece straddle the split; {cure}")
         if self.suspects is not None and self.suspects.found:
-            found.append(f"{len(self.suspects.found)} labels are probably wrong; look at these images")
+            found.append(self.suspects.verdict())
         return found
 
     def as_json(self) -> dict[str, Any]:

@@ -146,7 +146,7 @@ def _repeated(dataset: Dataset, report: Report) -> list[_Plan]:
         shown = groups[:_GROUPS]
         rows = [_members(dataset, [by_name[name][0] for name in names]) for names in shown]
         more = f" of which {len(shown)} are shown" if len(groups) > len(shown) else ""
-        plans.append(_Plan(heading, f"{len(groups)} groups{more}: {note}.", rows))
+        plans.append(_Plan(heading, f"{len(groups)} group{'s' if len(groups) != 1 else ''}{more}: {note}.", rows))
     return plans
 
 

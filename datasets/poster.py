@@ -34,17 +34,16 @@ class Poster:
         self._bands.append(self._band(height))
 
     def rows(self, section: Section) -> None:
-        """Put down the tiles of a section, as many beside each other as fit; rows of several are shaded."""
-        line: list[tuple[Tile, bool]] = []
+        """Put down the tiles of a section, as many beside each other as fit; what belongs together is shaded as one."""
+        line: list[tuple[Tile, int]] = []
         fit = (WIDTH_PX - 2 * _MARGIN_PX) // _CELL_PX
         for row in section.rows:
-            if len(line) + len(row) > fit and line:
+            if line and len(line) + len(row) > fit:
                 self._tiles(line)
                 line = []
-            line += [(tile, len(row) > 1) for tile in row]
-            if len(row) > 1:
-                self._tiles(line)
-                line = []
+            # The width of the shade below each reaches the next one where that belongs to it.
+            alone = 0 if len(row) == 1 else _CELL_PX - _GAP_PX
+            line += [(tile, _CELL_PX if number < len(row) - 1 else alone) for number, tile in enumerate(row)]
         if line:
             self._tiles(line)
 
@@ -59,13 +58,12 @@ class Poster:
         _, data = cv2.imencode(".png", cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR))
         return data.tobytes()
 
-    def _tiles(self, tiles: list[tuple[Tile, bool]]) -> None:
+    def _tiles(self, tiles: list[tuple[Tile, int]]) -> None:
         high = max(tile.picture.pixels.shape[0] for tile, _ in tiles)
         band = self._band(high + _LINE_PX * max(len(tile.lines) for tile, _ in tiles) + 2 * _GAP_PX)
-        for number, (tile, shaded) in enumerate(tiles):
+        for number, (tile, shade) in enumerate(tiles):
             x, picture = _MARGIN_PX + number * _CELL_PX, tile.picture.pixels
-            if shaded:
-                band[2:-2, x - 4 : x + _CELL_PX - 4] = _SHADE
+            band[2:-2, x - 4 : x - 4 + shade] = _SHADE
             band[6 : 6 + picture.shape[0], x : x + picture.shape[1]] = picture
             for line, text in enumerate(tile.lines):
                 y = 6 + high + _LINE_PX * (line + 1)

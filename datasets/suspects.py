@@ -12,6 +12,7 @@ from datasets.files import Progress
 from datasets.sample import Dataset
 
 PLUG = "lineward.dataset.suspects"  # group of entry points: what searches needs a network, which is not read from here
+_TRUSTED = 0.8  # share of the labels that a classifier gives itself before its doubts are believed
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,17 @@ class Suspicion:
     agreement: float
     left_out: dict[str, str]
     told: str
+
+    def verdict(self) -> str:
+        """Say what the outcome is worth; '' where nothing was found."""
+        if not self.found:
+            return ""
+        if self.agreement < _TRUSTED:
+            return (
+                f"{len(self.found)} labels are doubted, but by a classifier that gives only "
+                f"{100 * self.agreement:.0f} % of all labels itself; its doubts mean little: the first few may be worth a look"
+            )
+        return f"{len(self.found)} labels are probably wrong; look at these images"
 
 
 class Finder(Protocol):
