@@ -49,7 +49,8 @@ class Suspicion:
         if self.agreement < _TRUSTED:
             return (
                 f"{len(self.found)} labels are doubted, but by a classifier that gives only "
-                f"{100 * self.agreement:.0f} % of all labels itself; its doubts mean little: the first few may be worth a look"
+                f"{100 * self.agreement:.0f} % of all labels itself; its doubts mean little: "
+                "the first few may be worth a look"
             )
         return f"{len(self.found)} labels are probably wrong; look at these images"
 

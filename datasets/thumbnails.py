@@ -82,4 +82,4 @@ def _draw(canvas: Pixels, outline: NDArray[np.float64], colour: tuple[int, int, 
     if len(points) == 2:
         (x0, y0), (x1, y1) = points
         points = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
-    cv2.polylines(canvas, [np.rint(points).astype(np.int32).reshape(-1, 1, 2)], True, colour, 1, cv2.LINE_AA)
+    cv2.polylines(canvas, [np.rint(points).astype(np.int32).reshape(-1, 1, 2)], True, colour, 1)
