@@ -88,8 +88,14 @@ def out_of_fold(
 
 
 def suspect_rows(truth: NDArray[np.intp], probabilities: NDArray[np.float64]) -> list[int]:
-    """Return the rows whose label is probably wrong, the least believed first."""
-    ranked = find_label_issues(truth, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
+    """Return the rows whose label is probably wrong, the least believed first.
+
+    As many as the confident joint counts off its diagonal, and those whose own label has the least probability: of
+    cleanlab's ways to choose them, the one that named the most swapped labels and the fewest others.
+    """
+    ranked = find_label_issues(
+        truth, probabilities, return_indices_ranked_by="self_confidence", filter_by="low_self_confidence", n_jobs=1
+    )
     return [int(row) for row in ranked]
 
 
