@@ -46,10 +46,10 @@ def photos(tmp_path: Path) -> Path:
 
 
 def clouds(rng: Rng, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Features of three classes that lie well apart (six deviations), and their labels."""
+    """Features of three classes, as many-sided as those of a backbone, and their labels."""
     truth = np.repeat(np.arange(3), number)
-    centres = 3.0 * np.eye(3, 8)
-    return (centres[truth] + rng.normal(0, 0.7, (len(truth), 8))).astype(np.float32), truth
+    centres = rng.normal(0, 1.0, (3, 128))
+    return (centres[truth] + rng.normal(0, 1.0, (len(truth), 128))).astype(np.float32), truth
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -65,7 +65,7 @@ def test_swapped_labels_are_found_and_few_others(seed: int) -> None:
     assert folds == 5
     assert np.allclose(probabilities.sum(axis=1), 1)
     assert len(found & set(swapped.tolist())) >= 12
-    assert len(found - set(swapped.tolist())) <= 6
+    assert len(found - set(swapped.tolist())) <= 5
 
 
 def test_copies_do_not_vouch_for_each_other() -> None:
@@ -77,7 +77,7 @@ def test_copies_do_not_vouch_for_each_other() -> None:
     apart = [str(k) for k in range(len(labels))]
     together = [*apart[:120], *["piece"] * 12]
     believed = [out_of_fold(features, labels, groups, 0)[0][120:, 1].mean() for groups in (apart, together)]
-    assert believed[1] < 0.8 * believed[0]
+    assert believed[1] < believed[0] / 2
 
 
 def test_the_command_names_label_and_suggestion(photos: Path, weights: Path) -> None:
