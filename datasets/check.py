@@ -11,6 +11,7 @@ from datasets.duplicates import Duplicates, PairAgreement, compare_groups, find_
 from datasets.files import Progress
 from datasets.sample import Dataset
 from datasets.splits import NAMES, split_dataset
+from datasets.suspects import Suspicion
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Report:
 
     sizes: (width, height, images), the most frequent first. repeated: groups of images of one piece. stated_groups:
     True where a groups file says what belongs together. agreement: what was found against that file, None without one.
+    suspects: labels that are probably wrong, None where nobody looked for them.
     """
 
     root: str
@@ -46,6 +48,7 @@ class Report:
     conflicts: tuple[tuple[str, ...], ...]
     stated_groups: bool
     agreement: PairAgreement | None
+    suspects: Suspicion | None = None
 
     def errors(self) -> list[str]:
         """Return what must be mended before a model is trained, one sentence each."""
@@ -58,11 +61,18 @@ class Report:
         return found
 
     def warnings(self) -> list[str]:
-        """Return what would make figures look better than they are, one sentence each."""
-        if not self.straddling:
-            return []
-        cure = "mend the groups file" if self.stated_groups else "run 'lineward dataset groups' and keep its groups.csv"
-        return [f"{len(self.straddling)} pairs of images of one piece straddle the split; {cure}"]
+        """Return what would make figures look other than they are, one sentence each."""
+        found = []
+        if self.straddling:
+            cure = (
+                "mend the groups file"
+                if self.stated_groups
+                else "run 'lineward dataset groups' and keep its groups.csv"
+            )
+            found.append(f"{len(self.straddling)} pairs of images of one piece straddle the split; {cure}")
+        if self.suspects is not None and self.suspects.found:
+            found.append(self.suspects.verdict())
+        return found
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as JSON types."""

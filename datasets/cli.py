@@ -1,48 +1,44 @@
-"""`lineward dataset`: check labelled images, find which of them show one piece, render synthetic ones."""
+"""`lineward dataset`: check labelled images, find which of them show one piece, render synthetic ones, hand them on."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from datasets.files import Progress
+from datasets import exchange_cli
+from datasets.options import Backbone, Folder, Good, Groups, Json, Threads, Weights
+from datasets.screen import progress_bar
 
-app = typer.Typer(no_args_is_help=True, help="Check, group and render labelled images.")
-
-Folder = Annotated[Path, typer.Argument(help="Class folders, or the MVTec-AD layout.", metavar="DIR")]
-Good = Annotated[str | None, typer.Option(help="The class that passes; else found by its name.", metavar="NAME")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+app = typer.Typer(no_args_is_help=True, help="Check, group, split, describe, show and render labelled images.")
 
 
 @app.command()
 def check(
     folder: Folder,
     good: Good = None,
-    groups: Annotated[Path | None, typer.Option(help="CSV with file,group; else groups.csv in DIR.")] = None,
+    groups: Groups = None,
     seed: Annotated[int, typer.Option(help="Seed of the split that is looked at.", min=0)] = 0,
+    weights: Weights = None,
+    backbone: Backbone = "mobilenet_v2",
+    threads: Threads = 2,
     as_json: Json = False,
 ) -> None:
-    """Count images, find copies and images of one piece, and say which pairs would straddle a split.
+    """Count images, find copies, images of one piece, pairs that straddle a split and, with --weights, wrong labels.
 
     Exit code 0: usable (warnings may be printed); 1: something must be mended (equal content in two classes, no good
     class known); 2: files cannot be read, all of them listed by name.
     """
     from rich.console import Console
 
-    from datasets.check import check_dataset
-    from datasets.reader import read_dataset
+    from datasets.inspecting import inspect_folder
     from datasets.tables import print_report
 
-    with _progress("reading") as advance:
-        dataset = read_dataset(folder, good=good, groups=groups, require_good=False, progress=advance)
-    with _progress("comparing") as advance:
-        report = check_dataset(dataset, seed=seed, progress=advance)
+    _, report = inspect_folder(
+        folder, good=good, groups=groups, seed=seed, weights=weights, backbone=backbone, threads=threads
+    )
     if as_json:
         typer.echo(json.dumps(report.as_json(), ensure_ascii=False))
     else:
@@ -65,9 +61,9 @@ def groups(
 
     if out.exists():
         raise DatasetError(f"{out}: exists; a groups file is never overwritten; remove it or choose another --out")
-    with _progress("reading") as advance:
+    with progress_bar("reading") as advance:
         dataset = read_dataset(folder, require_good=False, progress=advance)
-    with _progress("comparing") as advance:
+    with progress_bar("comparing") as advance:
         found = find_duplicates([sample.path for sample in dataset.samples], progress=advance)
     write_groups(out, dataset.root, found.groups)
     number = len(set(found.groups.values()))
@@ -91,7 +87,7 @@ def render(
     """Render synthetic machined parts, good and with scratches, chips, stains or in a wrong position."""
     from datasets.rendering import write_parts
 
-    with _progress("rendering") as advance:
+    with progress_bar("rendering") as advance:
         number = write_parts(
             out, count=count, seed=seed, defect_rate=defect_rate, width=width, height=height, progress=advance
         )
@@ -101,14 +97,5 @@ def render(
         typer.echo(f"{out}: " + ", ".join(f"{value} {kind}" for kind, value in number.items()))
 
 
-@contextmanager
-def _progress(what: str) -> Iterator[Progress]:
-    """Show a progress bar on the standard error stream while the block runs; nothing where that is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+for command in (exchange_cli.split, exchange_cli.describe, exchange_cli.report):
+    app.command()(command)

@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from datasets.check import Report
+from datasets.suspects import Suspicion
 
 _SHOWN = 10  # rows of a list before "… and N more"
 
@@ -35,6 +36,7 @@ def print_report(report: Report, console: Console) -> None:
     if report.straddling:
         console.print(_straddling(report))
         _more(console, len(report.straddling))
+    _print_suspects(report.suspects, console)
     for text in report.warnings():
         console.print(f"[yellow]warning:[/yellow] {escape(text)}")
     for text in report.errors():
@@ -67,6 +69,30 @@ def _straddling(report: Report) -> Table:
     for pair in report.straddling[:_SHOWN]:
         table.add_row(escape(pair.first), escape(pair.second), " | ".join(pair.parts), f"{pair.score:.2f}")
     return table
+
+
+def _print_suspects(suspects: Suspicion | None, console: Console) -> None:
+    if suspects is None:
+        console.print("Suspect labels: not looked for; a pretrained network is needed: --weights FILE or download.")
+        return
+    console.print(
+        f"Suspect labels: {len(suspects.found)} of {suspects.images} images, judged in {suspects.folds} folds by a "
+        f"classifier that gives {100 * suspects.agreement:.1f} % of the labels itself ({escape(suspects.told)})."
+    )
+    for label, why in suspects.left_out.items():
+        console.print(f"  {escape(label)}: left out, {why}")
+    if not suspects.found:
+        return
+    table = Table()
+    for name in ("image", "label", "suggested"):
+        table.add_column(name, overflow="fold")
+    for name in ("sure of label", "sure of suggestion"):
+        table.add_column(name, justify="right")
+    for one in suspects.found[:_SHOWN]:
+        sure = (f"{100 * one.given_probability:.0f} %", f"{100 * one.suggested_probability:.0f} %")
+        table.add_row(escape(one.file), escape(one.given), escape(one.suggested), *sure)
+    console.print(table)
+    _more(console, len(suspects.found))
 
 
 def _more(console: Console, number: int) -> None:

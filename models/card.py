@@ -148,6 +148,7 @@ class DataOrigin(Section):
     counts: dict[str, dict[str, Count]] = Field(description="split -> class -> images")
     groups: Count | None = Field(default=None, description="number of groups that no split parts")
     split_seed: int | None = None
+    split_sha256: Sha256 | None = Field(default=None, description="of the split that a file stated, instead of a seed")
 
 
 class CalibrationBin(Section):

@@ -36,6 +36,12 @@ def train(
         Path | None,
         typer.Option(help="CSV with file,group: images of one piece stay together. Default DIR/groups.csv."),
     ] = None,
+    split_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV with file,split, as `lineward dataset split` writes it, instead of a split by the seed."
+        ),
+    ] = None,
     escape_target: Annotated[
         float | None,
         typer.Option(help="Share of bad parts that may pass, at 95 % confidence. [0.005 unless another is given]"),
@@ -93,7 +99,15 @@ def train(
             "pip install 'lineward[train]'"
         ) from error
     released = run_training(
-        data, settings, out, name=name, good=good, groups=groups, restart=restart, overwrite=overwrite
+        data,
+        settings,
+        out,
+        name=name,
+        good=good,
+        groups=groups,
+        split_file=split_file,
+        restart=restart,
+        overwrite=overwrite,
     )
     if as_json:
         typer.echo(json.dumps(release_json(released.bundle, released.parity)))
@@ -107,6 +121,7 @@ def evaluate(
     split: Annotated[str, typer.Option(help="all, or train, validation, test of the training images.")] = "all",
     threshold: Annotated[float | None, typer.Option(help="Defect probability; default the card's.")] = None,
     groups: Annotated[Path | None, typer.Option(help="CSV with file,group. Default DIR/groups.csv.")] = None,
+    split_file: Annotated[Path | None, typer.Option(help="CSV with file,split that --split is a part of.")] = None,
     threads: Annotated[int, typer.Option(min=1, max=256, help="CPU threads.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
@@ -116,7 +131,9 @@ def evaluate(
     from training.evaluation import evaluate_bundle
     from training.table import print_metrics
 
-    result = evaluate_bundle(bundle, data, groups=groups, split=split, threshold=threshold, threads=threads)
+    result = evaluate_bundle(
+        bundle, data, groups=groups, split=split, split_file=split_file, threshold=threshold, threads=threads
+    )
     if as_json:
         typer.echo(json.dumps(result.as_json()))
         return

@@ -24,6 +24,7 @@ def run_training(
     name: str | None = None,
     good: str | None = None,
     groups: Path | None = None,
+    split_file: Path | None = None,
     restart: bool = False,
     overwrite: bool = False,
 ) -> Release:
@@ -35,7 +36,14 @@ def run_training(
     try:
         start = choose_start(settings.backbone, settings.weights)
         screen.say(f"{settings.backbone}, {start.told}")
-        source = open_source(data, good=good, groups=groups, find_groups=settings.find_groups, seed=settings.seed)
+        source = open_source(
+            data,
+            good=good,
+            groups=groups,
+            find_groups=settings.find_groups,
+            seed=settings.seed,
+            split_file=split_file,
+        )
         build_network(settings.backbone, len(source.dataset.classes), start)  # refuses weights that do not fit, early
         _tell_source(source, screen)
         folder.open(_identity(source, settings, start, target.name), restart=restart)
@@ -51,7 +59,8 @@ def run_training(
 def _identity(source: Source, settings: TrainSettings, start: Start, name: str) -> dict[str, object]:
     """Give all that must be the same for an unfinished run to go on."""
     values = settings.model_dump(mode="json")
-    return {**values, "weights": start.told, "name": name, "images": source.digest, "good": source.dataset.good}
+    told = {**values, "weights": start.told, "name": name, "images": source.digest, "good": source.dataset.good}
+    return told if source.split_sha256 is None else {**told, "split": source.split_sha256}
 
 
 def _tell_source(source: Source, screen: Screen) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.sample import Dataset, Sample
+from datasets.splitfile import read_split, split_digest
 from datasets.splits import split_dataset
 from models.bundle import Bundle, load_bundle
 from models.card import Card, Metrics
@@ -85,6 +86,7 @@ def judge_images(
     *,
     groups: Path | None = None,
     split: str = "all",
+    split_file: Path | None = None,
     find_groups: bool = False,
     threads: int = 2,
     advance: Callable[[], None] = lambda: None,
@@ -92,7 +94,7 @@ def judge_images(
     """Score all images under `data`, or the part that training held out.
 
     split: 'all', 'train', 'validation' or 'test', the latter three as the card's seed makes them of the very same
-    images. find_groups: with 'all', look for photos of the same piece where no file states them; the parts of a split
+    images, or as `split_file` states them. find_groups: with 'all', look for photos of the same piece where no file states them; the parts of a split
     have the groups of the training. Raises ModelError, DatasetError, or EvaluationError when the images have a class
     that the bundle does not know.
     """
@@ -106,7 +108,7 @@ def judge_images(
             f"{data}: class {', '.join(foreign)} is unknown to the bundle — it knows {', '.join(card.classes)} — "
             "rename the folders, or train with these images"
         )
-    samples = tuple(_choose(dataset, card, split))
+    samples = tuple(_choose(dataset, card, split, split_file))
     session = open_session(bundle, intra_op_threads=threads)
     raw, seconds = _score(session, samples, threads, advance)
     scored = Scored(raw, truths(samples, card.classes), tuple(s.group for s in samples), card.good_index)
@@ -119,6 +121,7 @@ def evaluate_bundle(
     *,
     groups: Path | None = None,
     split: str = "all",
+    split_file: Path | None = None,
     threshold: float | None = None,
     threads: int = 2,
     advance: Callable[[], None] = lambda: None,
@@ -131,7 +134,9 @@ def evaluate_bundle(
         raise EvaluationError(
             f"--threshold {threshold}: a probability of 0 to 1 is needed — leave it out for the card's"
         )
-    judged = judge_images(reference, data, groups=groups, split=split, threads=threads, advance=advance)
+    judged = judge_images(
+        reference, data, groups=groups, split=split, split_file=split_file, threads=threads, advance=advance
+    )
     card, scored = judged.bundle.card, judged.scored
     limit = card.threshold.value if threshold is None else threshold
     rejected = scored.probability >= limit
@@ -149,18 +154,43 @@ def evaluate_bundle(
     )
 
 
-def _choose(dataset: Dataset, card: Card, split: str) -> Sequence[Sample]:
+def _choose(dataset: Dataset, card: Card, split: str, split_file: Path | None) -> Sequence[Sample]:
     if split == "all":
+        if split_file is not None:
+            raise EvaluationError(
+                f"--split-file {split_file}: is of no use with --split all — say which part is meant — add --split test"
+            )
         return dataset.samples
     parts = ("train", "validation", "test")
     if split not in parts:
         raise EvaluationError(f"--split {split}: is no part — allowed are all, {', '.join(parts)} — choose one")
+    if split_file is not None:
+        return _choose_stated(dataset, card, split, split_file)
+    if card.data.split_sha256 is not None:
+        raise EvaluationError(
+            f"--split {split}: '{card.name}' was trained along a split file — only that file tells which images it has "
+            "seen — give it with --split-file"
+        )
     if card.data.split_seed is None or dataset.digest() != card.data.digest:
         raise EvaluationError(
             f"--split {split}: {dataset.root} does not hold the images and groups that '{card.name}' was trained on, "
             "so nobody knows which of them it has seen — give that folder, or leave --split out for new images"
         )
     chosen: Sequence[Sample] = getattr(split_dataset(dataset, seed=card.data.split_seed), split)
+    return chosen
+
+
+def _choose_stated(dataset: Dataset, card: Card, split: str, split_file: Path) -> Sequence[Sample]:
+    """Return a part of a split file; of the training images only the split that was trained along is taken."""
+    stated = read_split(split_file, dataset)
+    if dataset.digest() == card.data.digest and split_digest(dataset, stated) != card.data.split_sha256:
+        raise EvaluationError(
+            f"--split-file {split_file}: is not the split that '{card.name}' was trained along, so its {split} images "
+            "may have been trained on — give that file, or leave --split-file out where it was trained without one"
+        )
+    chosen: Sequence[Sample] = getattr(stated, split)
+    if not chosen:
+        raise EvaluationError(f"--split-file {split_file}: has no {split} image — add some, or choose another --split")
     return chosen
 
 

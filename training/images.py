@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from datasets.duplicates import find_duplicates
 from datasets.reader import load_image, read_dataset
 from datasets.sample import Dataset, Sample
+from datasets.splitfile import read_split, split_digest
 from datasets.splits import Split, split_dataset
 from models.resize import fit
 from training.errors import TrainingDataError
@@ -24,12 +25,16 @@ _PROBED = 64
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A checked data set with its split: a plain value. `digest` is that of the data set."""
+    """A checked data set with its split: a plain value. `digest` is that of the data set.
+
+    split_sha256: names a split that a file stated; None for one made from the seed.
+    """
 
     dataset: Dataset
     split: Split
     digest: str
     channels: int
+    split_sha256: str | None = None
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Count the images: split -> class -> images."""
@@ -51,24 +56,36 @@ def open_grouped(data: Path, *, good: str | None, groups: Path | None, find_grou
     return replace(dataset, samples=tuple(replace(sample, group=found[sample.path]) for sample in dataset.samples))
 
 
-def open_source(data: Path, *, good: str | None, groups: Path | None, find_groups: bool, seed: int) -> Source:
-    """Read and split a data set for training; raise DatasetError, or TrainingDataError when it cannot be trained on."""
+def open_source(
+    data: Path, *, good: str | None, groups: Path | None, find_groups: bool, seed: int, split_file: Path | None = None
+) -> Source:
+    """Read and split a data set for training, by a split file or by the seed.
+
+    Raises DatasetError, or TrainingDataError when it cannot be trained on.
+    """
     dataset = open_grouped(data, good=good, groups=groups, find_groups=find_groups)
     if len(dataset.classes) < 2:
         raise TrainingDataError(
             f"{data}: holds the one class '{dataset.classes[0]}' — a classifier needs a good class and at least one "
             "defect class — add a folder with photos of defects"
         )
-    split = split_dataset(dataset, seed=seed)
+    split = split_dataset(dataset, seed=seed) if split_file is None else read_split(split_file, dataset)
     have = {sample.label for sample in split.train}
     missing = [name for name in dataset.classes if name not in have]
+    if split_file is not None and (missing or not split.validation or not split.test):
+        empty = [name for name, part in (("validation", split.validation), ("test", split.test)) if not part]
+        raise TrainingDataError(
+            f"{split_file}: {', '.join([*missing, *empty])} would get no image — every class must be trained, and "
+            "there must be validation and test images — mend the split, or make one with `lineward dataset split`"
+        )
     if missing or not split.validation or not split.test:
         raise TrainingDataError(
             f"{data}: {', '.join(missing) or 'validation or test'} would get no image — every class needs at least "
             "three groups (one each to train, validate and test with) — add photos, leave the class out, or say which "
             "photos show one piece with --groups FILE (--no-find-groups takes every photo for a piece of its own)"
         )
-    return Source(dataset, split, dataset.digest(), _channels(split.train))
+    stated = None if split_file is None else split_digest(dataset, split)
+    return Source(dataset, split, dataset.digest(), _channels(split.train), stated)
 
 
 def _channels(samples: Sequence[Sample]) -> int:

@@ -43,6 +43,7 @@ class Material:
     train: Part
     validation: Part
     test: Part
+    split_sha256: str | None = None
 
     @property
     def good_index(self) -> int:
@@ -62,7 +63,15 @@ class Material:
             for name, part in parts.items()
         }
         groups = sum(len(set(part.groups)) for part in parts.values())
-        return DataOrigin(name=self.name, digest=self.digest, counts=counts, groups=groups, split_seed=self.split_seed)
+        seed = self.split_seed if self.split_sha256 is None else None
+        return DataOrigin(
+            name=self.name,
+            digest=self.digest,
+            counts=counts,
+            groups=groups,
+            split_seed=seed,
+            split_sha256=self.split_sha256,
+        )
 
 
 def load_material(source: Source, settings: TrainSettings, folder: RunFolder, advance: Callable[[], None]) -> Material:
@@ -87,4 +96,5 @@ def load_material(source: Source, settings: TrainSettings, folder: RunFolder, ad
         train=part(0, split.train),
         validation=part(1, split.validation),
         test=part(2, split.test),
+        split_sha256=source.split_sha256,
     )
