@@ -94,9 +94,9 @@ def judge_images(
     """Score all images under `data`, or the part that training held out.
 
     split: 'all', 'train', 'validation' or 'test', the latter three as the card's seed makes them of the very same
-    images, or as `split_file` states them. find_groups: with 'all', look for photos of the same piece where no file states them; the parts of a split
-    have the groups of the training. Raises ModelError, DatasetError, or EvaluationError when the images have a class
-    that the bundle does not know.
+    images, or as `split_file` states them. find_groups: with 'all', look for photos of the same piece where no file
+    states them; the parts of a split have the groups of the training. Raises ModelError, DatasetError, or
+    EvaluationError when the images have a class that the bundle does not know.
     """
     bundle = load_bundle(resolve_bundle(reference))
     card = bundle.card
