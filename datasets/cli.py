@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Check, group and render labelled images.")
 
-Folder = Annotated[Path, typer.Argument(help="Class folders, or the MVTec-AD layout.", metavar="DIR")]
+Folder = Annotated[Path, typer.Argument(help="Class folders, or any set that 'formats' lists.", metavar="DIR")]
+Form = Annotated[
+    str | None, typer.Option("--format", help="Name of the format; else found by looking into DIR.", metavar="NAME")
+]
+Annotations = Annotated[
+    Path | None, typer.Option(help="The file with the labels, where it lies elsewhere or several do.", metavar="FILE")
+]
 Good = Annotated[str | None, typer.Option(help="The class that passes; else found by its name.", metavar="NAME")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
@@ -26,6 +32,8 @@ def check(
     good: Good = None,
     groups: Annotated[Path | None, typer.Option(help="CSV with file,group; else groups.csv in DIR.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the split that is looked at.", min=0)] = 0,
+    form: Form = None,
+    annotations: Annotations = None,
     as_json: Json = False,
 ) -> None:
     """Count images, find copies and images of one piece, and say which pairs would straddle a split.
@@ -40,7 +48,15 @@ def check(
     from datasets.tables import print_report
 
     with _progress("reading") as advance:
-        dataset = read_dataset(folder, good=good, groups=groups, require_good=False, progress=advance)
+        dataset = read_dataset(
+            folder,
+            good=good,
+            groups=groups,
+            require_good=False,
+            progress=advance,
+            format=form,
+            annotations=annotations,
+        )
     with _progress("comparing") as advance:
         report = check_dataset(dataset, seed=seed, progress=advance)
     if as_json:
@@ -52,9 +68,28 @@ def check(
 
 
 @app.command()
+def formats(as_json: Json = False) -> None:
+    """List the formats that labelled images are read in, and what each looks like in a folder."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from datasets.readers.table import FORMATS
+
+    if as_json:
+        typer.echo(json.dumps({row.name: row.looks for row in FORMATS}, ensure_ascii=False))
+        return
+    table = Table("format", "what it looks like in a folder", box=None, pad_edge=False)
+    for row in FORMATS:
+        table.add_row(row.name, row.looks)
+    Console(highlight=False).print(table)
+
+
+@app.command()
 def groups(
     folder: Folder,
     out: Annotated[Path, typer.Option(help="CSV file to write; kept as DIR/groups.csv it is used by itself.")],
+    form: Form = None,
+    annotations: Annotations = None,
     as_json: Json = False,
 ) -> None:
     """Find by itself which images show one piece, and write that as a groups file for splits to respect."""
@@ -66,9 +101,9 @@ def groups(
     if out.exists():
         raise DatasetError(f"{out}: exists; a groups file is never overwritten; remove it or choose another --out")
     with _progress("reading") as advance:
-        dataset = read_dataset(folder, require_good=False, progress=advance)
+        dataset = read_dataset(folder, require_good=False, progress=advance, format=form, annotations=annotations)
     with _progress("comparing") as advance:
-        found = find_duplicates([sample.path for sample in dataset.samples], progress=advance)
+        found = find_duplicates(list(dict.fromkeys(sample.path for sample in dataset.samples)), progress=advance)
     write_groups(out, dataset.root, found.groups)
     number = len(set(found.groups.values()))
     summary = {"out": str(out), "images": len(found.groups), "groups": number, "near_pairs": len(found.near)}

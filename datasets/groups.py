@@ -9,11 +9,12 @@ from pathlib import Path
 
 from datasets.errors import DatasetError
 from datasets.layout import Entry
+from datasets.sample import Sample
 
 GROUPS_FILE = "groups.csv"
 
 
-def read_groups(file: Path, root: Path, entries: Sequence[Entry]) -> dict[Path, str]:
+def read_groups(file: Path, root: Path, entries: Sequence[Entry] | Sequence[Sample]) -> dict[Path, str]:
     """Return the group of each image as a CSV file with the columns `file` and `group` states it.
 
     `file` is the path relative to the root, or the bare name; a column `class` tells equal names in two classes apart;
