@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from datasets.readers.shapes import Outline, area, clipped
 from datasets.sample import Sample
 
 _GREY_LEVEL = 128  # masks drawn in grey are soft at their edge; masks of class indices never come near it
+
+_THIN_PX = 0.999
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +143,19 @@ def _draw(found: NDArray[np.uint8], outline: Outline, value: int) -> None:
     """Write a value into the pixels of an outline; one too thin for its pixels' middles gets those that it touches."""
     height, width = found.shape
     inside = fill(outline, height, width)
-    if int(inside.sum()) < _area_inside(outline, height, width) / 2:
+    if _width_of(outline) < _THIN_PX or not inside.any():
         limit = np.array([width - 1, height - 1])
         cells = np.clip(np.floor(np.array(outline)), 0, limit).astype(np.int32)
         line = np.zeros((height, width), dtype=np.uint8)
         cv2.polylines(line, [cells.reshape(-1, 1, 2)], isClosed=True, color=1)
         inside |= line > 0
     found[inside] = value
+
+
+def _width_of(outline: Outline) -> float:
+    """Return the short side of the rectangle that has an outline's area and length (of a bent one as well)."""
+    half = math.fsum(math.dist(a, b) for a, b in zip(outline, outline[1:] + outline[:1], strict=True)) / 2
+    return (half - math.sqrt(max(half * half - 4 * area(outline), 0.0))) / 2
 
 
 def _area_inside(outline: Outline, height: int, width: int) -> float:

@@ -100,8 +100,12 @@ def _dataset(
 
 
 def _good_class(records: Sequence[Record], classes: list[str], good: str | None, *, required: bool) -> str:
-    """Return the class that passes: where images show nothing, the one asked for, or that is named so, or 'good'."""
-    if all(record.types or record.marks for record in records):
+    """Return the class that passes.
+
+    Where classes are stated it is one of them; where defects are outlined, or images show nothing, it is the one asked
+    for, the one that is named so, or 'good', which then is what is not marked.
+    """
+    if not any(record.marks or not record.types for record in records):
         return find_good(classes, good, required=required)
     named = find_good(classes, None, required=False)
     if good is not None and named and good not in classes:

@@ -22,12 +22,14 @@ _DOCUMENTS = frozenset({".json", ".xml", ".csv", ".txt", ".toml", ".yaml", ".yml
 class Folder:
     """What lies under a root: its images, and the documents that may say what these show. Hidden files are left out.
 
-    A plain value, free to share between threads. Where the caller names the annotations, `documents` has just these.
+    A plain value, free to share between threads. named: the annotations that the caller named; `documents` then
+    has just these.
     """
 
     root: Path
     images: tuple[Path, ...]
     documents: Mapping[str, tuple[Path, ...]]
+    named: Path | None = None
 
     def with_suffix(self, *suffixes: str) -> tuple[Path, ...]:
         """Return the documents whose name ends so, sorted by path."""
@@ -110,11 +112,9 @@ def walk(root: Path, annotations: Path | None = None) -> Folder:
     def order(path: Path) -> str:
         return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
-    return Folder(
-        root,
-        tuple(sorted(images, key=order)),
-        {key: tuple(sorted(paths, key=order)) for key, paths in documents.items()},
-    )
+    sorted_documents = {suffix: tuple(sorted(paths, key=order)) for suffix, paths in documents.items()}
+    named = annotations.resolve() if annotations is not None else None
+    return Folder(root, tuple(sorted(images, key=order)), sorted_documents, named)
 
 
 def _common(one: tuple[str, ...], other: tuple[str, ...]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from datasets.readers.documents import read_csv
+from datasets.readers.documents import header_of, read_csv
 from datasets.readers.folder import Folder
 from datasets.readers.record import MISSING_IMAGE, UNREADABLE, Found, Problem, Record
 from datasets.readers.unlisted import unlisted
@@ -26,8 +26,10 @@ def recognise(folder: Folder) -> str:
 
 def labels_file(folder: Folder) -> Path | None:
     """Return labels.csv in the root, or the CSV that the caller named as the annotations."""
-    files = folder.with_suffix(".csv")
-    return next((file for file in files if file == folder.root / LABELS_FILE or file.parent != folder.root), None)
+    for file in folder.with_suffix(".csv"):
+        if file == folder.root / LABELS_FILE or (file == folder.named and {"file", "label"} <= header_of(file)):
+            return file
+    return None
 
 
 def read(folder: Folder) -> Found:

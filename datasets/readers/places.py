@@ -62,10 +62,9 @@ def recognise(folder: Folder) -> str:
 def place_file(folder: Folder) -> Path | None:
     """Return places.toml or places.csv in the root, or the one of any name that the caller named."""
     for file in folder.with_suffix(".toml", ".csv"):
-        inside = file.parent == folder.root
-        if inside and file.name in PLACE_FILES:
+        if file.parent == folder.root and file.name in PLACE_FILES:
             return file
-        if not inside and (file.suffix.lower() == ".toml" or set(_COLUMNS) <= header_of(file)):
+        if file == folder.named and (file.suffix.lower() == ".toml" or set(_COLUMNS) <= header_of(file)):
             return file
     return None
 
