@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -98,9 +99,11 @@ def read_mask(sample: Sample, size: tuple[int, int] | None = None) -> NDArray[np
             f"{sample.mask}: {pixels.shape[1]}×{pixels.shape[0]} pixels — its image has {width}×{height} — "
             "export the mask again at the image's size"
         )
-    grey = pixels.ndim == 2 or not np.ptp(pixels, axis=2).any()
-    level = _GREY_LEVEL if grey and int(pixels.max()) >= _GREY_LEVEL else 1
-    marked: NDArray[np.bool_] = (pixels if pixels.ndim == 2 else pixels.max(axis=2)) >= level
+    planes = [pixels] if pixels.ndim == 2 else [pixels[:, :, number] for number in range(3)]
+    brightest = functools.reduce(np.maximum, planes)
+    grey = all(np.array_equal(plane, planes[0]) for plane in planes[1:])
+    level = _GREY_LEVEL if grey and int(brightest.max()) >= _GREY_LEVEL else 1
+    marked: NDArray[np.bool_] = brightest >= level
     place = sample.place
     return marked if place is None else marked[place.y : place.y + place.height, place.x : place.x + place.width]
 

@@ -53,21 +53,21 @@ def _read_file(folder: Folder, file: Path, records: list[Record], problems: list
     content = read_json(file)
     if not isinstance(content, dict):
         raise MalformedError("is a list; an object with images, annotations and categories is needed")
-    names = {item.get("id"): str(item.get("name")) for item in objects(content.get("categories"), "categories")}
-    images = {item.get("id"): item for item in objects(content.get("images"), "images")}
-    marks: defaultdict[Any, list[Mark]] = defaultdict(list)
+    names = {_key(item, "id"): str(item.get("name")) for item in objects(content.get("categories"), "categories")}
+    images = {_key(item, "id"): item for item in objects(content.get("images"), "images")}
+    marks: defaultdict[int | str, list[Mark]] = defaultdict(list)
     for item in objects(content.get("annotations", []), "annotations"):
         where = f"{file.name}: annotation {item.get('id')}"
-        image = item.get("image_id")
-        if item.get("category_id") not in names:
-            problems.append(Problem(UNKNOWN_CATEGORY, f"{where} is of category {item.get('category_id')}"))
-        elif image not in images:
-            problems.append(Problem(MISSING_IMAGE, f"{where} is about image {image}, which is not listed"))
-        else:
-            try:
-                marks[image] += [Mark(names[item["category_id"]], outline) for outline in _outlines(item)]
-            except MalformedError as error:
-                problems.append(Problem(UNREADABLE, f"{where}: {error}"))
+        try:
+            image, category = _key(item, "image_id"), _key(item, "category_id")
+            if category not in names:
+                problems.append(Problem(UNKNOWN_CATEGORY, f"{where} is of category {category}"))
+            elif image not in images:
+                problems.append(Problem(MISSING_IMAGE, f"{where} is about image {image}, which is not listed"))
+            else:
+                marks[image] += [Mark(names[category], outline) for outline in _outlines(item)]
+        except MalformedError as error:
+            problems.append(Problem(UNREADABLE, f"{where}: {error}"))
     split = split_of_name(file)
     for key, item in images.items():
         name = str(item.get("file_name", ""))
@@ -79,6 +79,13 @@ def _read_file(folder: Folder, file: Path, records: list[Record], problems: list
         taken = str(item.get("date_captured") or "")
         split_here = split or folder.split_of(path)
         records.append(Record(path, marks=tuple(marks[key]), stated_size=size, split=split_here, taken=taken))
+
+
+def _key(item: dict[str, Any], name: str) -> int | str:
+    value = item.get(name)
+    if not isinstance(value, (int, str)):
+        raise MalformedError(f"'{name}' is {value!r}; a number is needed")
+    return value
 
 
 def split_of_name(file: Path) -> str | None:
