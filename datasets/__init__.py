@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datasets.errors import DatasetError as DatasetError
     from datasets.errors import ImageError as ImageError
     from datasets.reader import load_image as load_image
+    from datasets.reader import load_sample as load_sample
     from datasets.reader import read_dataset as read_dataset
     from datasets.sample import Dataset as Dataset
     from datasets.sample import Sample as Sample
@@ -26,6 +27,7 @@ _FILE_OF_NAME = {
     "Split": "splits",
     "find_duplicates": "duplicates",
     "load_image": "reader",
+    "load_sample": "reader",
     "read_dataset": "reader",
     "split_dataset": "splits",
 }

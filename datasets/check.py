@@ -63,6 +63,11 @@ class Report:
     def warnings(self) -> list[str]:
         """Return what would make figures look other than they are, one sentence each."""
         found = []
+        single = [label for label, number in self.counts.items() if number == 1]
+        if single:
+            found.append(
+                f"{len(single)} class(es) with one image, which no split can part: {', '.join(single)}; add photos"
+            )
         if self.straddling:
             cure = (
                 "mend the groups file"
@@ -89,12 +94,12 @@ class Report:
 
 def check_dataset(dataset: Dataset, *, seed: int = 0, progress: Progress | None = None) -> Report:
     """Return what a data set holds and which of its images repeat; reads every file. Raises ImageError."""
-    found = find_duplicates([sample.path for sample in dataset.samples], progress=progress)
+    found = find_duplicates(list(dict.fromkeys(sample.path for sample in dataset.samples)), progress=progress)
     own = {sample.path: dataset.name_of(sample) for sample in dataset.samples}
     stated = {sample.path: sample.group for sample in dataset.samples}
     grouped = stated != own
     split = split_dataset(dataset, seed=seed)
-    label_of = {sample.path: sample.label for sample in dataset.samples}
+    labels_of = _labels_of(dataset)
     split_counts = {}
     for name, samples in zip(NAMES, (split.train, split.validation, split.test), strict=True):
         number = Counter(sample.label for sample in samples)
@@ -112,10 +117,18 @@ def check_dataset(dataset: Dataset, *, seed: int = 0, progress: Progress | None 
         near_pairs=len(found.near),
         threshold=found.threshold,
         straddling=_straddling(own, found, split.part_of()),
-        conflicts=_names(own, (paths for paths in found.exact if len({label_of[path] for path in paths}) > 1)),
+        conflicts=_names(own, (paths for paths in found.exact if len({labels_of[path] for path in paths}) > 1)),
         stated_groups=grouped,
         agreement=compare_groups(found.groups, stated) if grouped else None,
     )
+
+
+def _labels_of(dataset: Dataset) -> dict[Path, tuple[tuple[str, ...], ...]]:
+    """Return what is said about each image: its types, or those at each of its places."""
+    found: defaultdict[Path, list[tuple[str, ...]]] = defaultdict(list)
+    for sample in dataset.samples:
+        found[sample.path].append((sample.place.name if sample.place else "", *sorted(sample.types)))
+    return {path: tuple(sorted(said)) for path, said in found.items()}
 
 
 def _names(names: dict[Path, str], groups: Any) -> tuple[tuple[str, ...], ...]:

@@ -9,10 +9,12 @@ from typing import Annotated
 import typer
 
 from datasets import exchange_cli
-from datasets.options import Backbone, Folder, Good, Groups, Json, Threads, Weights
+from datasets.options import Annotations, Backbone, Folder, Form, Good, Groups, Json, Threads, Weights
 from datasets.screen import progress_bar
 
-app = typer.Typer(no_args_is_help=True, help="Check, group, split, describe, show and render labelled images.")
+app = typer.Typer(
+    no_args_is_help=True, help="Check, group, split, describe, show and render labelled images; list their formats."
+)
 
 
 @app.command()
@@ -21,6 +23,8 @@ def check(
     good: Good = None,
     groups: Groups = None,
     seed: Annotated[int, typer.Option(help="Seed of the split that is looked at.", min=0)] = 0,
+    form: Form = None,
+    annotations: Annotations = None,
     weights: Weights = None,
     backbone: Backbone = "mobilenet_v2",
     threads: Threads = 2,
@@ -33,12 +37,11 @@ def check(
     """
     from rich.console import Console
 
-    from datasets.inspecting import inspect_folder
+    from datasets.inspecting import Source, inspect_folder
     from datasets.tables import print_report
 
-    _, report = inspect_folder(
-        folder, good=good, groups=groups, seed=seed, weights=weights, backbone=backbone, threads=threads
-    )
+    source = Source(folder, form, annotations, good, groups)
+    _, report = inspect_folder(source, seed=seed, weights=weights, backbone=backbone, threads=threads)
     if as_json:
         typer.echo(json.dumps(report.as_json(), ensure_ascii=False))
     else:
@@ -48,9 +51,28 @@ def check(
 
 
 @app.command()
+def formats(as_json: Json = False) -> None:
+    """List the formats that labelled images are read in, and what each looks like in a folder."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from datasets.readers.table import FORMATS
+
+    if as_json:
+        typer.echo(json.dumps({row.name: row.looks for row in FORMATS}, ensure_ascii=False))
+        return
+    table = Table("format", "what it looks like in a folder", box=None, pad_edge=False)
+    for row in FORMATS:
+        table.add_row(row.name, row.looks)
+    Console(highlight=False).print(table)
+
+
+@app.command()
 def groups(
     folder: Folder,
     out: Annotated[Path, typer.Option(help="CSV file to write; kept as DIR/groups.csv it is used by itself.")],
+    form: Form = None,
+    annotations: Annotations = None,
     as_json: Json = False,
 ) -> None:
     """Find by itself which images show one piece, and write that as a groups file for splits to respect."""
@@ -62,9 +84,9 @@ def groups(
     if out.exists():
         raise DatasetError(f"{out}: exists; a groups file is never overwritten; remove it or choose another --out")
     with progress_bar("reading") as advance:
-        dataset = read_dataset(folder, require_good=False, progress=advance)
+        dataset = read_dataset(folder, require_good=False, progress=advance, format=form, annotations=annotations)
     with progress_bar("comparing") as advance:
-        found = find_duplicates([sample.path for sample in dataset.samples], progress=advance)
+        found = find_duplicates(list(dict.fromkeys(sample.path for sample in dataset.samples)), progress=advance)
     write_groups(out, dataset.root, found.groups)
     number = len(set(found.groups.values()))
     summary = {"out": str(out), "images": len(found.groups), "groups": number, "near_pairs": len(found.near)}

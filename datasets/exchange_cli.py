@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from datasets.options import Backbone, Folder, Good, Groups, Json, Threads, Weights
+from datasets.options import Annotations, Backbone, Folder, Form, Good, Groups, Json, Threads, Weights
 from datasets.screen import progress_bar
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ def split(
         Path | None, typer.Option(help="CSV with file,lot or file,taken; else groups.csv in DIR.", metavar="FILE")
     ] = None,
     column: Annotated[str | None, typer.Option(help="Column of that table; else lot or taken.")] = None,
+    form: Form = None,
+    annotations: Annotations = None,
     groups: Groups = None,
     find_groups: Annotated[
         bool, typer.Option(help="Where no groups are stated, keep near duplicates together.")
@@ -46,16 +48,15 @@ def split(
 ) -> None:
     """Write which image trains, validates and tests; images of one piece never lie in two parts."""
     from datasets.errors import DatasetError
+    from datasets.inspecting import Source
     from datasets.partition import group_by_look, split_by_lot, split_by_time
-    from datasets.reader import read_dataset
     from datasets.splitfile import write_split
     from datasets.splits import split_dataset
 
     if out.exists():
         raise DatasetError(f"{out}: exists; a split is never overwritten; remove it or choose another --out")
     shares = _fractions(fractions)
-    with progress_bar("reading") as advance:
-        dataset = read_dataset(folder, good=good, groups=groups, require_good=False, progress=advance)
+    dataset = Source(folder, form, annotations, good, groups).read()
     if find_groups:
         with progress_bar("comparing") as advance:
             dataset = group_by_look(dataset, progress=advance)
@@ -84,6 +85,8 @@ def describe(
     url: Annotated[str, typer.Option(help="Where the data set is kept; else named by its digest.")] = "",
     cite_as: Annotated[str, typer.Option(help="How to cite it; else made of the above.")] = "",
     split_file: Annotated[Path | None, typer.Option(help="CSV with file,split to describe along.")] = None,
+    form: Form = None,
+    annotations: Annotations = None,
     groups: Groups = None,
     good: Good = None,
     as_json: Json = False,
@@ -91,11 +94,10 @@ def describe(
     """Write MLCommons Croissant 1.0 metadata: licences, makers, and of each image hash, size, label, group and part."""
     from datasets.croissant import Origin, write_croissant
     from datasets.croissant import describe as describe_dataset
-    from datasets.reader import read_dataset
+    from datasets.inspecting import Source
     from datasets.splitfile import read_split
 
-    with progress_bar("reading") as advance:
-        dataset = read_dataset(folder, good=good, groups=groups, require_good=False, progress=advance)
+    dataset = Source(folder, form, annotations, good, groups).read()
     origin = Origin(
         licences=tuple(licence),
         people=tuple(creator or ()),
@@ -130,6 +132,8 @@ def report(
         Path | None, typer.Option(help="CSV with file,score (defect probability): the worst come first.")
     ] = None,
     per_class: Annotated[int, typer.Option(help="Images shown of a class.", min=1, max=500)] = 24,
+    form: Form = None,
+    annotations: Annotations = None,
     groups: Groups = None,
     good: Good = None,
     seed: Annotated[int, typer.Option(help="Seed of the split whose counts are shown.", min=0)] = 0,
@@ -138,13 +142,12 @@ def report(
 ) -> None:
     """Write a contact sheet: images of each class with what is marked on them, copies side by side, suspect labels."""
     from datasets.contact import make_sheet
-    from datasets.inspecting import inspect_folder
+    from datasets.inspecting import Source, inspect_folder
     from datasets.sheetfile import most_pictures, refuse_unknown, write_sheet
 
     refuse_unknown(out)
-    dataset, found = inspect_folder(
-        folder, good=good, groups=groups, seed=seed, weights=weights, backbone=backbone, threads=threads
-    )
+    source = Source(folder, form, annotations, good, groups)
+    dataset, found = inspect_folder(source, seed=seed, weights=weights, backbone=backbone, threads=threads)
     values = _scores(dataset, scores) if scores is not None else None
     with progress_bar("pictures") as advance:
         sheet = make_sheet(

@@ -8,11 +8,12 @@ from pathlib import Path
 from datasets.columns import describe_problems as describe_problems
 from datasets.columns import read_column, write_columns
 from datasets.layout import Entry
+from datasets.sample import Sample
 
 GROUPS_FILE = "groups.csv"
 
 
-def read_groups(file: Path, root: Path, entries: Sequence[Entry]) -> dict[Path, str]:
+def read_groups(file: Path, root: Path, entries: Sequence[Entry] | Sequence[Sample]) -> dict[Path, str]:
     """Return the group of each image as a CSV file with the columns `file` and `group` states it.
 
     `datasets.columns` says how a line names its image. An image without a line would be able to straddle a split

@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-Folder = Annotated[Path, typer.Argument(help="Class folders, or the MVTec-AD layout.", metavar="DIR")]
+Folder = Annotated[Path, typer.Argument(help="Class folders, or any set that 'formats' lists.", metavar="DIR")]
+Form = Annotated[
+    str | None, typer.Option("--format", help="Name of the format; else found by looking into DIR.", metavar="NAME")
+]
+Annotations = Annotated[
+    Path | None, typer.Option(help="The file with the labels, where it lies elsewhere or several do.", metavar="FILE")
+]
 Good = Annotated[str | None, typer.Option(help="The class that passes; else found by its name.", metavar="NAME")]
 Groups = Annotated[Path | None, typer.Option(help="CSV with file,group; else groups.csv in DIR.")]
 Weights = Annotated[

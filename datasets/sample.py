@@ -33,7 +33,8 @@ class Place:
 class Sample:
     """One labelled image, or one place of it: a plain value, free to share between threads.
 
-    label: class folder or defect name. group: images of one group show the same piece and are never parted by a split;
+    label: class folder or defect type; the good class where nothing is marked, of several types the one that is marked
+    most often. group: images of one group show the same piece and are never parted by a split;
     the relative path where nobody stated groups. split: 'train', 'validation' or 'test' where the layout says so.
     mask: a picture of the same size in which what is not 0 is defective. labels: all defect types of an image that
     shows several; empty: `label` alone. marks: where they are, as far as somebody outlined them. template: the picture
@@ -62,7 +63,7 @@ class Sample:
 class Dataset:
     """All labelled images under one folder: a plain value, free to share between threads.
 
-    layout: 'class-folders', 'split-folders' or 'mvtec-ad'. good: the class that passes ('' only where the reader was
+    layout: name of its format in `datasets.readers.table`. good: the class that passes ('' only where the reader was
     told that none is required). samples: sorted by relative path. classes: the good one first, then sorted by name.
     """
 

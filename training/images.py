@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.duplicates import find_duplicates
-from datasets.reader import load_image, read_dataset
+from datasets.reader import load_image, load_sample, read_dataset
 from datasets.sample import Dataset, Sample
 from datasets.splitfile import read_split, split_digest
 from datasets.splits import Split, split_dataset
@@ -52,7 +52,7 @@ def open_grouped(data: Path, *, good: str | None, groups: Path | None, find_grou
     stated = any(sample.group != dataset.name_of(sample) for sample in dataset.samples)
     if stated or groups is not None or not find_groups:
         return dataset
-    found = find_duplicates([sample.path for sample in dataset.samples]).groups
+    found = find_duplicates(list(dict.fromkeys(sample.path for sample in dataset.samples))).groups
     return replace(dataset, samples=tuple(replace(sample, group=found[sample.path]) for sample in dataset.samples))
 
 
@@ -103,7 +103,7 @@ def fill_pixels(samples: Sequence[Sample], out: NDArray[np.uint8], threads: int,
     _, height, width, channels = out.shape
 
     def place(index: int) -> None:
-        fit(load_image(samples[index].path), height, width, channels, out=out[index])
+        fit(load_sample(samples[index]), height, width, channels, out=out[index])
 
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(samples), _AHEAD):

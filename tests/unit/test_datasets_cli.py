@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from datasets.cli import app
 from datasets.errors import DatasetError
+from datasets.readers.table import FORMATS
 from datasets.synthetic import PartRenderer
 
 
@@ -109,3 +110,46 @@ def test_the_command_is_cheap_to_import() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
     code = "import sys, datasets.synthetic; assert not {'torch', 'datasets.reader', 'typer'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_formats_lists_the_table() -> None:
+    """Every row of the table, to read and to script."""
+    code, text = run("formats")
+    assert code == 0
+    rows = json.loads(run("formats", "--json")[1])
+    assert list(rows) == [row.name for row in FORMATS]
+    assert all(name in text for name in rows)
+
+
+def test_check_takes_a_format_and_a_file_of_labels(parts: Path, tmp_path: Path) -> None:
+    """What lies in class folders may be labelled by a list elsewhere; a type with one image is warned of."""
+    names = sorted(path.relative_to(parts).as_posix() for path in parts.rglob("*.png"))
+    labels = tmp_path / "mine.csv"
+    labels.write_text(
+        "file,label\n" + "\n".join(f"{name},{'chip' if k == 0 else 'good'}" for k, name in enumerate(names))
+    )
+    code, text = run("check", parts, "--format", "labels-csv", "--annotations", labels, "--json")
+    report = json.loads(text)
+    assert code == 0
+    assert (report["layout"], report["counts"]) == ("labels-csv", {"good": 39, "chip": 1})
+    assert report["warnings"][0].startswith("1 class(es) with one image, which no split can part: chip")
+    with pytest.raises(DatasetError, match="labels in 2 formats at once"):
+        run("check", parts, "--annotations", labels)
+
+
+def test_check_of_places_compares_images_and_not_their_places(parts: Path, tmp_path: Path) -> None:
+    """Two places of one image are no copies of each other, and places that differ in their labels no conflict."""
+    one, other = sorted(parts.rglob("*.png"))[:2]
+    folder = tmp_path / "places"
+    folder.mkdir()
+    shutil.copy(one, folder / "1_01.png")
+    shutil.copy(other, folder / "2_10.png")
+    (folder / "places.csv").write_text("name,x,y,width,height\nleft,0,0,80,120\nright,80,0,80,120\n")
+    code, text = run("check", folder, "--json")
+    report = json.loads(text)
+    assert code == 0
+    assert (report["counts"], report["exact"], report["conflicts"]) == ({"good": 2, "bad": 2}, [], [])
+    shutil.copy(one, folder / "3_00.png")
+    code, text = run("check", folder, "--json")
+    assert code == 1
+    assert json.loads(text)["conflicts"] == [["1_01.png", "3_00.png"]]

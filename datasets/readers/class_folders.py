@@ -1,0 +1,17 @@
+"""Folders named after the class of the images in them."""
+
+from __future__ import annotations
+
+from datasets.readers.folder import Folder
+from datasets.readers.folders import read_layout, recognise_layout
+from datasets.readers.record import Found
+
+
+def recognise(folder: Folder) -> str:
+    """Return which classes there are where the folders lie so; '' else."""
+    return recognise_layout(folder, "class-folders")
+
+
+def read(folder: Folder) -> Found:
+    """Return every image with the class of its folder."""
+    return read_layout(folder, "class-folders")
