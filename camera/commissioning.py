@@ -128,8 +128,9 @@ def load(file: Path) -> Reference:
     try:
         story = json.loads(file.read_text("utf-8"))
         light, detail = (np.array(story[name], np.float32).reshape(CELLS, CELLS) for name in ("light", "detail"))
-        if story["schema"] != SCHEMA or not (np.isfinite(light).all() and np.isfinite(detail).all()):
-            raise ValueError(f"schema {story['schema']} with maps of {CELLS} × {CELLS} finite numbers")
+        levels = np.array([story["focus"], story["brightness"]], np.float64)
+        if story["schema"] != SCHEMA or not all(np.isfinite(values).all() for values in (light, detail, levels)):
+            raise ValueError(f"schema {story['schema']} with levels and maps of {CELLS} × {CELLS} finite numbers")
         return Reference(
             camera=str(story["camera"]),
             taken_wall_s=float(story["taken_wall_s"]),
@@ -139,7 +140,7 @@ def load(file: Path) -> Reference:
             light=light,
             detail=detail,
         )
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise CommissioningError(
             f"{file}: is no reference that can be read ({error}) — schema {SCHEMA} is needed — make one with "
             "--save-reference"

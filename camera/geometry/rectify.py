@@ -34,15 +34,8 @@ class Rectifier:
         view = np.eye(3) if calibration.belt is None else to_belt_view(calibration.belt.plane, size)
         x, y, width, height = window
         from_window = np.linalg.inv(calibration.k) @ view @ np.array([(1.0, 0, x), (0, 1.0, y), (0, 0, 1.0)])
-        horizontal, vertical = cv2.initUndistortRectifyMap(
-            calibration.k,
-            np.array(calibration.distortion),
-            np.linalg.inv(from_window),
-            np.eye(3),
-            (width, height),
-            cv2.CV_32FC1,
-        )
-        self.source, self.missing_px = _source(cast(Map, horizontal), cast(Map, vertical), size)
+        horizontal, vertical = _maps(calibration, from_window, (width, height))
+        self.source, self.missing_px = _source(horizontal, vertical, size)
         self.map: Map = cast(Map, cv2.merge([horizontal - self.source[0], vertical - self.source[1]]))
         self._whole, self._parts = cv2.convertMaps(self.map, NO_MAP, cv2.CV_16SC2)
 
@@ -63,6 +56,22 @@ def straight_picture(calibration: Calibration, image: Pixels) -> Pixels:
     rectifier = Rectifier(calibration, (0, 0, width, height))
     x, y, columns, rows = rectifier.source
     return rectifier.apply(image[y : y + rows, x : x + columns])
+
+
+def _maps(calibration: Calibration, from_window: NDArray[np.float64], size: tuple[int, int]) -> tuple[Map, Map]:
+    """Return where in the camera's picture each pixel of a window lies. Raises GeometryFileError for nowhere."""
+    try:
+        horizontal, vertical = cv2.initUndistortRectifyMap(
+            calibration.k, np.array(calibration.distortion), np.linalg.inv(from_window), np.eye(3), size, cv2.CV_32FC1
+        )
+    except np.linalg.LinAlgError:
+        horizontal = vertical = np.array([np.nan])
+    if not (np.isfinite(horizontal).all() and np.isfinite(vertical).all()):
+        raise GeometryFileError(
+            f"the calibration of {calibration.date} puts pixels nowhere — its matrix, distortion and belt must be a "
+            "camera's — make it anew with `lineward cameras calibrate`"
+        )
+    return cast(Map, horizontal), cast(Map, vertical)
 
 
 def _source(horizontal: Map, vertical: Map, size: tuple[int, int]) -> tuple[Rectangle, float]:

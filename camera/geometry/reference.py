@@ -26,7 +26,8 @@ LEAST_SIDE_PX = 16
 _LEAST_CONTRAST = 4.0  # grey levels: standard deviation below which there is nothing to hold on to
 _FORMAT, _VERSION = "lineward-part", 1
 _MOST_BYTES = 64_000_000
-_NOT_OURS = (zipfile.BadZipFile, KeyError, ValueError, TypeError, BadImageError, RuntimeError, zlib.error, EOFError)
+_NOT_A_STORY = (KeyError, ValueError, TypeError, OverflowError)
+_NOT_OURS = (*_NOT_A_STORY, zipfile.BadZipFile, BadImageError, RuntimeError, zlib.error, EOFError)
 
 
 @dataclass(frozen=True, slots=True)

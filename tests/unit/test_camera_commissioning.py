@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,6 +92,26 @@ def test_a_broken_reference_is_refused(tmp_path_factory: pytest.TempPathFactory,
     """One sentence, whatever the file holds."""
     file = tmp_path_factory.mktemp("reference") / "r.json"
     file.write_bytes(broken)
+    with pytest.raises(CommissioningError, match="--save-reference"):
+        load(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("focus", "NaN"),
+        ("brightness", "Infinity"),
+        ("pictures", "Infinity"),
+        ("focus", "1" + "0" * 400),
+        ("x", "[" * 9999),
+    ],
+)
+def test_a_reference_of_numbers_that_are_none_is_refused(tmp_path: Path, name: str, value: str) -> None:
+    """With such a level nothing would ever have changed, and a number too large is no other failure."""
+    file = tmp_path / "top.json"
+    save(seen(), file)
+    story = file.read_text().replace("{", f'{{"{name}": 0,', 1) if name == "x" else file.read_text()
+    file.write_text(re.sub(rf'"{name}": [^,]*', f'"{name}": {value}', story))
     with pytest.raises(CommissioningError, match="--save-reference"):
         load(file)
 

@@ -270,6 +270,17 @@ def test_a_damaged_file_is_refused_or_is_the_reference(
     assert np.array_equal(back.picture, whole.picture)
 
 
+def test_a_reference_of_numbers_that_are_none_is_refused(tmp_path: Path) -> None:
+    """Infinity is a number to Python's reader of JSON, and no pixel."""
+    sound, file = tmp_path / "part.align", tmp_path / "endless.align"
+    save(reference(), sound)
+    with zipfile.ZipFile(sound) as whole, zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("part.json", whole.read("part.json").replace(b"640", b"Infinity"))
+        archive.writestr("reference.png", whole.read("reference.png"))
+    with pytest.raises(GeometryFileError, match="is no reference of a part"):
+        load(file)
+
+
 def test_what_nothing_can_be_found_by_is_not_learned(tmp_path: Path) -> None:
     """A region out of the picture, a tiny one, and one without contrast; an absent file and one that is no zip."""
     picture = line().render(1, "good").pixels

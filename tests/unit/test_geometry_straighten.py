@@ -175,6 +175,21 @@ def test_a_region_that_the_picture_does_not_hold_is_refused() -> None:
     assert caught.value.pose is not None
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"matrix": ((1e308, 0.0, 1.0), (0.0, 1.0, 1.0), (0.0, 0.0, 1.0))},
+        {"distortion": (1e308, 0.0, 0.0, 0.0, 0.0)},
+        {"belt": BeltPlane(homography=np.eye(3).tolist(), mm_per_px=1e300, residual_mm=0.0, picture="belt.png")},
+    ],
+)
+def test_a_lens_that_is_no_camera_s_is_refused(change: dict[str, object]) -> None:
+    """Finite numbers that take pixels to nowhere: the text says what to do."""
+    broken = Calibration.model_validate(calibration().model_dump() | change)
+    with pytest.raises(GeometryFileError, match="make it anew with `lineward cameras calibrate`"):
+        straight_picture(broken, shoot(LYING))
+
+
 def test_frames_of_another_size_are_refused() -> None:
     """Binning or another camera setting: nothing learned fits, and the text says what was learned from."""
     with pytest.raises(PixelFormatError, match=r"a frame of 320×240 pixels, but .* 640×480"):
