@@ -64,7 +64,7 @@ def a_software_trigger_makes_the_frame_with_its_number(row: CameraUnderTest) -> 
     if row.commanded is None:
         with row.camera() as camera:
             expect_refusal(camera.trigger, CameraError, "takes none from software", "trigger()")
-        return
+        raise NotTriedError("it takes no trigger from software, and refused one as it should")
     camera = row.commanded_camera()
     expect_refusal(camera.trigger, CameraError, "not open", "trigger() before open()")
     with camera:
