@@ -192,10 +192,8 @@ def verdict(status: pb.GetStatusResponse, seen: SeenPreview | None, texts: Catal
         part = texts.text("verdict.part", part=seen.message.part)
         if seen.message.verdict == pb.VERDICT_PASS:
             return Verdict("ok", "check_circle", texts.text("verdict.OK"), _score(seen.message, texts), part)
-        why = why_rejected(seen.message, texts)
-        return Verdict(
-            "reject", "dangerous", texts.text("verdict.REJECT"), f"{why} · {_score(seen.message, texts)}", part
-        )
+        told = " · ".join(filter(None, (why_rejected(seen.message, texts), _score(seen.message, texts))))
+        return Verdict("reject", "dangerous", texts.text("verdict.REJECT"), told, part)
     word = {"CONTINUOUS_EXECUTION": "WAITING", "READY": "STOPPED"}.get(state_name(status), "NONE")
     detail = texts.text(f"verdict.{word.lower()}_detail")
     return Verdict("none", "radio_button_unchecked", texts.text(f"verdict.{word}"), detail, _last_part(seen, texts))

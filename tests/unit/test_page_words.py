@@ -64,6 +64,13 @@ def test_a_reject_says_what_was_found() -> None:
     assert (said.kind, said.word, said.detail) == ("reject", "REJECT", "Chip · Defect score 97.0 %")
 
 
+def test_a_reject_without_a_score_says_its_reason_alone() -> None:
+    """A part that the model never judged to the end has none."""
+    told = pb.WatchPreviewResponse(part=8, verdict=pb.VERDICT_REJECT, reason=pb.REASON_MISSING_VIEW)
+    said = words.verdict(status(), SeenPreview(1, time.monotonic_ns(), told), TEXTS)
+    assert (said.detail, said.part) == ("View missing", "Part 8")
+
+
 @given(st.sampled_from([value for value in pb.Verdict.values() if value != pb.VERDICT_PASS]))
 @settings(max_examples=5, deadline=None)
 def test_nothing_but_a_pass_is_ever_ok(verdict: pb.Verdict.ValueType) -> None:
