@@ -69,7 +69,10 @@ def _asked(device: Device, is_gige: bool) -> Device:
         with Registers(device.address) as registers:
             user_name, controller = registers.user_name(), registers.controller()
     except OSError as error:
-        hint = f"it was seen but does not answer ({error}): give it an address in the subnet of this computer's port"
+        hint = (
+            f"it was seen but does not answer now ({error}): check its power and cable; if those are well, give it "
+            "an address in the subnet of this computer's port"
+        )
         return dataclasses.replace(device, state="unreachable", hint=hint)
     if controller is None:
         return dataclasses.replace(device, user_name=user_name, state="free")
