@@ -250,5 +250,5 @@ def _text(camera: str, refused: Sequence[Refused]) -> str:
     rows = "; ".join(str(one) for one in refused)
     return (
         f"camera '{camera}': {count} not taken by the device: {rows}. Change them in the configuration; "
-        f"`lineward cameras show {camera}` shows what the device can do"
+        f"`lineward cameras show CAMERA` shows what the device can do (CAMERA in a station: FILE:{camera})"
     )

@@ -49,6 +49,12 @@ def emulated() -> Iterator[GenapiNodes]:
         yield nodes
 
 
+def test_a_refusal_names_a_command_that_finds_the_camera(emulated: GenapiNodes) -> None:
+    """The name of a station's camera alone is none that `cameras show` knows: it stands behind the station's file."""
+    told = refused(emulated, features={"NoSuchFeature": 1})
+    assert "`lineward cameras show CAMERA` shows what the device can do (CAMERA in a station: FILE:top)" in told
+
+
 def test_an_emulated_camera_stands_as_the_options_say(emulated: GenapiNodes) -> None:
     """Every setting is in the device's own node map, and a change behind our back is seen."""
     options = GenicamOptions(
