@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ class DriverProcess:
         theirs = {name: ends[1].fileno() for name, ends in lane_ends.items()}
         theirs |= {"frames": frames_end.fileno(), "lifeline": lifeline_end, "life_signs": life_file}
         self.lanes = {name: Lane(ends[0]) for name, ends in lane_ends.items()}
+        self._reading = threading.Lock()
+        self._kept_words: str | None = None
         try:
             self._child = subprocess.Popen(
                 # -P: nothing from the current folder
@@ -75,6 +78,8 @@ class DriverProcess:
 
     def wait_dead(self, timeout_s: float) -> bool:
         """Wait for its end; afterwards it is no zombie. False when it still lives."""
+        if self._child.poll() is not None:
+            return True  # its files may be closed by now
         ended = select.poll()
         ended.register(self.death, select.POLLIN)
         ended.poll(timeout_s * 1000)
@@ -86,11 +91,13 @@ class DriverProcess:
         self.wait_dead(_KILLED_S)
 
     def end(self) -> None:
-        """Give everything back; what the driver wrote is forgotten. Ends the process where it still lives."""
+        """Give everything back but the last words, for a thread that asks later. Ends the process where it lives."""
         if self._child.poll() is None:
             self.kill()
-        self._close_files()
-        os.close(self.death)
+        with self._reading:
+            self._kept_words = self._read_words()
+            self._close_files()
+            os.close(self.death)
 
     def _close_files(self) -> None:
         for lane in self.lanes.values():
@@ -115,6 +122,10 @@ class DriverProcess:
 
     def last_words(self) -> str:
         """Return the last lines of its standard error, in one; where the interpreter noted a crash, those around it."""
+        with self._reading:
+            return self._read_words() if self._kept_words is None else self._kept_words
+
+    def _read_words(self) -> str:
         size = os.fstat(self._log).st_size
         text = os.pread(self._log, _LAST_BYTES, max(0, size - _LAST_BYTES)).decode(errors="replace")
         before, crash, stack = text.rpartition(_FATAL)

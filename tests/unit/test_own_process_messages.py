@@ -11,6 +11,7 @@ import pytest
 from camera.errors import CameraLostError, Cause
 from camera.own_process.lane import Lane
 from camera.own_process.messages import Failure, FilledSlot, receive, send
+from camera.own_process.process import DriverProcess
 
 
 def test_a_frame_whose_memory_was_left_out_is_none() -> None:
@@ -70,3 +71,12 @@ def test_an_error_of_any_length_arrives_with_its_beginning(kind: type[CameraLost
     assert message.error.cause is Cause.CONTROL_LOST
     assert str(message.error).startswith("no link: " + letter * 5_000)
     assert "200009 characters" in str(message.error)
+
+
+def test_a_driver_that_was_given_back_still_tells_how_it_ended() -> None:
+    """A call that was under way when the driver died asks after another thread has closed its files."""
+    driver = DriverProcess()
+    driver.kill()
+    driver.end()
+    assert driver.wait_dead(0.0)
+    assert driver.obituary() == "was ended by SIGKILL and wrote nothing"
