@@ -151,15 +151,15 @@ class IsolatedCamera(Camera):
         self._facts = self._call("life", "start", timeout_s=_START_S)
 
     def _grab(self, into: Pixels | None, timeout_s: float) -> Frame | BrokenFrame | None:
-        intake = self._intake
-        if intake is None or self._loss is not None:
+        driver, intake = self._driver, self._intake
+        if driver is None or intake is None or self._loss is not None:
             raise self._loss or CameraLostError(f"camera '{self.name}': it is closed")
         try:
             return intake.take(into, timeout_s)
         except EOFError:
-            raise self._crashed() from None
+            raise self._crashed(driver) from None
         except TimeoutError:
-            raise self._hung(f"gave no sign of life for {self._watchdog_s:g} s") from None
+            raise self._hung(driver, f"gave no sign of life for {self._watchdog_s:g} s") from None
 
     def _wait_trigger(self, timeout_s: float) -> Trigger | None:
         trigger: Trigger | None = self._call(
@@ -172,14 +172,14 @@ class IsolatedCamera(Camera):
         return trigger
 
     def _stop(self) -> None:
-        intake = self._intake
-        if intake is None:
+        driver, intake = self._driver, self._intake
+        if driver is None or intake is None:
             return
         intake.interrupt()
         try:
             self._call("life", "stop", timeout_s=max(_STOP_S, self._watchdog_s + _AFTER_GRAB_S))
         except CameraError as error:  # a stop succeeds; who asks for the next frame is told
-            self._lose(CameraLostError(str(error), error.cause))
+            self._lose(driver, CameraLostError(str(error), error.cause))
         intake.discard()
 
     def _close(self) -> None:
@@ -215,9 +215,9 @@ class IsolatedCamera(Camera):
         try:
             return driver.call(lane, method, *arguments, timeout_s=timeout_s)
         except LaneTimeoutError:
-            raise self._hung(f"did not return from {method}() within {timeout_s:g} s") from None
+            raise self._hung(driver, f"did not return from {method}() within {timeout_s:g} s") from None
         except EOFError:
-            raise self._crashed() from None
+            raise self._crashed(driver) from None
 
     def _node_call(self, method: str, *arguments: object) -> Any:
         """Call into the features; one that hangs is given up, and the pictures go on."""
@@ -234,36 +234,39 @@ class IsolatedCamera(Camera):
                 Cause.HUNG,
             ) from None
         except EOFError:
-            raise self._crashed() from None
+            raise self._crashed(driver) from None
 
-    def _hung(self, what: str) -> CameraLostError:
+    def _hung(self, driver: DriverProcess, what: str) -> CameraLostError:
         return self._lose(
+            driver,
             CameraLostError(
                 f"camera '{self.name}': its driver ({self._row.name}) {what}; its process was ended and is begun "
                 "anew; if it happens again, check the cable and the driver's version",
                 Cause.HUNG,
-            )
+            ),
         )
 
-    def _crashed(self) -> CameraLostError:
-        driver = self._driver
-        if driver is None:
-            return CameraLostError(f"camera '{self.name}': it was closed")
+    def _crashed(self, driver: DriverProcess) -> CameraLostError:
         driver.wait_dead(_EXIT_S)
         return self._lose(
+            driver,
             CameraLostError(
                 f"camera '{self.name}': the process of its driver ({self._row.name}) {driver.obituary()}; it is begun "
                 "anew; if it happens again, check the driver's version",
                 Cause.CRASHED,
-            )
+            ),
         )
 
-    def _lose(self, error: CameraLostError) -> CameraLostError:
-        """End the process and remember why; the first reason stays, whichever thread found it."""
+    def _lose(self, driver: DriverProcess, error: CameraLostError) -> CameraLostError:
+        """End the driver and remember why; the first reason stays, whichever thread found it.
+
+        One that was closed meanwhile has no say: the camera may be open again, with another process.
+        """
         with self._losing:
+            if driver is not self._driver:
+                return error
             if self._loss is None:
                 self._loss = error
                 self._restarts += 1
-                if self._driver is not None:
-                    self._driver.kill()
+                driver.kill()
             return self._loss
