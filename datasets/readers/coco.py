@@ -75,7 +75,8 @@ def _read_file(folder: Folder, file: Path, records: list[Record], problems: list
         if path is None:
             problems.append(Problem(MISSING_IMAGE, f"{file.name}: {name}"))
             continue
-        size = (int(number(item["width"], "width")), int(number(item["height"], "height"))) if "width" in item else None
+        sides = [item.get("width"), item.get("height")]
+        size = None if None in sides else (int(number(sides[0], "width")), int(number(sides[1], "height")))
         taken = str(item.get("date_captured") or "")
         split_here = split or folder.split_of(path)
         records.append(Record(path, marks=tuple(marks[key]), stated_size=size, split=split_here, taken=taken))
