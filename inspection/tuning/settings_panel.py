@@ -23,6 +23,7 @@ class SettingsPanel:
         self._fields: dict[str, ui.input] = {}
         self._limits: dict[str, ui.label] = {}
         self._editing = ""
+        self._left: str | None = None  # what nobody has changed since it was entered into that field, or brought there
         self._box = ui.element("section").classes("lw-tune-settings")
 
     def show(self) -> None:
@@ -108,11 +109,19 @@ class SettingsPanel:
         return ui.button(text, on_click=clicked).props("flat no-caps").classes("lw-tune-button")  # type: ignore[arg-type]
 
     def _bring(self, key: str, text: str) -> None:
-        if self._editing != key and self._fields[key].value != text:
-            self._fields[key].set_value(text)
+        field = self._fields[key]
+        if field.value == text or (self._editing == key and field.value != self._left):
+            return
+        field.set_value(text)
+        self._left = text if self._editing == key else self._left
 
     def _edit(self, key: str) -> None:
-        self._editing = key
+        self._editing, self._left = key, None
+
+    def _entered(self, key: str, text: str) -> None:
+        """Note that a field, which keeps the cursor, may be brought up to date until somebody types again."""
+        if self._editing == key:
+            self._left = text
 
     async def _step(self, key: str, *, up: bool) -> None:
         now = next((one for one in self._commands.loop.settings.numbers if one.key == key), None)
@@ -120,21 +129,22 @@ class SettingsPanel:
             await self._say(self._commands.set({key: settings.stepped(now, up)}))
 
     async def _typed(self, key: str) -> None:
-        wanted = real_number(str(self._fields[key].value))
+        text = str(self._fields[key].value)
+        wanted = real_number(text)
         if wanted is None:
-            self._notice.refuse(self._texts.text("tuning.no_number", text=self._fields[key].value))
+            self._notice.refuse(self._texts.text("tuning.no_number", text=text))
             return
-        self._editing = ""
         await self._say(self._commands.set({key: wanted}))
+        self._entered(key, text)
 
     async def _typed_roi(self) -> None:
-        wanted = whole_numbers(str(self._fields["roi"].value))
+        text = str(self._fields["roi"].value)
+        wanted = whole_numbers(text)
         if wanted is None:
-            text = self._texts.text("tuning.four_numbers", text=self._fields["roi"].value)
-            self._notice.refuse(text)
+            self._notice.refuse(self._texts.text("tuning.four_numbers", text=text))
             return
-        self._editing = ""
         await self._say(self._commands.open_with({"roi": wanted}))
+        self._entered("roi", text)
 
     async def _full(self) -> None:
         sensor = self._commands.loop.settings.sensor

@@ -98,7 +98,7 @@ def check_soak(frames: int) -> None:
     assert found["broken"] == 0
     for who in ("station", "driver"):
         for figure in ("files", "threads"):
-            assert found[f"{who}_{figure}"]["first"] == found[f"{who}_{figure}"]["last"]
+            assert found[f"{who}_{figure}"]["first"] >= found[f"{who}_{figure}"]["last"]
         assert found[f"{who}_pss_mb"]["last"] < found[f"{who}_pss_mb"]["first"] + 10
 
 
