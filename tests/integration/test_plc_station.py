@@ -190,6 +190,7 @@ def test_the_plc_sees_a_killed_station(tmp_path: Path, bundle: Path) -> None:
                     assert connection.recv(1) == b""
             with pytest.raises((ModbusException, OSError)):
                 plc.read()
+            process.wait(BOUND_S)  # the kernel closes a dying process's connections before its listener
             with pytest.raises(ConnectionRefusedError):
                 socket.create_connection(("127.0.0.1", port), timeout=BOUND_S)
             plc.close()
