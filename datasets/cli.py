@@ -37,11 +37,12 @@ def check(
     """
     from rich.console import Console
 
-    from datasets.inspecting import Source, inspect_folder
+    from datasets.inspecting import inspect_folder
+    from datasets.location import Location
     from datasets.tables import print_report
 
-    source = Source(folder, form, annotations, good, groups)
-    _, report = inspect_folder(source, seed=seed, weights=weights, backbone=backbone, threads=threads)
+    location = Location(folder, form, annotations, good, groups)
+    _, report = inspect_folder(location, seed=seed, weights=weights, backbone=backbone, threads=threads)
     if as_json:
         typer.echo(json.dumps(report.as_json(), ensure_ascii=False))
     else:

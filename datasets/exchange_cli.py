@@ -48,7 +48,8 @@ def split(
 ) -> None:
     """Write which image trains, validates and tests; images of one piece never lie in two parts."""
     from datasets.errors import DatasetError
-    from datasets.inspecting import Source
+    from datasets.inspecting import read_shown
+    from datasets.location import Location
     from datasets.partition import group_by_look, split_by_lot, split_by_time
     from datasets.splitfile import write_split
     from datasets.splits import split_dataset
@@ -56,7 +57,7 @@ def split(
     if out.exists():
         raise DatasetError(f"{out}: exists; a split is never overwritten; remove it or choose another --out")
     shares = _fractions(fractions)
-    dataset = Source(folder, form, annotations, good, groups).read()
+    dataset = read_shown(Location(folder, form, annotations, good, groups))
     if find_groups:
         with progress_bar("comparing") as advance:
             dataset = group_by_look(dataset, progress=advance)
@@ -94,10 +95,11 @@ def describe(
     """Write MLCommons Croissant 1.0 metadata: licences, makers, and of each image hash, size, label, group and part."""
     from datasets.croissant import Origin, write_croissant
     from datasets.croissant import describe as describe_dataset
-    from datasets.inspecting import Source
+    from datasets.inspecting import read_shown
+    from datasets.location import Location
     from datasets.splitfile import read_split
 
-    dataset = Source(folder, form, annotations, good, groups).read()
+    dataset = read_shown(Location(folder, form, annotations, good, groups))
     origin = Origin(
         licences=tuple(licence),
         people=tuple(creator or ()),
@@ -142,12 +144,13 @@ def report(
 ) -> None:
     """Write a contact sheet: images of each class with what is marked on them, copies side by side, suspect labels."""
     from datasets.contact import make_sheet
-    from datasets.inspecting import Source, inspect_folder
+    from datasets.inspecting import inspect_folder
+    from datasets.location import Location
     from datasets.sheetfile import most_pictures, refuse_unknown, write_sheet
 
     refuse_unknown(out)
-    source = Source(folder, form, annotations, good, groups)
-    dataset, found = inspect_folder(source, seed=seed, weights=weights, backbone=backbone, threads=threads)
+    location = Location(folder, form, annotations, good, groups)
+    dataset, found = inspect_folder(location, seed=seed, weights=weights, backbone=backbone, threads=threads)
     values = _scores(dataset, scores) if scores is not None else None
     with progress_bar("pictures") as advance:
         sheet = make_sheet(

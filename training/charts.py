@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -11,19 +11,17 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 
-from training.fitting import Epoch
 
-
-def draw_curves(history: Sequence[Epoch], file: Path) -> None:
-    """Draw the losses and the validation AUROC over the epochs."""
-    numbers = [epoch.number for epoch in history]
+def draw_curves(history: Sequence[Mapping[str, float | int | None]], file: Path) -> None:
+    """Draw the losses and the validation AUROC over the epochs, rows as `training.fitting.Epoch.as_dict` gives them."""
+    numbers = [epoch["number"] for epoch in history]
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    left.plot(numbers, [epoch.train_loss for epoch in history], marker="o", label="training (augmented)")
-    left.plot(numbers, [epoch.validation_loss for epoch in history], marker="o", label="validation")
+    left.plot(numbers, [epoch["train_loss"] for epoch in history], marker="o", label="training (augmented)")
+    left.plot(numbers, [epoch["validation_loss"] for epoch in history], marker="o", label="validation")
     left.set(xlabel="epoch", ylabel="cross entropy", title="Loss")
     left.set_ylim(bottom=0)
     left.legend()
-    known = [(epoch.number, epoch.validation_auroc) for epoch in history if epoch.validation_auroc is not None]
+    known = [(row["number"], row["validation_auroc"]) for row in history if row["validation_auroc"] is not None]
     right.plot([number for number, _ in known], [area for _, area in known], marker="o", color="tab:green")
     right.set(xlabel="epoch", ylabel="AUROC", title="Good against defective, validation")
     for axes in (left, right):

@@ -8,10 +8,27 @@ from typing import Annotated
 
 import typer
 
+from datasets.location import Location
+from datasets.options import Annotations, Form, Good, Groups
+
+Data = Annotated[
+    Path, typer.Option(help="Folder of labelled photos, in any format that `lineward dataset formats` lists.")
+]
+SplitFile = Annotated[
+    Path | None,
+    typer.Option(help="CSV with file,split, as `lineward dataset split` writes it, instead of a split by the seed."),
+]
+
 
 def train(
-    data: Annotated[Path, typer.Option(help="Folder of labelled photos: class folders or the MVTec-AD layout.")],
+    data: Data,
     out: Annotated[Path, typer.Option(help="The bundle to write: a folder, or a zip when it ends in .zip.")],
+    task: Annotated[
+        str | None,
+        typer.Option(help="classify, anomaly (good parts alone), segment or template; else as the labels allow."),
+    ] = None,
+    form: Form = None,
+    annotations: Annotations = None,
     backbone: Annotated[
         str,
         typer.Option(
@@ -31,17 +48,9 @@ def train(
         float | None, typer.Option(help="Peak learning rate; default 1e-4 with weights, 1e-3 without.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the split and of everything random.")] = 0,
-    good: Annotated[str | None, typer.Option(help="The class that passes, where its name does not tell.")] = None,
-    groups: Annotated[
-        Path | None,
-        typer.Option(help="CSV with file,group: images of one piece stay together. Default DIR/groups.csv."),
-    ] = None,
-    split_file: Annotated[
-        Path | None,
-        typer.Option(
-            help="CSV with file,split, as `lineward dataset split` writes it, instead of a split by the seed."
-        ),
-    ] = None,
+    good: Good = None,
+    groups: Groups = None,
+    split_file: SplitFile = None,
     escape_target: Annotated[
         float | None,
         typer.Option(help="Share of bad parts that may pass, at 95 % confidence. [0.005 unless another is given]"),
@@ -65,7 +74,7 @@ def train(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the bundle at --out.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
-    """Train a classifier from folders of photos and release it as a bundle; Ctrl-C keeps what was finished."""
+    """Train a model from labelled photos and release it as a bundle; Ctrl-C keeps what was finished."""
     from training.settings import make_settings, parse_size
 
     height, width = parse_size(size)
@@ -99,12 +108,11 @@ def train(
             "pip install 'lineward[train]'"
         ) from error
     released = run_training(
-        data,
+        Location(data, form, annotations, good, groups),
         settings,
         out,
+        task=task,
         name=name,
-        good=good,
-        groups=groups,
         split_file=split_file,
         restart=restart,
         overwrite=overwrite,
@@ -117,11 +125,13 @@ def train(
 
 def evaluate(
     bundle: Annotated[str, typer.Argument(help="The bundle: a folder, a zip, or zoo:NAME.")],
-    data: Annotated[Path, typer.Option(help="Folder of labelled photos with the classes of the bundle.")],
+    data: Data,
     split: Annotated[str, typer.Option(help="all, or train, validation, test of the training images.")] = "all",
     threshold: Annotated[float | None, typer.Option(help="Defect probability; default the card's.")] = None,
-    groups: Annotated[Path | None, typer.Option(help="CSV with file,group. Default DIR/groups.csv.")] = None,
-    split_file: Annotated[Path | None, typer.Option(help="CSV with file,split that --split is a part of.")] = None,
+    form: Form = None,
+    annotations: Annotations = None,
+    groups: Groups = None,
+    split_file: SplitFile = None,
     threads: Annotated[int, typer.Option(min=1, max=256, help="CPU threads.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
@@ -132,7 +142,12 @@ def evaluate(
     from training.table import print_metrics
 
     result = evaluate_bundle(
-        bundle, data, groups=groups, split=split, split_file=split_file, threshold=threshold, threads=threads
+        bundle,
+        Location(data, form, annotations, groups=groups),
+        split=split,
+        split_file=split_file,
+        threshold=threshold,
+        threads=threads,
     )
     if as_json:
         typer.echo(json.dumps(result.as_json()))

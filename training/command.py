@@ -5,30 +5,33 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from datasets.location import Location
 from training.errors import TrainingInterrupted
 from training.images import Source, open_source
-from training.material import load_material
 from training.network import Start, build_network, choose_start
 from training.release import Release
 from training.run import Target, train_model
 from training.runfolder import RunFolder
 from training.screen import Screen
 from training.settings import TrainSettings
+from training.tasks.table import find_task
 
 
 def run_training(
-    data: Path,
+    location: Location,
     settings: TrainSettings,
     out: Path,
     *,
+    task: str | None = None,
     name: str | None = None,
-    good: str | None = None,
-    groups: Path | None = None,
     split_file: Path | None = None,
     restart: bool = False,
     overwrite: bool = False,
 ) -> Release:
-    """Train on a folder of labelled photos and write the bundle; raise DatasetError, ModelError or TrainingError."""
+    """Train on labelled photos and write the bundle; raise DatasetError, ModelError or TrainingError.
+
+    task: what to learn, None: as the labels allow; `settings.task` is set to it.
+    """
     screen = Screen()
     target = Target(out, name or _name_from(out), overwrite)
     target.refuse_taken()
@@ -37,18 +40,19 @@ def run_training(
         start = choose_start(settings.backbone, settings.weights)
         screen.say(f"{settings.backbone}, {start.told}")
         source = open_source(
-            data,
-            good=good,
-            groups=groups,
+            location,
             find_groups=settings.find_groups,
             seed=settings.seed,
             split_file=split_file,
+            task=task,
         )
-        build_network(settings.backbone, len(source.dataset.classes), start)  # refuses weights that do not fit, early
+        settings = settings.model_copy(update={"task": source.task})
+        screen.say(f"task {source.task}: {source.why}")
+        build_network(settings.backbone, len(source.classes), start)  # refuses weights that do not fit, early
         _tell_source(source, screen)
         folder.open(_identity(source, settings, start, target.name), restart=restart)
         with screen.bar("loading images", len(source.dataset.samples)) as advance:
-            material = load_material(source, settings, folder, advance)
+            material = find_task(settings.task).load(source, settings, folder, advance)
     except KeyboardInterrupt:
         raise TrainingInterrupted(
             "interrupted before the first step — nothing was written — give the same command again"

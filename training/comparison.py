@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.location import Location
 from training.errors import EvaluationError
 from training.evaluation import Judged, judge_images
 from training.intervals import difference_interval, sign_test
@@ -87,26 +87,24 @@ class Comparison:
 def compare_bundles(
     a: str,
     b: str,
-    data: Path,
+    location: Location,
     *,
-    groups: Path | None = None,
     split: str = "all",
     find_groups: bool = True,
     threads: int = 2,
 ) -> Comparison:
-    """Score the images under `data` with both bundles, each at its card's threshold, and test the difference.
+    """Score the images of a data set with both bundles, each at its card's threshold, and test the difference.
 
     The arguments are those of `training.evaluation.judge_images`; raises also EvaluationError where the bundles do not
     stand for the same images.
     """
     first, second = (
-        judge_images(name, data, groups=groups, split=split, find_groups=find_groups, threads=threads)
-        for name in (a, b)
+        judge_images(name, location, split=split, find_groups=find_groups, threads=threads) for name in (a, b)
     )
     if first.names != second.names or not np.array_equal(first.scored.defective, second.scored.defective):
         raise EvaluationError(
-            f"{data}: '{a}' and '{b}' do not stand for the same images and good class (split '{split}') — only then "
-            "they can be compared image by image — leave --split out, or give images that both know"
+            f"{location.folder}: '{a}' and '{b}' do not stand for the same images and good class (split '{split}') — "
+            "only then they can be compared image by image — leave --split out, or give images that both know"
         )
     return compare_judged(first, second)
 

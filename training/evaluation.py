@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.location import Location
 from datasets.sample import Dataset, Sample
 from datasets.splitfile import read_split, split_digest
 from datasets.splits import split_dataset
@@ -17,8 +18,9 @@ from models.bundle import Bundle, load_bundle
 from models.card import Card, Metrics
 from models.references import resolve_bundle
 from models.session import Session, open_session
+from training.arrange import arrange, truths
 from training.errors import EvaluationError
-from training.images import fill_pixels, open_grouped, truths
+from training.images import fill_pixels, open_grouped
 from training.metrics import Scored, class_accuracy, measure
 
 _BATCH = 8
@@ -82,16 +84,15 @@ class Judged:
 
 def judge_images(
     reference: str,
-    data: Path,
+    location: Location,
     *,
-    groups: Path | None = None,
     split: str = "all",
     split_file: Path | None = None,
     find_groups: bool = False,
     threads: int = 2,
     advance: Callable[[], None] = lambda: None,
 ) -> Judged:
-    """Score all images under `data`, or the part that training held out.
+    """Score all images of a data set, or the part that training held out.
 
     split: 'all', 'train', 'validation' or 'test', the latter three as the card's seed makes them of the very same
     images, or as `split_file` states them. find_groups: with 'all', look for photos of the same piece where no file
@@ -101,12 +102,12 @@ def judge_images(
     bundle = load_bundle(resolve_bundle(reference))
     card = bundle.card
     find = find_groups if split == "all" else bool(card.provenance.settings.get("find_groups"))
-    dataset = open_grouped(data, good=card.good_class, groups=groups, find_groups=find)
-    foreign = sorted(set(dataset.classes) - set(card.classes))
+    dataset = open_grouped(replace(location, good=card.good_class), find_groups=find)
+    foreign = [] if card.task == "anomaly" else sorted(set(dataset.classes) - set(card.classes))
     if foreign:
         raise EvaluationError(
-            f"{data}: class {', '.join(foreign)} is unknown to the bundle — it knows {', '.join(card.classes)} — "
-            "rename the folders, or train with these images"
+            f"{location.folder}: class {', '.join(foreign)} is unknown to the bundle — it knows "
+            f"{', '.join(card.classes)} — rename the folders, or train with these images"
         )
     samples = tuple(_choose(dataset, card, split, split_file))
     session = open_session(bundle, intra_op_threads=threads)
@@ -117,9 +118,8 @@ def judge_images(
 
 def evaluate_bundle(
     reference: str,
-    data: Path,
+    location: Location,
     *,
-    groups: Path | None = None,
     split: str = "all",
     split_file: Path | None = None,
     threshold: float | None = None,
@@ -134,16 +134,14 @@ def evaluate_bundle(
         raise EvaluationError(
             f"--threshold {threshold}: a probability of 0 to 1 is needed — leave it out for the card's"
         )
-    judged = judge_images(
-        reference, data, groups=groups, split=split, split_file=split_file, threads=threads, advance=advance
-    )
+    judged = judge_images(reference, location, split=split, split_file=split_file, threads=threads, advance=advance)
     card, scored = judged.bundle.card, judged.scored
     limit = card.threshold.value if threshold is None else threshold
     rejected = scored.probability >= limit
     names = np.array(judged.names)
     return Evaluation(
         bundle=judged.bundle.path,
-        data=data,
+        data=location.folder,
         threshold=limit,
         classes=card.classes,
         images=len(judged.samples),
@@ -176,7 +174,9 @@ def _choose(dataset: Dataset, card: Card, split: str, split_file: Path | None) -
             f"--split {split}: {dataset.root} does not hold the images and groups that '{card.name}' was trained on, "
             "so nobody knows which of them it has seen — give that folder, or leave --split out for new images"
         )
-    chosen: Sequence[Sample] = getattr(split_dataset(dataset, seed=card.data.split_seed), split)
+    chosen: Sequence[Sample] = getattr(
+        arrange(card.task, dataset, split_dataset(dataset, seed=card.data.split_seed)), split
+    )
     return chosen
 
 
@@ -188,7 +188,7 @@ def _choose_stated(dataset: Dataset, card: Card, split: str, split_file: Path) -
             f"--split-file {split_file}: is not the split that '{card.name}' was trained along, so its {split} images "
             "may have been trained on — give that file, or leave --split-file out where it was trained without one"
         )
-    chosen: Sequence[Sample] = getattr(stated, split)
+    chosen: Sequence[Sample] = getattr(arrange(card.task, dataset, stated), split)
     if not chosen:
         raise EvaluationError(f"--split-file {split_file}: has no {split} image — add some, or choose another --split")
     return chosen

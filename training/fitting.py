@@ -189,6 +189,21 @@ def score_pixels(
     return np.concatenate(scores)
 
 
+def run_module(
+    model: nn.Module, pixels: Pixels, batch_size: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Give the scores (n, classes) of uint8 (n, h, w, c) in evaluation mode and, where the model has one, the map."""
+    model.eval()
+    scores: list[NDArray[np.float32]] = []
+    maps: list[NDArray[np.float32]] = []
+    with torch.inference_mode():
+        for start in range(0, len(pixels), batch_size):
+            given = model(torch.from_numpy(np.array(pixels[start : start + batch_size])))
+            scores.append((given[0] if isinstance(given, tuple) else given).numpy())
+            maps += [given[1].numpy()] if isinstance(given, tuple) else []
+    return np.concatenate(scores), np.concatenate(maps) if maps else None
+
+
 def fit_temperature(raw: NDArray[np.float32], truth: Truth) -> float:
     """Give the divisor of the scores (n, classes) that makes their softmax likeliest, within 0.5..5.
 

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.duplicates import find_duplicates
-from datasets.reader import load_image, load_sample, read_dataset
+from datasets.location import Location
+from datasets.reader import load_image, load_sample
 from datasets.sample import Dataset, Sample
 from datasets.splitfile import read_split, split_digest
 from datasets.splits import Split, split_dataset
 from models.resize import fit
-from training.errors import TrainingDataError
+from training.arrange import arrange, choose_task, classes_of, refuse_untrainable
 
 _AHEAD = 32
 _PROBED = 64
@@ -27,14 +28,22 @@ _PROBED = 64
 class Source:
     """A checked data set with its split: a plain value. `digest` is that of the data set.
 
-    split_sha256: names a split that a file stated; None for one made from the seed.
+    task, why: what is learned from it, and the reason. split_sha256: names a split that a file stated; None for one
+    made from the seed.
     """
 
     dataset: Dataset
     split: Split
     digest: str
     channels: int
+    task: str
+    why: str
     split_sha256: str | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Give the classes of the scores, the good one first."""
+        return classes_of(self.task, self.dataset)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Count the images: split -> class -> images."""
@@ -46,46 +55,48 @@ class Source:
         return len({sample.group for sample in self.dataset.samples})
 
 
-def open_grouped(data: Path, *, good: str | None, groups: Path | None, find_groups: bool) -> Dataset:
+def open_grouped(location: Location, *, find_groups: bool) -> Dataset:
     """Read a data set; where no file states groups and it is asked for, photos of the same piece become groups."""
-    dataset = read_dataset(data, good=good, groups=groups)
+    dataset = location.read()
     stated = any(sample.group != dataset.name_of(sample) for sample in dataset.samples)
-    if stated or groups is not None or not find_groups:
+    if stated or location.groups is not None or not find_groups:
         return dataset
     found = find_duplicates(list(dict.fromkeys(sample.path for sample in dataset.samples))).groups
     return replace(dataset, samples=tuple(replace(sample, group=found[sample.path]) for sample in dataset.samples))
 
 
 def open_source(
-    data: Path, *, good: str | None, groups: Path | None, find_groups: bool, seed: int, split_file: Path | None = None
+    location: Location, *, find_groups: bool, seed: int, split_file: Path | None = None, task: str | None = None
 ) -> Source:
-    """Read and split a data set for training, by a split file or by the seed.
+    """Read and split a data set for a task (None: as the labels allow), by a split file or by the seed.
 
     Raises DatasetError, or TrainingDataError when it cannot be trained on.
     """
-    dataset = open_grouped(data, good=good, groups=groups, find_groups=find_groups)
-    if len(dataset.classes) < 2:
-        raise TrainingDataError(
-            f"{data}: holds the one class '{dataset.classes[0]}' — a classifier needs a good class and at least one "
-            "defect class — add a folder with photos of defects"
+    dataset = open_grouped(location, find_groups=find_groups)
+    chosen, why = choose_task(task, dataset)
+    stated = None if split_file is None else read_split(split_file, dataset)
+    split = arrange(chosen, dataset, stated or split_dataset(dataset, seed=seed))
+    if stated is None:
+        refuse_untrainable(
+            chosen,
+            dataset,
+            split,
+            str(location.folder),
+            "every class needs at least three groups (one each to train, validate and test with) — add photos, leave "
+            "the class out, or say which photos show one piece with --groups FILE (--no-find-groups takes every photo "
+            "for a piece of its own)",
         )
-    split = split_dataset(dataset, seed=seed) if split_file is None else read_split(split_file, dataset)
-    have = {sample.label for sample in split.train}
-    missing = [name for name in dataset.classes if name not in have]
-    if split_file is not None and (missing or not split.validation or not split.test):
-        empty = [name for name, part in (("validation", split.validation), ("test", split.test)) if not part]
-        raise TrainingDataError(
-            f"{split_file}: {', '.join([*missing, *empty])} would get no image — every class must be trained, and "
-            "there must be validation and test images — mend the split, or make one with `lineward dataset split`"
+    else:
+        refuse_untrainable(
+            chosen,
+            dataset,
+            split,
+            str(split_file),
+            "every class must be trained, and there must be validation and test images — mend the split, or make one "
+            "with `lineward dataset split`",
         )
-    if missing or not split.validation or not split.test:
-        raise TrainingDataError(
-            f"{data}: {', '.join(missing) or 'validation or test'} would get no image — every class needs at least "
-            "three groups (one each to train, validate and test with) — add photos, leave the class out, or say which "
-            "photos show one piece with --groups FILE (--no-find-groups takes every photo for a piece of its own)"
-        )
-    stated = None if split_file is None else split_digest(dataset, split)
-    return Source(dataset, split, dataset.digest(), _channels(split.train), stated)
+    named = None if stated is None else split_digest(dataset, stated)
+    return Source(dataset, split, dataset.digest(), _channels(split.train), chosen, why, named)
 
 
 def _channels(samples: Sequence[Sample]) -> int:
@@ -109,9 +120,3 @@ def fill_pixels(samples: Sequence[Sample], out: NDArray[np.uint8], threads: int,
         for start in range(0, len(samples), _AHEAD):
             for _ in pool.map(place, range(start, min(start + _AHEAD, len(samples)))):
                 advance()
-
-
-def truths(samples: Sequence[Sample], classes: Sequence[str]) -> NDArray[np.intp]:
-    """Give the class index of each sample (n,)."""
-    place = {name: index for index, name in enumerate(classes)}
-    return np.array([place[sample.label] for sample in samples], dtype=np.intp)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from datasets.sample import Sample
 from models.card import DataOrigin
-from training.images import Source, fill_pixels, truths
+from training.arrange import truths
+from training.images import Source, fill_pixels
 from training.metrics import Scored
 from training.runfolder import RunFolder
 from training.settings import TrainSettings
@@ -85,12 +86,12 @@ def load_material(source: Source, settings: TrainSettings, folder: RunFolder, ad
     def part(number: int, samples: tuple[Sample, ...]) -> Part:
         rows = pixels[bounds[number] : bounds[number + 1]]
         groups = tuple(sample.group for sample in samples)
-        return Part(rows, truths(samples, dataset.classes), groups, tuple(map(dataset.name_of, samples)))
+        return Part(rows, truths(samples, source.classes), groups, tuple(map(dataset.name_of, samples)))
 
     return Material(
         name=dataset.root.name,
         digest=source.digest,
-        classes=dataset.classes,
+        classes=source.classes,
         good=dataset.good,
         split_seed=settings.seed,
         train=part(0, split.train),

@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
+from datasets.location import Location
+from datasets.options import Annotations, Form, Groups
+
 DataOption = Annotated[Path, typer.Option(help="Folder of labelled photos with the classes of the bundle.")]
 SplitOption = Annotated[str, typer.Option(help="all, or train, validation, test of the training images.")]
-GroupsOption = Annotated[Path | None, typer.Option(help="CSV with file,group. Default DIR/groups.csv.")]
 FindOption = Annotated[
     bool, typer.Option("--find-groups/--no-find-groups", help="Count photos of one piece as one where no file says so.")
 ]
@@ -23,7 +25,9 @@ def report(
     data: DataOption,
     out: Annotated[Path | None, typer.Option(help="The HTML file to write. Default NAME.report.html here.")] = None,
     split: SplitOption = "all",
-    groups: GroupsOption = None,
+    form: Form = None,
+    annotations: Annotations = None,
+    groups: Groups = None,
     find_groups: FindOption = True,
     threads: ThreadsOption = 2,
 ) -> None:
@@ -34,7 +38,9 @@ def report(
 
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise EvaluationError(f"--out {out}: is no page — a name that ends in .html is needed — choose one")
-    judged = judge_images(bundle, data, groups=groups, split=split, find_groups=find_groups, threads=threads)
+    judged = judge_images(
+        bundle, Location(data, form, annotations, groups=groups), split=split, find_groups=find_groups, threads=threads
+    )
     file = out or Path(f"{judged.bundle.card.name}.report.html")
     tried = Tried(
         bundle=judged.bundle,
@@ -56,7 +62,9 @@ def compare(
     b: Annotated[str, typer.Argument(help="The bundle that may be better.", metavar="B")],
     data: DataOption,
     split: SplitOption = "all",
-    groups: GroupsOption = None,
+    form: Form = None,
+    annotations: Annotations = None,
+    groups: Groups = None,
     find_groups: FindOption = True,
     threads: ThreadsOption = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
@@ -64,7 +72,9 @@ def compare(
     """Tell whether bundle B is really better than A on the same photos: paired tests, and where they differ."""
     from training.comparison import compare_bundles
 
-    found = compare_bundles(a, b, data, groups=groups, split=split, find_groups=find_groups, threads=threads)
+    found = compare_bundles(
+        a, b, Location(data, form, annotations, groups=groups), split=split, find_groups=find_groups, threads=threads
+    )
     if as_json:
         typer.echo(json.dumps(found.as_json()))
         return

@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 from models.benchmark import measure_batch_times
 from models.bundle import Bundle, load_bundle, write_bundle
 from models.card import CardDraft, InputSpec, Latency, Metrics, Provenance, Tolerance
-from models.checks import Parity, check_batch_invariance, compare_scores
+from models.checks import Parity, check_batch_invariance, compare_scores, largest_difference
 from models.golden import Golden
 from models.session import CPU, Session, open_session
-from training.deployed import Deployed
 from training.errors import ReleaseRefusedError
 from training.export import export_onnx
-from training.fitting import fit_temperature, score_pixels
+from training.fitting import run_module
 from training.material import Material, Part
 from training.metrics import calibration, measure
 from training.runfolder import RunFolder
 from training.settings import TrainSettings
+from training.tasks.task import Fitted
 from training.threshold import choose_threshold
 
 SCORE_TOLERANCE = 1e-3  # float32 kernels of different processors differ by 1e-6 to 1e-4 of a logit
@@ -46,7 +46,7 @@ class Release:
 
 
 def release(
-    model: Deployed,
+    fitted: Fitted,
     material: Material,
     settings: TrainSettings,
     *,
@@ -62,20 +62,20 @@ def release(
     agree with torch's within the tolerance and change no verdict, and batches of 1, 2, 4 and 8 must give the same.
     """
     good = material.good_index
-    temperature = fit_temperature(score_pixels(model, material.validation.pixels, _BATCH), material.validation.truth)
-    model.temperature.fill_(temperature)
+    model, with_map = fitted.model, fitted.map is not None
     threshold = choose_threshold(
-        material.validation.scored(score_pixels(model, material.validation.pixels, _BATCH), good),
+        material.validation.scored(run_module(model, material.validation.pixels, _BATCH)[0], good),
         settings.escape_target,
         target_overkill=settings.overkill_target,
         costs=settings.costs,
     )
-    reference = score_pixels(model, material.test.pixels, _BATCH)
+    reference, places = run_module(model, material.test.pixels, _BATCH)
     rows = _golden_rows(material.test)
     golden = Golden(inputs=np.array(material.test.pixels[rows]), scores=reference[rows])
-    graph = export_onnx(model, settings.height, settings.width, material.channels)
+    graph = export_onnx(model, settings.height, settings.width, material.channels, with_map=with_map)
     draft = CardDraft(
         name=name,
+        task=settings.task,
         classes=material.classes,
         good_class=material.good,
         input=InputSpec(
@@ -88,18 +88,24 @@ def release(
         tolerance=Tolerance(score_abs=SCORE_TOLERANCE),
         data=material.origin(),
         metrics=Metrics(),
-        provenance=_provenance(settings, start),
+        provenance=_provenance(settings, start, fitted.network),
+        map=fitted.map,
+        places=fitted.places,
+        tile=fitted.tile,
+        smallest_defect_px=fitted.smallest_defect_px,
     )
     candidate = write_bundle(folder.candidate, model=graph, draft=draft, golden=golden, overwrite=True)
     session = open_session(candidate)
     scores = run_session(session, material.test.pixels)
+    if places is not None:
+        _refuse_other_map(session, material.test.pixels, places)
     parity = compare_scores(reference, scores, good_index=good, threshold=threshold.value)
     refuse_unless_same(session, golden, parity)
     scored = material.test.scored(scores, good)
     complete = draft.model_copy(
         update={
             "metrics": measure(scored, threshold.value, material.classes, "test"),
-            "calibration": calibration(scored, temperature, "test"),
+            "calibration": calibration(scored, fitted.temperature, "test"),
             "latency": _latency(session),
         }
     )
@@ -111,6 +117,20 @@ def run_session(session: Session, pixels: NDArray[np.uint8]) -> NDArray[np.float
     """Score uint8 (n, h, w, c) in batches: raw scores float32 (n, classes)."""
     parts = [session.run(np.array(pixels[start : start + _BATCH])) for start in range(0, len(pixels), _BATCH)]
     return np.concatenate(parts)
+
+
+def _refuse_other_map(session: Session, pixels: NDArray[np.uint8], places: NDArray[np.float32]) -> None:
+    """Raise ReleaseRefusedError where the exported map is not the one of the fitted model."""
+    limit = session.card.tolerance.score_abs
+    apart = 0.0
+    for begin in range(0, len(pixels), _BATCH):
+        shown = session.run_with_map(np.array(pixels[begin : begin + _BATCH]))[1]
+        apart = float(np.maximum(apart, largest_difference(places[begin : begin + _BATCH], shown)))
+    if not apart <= limit:
+        raise ReleaseRefusedError(
+            f"the exported map is not that of the trained model: it differs by up to {apart:.3g} — at most {limit:.3g} "
+            "is allowed — nothing was released; report this with the versions of torch and onnxruntime"
+        )
 
 
 def refuse_unless_same(session: Session, golden: Golden, parity: Parity) -> None:
@@ -159,14 +179,14 @@ def _processor() -> str:
     return named[0] if named and named[0] else platform.processor() or platform.machine() or "unknown"
 
 
-def _provenance(settings: TrainSettings, start: str) -> Provenance:
+def _provenance(settings: TrainSettings, start: str, network: str) -> Provenance:
     values = settings.model_dump(mode="json")
     if isinstance(settings.weights, Path):
         values["weights"] = settings.weights.name
     return Provenance(
         created_wall=datetime.now(UTC),
         tool=f"lineward train {version('lineward')}",
-        network=settings.backbone,
+        network=network,
         weights=start,
         seed=settings.seed,
         versions={"python": ".".join(map(str, sys.version_info[:3])), **{lib: version(lib) for lib in _LIBRARIES}},

@@ -34,3 +34,10 @@ class Screen:
         with Progress(*columns, console=self._console, transient=True, disable=hidden) as progress:
             task = progress.add_task(label, total=total)
             yield lambda: progress.advance(task)
+
+
+def duration(seconds: float) -> str:
+    """Tell a time in the unit that people would use: '40 s', '7.5 min', '2.1 h'."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

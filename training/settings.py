@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from models.card import Costs
+from training.arrange import TaskName
 from training.errors import SettingsError
 
 Backbone = Literal["mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "resnet18", "efficientnet_b0", "compact"]
@@ -18,6 +19,7 @@ class TrainSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    task: TaskName = "classify"
     backbone: Backbone = "mobilenet_v2"
     weights: Path | Literal["download"] | None = Field(
         default=None, description="state dict file, 'download' for torchvision's own, None to start from scratch"

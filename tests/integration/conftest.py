@@ -24,14 +24,15 @@ class TrainedBundle:
 
 def train_quickly(data: Path, out: Path, weights: Path, *, side: int, epochs: int) -> TrainedBundle:
     """Train with few epochs on small images, unless it is done; the test images are those that the split held out."""
+    from datasets.location import Location
     from training.command import run_training
     from training.images import open_source
     from training.settings import TrainSettings
 
     settings = TrainSettings(weights=weights, height=side, width=side, epochs=epochs)
     if not out.exists():
-        run_training(data, settings, out)
-    source = open_source(data, good=None, groups=None, find_groups=settings.find_groups, seed=settings.seed)
+        run_training(Location(data), settings, out, task="classify")
+    source = open_source(Location(data), find_groups=settings.find_groups, seed=settings.seed, task="classify")
     return TrainedBundle(out, data, [(sample.path, sample.label) for sample in source.split.test])
 
 

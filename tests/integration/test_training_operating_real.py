@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from datasets.location import Location
 from models.bundle import load_bundle
 from training.comparison import compare_bundles
 from training.evaluation import judge_images
@@ -50,7 +51,7 @@ def test_report_of_the_run_tells_the_cards_figures(magnetic_tile_bundle: Any, pa
 
 def test_limits_in_the_page_are_those_of_the_test_pieces(magnetic_tile_bundle: Any, page_of_run: str) -> None:
     """The one-sided limit counts pieces of six photos each, not photos."""
-    judged = judge_images(str(magnetic_tile_bundle.bundle), magnetic_tile_bundle.data, split="test")
+    judged = judge_images(str(magnetic_tile_bundle.bundle), Location(magnetic_tile_bundle.data), split="test")
     bad, _ = piece_scores(judged.scored)
     assert len(bad) < int(judged.scored.defective.sum())
     escaped = int((bad < judged.bundle.card.threshold.value).sum())
@@ -61,7 +62,7 @@ def test_limits_in_the_page_are_those_of_the_test_pieces(magnetic_tile_bundle: A
 def test_comparison_counts_what_each_bundle_counts(magnetic_tile_bundle: Any) -> None:
     """Beside an untouched copy nothing differs; wrong verdicts are those of the card's own figures."""
     name, data = str(magnetic_tile_bundle.bundle), magnetic_tile_bundle.data
-    found = compare_bundles(name, name, data, split="test")
+    found = compare_bundles(name, name, Location(data), split="test")
     card = load_bundle(magnetic_tile_bundle.bundle).card
     assert found.escape is not None
     assert card.metrics.escape is not None
@@ -73,7 +74,7 @@ def test_comparison_counts_what_each_bundle_counts(magnetic_tile_bundle: Any) ->
     assert found.area is not None
     assert card.metrics.auroc is not None
     assert found.area.a == pytest.approx(card.metrics.auroc.value)
-    judged = judge_images(name, data, split="test")
+    judged = judge_images(name, Location(data), split="test")
     again = measure(judged.scored, card.threshold.value, card.classes, "test")
     assert again.overkill == card.metrics.overkill
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from datasets.location import Location
 from datasets.reader import load_image
 from models.bundle import load_bundle
 from models.resize import fit
@@ -63,7 +64,7 @@ def test_held_out_photos_score_as_the_card_says(trained: Any) -> None:
 
 def test_evaluation_of_the_test_split_is_the_card_s(trained: Any) -> None:
     """`evaluate --split test` finds the same images again and the same figures."""
-    result = evaluate_bundle(str(trained.bundle), trained.data, split="test")
+    result = evaluate_bundle(str(trained.bundle), Location(trained.data), split="test")
     assert result.images == len(trained.held_out)
     assert result.metrics.model_dump() == load_bundle(trained.bundle).card.metrics.model_dump()
 
@@ -89,7 +90,7 @@ def test_biscuits_are_tested_on_the_source_s_own_test_images(cookies_bundle: Any
     """All 22 test photos of the source are held out; a training photo joins them only as a near duplicate of one."""
     held_out = {path for path, _ in cookies_bundle.held_out}
     assert len({path for path in held_out if path.name.startswith("test-")}) == 22
-    source = open_source(cookies_bundle.data, good=None, groups=None, find_groups=True, seed=0)
+    source = open_source(Location(cookies_bundle.data), find_groups=True, seed=0)
     group = {sample.path: sample.group for sample in source.dataset.samples}
     of_tests = {group[path] for path in group if path.name.startswith("test-")}
     assert {group[path] for path in held_out} == of_tests

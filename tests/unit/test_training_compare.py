@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_bundle import write_tiny_bundle
 
+from datasets.location import Location
 from datasets.synthetic import PartRenderer
 from training.comparison import compare_areas, compare_bundles, pair_up
 from training.errors import EvaluationError
@@ -150,13 +151,13 @@ def test_report_command_writes_a_whole_page_that_fetches_nothing(
     assert "&lt;b&gt;&amp;.png" in text
     assert "4 defective pieces would have passed" in text
     assert "more than the 4 in this sample" in text
-    judged = judge_images(str(bundles[0]), photos)
+    judged = judge_images(str(bundles[0]), Location(photos))
     assert judged.dataset.digest() in text
 
 
 def test_report_of_good_parts_alone_says_what_is_not_known(photos: Path, bundles: tuple[Path, Path]) -> None:
     """Without a defect there is no escape line, no AUROC and no promise."""
-    judged = judge_images(str(bundles[0]), photos)
+    judged = judge_images(str(bundles[0]), Location(photos))
     rows = np.flatnonzero(~judged.scored.defective)
     scored = Scored(judged.scored.raw[rows], judged.scored.truth[rows], tuple(map(str, rows)), judged.scored.good_index)
     tried = Tried(judged.bundle, judged.session, scored, tuple(map(str, rows)), judged.pixels, "parts", "all")
@@ -195,7 +196,7 @@ def test_compare_refuses_images_that_a_bundle_does_not_know(bundles: tuple[Path,
         (tmp_path / kind).mkdir()
         cv2.imwrite(str(tmp_path / kind / "1.png"), np.full((16, 16, 3), 99, np.uint8))
     with pytest.raises(EvaluationError, match="chip"):
-        compare_bundles(str(bundles[0]), str(bundles[1]), tmp_path)
+        compare_bundles(str(bundles[0]), str(bundles[1]), Location(tmp_path))
 
 
 def test_photos_of_one_piece_are_found_unless_told_otherwise(bundles: tuple[Path, Path], tmp_path: Path) -> None:
@@ -207,7 +208,7 @@ def test_photos_of_one_piece_are_found_unless_told_otherwise(bundles: tuple[Path
         for photo in range(6):
             cv2.imwrite(str(tmp_path / kind / f"{photo}.png"), cv2.convertScaleAbs(pixels, alpha=1 + 0.004 * photo))
     names = [str(bundle) for bundle in bundles]
-    found, apart = (compare_bundles(*names, tmp_path, find_groups=find) for find in (True, False))
+    found, apart = (compare_bundles(*names, Location(tmp_path), find_groups=find) for find in (True, False))
     assert found.escape is not None
     assert apart.escape is not None
     assert (found.escape.pieces, apart.escape.pieces) == (1, 6)

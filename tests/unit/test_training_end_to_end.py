@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import pytest
 
+from datasets.location import Location
 from datasets.synthetic import PartRenderer
 from models.bundle import load_bundle
 from models.checks import Parity
@@ -107,13 +108,13 @@ def test_evaluation_of_the_held_out_photos_gives_the_card_s_figures(
     """ONNX Runtime on the test split reads from the files what training stated, and names the misjudged ones."""
     out, _ = whole
     card = load_bundle(out).card
-    result = evaluate_bundle(str(out), photos, split="test")
+    result = evaluate_bundle(str(out), Location(photos), split="test")
     assert result.metrics.model_dump(exclude={"split"}) == card.metrics.model_dump(exclude={"split"})
     assert card.metrics.escape is not None
     assert card.metrics.overkill is not None
     assert len(result.missed) == card.metrics.escape.numerator
     assert len(result.false_alarms) == card.metrics.overkill.numerator
-    everything_rejected = evaluate_bundle(str(out), photos, threshold=0.0)
+    everything_rejected = evaluate_bundle(str(out), Location(photos), threshold=0.0)
     assert everything_rejected.missed == ()
     assert len(everything_rejected.false_alarms) == 36
     assert all((photos / name).is_file() for name in everything_rejected.false_alarms)

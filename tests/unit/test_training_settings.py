@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from datasets.location import Location
 from training.errors import EvaluationError, SettingsError, TrainingDataError, UnfinishedRunError, WeightsError
 from training.images import open_source
 from training.settings import make_settings, parse_size
@@ -75,7 +76,7 @@ def test_one_class_cannot_be_trained_on(tmp_path: Path) -> None:
     """A folder with good parts only is refused, and the message asks for defects."""
     photos(tmp_path / "data" / "good", 4)
     with pytest.raises(TrainingDataError, match="at least one defect class"):
-        open_source(tmp_path / "data", good=None, groups=None, find_groups=False, seed=0)
+        open_source(Location(tmp_path / "data"), find_groups=False, seed=0)
 
 
 def test_too_few_photos_of_a_class_are_refused(tmp_path: Path) -> None:
@@ -83,16 +84,16 @@ def test_too_few_photos_of_a_class_are_refused(tmp_path: Path) -> None:
     photos(tmp_path / "data" / "good", 1)
     photos(tmp_path / "data" / "dent", 1)
     with pytest.raises(TrainingDataError, match="three groups"):
-        open_source(tmp_path / "data", good=None, groups=None, find_groups=False, seed=0)
+        open_source(Location(tmp_path / "data"), find_groups=False, seed=0)
 
 
 def test_grey_photos_stored_as_colour_stay_grey(tmp_path: Path) -> None:
     """Channels are what the pixels show: equal channels make a grey model, one coloured class a colour model."""
     photos(tmp_path / "data" / "good", 6)
     photos(tmp_path / "data" / "dent", 6)
-    assert open_source(tmp_path / "data", good=None, groups=None, find_groups=False, seed=0).channels == 1
+    assert open_source(Location(tmp_path / "data"), find_groups=False, seed=0).channels == 1
     photos(tmp_path / "data" / "rust", 6, grey=False)
-    assert open_source(tmp_path / "data", good=None, groups=None, find_groups=False, seed=0).channels == 3
+    assert open_source(Location(tmp_path / "data"), find_groups=False, seed=0).channels == 3
 
 
 def test_photos_of_one_piece_are_found_and_not_parted(tmp_path: Path) -> None:
@@ -106,7 +107,7 @@ def test_photos_of_one_piece_are_found_and_not_parted(tmp_path: Path) -> None:
             for exposure in range(3):
                 brighter = cv2.convertScaleAbs(picture, alpha=1 + 0.15 * exposure)
                 assert cv2.imwrite(str(tmp_path / label / f"{piece}-{exposure}.png"), brighter)
-    source = open_source(tmp_path, good=None, groups=None, find_groups=True, seed=0)
+    source = open_source(Location(tmp_path), find_groups=True, seed=0)
     place = source.split.part_of()
     sides: dict[str, set[str]] = {}
     for path, side in place.items():

@@ -9,6 +9,7 @@ import cv2
 import pytest
 
 from datasets.errors import DatasetError
+from datasets.location import Location
 from datasets.reader import read_dataset
 from datasets.splitfile import read_split, split_digest, write_split
 from datasets.splits import split_dataset
@@ -52,7 +53,7 @@ def bundle(photos: Path, files: tuple[Path, Path], tmp_path_factory: pytest.Temp
     settings = make_settings(
         backbone="compact", epochs=1, height=48, width=64, batch_size=8, lr=1e-3, threads=1, find_groups=False
     )
-    run_training(photos, settings, out, split_file=files[0])
+    run_training(Location(photos), settings, out, split_file=files[0])
     return out
 
 
@@ -68,7 +69,7 @@ def test_the_card_tells_the_split(photos: Path, files: tuple[Path, Path], bundle
 
 def test_the_test_part_is_measured_as_the_card_says(photos: Path, files: tuple[Path, Path], bundle: Path) -> None:
     """Evaluating along the same file gives the card's own figures."""
-    measured = evaluate_bundle(str(bundle), photos, split="test", split_file=files[0], threads=1)
+    measured = evaluate_bundle(str(bundle), Location(photos), split="test", split_file=files[0], threads=1)
     card = load_bundle(bundle).card
     assert measured.images == sum(card.data.counts["test"].values())
     assert measured.metrics.confusion == card.metrics.confusion
@@ -78,11 +79,11 @@ def test_the_test_part_is_measured_as_the_card_says(photos: Path, files: tuple[P
 def test_another_split_is_refused(photos: Path, files: tuple[Path, Path], bundle: Path) -> None:
     """Its test images may have been trained on; and without the file nobody knows which were."""
     with pytest.raises(EvaluationError, match="is not the split that 'parts' was trained along"):
-        evaluate_bundle(str(bundle), photos, split="test", split_file=files[1])
+        evaluate_bundle(str(bundle), Location(photos), split="test", split_file=files[1])
     with pytest.raises(EvaluationError, match="give it with --split-file"):
-        evaluate_bundle(str(bundle), photos, split="test")
+        evaluate_bundle(str(bundle), Location(photos), split="test")
     with pytest.raises(EvaluationError, match="of no use with --split all"):
-        evaluate_bundle(str(bundle), photos, split_file=files[0])
+        evaluate_bundle(str(bundle), Location(photos), split_file=files[0])
 
 
 def test_new_images_are_measured_along_any_file(photos: Path, bundle: Path, tmp_path: Path) -> None:
@@ -96,7 +97,7 @@ def test_new_images_are_measured_along_any_file(photos: Path, bundle: Path, tmp_
     split = split_dataset(dataset, seed=1)
     write_split(tmp_path / "split.csv", dataset, split)
     measured = evaluate_bundle(
-        str(bundle), tmp_path / "new", split="test", split_file=tmp_path / "split.csv", threads=1
+        str(bundle), Location(tmp_path / "new"), split="test", split_file=tmp_path / "split.csv", threads=1
     )
     assert measured.images == len(split.test)
 
@@ -107,7 +108,7 @@ def test_a_split_that_cannot_be_trained_on_is_told(photos: Path, tmp_path: Path)
     rows = [f"{name},{'validation' if number % 3 else 'train'}" for number, name in enumerate(names)]
     (tmp_path / "split.csv").write_text("\n".join(["file,split", *rows]) + "\n")
     with pytest.raises(TrainingDataError, match="test would get no image"):
-        open_source(photos, good=None, groups=None, find_groups=False, seed=0, split_file=tmp_path / "split.csv")
+        open_source(Location(photos), find_groups=False, seed=0, split_file=tmp_path / "split.csv")
     (tmp_path / "split.csv").write_text("file,split\nelse/1.png,train\n")
     with pytest.raises(DatasetError, match=r"no line for good/0\.png"):
-        open_source(photos, good=None, groups=None, find_groups=False, seed=0, split_file=tmp_path / "split.csv")
+        open_source(Location(photos), find_groups=False, seed=0, split_file=tmp_path / "split.csv")

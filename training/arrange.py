@@ -1,0 +1,98 @@
+"""Which images a task trains, validates and tests with, and which classes its scores have; free of torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.sample import Dataset, Sample
+from datasets.splits import Split
+from training.errors import SettingsError, TrainingDataError
+
+TaskName = Literal["classify", "anomaly", "segment", "template"]
+TASKS: tuple[str, ...] = get_args(TaskName)
+ANOMALY = "anomaly"
+_FEW_PIECES = 6
+
+
+def choose_task(asked: str | None, dataset: Dataset) -> tuple[str, str]:
+    """Return the task and why it is the one; raise SettingsError for a name that is none.
+
+    Unless one is asked for, what the labels allow decides: 'anomaly' without defects or with fewer than six defective
+    pieces, 'template' where defective images come with a golden one, 'segment' where most of them are outlined, else
+    'classify'.
+    """
+    if asked is not None:
+        if asked not in TASKS:
+            raise SettingsError(f"--task {asked}: is no task — allowed are {', '.join(TASKS)} — choose one")
+        return asked, "as asked for"
+    bad = [sample for sample in dataset.samples if sample.label != dataset.good]
+    pieces = len({sample.group for sample in bad})
+    if not bad:
+        return "anomaly", "there are no defects to learn from"
+    if 2 * sum(sample.template is not None for sample in bad) > len(bad):
+        return "template", "most defective images come with a golden one"
+    if pieces < _FEW_PIECES:
+        return "anomaly", f"there are only {pieces} defective pieces"
+    if 2 * sum(sample.mask is not None or bool(sample.marks) for sample in bad) > len(bad):
+        return "segment", "most defects are outlined"
+    return "classify", "the images have classes"
+
+
+def classes_of(task: str, dataset: Dataset) -> tuple[str, ...]:
+    """Return the classes of the scores, the good one first."""
+    return (dataset.good, ANOMALY) if task == "anomaly" else dataset.classes
+
+
+def truths(samples: Sequence[Sample], classes: Sequence[str]) -> NDArray[np.intp]:
+    """Give the class index of each sample (n,); what is no class of a model for anomalies is one."""
+    place = {name: index for index, name in enumerate(classes)}
+    other = place.get(ANOMALY, -1)
+    found = np.array([place.get(sample.label, other) for sample in samples], dtype=np.intp)
+    if (found < 0).any():
+        raise ValueError(f"a sample is of none of {', '.join(classes)}")
+    return found
+
+
+def arrange(task: str, dataset: Dataset, split: Split) -> Split:
+    """Return the split as a task uses it: of 'anomaly' every defect that would train validates or tests, by piece.
+
+    Raises TrainingDataError when a part is left without what the task needs.
+    """
+    if task != "anomaly":
+        return split
+    train = tuple(sample for sample in split.train if sample.label == dataset.good)
+    spare = [sample for sample in split.train if sample.label != dataset.good]
+    place = {group: number for number, group in enumerate(sorted({sample.group for sample in spare}))}
+    mixed = {sample.group for sample in train}
+    spare = [sample for sample in spare if sample.group not in mixed]
+    validation = (*split.validation, *(sample for sample in spare if place[sample.group] % 2 == 0))
+    test = (*split.test, *(sample for sample in spare if place[sample.group] % 2 == 1))
+    order = {sample: number for number, sample in enumerate(dataset.samples)}
+    return replace(
+        split,
+        train=train,
+        validation=tuple(sorted(validation, key=order.__getitem__)),
+        test=tuple(sorted(test, key=order.__getitem__)),
+    )
+
+
+def refuse_untrainable(task: str, dataset: Dataset, split: Split, where: str, advice: str) -> None:
+    """Raise TrainingDataError where a class would not be trained, or nothing would be validated or tested."""
+    if task != "anomaly" and len(dataset.classes) < 2:
+        raise TrainingDataError(
+            f"{dataset.root}: holds the one class '{dataset.classes[0]}' — a classifier needs a good class and at "
+            "least one defect class — add a folder with photos of defects, or learn from good parts alone with --task anomaly"
+        )
+    have = {sample.label for sample in split.train}
+    wanted = (dataset.good,) if task == "anomaly" else dataset.classes
+    lacking = [name for name in wanted if name not in have]
+    for name, part in (("validation", split.validation), ("test", split.test)):
+        if not any(sample.label == dataset.good for sample in part) if task == "anomaly" else not part:
+            lacking.append(name)
+    if lacking:
+        raise TrainingDataError(f"{where}: {', '.join(lacking)} would get no image — {advice}")

@@ -1,0 +1,1 @@
+"""What can be learned: one file a task, all of them alike to the run."""
