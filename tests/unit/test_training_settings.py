@@ -73,10 +73,26 @@ def photos(folder: Path, count: int, *, grey: bool = True) -> None:
 
 
 def test_one_class_cannot_be_trained_on(tmp_path: Path) -> None:
-    """A folder with good parts only is refused, and the message asks for defects."""
+    """A classifier of good parts only is refused, and the message asks for defects."""
     photos(tmp_path / "data" / "good", 4)
     with pytest.raises(TrainingDataError, match="at least one defect class"):
-        open_source(Location(tmp_path / "data"), find_groups=False, seed=0)
+        open_source(Location(tmp_path / "data"), find_groups=False, seed=0, task="classify")
+
+
+def test_labels_decide_what_is_learned(tmp_path: Path) -> None:
+    """Good parts alone, or few defects, make a model for anomalies, of which no defect trains; more make classes."""
+    photos(tmp_path / "data" / "good", 9)
+    assert open_source(Location(tmp_path / "data"), find_groups=False, seed=0).task == "anomaly"
+    photos(tmp_path / "data" / "dent", 5)
+    few = open_source(Location(tmp_path / "data"), find_groups=False, seed=0)
+    assert (few.task, few.classes) == ("anomaly", ("good", "anomaly"))
+    assert {sample.label for sample in few.split.train} == {"good"}
+    rest = [*few.split.validation, *few.split.test]
+    assert sum(sample.label == "dent" for sample in rest) == 5
+    photos(tmp_path / "data" / "scratch", 5)
+    assert open_source(Location(tmp_path / "data"), find_groups=False, seed=0).task == "classify"
+    with pytest.raises(SettingsError, match="--task guess: is no task"):
+        open_source(Location(tmp_path / "data"), find_groups=False, seed=0, task="guess")
 
 
 def test_too_few_photos_of_a_class_are_refused(tmp_path: Path) -> None:
