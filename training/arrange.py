@@ -86,7 +86,8 @@ def refuse_untrainable(task: str, dataset: Dataset, split: Split, where: str, ad
     if task != "anomaly" and len(dataset.classes) < 2:
         raise TrainingDataError(
             f"{dataset.root}: holds the one class '{dataset.classes[0]}' — a classifier needs a good class and at "
-            "least one defect class — add a folder with photos of defects, or learn from good parts alone with --task anomaly"
+            "least one defect class — add a folder with photos of defects, or learn from good parts alone with "
+            "--task anomaly"
         )
     have = {sample.label for sample in split.train}
     wanted = (dataset.good,) if task == "anomaly" else dataset.classes
