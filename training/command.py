@@ -68,7 +68,7 @@ def run_training(
         released = _go(ready, plan, target, folder, screen)
     except KeyboardInterrupt:
         raise TrainingInterrupted(
-            "interrupted before the first step — what was loaded is kept — give the same command again"
+            f"interrupted — what was finished is kept in {folder.path} — give the same command again to go on"
         ) from None
     finally:
         leave_team()
@@ -111,6 +111,7 @@ def _prepare(
         folder.open(_identity(source, settings, start, target.name, plan), restart=restart)
     with screen.bar("loading images", len(source.dataset.samples)) as advance:
         material = find_task(settings.task).load(source, settings, folder, advance)
+    source.refuse_changed()
     return Prepared(source, settings, start, material)
 
 
@@ -166,6 +167,11 @@ def _tell_source(source: Source, screen: Screen) -> None:
     )
     for part, counts in source.counts().items():
         screen.say(f"  {part}: " + ", ".join(f"{label} {count}" for label, count in counts.items()))
+    for label, parts in source.unproved().items():
+        screen.say(
+            f"  '{label}' ({dataset.counts()[label]} image(s)) has none for {' and '.join(parts)}: how well it is told "
+            "is not proved — photos of three pieces are the least"
+        )
 
 
 def _name_from(out: Path) -> str:
