@@ -17,7 +17,7 @@ from camera.errors import CameraLostError
 from camera.frame import BrokenFrame, Frame, Pixels, Trigger
 from camera.interface import Camera
 from inspection.alarm_board import AlarmBoard
-from inspection.camera_loop import CameraEvents
+from inspection.camera_presence import CameraEvents
 from inspection.flow import FlowSettings, PartFlow
 from inspection.line import Line
 from inspection.motion import ClockMotion

@@ -11,7 +11,7 @@ from manual_ejector import ManualEjector
 from camera.frame import ClockReading, Pixels
 from camera.simulated import Options, SimulatedCamera
 from inspection.alarm_board import AlarmBoard
-from inspection.camera_loop import CameraEvents
+from inspection.camera_presence import CameraEvents
 from inspection.flow import FlowSettings, PartFlow
 from inspection.motion import ClockMotion
 from inspection.part import PartResult

@@ -12,7 +12,7 @@ from typing import Any
 from camera.frame import ClockReading, Frame, Trigger
 from inspection.alarm_board import AlarmBoard
 from inspection.alarms import Reaction
-from inspection.camera_loop import CameraEvents
+from inspection.camera_presence import CameraEvents
 from inspection.ejector.controller.wire import BinFull, FaultReport, Stranger
 from inspection.faults.watch import EjectorWatch, RejectWatch
 from inspection.flow import FlowSettings, PartFlow
