@@ -103,8 +103,9 @@ class VirtualStation:
         """Return the real flow; a test that doubts this simulator makes a broken one."""
         plan = self._plan
         judge = Remembered(("good", "bad"), 0, plan.THRESHOLD)
+        cameras = [f"camera {view}" for view in range(plan.cameras)]
         return PartFlow(
-            FlowSettings(plan.geometry(), plan.fusion(), [judge] * plan.cameras, plan.pulse_ns / MS),
+            FlowSettings(plan.geometry(), plan.fusion(), cameras, [judge] * plan.cameras, plan.pulse_ns / MS),
             now=self._agenda.clock,
             motion=self.motion,
             ejector=self.ejector,
