@@ -41,7 +41,7 @@ def test_each_view_is_judged_by_its_own_judge() -> None:
     strict = replace(JUDGE, threshold=0.25)
     ejector = ManualEjector()
     flow = PartFlow(
-        FlowSettings(Geometry(10**9, 0), Fusion(), (JUDGE, strict), 30.0),
+        FlowSettings(Geometry(10**9, 0), Fusion(), ("top", "side"), (JUDGE, strict), 30.0),
         now=time.monotonic_ns,
         motion=ClockMotion(),
         ejector=ejector,
@@ -78,7 +78,7 @@ def test_a_good_part_that_is_held_names_what_holds_it(alarms: list[str], shut: b
     """INTERLOCK where a challenge alone holds the line, SYSTEM where a fault does, too; the score stays readable."""
     board, ejector, results = AlarmBoard(), ManualEjector(), []
     flow = PartFlow(
-        FlowSettings(Geometry(10**9, 0), Fusion(), (JUDGE,), 30.0),
+        FlowSettings(Geometry(10**9, 0), Fusion(), ("top",), (JUDGE,), 30.0),
         now=time.monotonic_ns,
         motion=ClockMotion(),
         ejector=ejector,

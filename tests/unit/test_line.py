@@ -16,7 +16,7 @@ from camera.errors import CameraLostError, CameraOpenError
 from camera.frame import BrokenFrame, Frame, Pixels, Trigger
 from camera.genicam.block_ids import BlockIds
 from camera.interface import Camera
-from inspection.camera_loop import CameraEvents
+from inspection.camera_presence import CameraEvents
 from inspection.line import Line
 
 PIXELS = np.zeros((4, 4), np.uint8)

@@ -17,7 +17,7 @@ from camera.errors import CameraLostError
 from camera.frame import BrokenFrame, Frame, Pixels, Trigger
 from camera.interface import Camera
 from inspection.alarm_board import AlarmBoard
-from inspection.camera_loop import CameraEvents
+from inspection.camera_presence import CameraEvents
 from inspection.flow import FlowSettings, PartFlow
 from inspection.line import Line
 from inspection.motion import ClockMotion
@@ -123,7 +123,7 @@ class Bench:
         self.told: queue.Queue[str] = queue.Queue()
         self.ejector, self.camera = ManualEjector(), camera
         self.flow = PartFlow(
-            FlowSettings(Geometry(10**12, 0), Fusion(), (Judge(("good", "bad"), 0, 0.5),), 30.0),
+            FlowSettings(Geometry(10**12, 0), Fusion(), ("late",), (Judge(("good", "bad"), 0, 0.5),), 30.0),
             now=time.monotonic_ns,
             motion=ClockMotion(),
             ejector=self.ejector,

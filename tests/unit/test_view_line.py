@@ -11,7 +11,7 @@ from manual_ejector import ManualEjector
 from camera.frame import ClockReading, Pixels
 from camera.simulated import Options, SimulatedCamera
 from inspection.alarm_board import AlarmBoard
-from inspection.camera_loop import CameraEvents
+from inspection.camera_presence import CameraEvents
 from inspection.flow import FlowSettings, PartFlow
 from inspection.motion import ClockMotion
 from inspection.part import PartResult
@@ -76,7 +76,7 @@ def test_the_clock_of_a_camera_is_asked_again_while_it_runs() -> None:
     settings = MatchSettings(Numbering.EXPOSURES, earliest=-5 * MS, latest=5 * MS, arrival=100 * MS, closest=20 * MS)
     view = MatchedView(Matcher(settings), DeviceClock(), ClockMotion())
     flow = PartFlow(
-        FlowSettings(Geometry(10**9, 0), Fusion(), (Judge(("good", "bad"), 0, 0.5),) * 2, 30.0),
+        FlowSettings(Geometry(10**9, 0), Fusion(), ("top", "side"), (Judge(("good", "bad"), 0, 0.5),) * 2, 30.0),
         now=time.monotonic_ns,
         motion=ClockMotion(),
         ejector=ManualEjector(),
