@@ -206,6 +206,7 @@ class Provenance(Section):
     seed: int
     versions: dict[str, str] = Field(default_factory=dict, description="library -> version")
     settings: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
+    command: str | None = Field(default=None, description="as it was typed, the home directory as ~")
 
 
 class CardDraft(Section):

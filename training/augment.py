@@ -6,6 +6,7 @@ Nothing blurs or adds noise: at the input size a scratch is a pixel wide, and a 
 from __future__ import annotations
 
 import os
+import random
 from typing import Any
 
 import cv2
@@ -19,7 +20,7 @@ import albumentations as A  # noqa: N812
 
 
 class Augmentation:
-    """Random changes of uint8 (h, w, c); owned by the fitting, which seeds it for each epoch."""
+    """Random changes of uint8 (h, w, c); used from one thread, which seeds it."""
 
     def __init__(self, *, flips: bool, moves: bool) -> None:
         steps: list[Any] = [A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5)] if flips else []
@@ -36,9 +37,14 @@ class Augmentation:
         steps.append(A.RandomBrightnessContrast(brightness_limit=0.15, contrast_limit=0.15, p=0.7))
         self._chain = A.Compose(steps, seed=0)
 
-    def seed(self, seed: int) -> None:
-        """Begin the random sequence anew."""
-        self._chain.set_random_seed(seed)
+    def seed(self, *numbers: int) -> None:
+        """Begin anew, with the random sequence that belongs to these numbers.
+
+        All steps draw from one sequence: the library's own seeding gives each of them the same one, so that an image
+        would be mirrored in both directions or in none.
+        """
+        drawn = np.random.default_rng(numbers)
+        self._chain.set_random_state(drawn, random.Random(int(drawn.integers(2**63))))
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Change one image (h, w, c); the result has the same shape and type."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -70,14 +73,30 @@ def train(
     ] = True,
     name: Annotated[str | None, typer.Option(help="Name in the card; default from --out.")] = None,
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
+    device: Annotated[str, typer.Option(help="auto (the GPU where torch can use one), cpu or cuda.")] = "auto",
+    amp: Annotated[str, typer.Option(help="Mixed precision: auto (on a GPU alone), on or off.")] = "auto",
+    sweep: Annotated[
+        int | None, typer.Option(help="Try N settings, judge them by the validation images, release the best one.")
+    ] = None,
+    sweep_minutes: Annotated[float | None, typer.Option(help="Begin no further trial after so many minutes.")] = None,
+    sweep_over: Annotated[
+        str | None,
+        typer.Option(help="Of lr, epochs, flips, moves, size, backbone, with commas. [lr,epochs,flips,moves]"),
+    ] = None,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(min=0, max=86400, help="Keep the state so often inside an epoch; 0: after every step.")
+    ] = 60.0,
+    tensorboard: Annotated[bool, typer.Option(help="Log the run into BUNDLE.run/tensorboard.")] = True,
     restart: Annotated[bool, typer.Option("--restart", help="Forget an unfinished run instead of going on.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the bundle at --out.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
     """Train a model from labelled photos and release it as a bundle; Ctrl-C keeps what was finished."""
     from training.settings import make_settings, parse_size
+    from training.space import make_plan
 
     height, width = parse_size(size)
+    plan = make_plan(sweep, sweep_minutes, sweep_over)
     settings = make_settings(
         backbone=backbone,
         weights=weights,
@@ -91,6 +110,8 @@ def train(
         flips=flips,
         moves=moves,
         threads=threads,
+        device=device,
+        amp=amp,
         escape_target=escape_target,
         overkill_target=overkill_target,
         escape_cost=escape_cost,
@@ -116,6 +137,10 @@ def train(
         split_file=split_file,
         restart=restart,
         overwrite=overwrite,
+        command=typed_command(sys.argv),
+        plan=plan,
+        every_s=checkpoint_seconds,
+        logs=tensorboard,
     )
     if as_json:
         typer.echo(json.dumps(release_json(released.bundle, released.parity)))
@@ -158,3 +183,19 @@ def evaluate(
     for what, names in (("bad, passed", result.missed), ("good, rejected", result.false_alarms)):
         for file in names:
             console.print(f"{what}: {file}", markup=False)
+
+
+def typed_command(arguments: Sequence[str]) -> str:
+    """Give a command line for the card as it was typed, the shell's expansion of ~ taken back.
+
+    Whatever else names a place on this machine was typed by a person, who may have meant it to be known.
+    """
+    home = str(Path.home())
+    words = (f"~{word[len(home) :]}" if word == home or word.startswith(home + "/") else word for word in arguments[1:])
+    return " ".join(("lineward", *map(_quoted, words)))
+
+
+def _quoted(word: str) -> str:
+    return (
+        "~" + (shlex.quote(word[1:]) if word[1:] else "") if word.startswith("~/") or word == "~" else shlex.quote(word)
+    )

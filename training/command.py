@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from datasets.location import Location
-from training.errors import TrainingInterrupted
+from training.errors import SettingsError, TrainingInterrupted
+from training.hardware import choose_device
 from training.images import Source, open_source
+from training.material import Material
 from training.network import Start, build_network, choose_start
 from training.release import Release
 from training.run import Target, train_model
-from training.runfolder import RunFolder
+from training.runfolder import CHECKPOINT_S, RunFolder
 from training.screen import Screen
 from training.settings import TrainSettings
+from training.space import SweepPlan, refuse_unswept
 from training.tasks.table import find_task
+from training.tasks.task import Watched
+from training.team import Team, join_team, leave_team
+
+_SHARED = ("classify",)  # the tasks that several processes can fit together
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a run needs before the first step: a plain value."""
+
+    source: Source
+    settings: TrainSettings
+    start: Start
+    material: Material
 
 
 def run_training(
@@ -27,44 +45,116 @@ def run_training(
     split_file: Path | None = None,
     restart: bool = False,
     overwrite: bool = False,
+    command: str | None = None,
+    plan: SweepPlan | None = None,
+    every_s: float = CHECKPOINT_S,
+    logs: bool = False,
 ) -> Release:
     """Train on labelled photos and write the bundle; raise DatasetError, ModelError or TrainingError.
 
-    task: what to learn, None: as the labels allow; `settings.task` is set to it.
+    task: what to learn, None: as the labels allow; `settings.task` is set to it. command: goes into the card as it is.
+    plan: of a sweep, None for one run. every_s: seconds between two kept states inside an epoch. logs: for TensorBoard.
+    In a process that torchrun started and that only computes, this ends with SystemExit.
     """
-    screen = Screen()
-    target = Target(out, name or _name_from(out), overwrite)
-    target.refuse_taken()
-    folder = RunFolder(out)
+    team = join_team(choose_device(settings.device))
+    _refuse_unshared(team, settings, plan)
+    screen = Screen(silent=not team.leads)
+    target = Target(out, name or _name_from(out), overwrite, command)
+    folder = RunFolder(out, every_s=every_s, say=screen.say, writes=team.leads, logs=logs)
     try:
-        start = choose_start(settings.backbone, settings.weights)
-        screen.say(f"{settings.backbone}, {start.told}")
-        source = open_source(
-            location,
-            find_groups=settings.find_groups,
-            seed=settings.seed,
-            split_file=split_file,
-            task=task,
+        ready = team.after_the_first(
+            lambda: _prepare(location, settings, target, folder, screen, team, task, split_file, restart, plan)
         )
-        settings = settings.model_copy(update={"task": source.task})
-        screen.say(f"task {source.task}: {source.why}")
-        build_network(settings.backbone, len(source.classes), start)  # refuses weights that do not fit, early
-        _tell_source(source, screen)
-        folder.open(_identity(source, settings, start, target.name), restart=restart)
-        with screen.bar("loading images", len(source.dataset.samples)) as advance:
-            material = find_task(settings.task).load(source, settings, folder, advance)
+        released = _go(ready, plan, target, folder, screen)
     except KeyboardInterrupt:
         raise TrainingInterrupted(
-            "interrupted before the first step — nothing was written — give the same command again"
+            "interrupted before the first step — what was loaded is kept — give the same command again"
         ) from None
-    return train_model(material, settings, start, target, folder, screen)
+    finally:
+        leave_team()
+    return released
 
 
-def _identity(source: Source, settings: TrainSettings, start: Start, name: str) -> dict[str, object]:
+def _prepare(
+    location: Location,
+    settings: TrainSettings,
+    target: Target,
+    folder: RunFolder,
+    screen: Screen,
+    team: Team,
+    task: str | None,
+    split_file: Path | None,
+    restart: bool,
+    plan: SweepPlan | None,
+) -> Prepared:
+    if team.leads:
+        target.refuse_taken()
+    start = choose_start(settings.backbone, settings.weights)
+    screen.say(f"{settings.backbone}, {start.told}")
+    source = open_source(
+        location,
+        find_groups=settings.find_groups,
+        seed=settings.seed,
+        split_file=split_file,
+        task=task,
+    )
+    settings = settings.model_copy(update={"task": source.task})
+    screen.say(f"task {source.task}: {source.why}")
+    if team.size > 1 and source.task not in _SHARED:
+        raise SettingsError(
+            f"--task {source.task}: is fitted by one process, not by {team.size} — several can share "
+            f"{', '.join(_SHARED)} — start it without torchrun"
+        )
+    build_network(settings.backbone, len(source.classes), start)  # refuses weights that do not fit, early
+    _tell_source(source, screen)
+    if team.leads:
+        folder.open(_identity(source, settings, start, target.name, plan), restart=restart)
+    with screen.bar("loading images", len(source.dataset.samples)) as advance:
+        material = find_task(settings.task).load(source, settings, folder, advance)
+    return Prepared(source, settings, start, material)
+
+
+def _go(ready: Prepared, plan: SweepPlan | None, target: Target, folder: RunFolder, screen: Screen) -> Release:
+    """Fit and release what was prepared; with a plan, what its best trial came to."""
+    if plan is None:
+        return train_model(ready.material, ready.settings, ready.start, target, folder, screen)
+    from training.sweep import sweep
+
+    task = find_task(ready.settings.task)
+    if not isinstance(task, Watched):
+        raise SettingsError(
+            f"--sweep: the task {ready.settings.task} does not tell of its epochs, so that trials cannot be compared — "
+            "classify does — leave --sweep out"
+        )
+    chosen = sweep(plan, task, ready.source, ready.settings, ready.material, folder, screen)
+    return train_model(chosen.material, chosen.settings, chosen.start, target, folder, screen)
+
+
+def _refuse_unshared(team: Team, settings: TrainSettings, plan: SweepPlan | None) -> None:
+    """Raise SettingsError for what several processes cannot do together, or a sweep not with these settings."""
+    if plan is not None:
+        refuse_unswept(settings, plan.over)
+    if team.size > 1 and plan is not None:
+        raise SettingsError(
+            f"--sweep: is done by one process, not by {team.size} — start it without torchrun, then train with the "
+            "best values"
+        )
+    if settings.batch_size % team.size:
+        raise SettingsError(
+            f"--batch-size {settings.batch_size}: is shared out evenly among {team.size} processes — allowed are its "
+            f"multiples — for instance {team.size * (settings.batch_size // team.size + 1)}"
+        )
+
+
+def _identity(
+    source: Source, settings: TrainSettings, start: Start, name: str, plan: SweepPlan | None
+) -> dict[str, object]:
     """Give all that must be the same for an unfinished run to go on."""
     values = settings.model_dump(mode="json")
     told = {**values, "weights": start.told, "name": name, "images": source.digest, "good": source.dataset.good}
-    return told if source.split_sha256 is None else {**told, "split": source.split_sha256}
+    if source.split_sha256 is not None:
+        told["split"] = source.split_sha256
+    return told if plan is None else {**told, "sweep": list(plan.over)}
 
 
 def _tell_source(source: Source, screen: Screen) -> None:

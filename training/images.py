@@ -19,6 +19,7 @@ from datasets.splitfile import read_split, split_digest
 from datasets.splits import Split, split_dataset
 from models.resize import fit
 from training.arrange import arrange, choose_task, classes_of, refuse_untrainable
+from training.ledger import Ledger
 
 _AHEAD = 32
 _PROBED = 64
@@ -109,12 +110,25 @@ def _channels(samples: Sequence[Sample]) -> int:
     return 1
 
 
-def fill_pixels(samples: Sequence[Sample], out: NDArray[np.uint8], threads: int, advance: Callable[[], None]) -> None:
-    """Load and fit each sample into its row of `out`, uint8 (n, height, width, channels), a bounded number at once."""
+def fill_pixels(
+    samples: Sequence[Sample],
+    out: NDArray[np.uint8],
+    threads: int,
+    advance: Callable[[], None],
+    ledger: Ledger | None = None,
+) -> None:
+    """Load and fit each sample into its row of `out`, uint8 (n, height, width, channels), a bounded number at once.
+
+    Rows that a ledger has for complete are left as they are.
+    """
     _, height, width, channels = out.shape
 
     def place(index: int) -> None:
+        if ledger is not None and ledger.holds(index, out[index]):
+            return
         fit(load_sample(samples[index]), height, width, channels, out=out[index])
+        if ledger is not None:
+            ledger.note(index, out[index])
 
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(samples), _AHEAD):

@@ -80,7 +80,7 @@ def load_material(source: Source, settings: TrainSettings, folder: RunFolder, ad
     dataset, split = source.dataset, source.split
     everything = (*split.train, *split.validation, *split.test)
     pixels = folder.pixels((len(everything), settings.height, settings.width, source.channels))
-    fill_pixels(everything, pixels, settings.threads, advance)
+    fill_pixels(everything, pixels, settings.threads, advance, folder.ledger(len(everything)))
     bounds = (0, len(split.train), len(split.train) + len(split.validation), len(everything))
 
     def part(number: int, samples: tuple[Sample, ...]) -> Part:

@@ -22,11 +22,13 @@ from models.session import CPU, Session, open_session
 from training.errors import ReleaseRefusedError
 from training.export import export_onnx
 from training.fitting import run_module
+from training.hardware import choose_device
 from training.material import Material, Part
 from training.metrics import calibration, measure
 from training.runfolder import RunFolder
 from training.settings import TrainSettings
 from training.tasks.task import Fitted
+from training.team import present_team
 from training.threshold import choose_threshold
 
 SCORE_TOLERANCE = 1e-3  # float32 kernels of different processors differ by 1e-6 to 1e-4 of a logit
@@ -55,6 +57,7 @@ def release(
     start: str,
     folder: RunFolder,
     overwrite: bool,
+    command: str | None = None,
 ) -> Release:
     """Choose the threshold, export, check, measure and write the bundle; raise ReleaseRefusedError before writing.
 
@@ -88,7 +91,7 @@ def release(
         tolerance=Tolerance(score_abs=SCORE_TOLERANCE),
         data=material.origin(),
         metrics=Metrics(),
-        provenance=_provenance(settings, start, fitted.network),
+        provenance=_provenance(settings, start, fitted.network, command),
         map=fitted.map,
         places=fitted.places,
         tile=fitted.tile,
@@ -179,7 +182,7 @@ def _processor() -> str:
     return named[0] if named and named[0] else platform.processor() or platform.machine() or "unknown"
 
 
-def _provenance(settings: TrainSettings, start: str, network: str) -> Provenance:
+def _provenance(settings: TrainSettings, start: str, network: str, command: str | None) -> Provenance:
     values = settings.model_dump(mode="json")
     if isinstance(settings.weights, Path):
         values["weights"] = settings.weights.name
@@ -190,5 +193,11 @@ def _provenance(settings: TrainSettings, start: str, network: str) -> Provenance
         weights=start,
         seed=settings.seed,
         versions={"python": ".".join(map(str, sys.version_info[:3])), **{lib: version(lib) for lib in _LIBRARIES}},
-        settings=values | {"deterministic_kernels": torch.are_deterministic_algorithms_enabled()},
+        settings=values
+        | {
+            "deterministic_kernels": torch.are_deterministic_algorithms_enabled(),
+            "device": choose_device(settings.device).type,
+            "processes": present_team().size,
+        },
+        command=command,
     )

@@ -16,19 +16,22 @@ from training.network import Start
 from training.release import Release, release
 from training.report.of_run import report_run
 from training.runfolder import RunFolder
+from training.runlog import RunLog
 from training.screen import Screen
 from training.settings import TrainSettings
 from training.tasks.table import find_task
 from training.tasks.task import History
+from training.team import present_team
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a run writes to, and what it may replace there: a plain value."""
+    """Where a run writes to, what it may replace there, and the command that asked for it: a plain value."""
 
     out: Path
     name: str
     overwrite: bool = False
+    command: str | None = None
 
     def refuse_taken(self) -> None:
         """Raise before hours of training what would be refused at its end: something that may not be replaced."""
@@ -51,12 +54,15 @@ class Target:
 def train_model(
     material: Material, settings: TrainSettings, start: Start, target: Target, folder: RunFolder, screen: Screen
 ) -> Release:
-    """Fit (or go on fitting) and release a model; raise TrainingInterrupted after Ctrl-C, with all epochs kept."""
+    """Fit (or go on fitting) and release a model; raise TrainingInterrupted after Ctrl-C, with what was kept.
+
+    Of several processes the leading one releases; the others end here when the fitting is done.
+    """
     try:
         return _train(material, settings, start, target, folder, screen)
     except KeyboardInterrupt:
         raise TrainingInterrupted(
-            f"interrupted — the finished epochs are kept in {folder.path} — give the same command again to go on, or "
+            f"interrupted — what was finished is kept in {folder.path} — give the same command again to go on, or "
             "add --restart to begin anew"
         ) from None
 
@@ -66,6 +72,8 @@ def _train(
 ) -> Release:
     begun_ns = time.monotonic_ns()
     fitted = find_task(settings.task).fit(material, settings, start, folder, screen)
+    if not present_team().leads:
+        raise SystemExit(0)
     screen.say("threshold, export, parity of torch and ONNX on the test images, figures …")
     released = release(
         fitted,
@@ -76,10 +84,13 @@ def _train(
         start=start.told,
         folder=folder,
         overwrite=target.overwrite,
+        command=target.command,
     )
     _draw(fitted.history, released, folder)
     spent_s = (time.monotonic_ns() - begun_ns) / 1e9
-    report_run(released, material.test, folder, material.name, fitted.history, spent_s)
+    tried = report_run(released, material.test, folder, material.name, fitted.history, spent_s)
+    with RunLog(folder, len(fitted.history)) as log:
+        log.release(tried, len(fitted.history), folder)
     screen.say(f"report: {folder.report}")
     folder.forget()
     return released

@@ -17,8 +17,8 @@ from training.runfolder import RunFolder
 
 def report_run(
     released: Release, test: Part, folder: RunFolder, data: str, history: History, training_s: float
-) -> None:
-    """Score the test images with the released bundle and write `report.html` into the run's folder."""
+) -> Tried:
+    """Score the test images with the released bundle, write `report.html` into the run's folder, give what it shows."""
     session = open_session(released.bundle)
     begun_ns = time.monotonic_ns()
     raw = run_session(session, test.pixels)
@@ -41,3 +41,4 @@ def report_run(
         history=history,
     )
     write_report(tried, folder.report)
+    return tried

@@ -52,6 +52,7 @@ def origin_table(card: Card, digest: str) -> str:
     origin = card.provenance
     rows = [
         ("made", f"{origin.created_wall:%Y-%m-%d %H:%M} {origin.created_wall.tzname()} by {origin.tool}"),
+        *((("command", origin.command),) if origin.command else ()),
         ("task and network", f"{card.task}, {origin.network}"),
         ("weights it started from", origin.weights),
         ("input", f"{card.input.width} × {card.input.height} pixels, {card.input.pixel_format}"),

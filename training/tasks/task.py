@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from torch import nn
 
@@ -15,6 +15,9 @@ from training.network import Start
 from training.runfolder import RunFolder
 from training.screen import Screen
 from training.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from training.fitting import Epoch
 
 History = Sequence[Mapping[str, float | int | None]]
 
@@ -50,4 +53,24 @@ class Task(Protocol):
         self, material: Material, settings: TrainSettings, start: Start, folder: RunFolder, screen: Screen
     ) -> Fitted:
         """Fit, or go on with what the folder kept, and calibrate on the validation images. Raises TrainingError."""
+        ...
+
+
+@runtime_checkable
+class Watched(Task, Protocol):
+    """A task that tells of every epoch, so that several settings can be tried and the poor ones ended early."""
+
+    def fit_watched(
+        self,
+        material: Material,
+        settings: TrainSettings,
+        start: Start,
+        folder: RunFolder,
+        screen: Screen,
+        watch: Callable[[Epoch], None],
+    ) -> Fitted:
+        """Fit as `fit` does and give each epoch to `watch`, also those that an earlier start finished.
+
+        What `watch` raises ends the fitting.
+        """
         ...
