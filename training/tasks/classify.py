@@ -44,10 +44,10 @@ class Classify:
         if state is None and pretrained:
             batches = math.ceil(len(material.train.truth) / settings.batch_size)
             with screen.bar("head on frozen features", batches) as advance:
-                fitting.start_head(material.train.pixels, material.train.truth, advance)
+                fitting.start_head(material.train.pixels, material.train.target, advance)
         _run_epochs(fitting, material, settings, folder, screen)
         raw = score_pixels(model, material.validation.pixels, settings.batch_size)
-        temperature = fit_temperature(raw, material.validation.truth)
+        temperature = fit_temperature(raw, material.validation.target)
         model.temperature.fill_(temperature)
         return Fitted(model, temperature, settings.backbone, [epoch.as_dict() for epoch in fitting.history])
 
@@ -59,12 +59,13 @@ def _run_epochs(
     fitting: Fitting, material: Material, settings: TrainSettings, folder: RunFolder, screen: Screen
 ) -> None:
     train, validation = material.train, material.validation
-    steps = steps_per_epoch(len(train.truth), settings.batch_size)
+    wanted, held = train.target, validation.target
+    steps = steps_per_epoch(len(wanted), settings.batch_size)
     first = len(fitting.history)
     with screen.bar("training", steps * (settings.epochs - first)) as advance:
         for _ in range(first, settings.epochs):
-            loss = fitting.run_epoch(train.pixels, train.truth, advance)
-            epoch = fitting.close_epoch(loss, validation.pixels, validation.truth)
+            loss = fitting.run_epoch(train.pixels, wanted, advance)
+            epoch = fitting.close_epoch(loss, validation.pixels, held)
             folder.save(fitting.state())
             area = "" if epoch.validation_auroc is None else f", validation AUROC {epoch.validation_auroc:.4f}"
             screen.say(
@@ -74,7 +75,7 @@ def _run_epochs(
 
 
 def _tell_estimate(fitting: Fitting, material: Material, settings: TrainSettings, screen: Screen) -> None:
-    step_s = fitting.seconds_per_step(material.train.pixels, material.train.truth)
+    step_s = fitting.seconds_per_step(material.train.pixels, material.train.target)
     images = len(material.train.truth)
     left = settings.epochs - len(fitting.history)
     forwards = left * len(material.validation.truth) + images + 2 * len(material.test.truth)
