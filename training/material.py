@@ -40,7 +40,8 @@ class Part:
         """
         if self.types is None:
             return self.truth
-        return (self.types / self.types.sum(axis=1, keepdims=True)).astype(np.float32)
+        shares: NDArray[np.float32] = (self.types / self.types.sum(axis=1, keepdims=True)).astype(np.float32)
+        return shares
 
     def scored(self, raw: NDArray[np.float32], good_index: int) -> Scored:
         """Join the truth with raw scores (n, classes)."""

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from training.bench.first_model import measure_first_model
 from training.bench.run import Bench
 from training.bench.sets import SETS, choose_sets
 from training.errors import SettingsError
-from training.screen import Screen
+from training.screen import Screen, duration
 from training.settings import TrainSettings, make_settings, parse_size, usual_fitting
 
 EXTRAS = ("throughput", "inference")
@@ -61,22 +60,20 @@ def measure_all(
 
 
 def print_all(result: dict[str, Any]) -> None:
-    """Print a line for each set, then the two ratios."""
+    """Print a few lines for each set, then the two ratios."""
     console = Console(highlight=False, soft_wrap=True)
     if result["quick"]:
         console.print("--quick: this shows that everything runs; its figures mean nothing")
-    table = Table("set", "task", "accuracy", "AUROC", "AP", "published", "target", box=None, pad_edge=False)
     for name, one in result["sets"].items():
-        if one["state"] == "measured":
-            told = [_interval(one[key]) for key in ("accuracy", "auroc", "ap")]
-        else:
-            told = [f"{one['state'].upper()}: {one['why']}", "", ""]
-        published = "; ".join(f"{key} {value}" for key, value in one["published"].items())
-        target = ", ".join(
-            f"{key} ≥ {limit:g}{_mark(one.get('reached', {}).get(key))}" for key, limit in one["target"].items()
-        )
-        table.add_row(name, one["task"], *told, published or "–", target)
-    console.print(table)
+        if one["state"] != "measured":
+            console.print(f"{name}, {one['task']}: {one['state'].upper()}: {one['why']}", markup=False)
+            continue
+        found = [f"{key} {_interval(one[key])}" for key in ("accuracy", "auroc", "ap") if one[key] is not None]
+        console.print(f"{name}, {one['task']}: {', '.join(found)}; {_took(one)}", markup=False)
+        for key, limit in one["target"].items():
+            console.print(f"  aimed at: {key} ≥ {limit:g}: {_word(one['reached'][key])}", markup=False)
+        for key, value in one["published"].items():
+            console.print(f"  published: {key} {value}", markup=False)
     for name in EXTRAS:
         for key, value in result.get(name, {}).items():
             console.print(f"{name} {key}: {value}", markup=False)
@@ -106,11 +103,16 @@ def _made() -> dict[str, Any]:
     }
 
 
-def _interval(figure: dict[str, Any] | None) -> str:
-    if figure is None:
-        return "–"
+def _interval(figure: dict[str, Any]) -> str:
     return f"{figure['value']:.4f} ({figure['low']:.3f}–{figure['high']:.3f})"
 
 
-def _mark(reached: bool | None) -> str:
-    return "" if reached is None else " reached" if reached else " MISSED"
+def _took(one: dict[str, Any]) -> str:
+    told = f"{one['images']} images of {one['groups']} pieces in {len(one['folds'])} of {one['cut_into']} fold(s)"
+    if one["train_s_per_fold"] is not None:
+        told += f", {duration(one['train_s_per_fold'])} a fold"
+    return told if one["peak_own_mb"] is None else f"{told}, {one['peak_own_mb']} MB at most"
+
+
+def _word(reached: bool | None) -> str:
+    return "not measured" if reached is None else "reached" if reached else "MISSED"

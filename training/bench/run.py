@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from datasets.errors import DatasetError
 from datasets.groups import write_groups
 from datasets.location import Location
 from datasets.sample import Dataset
@@ -21,7 +22,7 @@ from training.bench.inference import measure_inference
 from training.bench.pool import Figures, at_thresholds, figures, fold_row, pooled, read_scored
 from training.bench.sets import BenchSet
 from training.bench.throughput import measure_throughput
-from training.errors import SettingsError
+from training.errors import SettingsError, TrainingError
 from training.images import open_grouped
 from training.network import choose_start
 from training.settings import TrainSettings
@@ -29,6 +30,10 @@ from training.tasks.table import find_task
 
 _QUICK_GROUPS = 8
 _PLAN, _GROUPS, _IDENTITY = "plan.json", "groups.csv", "bench.json"
+
+
+class FoldError(TrainingError):
+    """The process of a fold ended without a result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,37 +59,30 @@ class Bench:
             "target": dict(one.target),
             "mind": one.mind,
         }
-        if why := self._why_not(one):
-            say(f"{one.name}: NOT RUN: {why}")
-            return {**head, "state": "not run", "why": why}
         place = self.out / one.name
         place.mkdir(parents=True, exist_ok=True)
-        plans = self._plans(one, place, say)
-        finished: list[tuple[Plan, FoldResult]] = []
-        for number, plan in enumerate(plans, start=1):
-            result = _run(plan, f"{one.name}, fold {number} of {len(plans)}", say)
-            if isinstance(result, str):
-                say(f"{one.name}: FAILED: {result}")
-                return {**head, "state": "failed", "why": result}
-            finished.append((plan, result))
-        return {**head, **self._told(one, finished)}
+        if why := self._why_not(one, place):
+            say(f"{one.name}: NOT RUN: {why}")
+            return {**head, "state": "not run", "why": why}
+        try:
+            plans = self._plans(one, place, say)
+            results = [_run(plan, f"{one.name}, fold {plan.place.name[5:]} of {len(plans)}", say) for plan in plans]
+        except (DatasetError, TrainingError) as error:
+            say(f"{one.name}: FAILED: {error}")
+            return {**head, "state": "failed", "why": str(error)}
+        return {**head, **self._told(one, plans, results)}
 
-    def _why_not(self, one: BenchSet) -> str:
-        folder = one.find(self.data, self._scratch(one)).folder if self.data.is_dir() else self.data
+    def _why_not(self, one: BenchSet, place: Path) -> str:
+        folder = one.find(self.data, place).folder
         if not folder.is_dir():
             return f"{folder}: no such folder"
         try:
             find_task(one.task)
         except ModuleNotFoundError as error:
-            if error.name is None or not error.name.startswith("training.tasks."):
+            if error.name != f"training.tasks.{one.task}":
                 raise
             return f"the task '{one.task}' is not installed"
         return ""
-
-    def _scratch(self, one: BenchSet) -> Path:
-        place = self.out / one.name
-        place.mkdir(parents=True, exist_ok=True)
-        return place
 
     def _plans(self, one: BenchSet, place: Path, say: Callable[[str], None]) -> list[Plan]:
         """Group, cut and write down the folds; what an earlier run wrote must be the same."""
@@ -100,25 +98,25 @@ class Bench:
             f"{'its own split' if one.stated else f'{len(splits)} of {self.folds} folds'}"
         )
         plans = []
-        for number, split in enumerate(splits):
+        for number, split in enumerate(splits, start=1):
             folder = place / f"fold-{number}"
             folder.mkdir(exist_ok=True)
             file = folder / "split.csv"
             if not file.exists():
                 write_split(file, dataset, split)
-            plans.append(
-                Plan(
-                    place=folder,
-                    task=one.task,
-                    settings=self.settings,
-                    split=file,
-                    folder=location.folder,
-                    form=location.form,
-                    annotations=location.annotations,
-                    good=location.good,
-                    groups=groups,
-                )
+            plan = Plan(
+                place=folder,
+                task=one.task,
+                settings=self.settings,
+                split=file,
+                folder=location.folder,
+                form=location.form,
+                annotations=location.annotations,
+                good=location.good,
+                groups=groups,
             )
+            (folder / _PLAN).write_text(plan.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            plans.append(plan)
         return plans
 
     def _few(self, one: BenchSet, place: Path) -> Location:
@@ -138,9 +136,8 @@ class Bench:
         values = self.settings.model_dump(mode="json")
         return {"settings": values, "folds": self.folds, "quick": self.quick, "images": dataset.digest()}
 
-    def _told(self, one: BenchSet, finished: Sequence[tuple[Plan, FoldResult]]) -> Figures:
-        results = [result for _, result in finished]
-        parts = [read_scored(plan.place) for plan, _ in finished]
+    def _told(self, one: BenchSet, plans: Sequence[Plan], results: Sequence[FoldResult]) -> Figures:
+        parts = [read_scored(plan.place) for plan in plans]
         found = figures(pooled(parts), results[0].classes, has_good=one.has_good)
         rows = [fold_row(part, result, has_good=one.has_good) for part, result in zip(parts, results, strict=True)]
         times = [result.train_s for result in results if result.train_s is not None]
@@ -167,28 +164,29 @@ class Bench:
     def inference(self, sets: Sequence[BenchSet], *, repeats: int) -> Figures:
         """Return the cost of the anomaly model of the first set that has one, beside its backbone's."""
         for one in sets:
-            bundle = self.out / one.name / "fold-0" / BUNDLE
+            bundle = self.out / one.name / "fold-1" / BUNDLE
             if one.task == "anomaly" and bundle.exists():
                 return {**measure_inference(bundle, repeats=repeats), "bundle_of": one.name}
         return {"state": "not run", "why": "no anomaly model was made by this run"}
 
 
-def _run(plan: Plan, label: str, say: Callable[[str], None]) -> FoldResult | str:
-    """Return a fold's result, from an earlier run where it was finished; the reason where it failed."""
+def _run(plan: Plan, label: str, say: Callable[[str], None]) -> FoldResult:
+    """Return a fold's result, from an earlier run where it was finished; raise FoldError where it failed."""
     kept = plan.place / RESULT
     if kept.exists():
         say(f"{label}: finished before")
         return FoldResult.model_validate_json(kept.read_text(encoding="utf-8"))
-    file = plan.place / _PLAN
-    file.write_text(plan.model_dump_json(indent=2) + "\n", encoding="utf-8")
     say(f"{label}: training …")
     with (plan.place / "log.txt").open("w", encoding="utf-8") as log:
-        command = [sys.executable, "-m", "training.bench.fold", str(file)]
+        command = [sys.executable, "-m", "training.bench.fold", str(plan.place / _PLAN)]
         done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False)
     if done.returncode == 0 and kept.exists():
         return FoldResult.model_validate_json(kept.read_text(encoding="utf-8"))
     lines = [line for line in (plan.place / "log.txt").read_text(encoding="utf-8").splitlines() if line.strip()]
-    return f"{label} ended with {done.returncode}: {lines[-1] if lines else 'it said nothing'} ({plan.place}/log.txt)"
+    raise FoldError(
+        f"{label} ended with {done.returncode}: {lines[-1].strip() if lines else 'it said nothing'} — "
+        f"{plan.place}/log.txt has all of it — mend that and give the same command again"
+    )
 
 
 def _refuse_other(file: Path, identity: Figures) -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from training.deployed import Deployed
-from training.fitting import MIN_DRAWS, Fitting, score_pixels, steps_per_epoch
+from training.fitting import MIN_DRAWS, Fitting, Pixels, score_pixels, steps_per_epoch
 from training.network import Start, build_network
 from training.settings import TrainSettings
 
@@ -86,13 +87,13 @@ def measure_throughput(
 
 
 def _bare_epoch(
-    model: Deployed, pixels: np.ndarray, truth: np.ndarray, settings: TrainSettings, *, pretrained: bool
+    model: Deployed, pixels: Pixels, truth: NDArray[np.intp], settings: TrainSettings, *, pretrained: bool
 ) -> float:
     """Time steps on tensors that are in memory: forward, loss, backward, AdamW, and nothing else."""
     steps = steps_per_epoch(len(truth), settings.batch_size)
     rows = np.arange(steps * settings.batch_size) % len(truth)
-    batches = torch.from_numpy(np.array(pixels[rows])).split(settings.batch_size)
-    wanted = torch.from_numpy(truth[rows]).split(settings.batch_size)
+    batches = [torch.from_numpy(pixels[some]) for some in np.split(rows, steps)]
+    wanted = [torch.from_numpy(truth[some]) for some in np.split(rows, steps)]
     model.train()
     for module in model.modules():
         if pretrained and isinstance(module, nn.modules.batchnorm._BatchNorm):
