@@ -58,6 +58,18 @@ def truths(samples: Sequence[Sample], classes: Sequence[str]) -> NDArray[np.intp
     return found
 
 
+def types_of(samples: Sequence[Sample], classes: Sequence[str]) -> NDArray[np.bool_] | None:
+    """Tell of each sample which classes it shows (n, classes); None where each shows its one class alone."""
+    if not any(len(sample.types) > 1 for sample in samples):
+        return None
+    shown = np.zeros((len(samples), len(classes)), bool)
+    shown[np.arange(len(samples)), truths(samples, classes)] = True
+    place = {name: index for index, name in enumerate(classes)}
+    for row, sample in enumerate(samples):
+        shown[row, [place[name] for name in sample.types if name in place]] = True
+    return shown
+
+
 def arrange(task: str, dataset: Dataset, split: Split) -> Split:
     """Return the split as a task uses it: of 'anomaly' every defect that would train validates or tests, by piece.
 
@@ -89,7 +101,7 @@ def refuse_untrainable(task: str, dataset: Dataset, split: Split, where: str, ad
             "least one defect class — add a folder with photos of defects, or learn from good parts alone with "
             "--task anomaly"
         )
-    have = {sample.label for sample in split.train}
+    have = {name for sample in split.train for name in sample.types}
     wanted = (dataset.good,) if task == "anomaly" else dataset.classes
     lacking = [name for name in wanted if name not in have]
     for name, part in (("validation", split.validation), ("test", split.test)):

@@ -92,19 +92,20 @@ def train(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
     """Train a model from labelled photos and release it as a bundle; Ctrl-C keeps what was finished."""
-    from training.settings import make_settings, parse_size
+    from training.settings import make_settings, parse_size, usual_fitting
     from training.space import make_plan
 
     height, width = parse_size(size)
+    usual = usual_fitting(weights)
     plan = make_plan(sweep, sweep_minutes, sweep_over)
     settings = make_settings(
         backbone=backbone,
         weights=weights,
-        epochs=epochs if epochs is not None else 8 if weights else 30,
+        epochs=epochs if epochs is not None else usual["epochs"],
         height=height,
         width=width,
         batch_size=batch_size,
-        lr=lr if lr is not None else 1e-4 if weights else 1e-3,
+        lr=lr if lr is not None else usual["lr"],
         seed=seed,
         find_groups=find_groups,
         flips=flips,

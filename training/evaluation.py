@@ -18,7 +18,7 @@ from models.bundle import Bundle, load_bundle
 from models.card import Card, Metrics
 from models.references import resolve_bundle
 from models.session import Session, open_session
-from training.arrange import arrange, truths
+from training.arrange import arrange, truths, types_of
 from training.errors import EvaluationError
 from training.images import fill_pixels, open_grouped
 from training.metrics import Scored, class_accuracy, measure
@@ -112,7 +112,8 @@ def judge_images(
     samples = tuple(_choose(dataset, card, split, split_file))
     session = open_session(bundle, intra_op_threads=threads)
     raw, seconds = _score(session, samples, threads, advance)
-    scored = Scored(raw, truths(samples, card.classes), tuple(s.group for s in samples), card.good_index)
+    groups = tuple(s.group for s in samples)
+    scored = Scored(raw, truths(samples, card.classes), groups, card.good_index, types_of(samples, card.classes))
     return Judged(bundle, session, dataset, samples, scored, split, seconds)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from datasets.sample import Sample
 from models.card import DataOrigin
-from training.arrange import truths
+from training.arrange import truths, types_of
 from training.images import Source, fill_pixels
 from training.metrics import Scored
 from training.runfolder import RunFolder
@@ -20,16 +20,32 @@ from training.settings import TrainSettings
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Train, validation or test images: a plain value; pixels uint8 (n, h, w, c), truth, groups and names (n,)."""
+    """Train, validation or test images: a plain value; pixels uint8 (n, h, w, c), truth, groups and names (n,).
+
+    types: which classes each image shows (n, classes), None where each shows the one of `truth` alone.
+    """
 
     pixels: NDArray[np.uint8]
     truth: NDArray[np.intp]
     groups: tuple[str, ...]
     names: tuple[str, ...] = ()
+    types: NDArray[np.bool_] | None = None
+
+    @property
+    def target(self) -> NDArray[np.intp] | NDArray[np.float32]:
+        """Give what is learned: the class of each image (n,), or with several types an image shares (n, classes).
+
+        An image's types share it evenly, and the good class has nothing of a defective image, so that
+        `models.score.defect_probability` of the scores stays the probability that any defect is there.
+        """
+        if self.types is None:
+            return self.truth
+        shares: NDArray[np.float32] = (self.types / self.types.sum(axis=1, keepdims=True)).astype(np.float32)
+        return shares
 
     def scored(self, raw: NDArray[np.float32], good_index: int) -> Scored:
         """Join the truth with raw scores (n, classes)."""
-        return Scored(raw, self.truth, self.groups, good_index)
+        return Scored(raw, self.truth, self.groups, good_index, self.types)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +102,13 @@ def load_material(source: Source, settings: TrainSettings, folder: RunFolder, ad
     def part(number: int, samples: tuple[Sample, ...]) -> Part:
         rows = pixels[bounds[number] : bounds[number + 1]]
         groups = tuple(sample.group for sample in samples)
-        return Part(rows, truths(samples, source.classes), groups, tuple(map(dataset.name_of, samples)))
+        return Part(
+            rows,
+            truths(samples, source.classes),
+            groups,
+            tuple(map(dataset.name_of, samples)),
+            types_of(samples, source.classes),
+        )
 
     return Material(
         name=dataset.root.name,

@@ -64,12 +64,12 @@ class Classify:
         if state is None and pretrained:
             batches = math.ceil(len(material.train.truth) / settings.batch_size)
             with screen.bar("head on frozen features", batches) as advance:
-                start_head(model, settings, material.train.pixels, material.train.truth, advance)
+                start_head(model, settings, material.train.pixels, material.train.target, advance)
             folder.save(fitting.state())
         _run_epochs(fitting, material, settings, folder, screen, watch)
         model.cpu()
         raw = score_pixels(model, material.validation.pixels, settings.batch_size)
-        temperature = fit_temperature(raw, material.validation.truth)
+        temperature = fit_temperature(raw, material.validation.target)
         model.temperature.fill_(temperature)
         return Fitted(model, temperature, settings.backbone, [epoch.as_dict() for epoch in fitting.history])
 
@@ -86,7 +86,8 @@ def _run_epochs(
     watch: Callable[[Epoch], None],
 ) -> None:
     train, validation = material.train, material.validation
-    steps = steps_per_epoch(len(train.truth), settings.batch_size)
+    wanted, held = train.target, validation.target
+    steps = steps_per_epoch(len(wanted), settings.batch_size)
 
     def keep() -> None:
         if folder.due():
@@ -96,9 +97,9 @@ def _run_epochs(
     with screen.bar("training", left) as advance, RunLog(folder, len(fitting.history)) as log:
         for _ in range(len(fitting.history), settings.epochs):
             already, begun_ns = fitting.steps_done, time.monotonic_ns()
-            loss = fitting.run_epoch(train.pixels, train.truth, advance, keep)
+            loss = fitting.run_epoch(train.pixels, wanted, advance, keep)
             speed = (steps - already) * settings.batch_size / (time.monotonic_ns() - begun_ns) * 1e9
-            epoch = fitting.close_epoch(loss, validation.pixels, validation.truth)
+            epoch = fitting.close_epoch(loss, validation.pixels, held)
             folder.save(fitting.state())
             log.epoch(
                 epoch.number,
@@ -119,7 +120,7 @@ def _run_epochs(
 
 
 def _tell_estimate(fitting: Fitting, material: Material, settings: TrainSettings, screen: Screen) -> None:
-    step_s = fitting.seconds_per_step(material.train.pixels, material.train.truth)
+    step_s = fitting.seconds_per_step(material.train.pixels, material.train.target)
     images = len(material.train.truth)
     left = settings.epochs - len(fitting.history)
     forwards = left * len(material.validation.truth) + images + 2 * len(material.test.truth)
