@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from datasets.location import Location
 from training.errors import TrainingInterrupted
+from training.gathering import open_retrained
+from training.guard import open_guard
 from training.images import Source, open_source
 from training.network import Start, build_network, choose_start
-from training.release import Release
+from training.pictures import learn_pictures
+from training.release import Conditions, Release
+from training.released import refuse_other_task, start_from
+from training.remembered import FILE as SPLIT_FILE
+from training.remembered import contents, split_csv
+from training.retraining import Retraining
 from training.run import Target, train_model
 from training.runfolder import RunFolder
 from training.screen import Screen
@@ -27,25 +36,21 @@ def run_training(
     split_file: Path | None = None,
     restart: bool = False,
     overwrite: bool = False,
+    retraining: Retraining | None = None,
+    picture_limits: bool = True,
 ) -> Release:
     """Train on labelled photos and write the bundle; raise DatasetError, ModelError or TrainingError.
 
-    task: what to learn, None: as the labels allow; `settings.task` is set to it.
+    task: what to learn, None: as the labels allow; `settings.task` is set to it. retraining: the bundle to start from,
+    whose task and split are kept. picture_limits: whether the card holds limits of focus, exposure and position.
     """
     screen = Screen()
     target = Target(out, name or _name_from(out), overwrite)
     target.refuse_taken()
     folder = RunFolder(out)
     try:
-        start = choose_start(settings.backbone, settings.weights)
+        start, source, conditions = _open(location, settings, split_file, task, retraining)
         screen.say(f"{settings.backbone}, {start.told}")
-        source = open_source(
-            location,
-            find_groups=settings.find_groups,
-            seed=settings.seed,
-            split_file=split_file,
-            task=task,
-        )
         settings = settings.model_copy(update={"task": source.task})
         screen.say(f"task {source.task}: {source.why}")
         build_network(settings.backbone, len(source.classes), start)  # refuses weights that do not fit, early
@@ -57,7 +62,49 @@ def run_training(
         raise TrainingInterrupted(
             "interrupted before the first step — nothing was written — give the same command again"
         ) from None
-    return train_model(material, settings, start, target, folder, screen)
+    if picture_limits:
+        learn = partial(learn_pictures, source, settings.threads)
+        conditions = replace(conditions, learn_pictures=learn)
+    return train_model(material, settings, start, target, folder, screen, conditions)
+
+
+def _open(
+    location: Location,
+    settings: TrainSettings,
+    split_file: Path | None,
+    task: str | None,
+    retraining: Retraining | None,
+) -> tuple[Start, Source, Conditions]:
+    """Read the photos and the weights to start from, and what the release has to stand."""
+    if retraining is None:
+        start = choose_start(settings.backbone, settings.weights)
+        source = open_source(
+            location, find_groups=settings.find_groups, seed=settings.seed, split_file=split_file, task=task
+        )
+        return start, source, Conditions(files={SPLIT_FILE: split_csv(source.split, contents(source.dataset))})
+    before = retraining.bundle
+    refuse_other_task(before.card, task)
+    guard = open_guard(before, retraining.guard, find_groups=settings.find_groups, threads=settings.threads)
+    source, content_of = open_retrained(
+        before,
+        location,
+        retraining.add,
+        find_groups=settings.find_groups,
+        seed=settings.seed,
+        split_file=split_file,
+    )
+    own = settings.weights is None and source.task == "classify"
+    start = start_from(before, source.classes, settings) if own else choose_start(settings.backbone, settings.weights)
+    return (
+        start,
+        source,
+        Conditions(
+            guard=guard if guard.sets else None,
+            trained=frozenset(content_of[sample.path] for sample in source.split.train),
+            files={SPLIT_FILE: split_csv(source.split, content_of)},
+            made_from=before.digest,
+        ),
+    )
 
 
 def _identity(source: Source, settings: TrainSettings, start: Start, name: str) -> dict[str, object]:
