@@ -186,6 +186,64 @@ class Latency(Section):
     median_s: dict[int, Annotated[float, Field(gt=0.0, allow_inf_nan=False)]] = Field(description="batch -> seconds")
 
 
+class ParityRow(Section):
+    """How far one way to run the graph lies from the model that it was exported from, on the test images.
+
+    engine: as it is chosen ('onnxruntime', 'openvino'), or another execution provider of ONNX Runtime. An engine with
+    a row that is not usable is refused.
+    """
+
+    engine: str = Field(min_length=1)
+    provider: str = Field(default="", description="what the engine says that it runs on")
+    batch: int = Field(ge=1)
+    threads: int = Field(ge=1, description="of one call in ONNX Runtime, calling at once elsewhere")
+    images: Count = Field(
+        description="compared; fewer than `test_images`: half next to the threshold, half evenly spread"
+    )
+    test_images: Count
+    max_abs: float | None = Field(
+        default=None, ge=0.0, allow_inf_nan=False, description="of a raw score; None: no number"
+    )
+    flips: Count = Field(default=0, description="verdicts that change at the card's threshold")
+    map_max_abs: float | None = Field(default=None, ge=0.0, allow_inf_nan=False, description="of a place of the map")
+    usable: bool
+    why: str = Field(default="", description="why it is not usable")
+
+
+class GuardRow(Section):
+    """A guarded set of images, judged by the bundle that was in use and by this one, each at its own threshold.
+
+    p_escape, p_overkill: one-sided exact McNemar tests on pieces, that this one is no worse; None without such parts.
+    """
+
+    name: str = Field(min_length=1)
+    digest: Sha256
+    images: Count
+    trained_on: Count = Field(description="of these images; they say little")
+    defect_pieces: Count
+    good_pieces: Count
+    escapes_before: Count = Field(description="images of defects that passed")
+    escapes: Count
+    overkills_before: Count = Field(description="images of good parts that were rejected")
+    overkills: Count
+    found_before: Count = Field(description="defective pieces that the bundle in use finds")
+    lost: Count = Field(description="of these, pieces that this one lets pass")
+    p_escape: Share | None = None
+    p_overkill: Share | None = None
+    p_lost: Share | None = Field(default=None, description="that so many are lost at the escape rate that is promised")
+    passed: bool
+
+
+class PicturesLearned(Section):
+    """What limits of pictures come from, and the share of good pictures that they may stop."""
+
+    pieces: int = Field(ge=1, description="good parts that were measured, of the training and validation images")
+    stopped_at_most: Share = Field(description="of further good parts like these, before the limits were widened")
+    widened: float = Field(ge=1.0, description="each limit was put so many times as far off")
+    tested: Count = Field(default=0, description="good test images that were held against the limits")
+    tested_outside: Count = 0
+
+
 class QualityReference(Section):
     """Between which limits pictures were learned from: keys of the station's [quality], which goes before them."""
 
@@ -194,6 +252,18 @@ class QualityReference(Section):
     brightness_max: float | None = Field(default=None, ge=0.0, le=255.0)
     saturated_max: Share | None = None
     dark_max: Share | None = None
+    x_min: Share | None = None
+    x_max: Share | None = None
+    y_min: Share | None = None
+    y_max: Share | None = None
+    uneven_max: float | None = Field(default=None, gt=0.0, allow_inf_nan=False)
+    light: tuple[Annotated[float, Field(ge=0.0, le=1000.0)], ...] | None = Field(default=None, max_length=64)
+    usual: dict[str, Finite] | None = Field(default=None, description="the median of each figure")
+    learned: PicturesLearned | None = Field(default=None, description="what the limits come from")
+
+    def limits(self) -> dict[str, object]:
+        """Give what the station's [quality] takes: all but where it comes from."""
+        return self.model_dump(exclude_none=True, exclude={"learned"})
 
 
 class Provenance(Section):
@@ -207,6 +277,7 @@ class Provenance(Section):
     versions: dict[str, str] = Field(default_factory=dict, description="library -> version")
     settings: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
     command: str | None = Field(default=None, description="as it was typed, the home directory as ~")
+    made_from: Sha256 | None = Field(default=None, description="digest of the bundle that this one was made from")
 
 
 class CardDraft(Section):
@@ -225,6 +296,10 @@ class CardDraft(Section):
     calibration: Calibration | None = None
     latency: Latency | None = None
     quality: QualityReference | None = None
+    parity: tuple[ParityRow, ...] = Field(default=(), description="every engine where the bundle was made")
+    guards: tuple[GuardRow, ...] = Field(
+        default=(), description="sets on which it had to be no worse than the one before"
+    )
     map: MapSpec | None = Field(default=None, description="where the model shows where a defect is")
     places: tuple[PlaceSpec, ...] = Field(default=(), description="what the graph looks at; empty: all of its input")
     tile: int | None = Field(default=None, ge=16, description="side of the tiles that the graph cuts its input into")

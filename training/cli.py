@@ -24,6 +24,7 @@ SplitFile = Annotated[
 
 
 def train(
+    ctx: typer.Context,
     data: Data,
     out: Annotated[Path, typer.Option(help="The bundle to write: a folder, or a zip when it ends in .zip.")],
     task: Annotated[
@@ -71,6 +72,27 @@ def train(
     moves: Annotated[
         bool, typer.Option(help="Whether a part that lies 3 % beside or 4° askew keeps its label.")
     ] = True,
+    start_from: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="BUNDLE",
+            help="Retrain this bundle: its weights, settings and split are kept; --data holds its old photos.",
+        ),
+    ] = None,
+    add: Annotated[
+        list[Path] | None, typer.Option(metavar="DIR", help="With --from: new photos; may be given several times.")
+    ] = None,
+    guard: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="With --from: photos on which the new bundle may be no worse, else nothing is written; several times.",
+        ),
+    ] = None,
+    picture_limits: Annotated[
+        bool, typer.Option(help="Learn limits of focus, exposure and position, which the station holds.")
+    ] = True,
     name: Annotated[str | None, typer.Option(help="Name in the card; default from --out.")] = None,
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
     device: Annotated[str, typer.Option(help="auto (the GPU where torch can use one), cpu or cuda.")] = "auto",
@@ -98,7 +120,7 @@ def train(
     height, width = parse_size(size)
     usual = usual_fitting(weights)
     plan = make_plan(sweep, sweep_minutes, sweep_over)
-    settings = make_settings(
+    values = _values(
         backbone=backbone,
         weights=weights,
         epochs=epochs if epochs is not None else usual["epochs"],
@@ -121,6 +143,8 @@ def train(
     )
     try:
         from training.command import run_training
+        from training.released import settings_of
+        from training.retraining import retraining_of
         from training.table import print_release, release_json
     except ModuleNotFoundError as error:
         from training.errors import MissingExtraError
@@ -129,9 +153,12 @@ def train(
             f"'{error.name}' is not installed — training needs the training stack, which a panel PC does not — "
             "pip install 'lineward[train]'"
         ) from error
+    retraining = retraining_of(start_from, add, guard)
+    if retraining is not None:
+        values = settings_of(retraining.bundle.card) | {key: values[key] for key in _given(ctx, values)}
     released = run_training(
         Location(data, form, annotations, good, groups),
-        settings,
+        make_settings(**values),
         out,
         task=task,
         name=name,
@@ -142,11 +169,24 @@ def train(
         plan=plan,
         every_s=checkpoint_seconds,
         logs=tensorboard,
+        retraining=retraining,
+        picture_limits=picture_limits,
     )
     if as_json:
         typer.echo(json.dumps(release_json(released.bundle, released.parity)))
     else:
         print_release(released.bundle, released.parity)
+
+
+def _values(**values: object) -> dict[str, object]:
+    return values
+
+
+def _given(ctx: typer.Context, values: dict[str, object]) -> list[str]:
+    """Return which settings were written on the command line; those left out are the bundle's."""
+    options = {name: "size" if name in ("height", "width") else name for name in values}
+    sources = {name: ctx.get_parameter_source(option) for name, option in options.items()}
+    return [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
 
 
 def evaluate(

@@ -22,6 +22,7 @@ from training.arrange import arrange, truths, types_of
 from training.errors import EvaluationError
 from training.images import fill_pixels, open_grouped
 from training.metrics import Scored, class_accuracy, measure
+from training.remembered import choose_remembered
 
 _BATCH = 8
 
@@ -109,9 +110,9 @@ def judge_images(
             f"{location.folder}: class {', '.join(foreign)} is unknown to the bundle — it knows "
             f"{', '.join(card.classes)} — rename the folders, or train with these images"
         )
-    samples = tuple(_choose(dataset, card, split, split_file))
+    samples = tuple(_choose(dataset, bundle, split, split_file))
     session = open_session(bundle, intra_op_threads=threads)
-    raw, seconds = _score(session, samples, threads, advance)
+    raw, seconds = score_samples(session, samples, threads, advance)
     groups = tuple(s.group for s in samples)
     scored = Scored(raw, truths(samples, card.classes), groups, card.good_index, types_of(samples, card.classes))
     return Judged(bundle, session, dataset, samples, scored, split, seconds)
@@ -153,7 +154,8 @@ def evaluate_bundle(
     )
 
 
-def _choose(dataset: Dataset, card: Card, split: str, split_file: Path | None) -> Sequence[Sample]:
+def _choose(dataset: Dataset, bundle: Bundle, split: str, split_file: Path | None) -> Sequence[Sample]:
+    card = bundle.card
     if split == "all":
         if split_file is not None:
             raise EvaluationError(
@@ -165,6 +167,8 @@ def _choose(dataset: Dataset, card: Card, split: str, split_file: Path | None) -
         raise EvaluationError(f"--split {split}: is no part — allowed are all, {', '.join(parts)} — choose one")
     if split_file is not None:
         return _choose_stated(dataset, card, split, split_file)
+    if card.provenance.made_from is not None and (chosen := choose_remembered(bundle, dataset, split)):
+        return chosen
     if card.data.split_sha256 is not None:
         raise EvaluationError(
             f"--split {split}: '{card.name}' was trained along a split file — only that file tells which images it has "
@@ -175,10 +179,10 @@ def _choose(dataset: Dataset, card: Card, split: str, split_file: Path | None) -
             f"--split {split}: {dataset.root} does not hold the images and groups that '{card.name}' was trained on, "
             "so nobody knows which of them it has seen — give that folder, or leave --split out for new images"
         )
-    chosen: Sequence[Sample] = getattr(
+    seeded: Sequence[Sample] = getattr(
         arrange(card.task, dataset, split_dataset(dataset, seed=card.data.split_seed)), split
     )
-    return chosen
+    return seeded
 
 
 def _choose_stated(dataset: Dataset, card: Card, split: str, split_file: Path) -> Sequence[Sample]:
@@ -195,9 +199,10 @@ def _choose_stated(dataset: Dataset, card: Card, split: str, split_file: Path) -
     return chosen
 
 
-def _score(
-    session: Session, samples: Sequence[Sample], threads: int, advance: Callable[[], None]
+def score_samples(
+    session: Session, samples: Sequence[Sample], threads: int, advance: Callable[[], None] = lambda: None
 ) -> tuple[NDArray[np.float32], float]:
+    """Load and score samples in batches: raw scores float32 (n, classes), and the seconds spent in the session."""
     size = session.card.input
     parts, spent_ns = [], 0
     for start in range(0, len(samples), _BATCH):

@@ -58,9 +58,13 @@ class Source:
 
 def open_grouped(location: Location, *, find_groups: bool) -> Dataset:
     """Read a data set; where no file states groups and it is asked for, photos of the same piece become groups."""
-    dataset = location.read()
+    return group_by_look(location.read(), find_groups=find_groups and location.groups is None)
+
+
+def group_by_look(dataset: Dataset, *, find_groups: bool) -> Dataset:
+    """Return the data set with photos of the same piece in one group, unless groups are stated or none are wanted."""
     stated = any(sample.group != dataset.name_of(sample) for sample in dataset.samples)
-    if stated or location.groups is not None or not find_groups:
+    if stated or not find_groups:
         return dataset
     found = find_duplicates(list(dict.fromkeys(sample.path for sample in dataset.samples))).groups
     return replace(dataset, samples=tuple(replace(sample, group=found[sample.path]) for sample in dataset.samples))
@@ -97,10 +101,10 @@ def open_source(
             "with `lineward dataset split`",
         )
     named = None if stated is None else split_digest(dataset, stated)
-    return Source(dataset, split, dataset.digest(), _channels(split.train), chosen, why, named)
+    return Source(dataset, split, dataset.digest(), channels_of(split.train), chosen, why, named)
 
 
-def _channels(samples: Sequence[Sample]) -> int:
+def channels_of(samples: Sequence[Sample]) -> int:
     """Give 1 where the probed training images are all grey (also when stored as RGB), else 3."""
     step = max(1, len(samples) // _PROBED)
     for sample in samples[::step]:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from models.bundle import Bundle
-from models.card import Estimate, Metrics, Rate
+from models.card import Estimate, GuardRow, Metrics, Rate
 from models.checks import Parity
+from models.show import engine_words, picture_words
 from training.metrics import class_accuracy
 
 JsonObject = dict[str, object]
@@ -28,6 +30,9 @@ def release_json(bundle: Bundle, parity: Parity) -> JsonObject:
         "class_accuracy": _dumped(class_accuracy(card.metrics.confusion or ())),
         "data": card.data.model_dump(mode="json"),
         "parity": {"images": parity.images, "max_abs": parity.max_abs, "flips": parity.flips},
+        "engines": [row.model_dump(mode="json") for row in card.parity],
+        "guards": [row.model_dump(mode="json") for row in card.guards],
+        "quality": _dumped(card.quality),
         "latency": _dumped(card.latency),
     }
 
@@ -41,12 +46,41 @@ def print_release(bundle: Bundle, parity: Parity) -> None:
     console.print(f"weights: {card.provenance.weights}", markup=False)
     console.print(
         f"torch and ONNX on {parity.images} test images: largest difference {parity.max_abs:.2g} of a score, "
-        f"{parity.flips} verdicts changed; batches of 1, 2, 4, 8 agree"
+        f"{parity.flips} verdicts changed; batches of 1, 2, 4, 8, 16 agree"
     )
+    for engine, told in engine_words(card):
+        console.print(f"{engine}: {told}", markup=False)
+    if card.quality is not None and card.quality.learned is not None:
+        console.print(f"pictures: {picture_words(card.quality.learned)}", markup=False)
+    if card.guards:
+        console.print(guard_table(card.guards))
     if card.latency is not None:
         times = ", ".join(f"batch {size} {seconds * 1000:.2f} ms" for size, seconds in card.latency.median_s.items())
         console.print(f"one thread of this CPU: {times}", markup=False)
     console.print(f"bundle: {bundle.path}", markup=False)
+
+
+def guard_table(rows: Sequence[GuardRow]) -> Table:
+    """Lay out the guarded sets, before → now, with the p of each test that it is no worse."""
+    table = Table(title="Guarded sets: the bundle in use → this one")
+    for column in ("set", "images", "escapes", "p", "found before, lost", "p", "overkill", "p", ""):
+        table.add_column(column)
+    for row in rows:
+        p_escape, p_lost, p_overkill = (
+            "–" if p is None else f"{p:.2g}" for p in (row.p_escape, row.p_lost, row.p_overkill)
+        )
+        table.add_row(
+            Text(row.name),
+            str(row.images),
+            f"{row.escapes_before} → {row.escapes}",
+            p_escape,
+            f"{row.found_before}, {row.lost}",
+            p_lost,
+            f"{row.overkills_before} → {row.overkills}",
+            p_overkill,
+            "no worse" if row.passed else "worse",
+        )
+    return table
 
 
 def print_metrics(console: Console, metrics: Metrics, classes: Sequence[str]) -> None:
