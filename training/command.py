@@ -8,11 +8,13 @@ from functools import partial
 from pathlib import Path
 
 from datasets.location import Location
+from datasets.parts import has_places
 from training.errors import SettingsError, TrainingInterrupted
 from training.gathering import open_retrained
 from training.guard import open_guard
 from training.hardware import choose_device
 from training.images import Source, open_source
+from training.inputsize import plan_input
 from training.material import Material
 from training.network import Start, build_network, choose_start
 from training.pictures import learn_pictures
@@ -115,12 +117,17 @@ def _prepare(job: Job, folder: RunFolder, screen: Screen, team: Team, *, restart
             f"--task {source.task}: is fitted by one process, not by {team.size} — several can share "
             f"{', '.join(_SHARED)} — start it without torchrun"
         )
+    plan = plan_input(source, settings)
+    settings = settings.model_copy(update=plan.settings())
     build_network(settings.backbone, len(source.classes), start)  # refuses weights that do not fit, early
     _tell_source(source, screen)
+    for line in plan.told:
+        screen.say(line)
     if team.leads:
         folder.open(_identity(source, settings, start, job.target.name, job.plan), restart=restart)
     with screen.bar("loading images", len(source.dataset.samples)) as advance:
         material = find_task(settings.task).load(source, settings, folder, advance)
+    material = replace(material, smallest_defect_px=plan.smallest_defect_px)
     return Prepared(source, settings, start, material, conditions)
 
 
@@ -209,9 +216,10 @@ def _identity(
 def _tell_source(source: Source, screen: Screen) -> None:
     dataset = source.dataset
     kind = "grey" if source.channels == 1 else "colour"
+    images = len({sample.path for sample in dataset.samples})
+    places = f" with {len(dataset.samples) // images} places each" if has_places(dataset.samples) else ""
     screen.say(
-        f"{dataset.root.name}: {len(dataset.samples)} {kind} images of {source.group_count()} groups; "
-        f"'{dataset.good}' passes"
+        f"{dataset.root.name}: {images} {kind} images{places} of {source.group_count()} groups; '{dataset.good}' passes"
     )
     for part, counts in source.counts().items():
         screen.say(f"  {part}: " + ", ".join(f"{label} {count}" for label, count in counts.items()))

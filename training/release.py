@@ -30,6 +30,7 @@ from training.guard import Guard, refuse_worse
 from training.hardware import choose_device
 from training.material import Material, Part
 from training.metrics import calibration, measure
+from training.placewise import rate_places
 from training.runfolder import RunFolder
 from training.settings import TrainSettings
 from training.tasks.task import Fitted
@@ -121,7 +122,7 @@ def release(
         map=fitted.map,
         places=fitted.places,
         tile=fitted.tile,
-        smallest_defect_px=fitted.smallest_defect_px,
+        smallest_defect_px=fitted.smallest_defect_px or material.smallest_defect_px,
     )
     candidate = write_bundle(folder.candidate, model=graph, draft=draft, golden=golden, overwrite=True)
     session = open_session(candidate)
@@ -131,9 +132,13 @@ def release(
     parity = _worst_of_runtime(rows)
     refuse_unless_same(session, golden, parity)
     scored = material.test.scored(scores, good)
+    metrics = measure(scored, threshold.value, material.classes, "test")
+    if places is not None and material.boxes is not None and fitted.places:
+        rates = rate_places(places, draft, material.boxes.place_labels, threshold.value)
+        metrics = metrics.model_copy(update={"per_place": rates})
     complete = draft.model_copy(
         update={
-            "metrics": measure(scored, threshold.value, material.classes, "test"),
+            "metrics": metrics,
             "calibration": calibration(scored, fitted.temperature, "test"),
             "latency": _latency(session),
             "parity": rows,

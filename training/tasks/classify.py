@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import torch
 
+from training.crops import is_cut, load_boxes
 from training.deployed import Deployed
 from training.fitting import Epoch, Fitting, fit_temperature, score_pixels, steps_per_epoch
 from training.head import start_head
@@ -20,6 +21,7 @@ from training.screen import Screen, duration
 from training.settings import TrainSettings
 from training.tasks.task import Fitted
 from training.team import present_team
+from training.together import put_together
 
 # A forward pass of validation or feature images costs about a third of a training step on as many.
 _FORWARD_SHARE = 0.4
@@ -29,8 +31,9 @@ class Classify:
     """The task 'classify': a value without state."""
 
     def load(self, source: Source, settings: TrainSettings, folder: RunFolder, advance: Callable[[], None]) -> Material:
-        """Load every image at the input size."""
-        return load_material(source, settings, folder, advance)
+        """Load every image at the input size, and the boxes that it is cut into, where it is."""
+        load = load_boxes if is_cut(source, settings) else load_material
+        return load(source, settings, folder, advance)
 
     def fit(
         self, material: Material, settings: TrainSettings, start: Start, folder: RunFolder, screen: Screen
@@ -48,6 +51,9 @@ class Classify:
         watch: Callable[[Epoch], None],
     ) -> Fitted:
         """Fit as `fit` does; `watch` gets every epoch when its state is kept, also those of an earlier start."""
+        if material.boxes is not None:
+            of_boxes = self.fit_watched(material.boxes.alone(material), settings, start, folder, screen, watch)
+            return put_together(of_boxes, material, material.boxes.cut)
         torch.manual_seed(settings.seed)
         model = Deployed(build_network(settings.backbone, len(material.classes), start))
         pretrained = start.weights is not None
