@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from datasets.location import Location
-from training.errors import TrainingInterrupted
+from training.errors import SettingsError, TrainingInterrupted
 from training.images import Source, open_source
 from training.network import Start, build_network, choose_start
 from training.release import Release
@@ -48,6 +48,7 @@ def run_training(
         )
         settings = settings.model_copy(update={"task": source.task})
         screen.say(f"task {source.task}: {source.why}")
+        _refuse_foreign_method(settings)
         build_network(settings.backbone, len(source.classes), start)  # refuses weights that do not fit, early
         _tell_source(source, screen)
         folder.open(_identity(source, settings, start, target.name), restart=restart)
@@ -58,6 +59,14 @@ def run_training(
             "interrupted before the first step — nothing was written — give the same command again"
         ) from None
     return train_model(material, settings, start, target, folder, screen)
+
+
+def _refuse_foreign_method(settings: TrainSettings) -> None:
+    if settings.method is not None and settings.task != "anomaly":
+        raise SettingsError(
+            f"--method {settings.method}: is a way to find anomalies and the task is {settings.task} — leave it out, or "
+            "add --task anomaly"
+        )
 
 
 def _identity(source: Source, settings: TrainSettings, start: Start, name: str) -> dict[str, object]:
