@@ -31,6 +31,9 @@ def train(
         str | None,
         typer.Option(help="classify, anomaly (good parts alone), segment or template; else as the labels allow."),
     ] = None,
+    method: Annotated[
+        str | None, typer.Option(help="Of the task anomaly: memory (default) or gaussian, for aligned parts.")
+    ] = None,
     form: Form = None,
     annotations: Annotations = None,
     backbone: Annotated[
@@ -129,6 +132,7 @@ def train(
     usual = usual_fitting(weights)
     plan = make_plan(sweep, sweep_minutes, sweep_over)
     values = _values(
+        method=method,
         backbone=backbone,
         weights=weights,
         epochs=epochs if epochs is not None else usual["epochs"],

@@ -105,6 +105,14 @@ def run_training(
     return released
 
 
+def _refuse_foreign_method(settings: TrainSettings) -> None:
+    if settings.method is not None and settings.task != "anomaly":
+        raise SettingsError(
+            f"--method {settings.method}: is a way to find anomalies and the task is {settings.task} — methods are for "
+            "the task anomaly alone — leave it out, or add --task anomaly"
+        )
+
+
 def _prepare(job: Job, folder: RunFolder, screen: Screen, team: Team, *, restart: bool) -> Prepared:
     if team.leads:
         job.target.refuse_taken()
@@ -117,6 +125,7 @@ def _prepare(job: Job, folder: RunFolder, screen: Screen, team: Team, *, restart
             f"--task {source.task}: is fitted by one process, not by {team.size} — several can share "
             f"{', '.join(_SHARED)} — start it without torchrun"
         )
+    _refuse_foreign_method(settings)
     plan = plan_input(source, settings)
     settings = settings.model_copy(update=plan.settings())
     build_network(settings.backbone, len(source.classes), start)  # refuses weights that do not fit, early
