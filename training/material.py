@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.marks import Defect
 from datasets.sample import Sample
 from models.card import DataOrigin
 from training.arrange import truths
@@ -20,12 +21,16 @@ from training.settings import TrainSettings
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Train, validation or test images: a plain value; pixels uint8 (n, h, w, c), truth, groups and names (n,)."""
+    """Train, validation or test images: a plain value; pixels uint8 (n, h, w, c), truth, groups and names (n,).
+
+    masks: class index of each pixel uint8 (n, h, w), 255 where nobody knows; None where no task asked for them.
+    """
 
     pixels: NDArray[np.uint8]
     truth: NDArray[np.intp]
     groups: tuple[str, ...]
     names: tuple[str, ...] = ()
+    masks: NDArray[np.uint8] | None = None
 
     def scored(self, raw: NDArray[np.float32], good_index: int) -> Scored:
         """Join the truth with raw scores (n, classes)."""
@@ -34,7 +39,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Everything that is learned from: a plain value. `digest` names the images, `classes` begins with `good`."""
+    """Everything that is learned from: a plain value. `digest` names the images, `classes` begins with `good`.
+
+    smallest_defect: the marked training defect with the fewest pixels at the input size, where a task looked for it.
+    """
 
     name: str
     digest: str
@@ -45,6 +53,7 @@ class Material:
     validation: Part
     test: Part
     split_sha256: str | None = None
+    smallest_defect: Defect | None = None
 
     @property
     def good_index(self) -> int:

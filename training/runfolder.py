@@ -16,6 +16,7 @@ from training.errors import SettingsError, UnfinishedRunError
 _RUN_FILE = "run.json"
 _CHECKPOINT = "checkpoint.pt"
 _PIXELS = "pixels.npy"
+_MASKS = "masks.npy"
 _CANDIDATE = "candidate"
 
 
@@ -78,9 +79,13 @@ class RunFolder:
         """Make an array on disk, uint8 (n, h, w, c), so that the images need not fit into memory."""
         return np.lib.format.open_memmap(self.path / _PIXELS, mode="w+", dtype=np.uint8, shape=shape)
 
+    def masks(self, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+        """Make an array on disk for the truth of each pixel, uint8 (n, h, w)."""
+        return np.lib.format.open_memmap(self.path / _MASKS, mode="w+", dtype=np.uint8, shape=shape)
+
     def forget(self) -> None:
         """Remove what only an unfinished run needs; charts and history stay."""
-        for name in (_RUN_FILE, _CHECKPOINT, _CHECKPOINT + ".part", _PIXELS):
+        for name in (_RUN_FILE, _CHECKPOINT, _CHECKPOINT + ".part", _PIXELS, _MASKS):
             (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.candidate, ignore_errors=True)
 
