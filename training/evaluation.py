@@ -17,10 +17,13 @@ from datasets.splits import split_dataset
 from models.bundle import Bundle, load_bundle
 from models.card import Card, Metrics
 from models.references import resolve_bundle
+from models.score import defect_probability
 from models.session import Session, open_session
 from training.arrange import arrange, truths
 from training.errors import EvaluationError
 from training.images import fill_pixels, open_grouped
+from training.map_figures import MapTally, add_map_figures
+from training.masks import fill_masks, has_marks
 from training.metrics import Scored, class_accuracy, measure
 
 _BATCH = 8
@@ -59,7 +62,10 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Labelled images with what a bundle says of each: a plain value. seconds: spent in the session alone."""
+    """Labelled images with what a bundle says of each: a plain value. seconds: spent in the session alone.
+
+    tally: its maps beside what is marked, where there are both.
+    """
 
     bundle: Bundle
     session: Session
@@ -68,6 +74,7 @@ class Judged:
     scored: Scored
     split: str
     seconds: float
+    tally: MapTally | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -111,9 +118,10 @@ def judge_images(
         )
     samples = tuple(_choose(dataset, card, split, split_file))
     session = open_session(bundle, intra_op_threads=threads)
-    raw, seconds = _score(session, samples, threads, advance)
+    tally = MapTally() if card.map is not None and any(map(has_marks, samples)) else None
+    raw, seconds = _score(session, samples, dataset.classes, tally, threads, advance)
     scored = Scored(raw, truths(samples, card.classes), tuple(s.group for s in samples), card.good_index)
-    return Judged(bundle, session, dataset, samples, scored, split, seconds)
+    return Judged(bundle, session, dataset, samples, scored, split, seconds, tally)
 
 
 def evaluate_bundle(
@@ -146,7 +154,7 @@ def evaluate_bundle(
         classes=card.classes,
         images=len(judged.samples),
         groups=len(set(scored.groups)),
-        metrics=measure(scored, limit, card.classes, split),
+        metrics=add_map_figures(measure(scored, limit, card.classes, split), judged.tally, limit),
         missed=tuple(names[scored.defective & ~rejected].tolist()),
         false_alarms=tuple(names[~scored.defective & rejected].tolist()),
     )
@@ -195,8 +203,14 @@ def _choose_stated(dataset: Dataset, card: Card, split: str, split_file: Path) -
 
 
 def _score(
-    session: Session, samples: Sequence[Sample], threads: int, advance: Callable[[], None]
+    session: Session,
+    samples: Sequence[Sample],
+    classes: Sequence[str],
+    tally: MapTally | None,
+    threads: int,
+    advance: Callable[[], None],
 ) -> tuple[NDArray[np.float32], float]:
+    """Give the raw scores (n, classes) and the seconds in the session; with a tally, its maps are counted there."""
     size = session.card.input
     parts, spent_ns = [], 0
     for start in range(0, len(samples), _BATCH):
@@ -204,6 +218,12 @@ def _score(
         pixels = np.empty((len(chunk), size.height, size.width, size.channels), np.uint8)
         fill_pixels(chunk, pixels, threads, advance)
         begun_ns = time.monotonic_ns()
-        parts.append(session.run(pixels))
+        raw, maps = (session.run(pixels), None) if tally is None else session.run_with_map(pixels)
         spent_ns += time.monotonic_ns() - begun_ns
+        parts.append(raw)
+        if tally is not None and maps is not None:
+            masks = np.empty((len(chunk), size.height, size.width), np.uint8)
+            fill_masks(chunk, classes, masks, threads)
+            share = defect_probability(raw, session.card.good_index)
+            tally.add(masks, maps, share, tuple(sample.group for sample in chunk))
     return np.concatenate(parts), spent_ns / 1e9

@@ -24,14 +24,13 @@ _AHEAD = 32
 class Truth:
     """What is known of one image: a plain value. mask: class index uint8 (h, w), `UNKNOWN` where nobody marked.
 
-    marked: whether a defect is outlined. contradicts: whether something is marked although the image passes.
-    smallest: the marked defect with the fewest pixels at that size.
+    contradicts: whether something is marked although the image passes. defects: each one that is marked, with its
+    area at that size.
     """
 
     mask: Mask
-    marked: bool
     contradicts: bool = False
-    smallest: Defect | None = None
+    defects: tuple[Defect, ...] = ()
 
 
 def truth_of(sample: Sample, classes: Sequence[str], height: int, width: int) -> Truth:
@@ -44,16 +43,18 @@ def truth_of(sample: Sample, classes: Sequence[str], height: int, width: int) ->
     size = (header.width, header.height)
     if sample.label == classes[0]:
         wrong = bool(sample.marks) or (sample.mask is not None and bool(read_mask(sample, size).any()))
-        return Truth(np.zeros((height, width), np.uint8), marked=False, contradicts=wrong)
+        return Truth(np.zeros((height, width), np.uint8), contradicts=wrong)
     mask = class_map(sample, classes, height, width, size=size)
     if not mask.any():
-        return Truth(np.full((height, width), UNKNOWN, np.uint8), marked=False)
-    defects = defects_of(sample, height, width, size=size)
-    return Truth(mask, marked=True, smallest=min(defects, key=lambda defect: defect.area_px, default=None))
+        return Truth(np.full((height, width), UNKNOWN, np.uint8))
+    return Truth(mask, defects=defects_of(sample, height, width, size=size))
 
 
 def fill_masks(
-    samples: Sequence[Sample], classes: Sequence[str], out: NDArray[np.uint8], threads: int,
+    samples: Sequence[Sample],
+    classes: Sequence[str],
+    out: NDArray[np.uint8],
+    threads: int,
     advance: Callable[[], None] = lambda: None,
 ) -> list[Truth]:
     """Write the mask of each sample into its row of `out`, uint8 (n, h, w); gives the rest, with masks of no pixels.
@@ -66,7 +67,7 @@ def fill_masks(
     def place(index: int) -> Truth:
         truth = truth_of(samples[index], classes, height, width)
         out[index] = truth.mask
-        return Truth(nothing, truth.marked, truth.contradicts, truth.smallest)
+        return Truth(nothing, truth.contradicts, truth.defects)
 
     told: list[Truth] = []
     with ThreadPoolExecutor(threads) as pool:

@@ -41,7 +41,7 @@ class Part:
 class Material:
     """Everything that is learned from: a plain value. `digest` names the images, `classes` begins with `good`.
 
-    smallest_defect: the marked training defect with the fewest pixels at the input size, where a task looked for it.
+    defects: the marked training defects with their area at the input size, the smallest first, where a task reads them.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Material:
     validation: Part
     test: Part
     split_sha256: str | None = None
-    smallest_defect: Defect | None = None
+    defects: tuple[Defect, ...] = ()
 
     @property
     def good_index(self) -> int:

@@ -34,6 +34,8 @@ def report(
     """Write one HTML page on what a bundle does on labelled photos: limits, curves, worst images, origin."""
     from training.errors import EvaluationError
     from training.evaluation import judge_images
+    from training.map_figures import add_map_figures
+    from training.metrics import measure
     from training.report.page import Tried, write_report
 
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
@@ -41,7 +43,9 @@ def report(
     judged = judge_images(
         bundle, Location(data, form, annotations, groups=groups), split=split, find_groups=find_groups, threads=threads
     )
-    file = out or Path(f"{judged.bundle.card.name}.report.html")
+    card = judged.bundle.card
+    file = out or Path(f"{card.name}.report.html")
+    metrics = measure(judged.scored, card.threshold.value, card.classes, split)
     tried = Tried(
         bundle=judged.bundle,
         session=judged.session,
@@ -52,6 +56,7 @@ def report(
         split=split,
         digest=judged.dataset.digest(),
         scoring_s=judged.seconds,
+        metrics=add_map_figures(metrics, judged.tally, card.threshold.value),
     )
     write_report(tried, file)
     typer.echo(f"{file}: {len(judged.samples)} images of {judged.dataset.root}")

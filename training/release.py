@@ -22,8 +22,9 @@ from models.session import CPU, Session, open_session
 from training.errors import ReleaseRefusedError
 from training.export import export_onnx
 from training.fitting import run_module
+from training.map_figures import MapTally, add_map_figures
 from training.material import Material, Part
-from training.metrics import calibration, measure
+from training.metrics import Scored, calibration, measure
 from training.runfolder import RunFolder
 from training.settings import TrainSettings
 from training.tasks.task import Fitted
@@ -97,14 +98,14 @@ def release(
     candidate = write_bundle(folder.candidate, model=graph, draft=draft, golden=golden, overwrite=True)
     session = open_session(candidate)
     scores = run_session(session, material.test.pixels)
-    if places is not None:
-        _refuse_other_map(session, material.test.pixels, places)
+    shown = None if places is None else _require_same_map(session, material.test.pixels, places)
     parity = compare_scores(reference, scores, good_index=good, threshold=threshold.value)
     refuse_unless_same(session, golden, parity)
     scored = material.test.scored(scores, good)
+    metrics = measure(scored, threshold.value, material.classes, "test")
     complete = draft.model_copy(
         update={
-            "metrics": measure(scored, threshold.value, material.classes, "test"),
+            "metrics": add_map_figures(metrics, _tally(material.test, shown, scored), threshold.value),
             "calibration": calibration(scored, fitted.temperature, "test"),
             "latency": _latency(session),
         }
@@ -119,18 +120,29 @@ def run_session(session: Session, pixels: NDArray[np.uint8]) -> NDArray[np.float
     return np.concatenate(parts)
 
 
-def _refuse_other_map(session: Session, pixels: NDArray[np.uint8], places: NDArray[np.float32]) -> None:
-    """Raise ReleaseRefusedError where the exported map is not the one of the fitted model."""
+def _require_same_map(session: Session, pixels: NDArray[np.uint8], places: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give the exported maps; raise ReleaseRefusedError where they are not those of the fitted model."""
     limit = session.card.tolerance.score_abs
-    apart = 0.0
-    for begin in range(0, len(pixels), _BATCH):
-        shown = session.run_with_map(np.array(pixels[begin : begin + _BATCH]))[1]
-        apart = float(np.maximum(apart, largest_difference(places[begin : begin + _BATCH], shown)))
+    starts = range(0, len(pixels), _BATCH)
+    shown = np.concatenate([session.run_with_map(np.array(pixels[start : start + _BATCH]))[1] for start in starts])
+    apart = largest_difference(places, shown)
     if not apart <= limit:
         raise ReleaseRefusedError(
             f"the exported map is not that of the trained model: it differs by up to {apart:.3g} — at most {limit:.3g} "
             "is allowed — nothing was released; report this with the versions of torch and onnxruntime"
         )
+    return shown
+
+
+def _tally(test: Part, shown: NDArray[np.float32] | None, scored: Scored) -> MapTally | None:
+    """Hold the maps against the truth, where there are both."""
+    if shown is None or test.masks is None:
+        return None
+    tally, probability = MapTally(), scored.probability
+    for start in range(0, len(shown), _BATCH):
+        rows = slice(start, start + _BATCH)
+        tally.add(np.array(test.masks[rows]), shown[rows], probability[rows], test.groups[rows])
+    return tally
 
 
 def refuse_unless_same(session: Session, golden: Golden, parity: Parity) -> None:

@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from models.bundle import Bundle
-from models.card import Estimate, Metrics, Rate
+from models.card import Estimate, Metrics, Rate, SizeRecall
 from models.checks import Parity
 from training.metrics import class_accuracy
+from training.statements import size_words, smallest_words
 
 JsonObject = dict[str, object]
 
@@ -27,6 +28,7 @@ def release_json(bundle: Bundle, parity: Parity) -> JsonObject:
         "metrics": card.metrics.model_dump(mode="json"),
         "class_accuracy": _dumped(class_accuracy(card.metrics.confusion or ())),
         "data": card.data.model_dump(mode="json"),
+        "smallest_defect_px": card.smallest_defect_px,
         "parity": {"images": parity.images, "max_abs": parity.max_abs, "flips": parity.flips},
         "latency": _dumped(card.latency),
     }
@@ -43,6 +45,8 @@ def print_release(bundle: Bundle, parity: Parity) -> None:
         f"torch and ONNX on {parity.images} test images: largest difference {parity.max_abs:.2g} of a score, "
         f"{parity.flips} verdicts changed; batches of 1, 2, 4, 8 agree"
     )
+    if card.smallest_defect_px is not None:
+        console.print(smallest_words(card), markup=False)
     if card.latency is not None:
         times = ", ".join(f"batch {size} {seconds * 1000:.2f} ms" for size, seconds in card.latency.median_s.items())
         console.print(f"one thread of this CPU: {times}", markup=False)
@@ -64,9 +68,24 @@ def print_metrics(console: Console, metrics: Metrics, classes: Sequence[str]) ->
         table.add_row(name, *_rate_cells(rate))
     for name, estimate in (("AUROC", metrics.auroc), ("average precision", metrics.average_precision)):
         table.add_row(name, *_estimate_cells(estimate))
+    for name, estimate in (("map: AUROC", metrics.map_auroc), ("map: average pr.", metrics.map_average_precision)):
+        if estimate is not None:
+            table.add_row(name, *_estimate_cells(estimate))
     console.print(table)
+    if metrics.recall_by_size:
+        console.print(_size_table(metrics.recall_by_size))
     console.print(_class_table(metrics, classes))
     console.print(_confusion_table(metrics, classes))
+
+
+def _size_table(bins: Sequence[SizeRecall]) -> Table:
+    table = Table(title="By size of the defect in pixels at the input: shown by the map, rejected with its part")
+    for column in ("pixels", "shown", "interval", "rejected", "interval", "counted"):
+        table.add_column(column)
+    for found in bins:
+        shown, rejected = _rate_cells(found.shown), _rate_cells(found.rejected)
+        table.add_row(size_words(found), *shown[:2], *rejected[:2], str(found.shown.denominator))
+    return table
 
 
 def _class_table(metrics: Metrics, classes: Sequence[str]) -> Table:

@@ -11,7 +11,7 @@ _SHIFT_WEIGHT = 0.02  # nats for a shift of 1 in the mean: a few images without 
 
 
 def fit_calibration(raw: NDArray[np.float32], truth: NDArray[np.intp]) -> tuple[float, float]:
-    """Give the divisor of the scores (n, classes) and what is added to each defect score to make good and bad likeliest.
+    """Give the divisor of the scores (n, classes) and what is added to the defect scores so that they are likeliest.
 
     Temperature scaling (Guo et al., ICML 2017) with an offset (Platt, 1999): rare classes are drawn more often than
     they occur, so the network expects more defects than there are. The good class comes first. The divisor stays

@@ -98,7 +98,9 @@ class SegmentFitting:
 
     def _groups(self) -> list[dict[str, object]]:
         """Give the weights to be fitted, the new layers with a faster rate where the others are pretrained."""
-        own = {id(weights) for weights in (*self.model.network.decoder_parameters(), self.model.gain, self.model.offset)}
+        own = {
+            id(weights) for weights in (*self.model.network.decoder_parameters(), self.model.gain, self.model.offset)
+        }
         trained = [weights for weights in self.model.parameters() if weights.requires_grad]
         faster = _NEW_LAYERS_FASTER if self._pretrained else 1.0
         return [

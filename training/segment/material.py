@@ -33,7 +33,7 @@ def load_outlined(source: Source, settings: TrainSettings, folder: RunFolder, ad
     truths = fill_masks(everything, source.classes, masks, settings.threads)
     _refuse_contradictions(source, everything, truths)
     _refuse_empty(source, everything, truths[: len(split.train)])
-    smallest = [truth.smallest for truth in truths[: len(split.train)] if truth.smallest is not None]
+    defects = [defect for truth in truths[: len(split.train)] for defect in truth.defects]
     ends = np.cumsum([len(split.train), len(split.validation), len(split.test)]).tolist()
 
     def part(given: Part, end: int) -> Part:
@@ -44,7 +44,7 @@ def load_outlined(source: Source, settings: TrainSettings, folder: RunFolder, ad
         train=part(material.train, ends[0]),
         validation=part(material.validation, ends[1]),
         test=part(material.test, ends[2]),
-        smallest_defect=min(smallest, key=lambda defect: defect.area_px, default=None),
+        defects=tuple(sorted(defects, key=lambda defect: defect.area_px)),
     )
 
 
@@ -80,7 +80,7 @@ def _refuse_contradictions(source: Source, samples: Sequence[Sample], truths: Se
 
 def _refuse_empty(source: Source, samples: Sequence[Sample], truths: Sequence[Truth]) -> None:
     """Raise TrainingDataError where all masks of the defective training images are empty."""
-    if any(truth.marked for truth in truths):
+    if any(truth.defects for truth in truths):
         return
     pairs = zip(samples, truths, strict=False)
     names = [source.dataset.name_of(s) for s, _ in pairs if s.label != source.dataset.good and has_marks(s)]

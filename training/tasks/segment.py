@@ -21,10 +21,9 @@ from training.segment.fitting import SegmentFitting, measure_part
 from training.segment.material import load_outlined
 from training.segment.network import Segmenter
 from training.settings import TrainSettings
-from training.statements import count_of
+from training.statements import SMALLEST_PX, count_of
 from training.tasks.task import Fitted
 
-SMALLEST_PX = 4.0  # pixels of a defect at the input below which it is about one point to the network
 # A forward pass of validation or test images costs about a third of a training step on as many.
 _FORWARD_SHARE = 0.4
 
@@ -62,7 +61,7 @@ class Segment:
             f"{settings.backbone} with a feature pyramid",
             [epoch.as_dict() for epoch in fitting.history],
             map=MapSpec(height=rows, width=columns),
-            smallest_defect_px=None if material.smallest_defect is None else material.smallest_defect.area_px,
+            smallest_defect_px=material.defects[0].area_px if material.defects else None,
         )
 
 
@@ -106,12 +105,13 @@ def _tell_marks(material: Material, settings: TrainSettings, screen: Screen) -> 
                 f"  '{label}' has {count_of(images, 'training image')} and none for {' and '.join(lacking)}: it is "
                 "learned, and nothing tells how well — add images of other pieces"
             )
-    smallest = material.smallest_defect
-    if smallest is not None and smallest.area_px < SMALLEST_PX:
+    tiny = [defect for defect in material.defects if defect.area_px < SMALLEST_PX]
+    if tiny:
         screen.say(
-            f"warning: the smallest marked defect, a {smallest.label} of {smallest.path.name}, has "
-            f"{smallest.area_px:.2g} pixels at the input {settings.width}×{settings.height}; below {SMALLEST_PX:g} it "
-            "is hardly seen — train with a larger --size, or cut the picture to the part"
+            f"warning: {len(tiny)} of {len(material.defects)} marked training defects have fewer than {SMALLEST_PX:g} "
+            f"pixels at the input of {settings.width}×{settings.height}, the smallest {tiny[0].area_px:.2g} (a "
+            f"{tiny[0].label} of {tiny[0].path.name}): hardly to be seen — train with a larger --size, cut the picture "
+            "to the part, or look whether these are specks of the mask"
         )
 
 
