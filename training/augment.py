@@ -60,10 +60,10 @@ class Augmentation:
 
 def _thickened(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Widen the thin parts of what is marked (neither 0 nor 255) by a pixel, where nothing else is marked."""
-    marked = ((mask > 0) & (mask < 255)).astype(np.uint8)
+    marked = (mask > 0) & (mask < 255)
     if not marked.any():
         return mask
     square = np.ones((3, 3), np.uint8)
-    thin = marked & ~np.asarray(cv2.morphologyEx(marked, cv2.MORPH_OPEN, square))
+    thin = marked & (np.asarray(cv2.morphologyEx(marked.astype(np.uint8), cv2.MORPH_OPEN, square)) == 0)
     around = np.asarray(cv2.dilate(mask * thin, square), np.uint8)
     return np.where(mask == 0, around, mask)
