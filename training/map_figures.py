@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.card import Estimate, Metrics, SizeRecall
-from training.masks import UNKNOWN, cells_of
+from training.masks import UNKNOWN, cell_starts, cells_of
 from training.metrics import make_rate
 
 EDGES_PX = (4.0, 16.0, 64.0, 256.0, 1024.0)
@@ -98,14 +98,14 @@ def add_map_figures(metrics: Metrics, tally: MapTally | None, threshold: float) 
 def _spots_of(mask: NDArray[np.uint8], shown: NDArray[np.float32], probability: float) -> list[_Spot]:
     """Give each connected defect of a mask; shown is the highest value of the cells that it touches or borders on."""
     found = []
-    rows, columns = (-(-size // cells) for size, cells in zip(mask.shape, shown.shape, strict=True))
+    rows, columns = (cell_starts(size, cells) for size, cells in zip(mask.shape, shown.shape, strict=True))
     for label in np.unique(mask[(mask > 0) & (mask < UNKNOWN)]).tolist():
         number, spots, boxes, _ = cv2.connectedComponentsWithStats((mask == label).astype(np.uint8), connectivity=8)
         for spot in range(1, number):
             x, y, w, h, area = (int(value) for value in boxes[spot])
             ys, xs = np.nonzero(spots[y : y + h, x : x + w] == spot)
             touched = np.zeros(shown.shape, np.uint8)
-            touched[(ys + y) // rows, (xs + x) // columns] = 1
+            touched[np.searchsorted(rows, ys + y, "right") - 1, np.searchsorted(columns, xs + x, "right") - 1] = 1
             around = cv2.dilate(touched, np.ones((3, 3), np.uint8)) > 0
             found.append(_Spot(float(area), float(shown[around].max()), probability))
     return found

@@ -87,14 +87,24 @@ def cells_of(masks: NDArray[np.uint8], height: int, width: int) -> NDArray[np.ui
     """Bring masks (n, h, w) to the cells of a map (n, height, width): a defect counts in each cell that it touches.
 
     Of two defect classes in a cell the later one counts; a cell is `UNKNOWN` where nothing in it is marked and a pixel
-    is unknown. Each cell covers ceil(h / height) × ceil(w / width) pixels; the last ones stick out.
+    is unknown.
     """
-    n, h, w = masks.shape
-    rows, columns = -(-h // height), -(-w // width)
-    whole = np.zeros((n, height * rows, width * columns), np.uint8)
-    whole[:, :h, :w] = masks
-    blocks = whole.reshape(n, height, rows, width, columns).transpose(0, 1, 3, 2, 4).reshape(n, height, width, -1)
-    unknown = blocks == UNKNOWN
-    found: NDArray[np.uint8] = np.where(unknown, 0, blocks).max(axis=3)
-    found[(found == 0) & unknown.any(axis=3)] = UNKNOWN
+    rows, columns = cell_starts(masks.shape[1], height), cell_starts(masks.shape[2], width)
+    unknown = masks == UNKNOWN
+    found = _highest(np.where(unknown, np.uint8(0), masks), rows, columns)
+    found[(found == 0) & (_highest(unknown.astype(np.uint8), rows, columns) > 0)] = UNKNOWN
     return found
+
+
+def cell_starts(pixels: int, cells: int) -> NDArray[np.intp]:
+    """Give the first pixel of each cell along an axis (cells,), which is that of a strided convolution where it fits.
+
+    Such cells are all of one size, and the last one may stick out; others divide the pixels evenly.
+    """
+    stride = -(-pixels // cells)
+    places = np.arange(cells, dtype=np.intp)
+    return places * stride if (cells - 1) * stride < pixels else places * pixels // cells
+
+
+def _highest(values: NDArray[np.uint8], rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.uint8]:
+    return np.asarray(np.maximum.reduceat(np.maximum.reduceat(values, rows, axis=1), columns, axis=2), np.uint8)

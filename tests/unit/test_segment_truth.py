@@ -20,7 +20,7 @@ from datasets.sample import Mark
 from training.augment import Augmentation
 from training.errors import TrainingDataError
 from training.images import open_source
-from training.masks import UNKNOWN, cells_of, truth_of
+from training.masks import UNKNOWN, cell_starts, cells_of, truth_of
 from training.material import Material
 from training.runfolder import RunFolder
 from training.settings import TrainSettings
@@ -28,7 +28,9 @@ from training.tasks.segment import TASK
 
 CLASSES = ("good", "bar", "dot")
 masks = arrays.arrays(
-    np.uint8, st.tuples(st.just(1), st.integers(13, 22), st.integers(13, 22)), elements=st.sampled_from([0, 0, 1, 2, 255])
+    np.uint8,
+    st.tuples(st.just(1), st.integers(13, 22), st.integers(13, 22)),
+    elements=st.sampled_from([0, 0, 1, 2, 255]),
 )
 
 
@@ -44,6 +46,15 @@ def test_each_marked_pixel_has_its_cell(mask: NDArray[np.uint8]) -> None:
             marked = inside[(inside > 0) & (inside < UNKNOWN)]
             expected = marked.max() if marked.size else UNKNOWN if (inside == UNKNOWN).any() else 0
             assert cells[row, column] == expected
+
+
+@pytest.mark.parametrize(("pixels", "cells"), [(224, 56), (130, 33), (224, 30), (20, 20), (8, 20)])
+def test_cells_cover_all_pixels_in_order(pixels: int, cells: int) -> None:
+    """For maps that no stride makes, too, the starts begin at 0, never fall, and stay inside."""
+    starts = cell_starts(pixels, cells)
+    assert starts[0] == 0
+    assert (np.diff(starts) >= (1 if cells <= pixels else 0)).all()
+    assert starts[-1] < pixels
 
 
 @settings(max_examples=40, deadline=None)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-_SHIFT_WEIGHT = 0.02  # nats for a shift of 1 in the mean: a few images without a mistake do not claim certainty
+_SHIFT_DEVIATION = 2.0  # expected of the shift beforehand: a few images without a mistake do not claim certainty
 
 
 def fit_calibration(raw: NDArray[np.float32], truth: NDArray[np.intp]) -> tuple[float, float]:
@@ -27,7 +27,7 @@ def fit_calibration(raw: NDArray[np.float32], truth: NDArray[np.intp]) -> tuple[
         odds = np.logaddexp.reduce(scores[:, 1:] / divisor, axis=1) - scores[:, 0] / divisor
         shifted = odds[:, np.newaxis] + shifts
         losses = np.logaddexp(0.0, np.where(bad[:, np.newaxis], -shifted, shifted)).mean(axis=0)
-        losses += _SHIFT_WEIGHT * np.abs(shifts)
+        losses += (shifts / _SHIFT_DEVIATION) ** 2 / (2 * len(truth))
         place = int(losses.argmin())
         best = min(best, (float(losses[place]), divisor, float(shifts[place])))
     return best[1], best[2]
