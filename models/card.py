@@ -125,6 +125,15 @@ class Threshold(Section):
     costs: Costs | None = None
 
 
+class SizeRecall(Section):
+    """Of the marked defects of one size, connected pixels at the network's input in [low, high): how many are found."""
+
+    low_px: float = Field(ge=0.0, allow_inf_nan=False)
+    high_px: float | None = Field(default=None, gt=0.0, allow_inf_nan=False, description="None: no upper end")
+    shown: Rate = Field(description="the map reaches 50 % on the defect or in a cell beside it")
+    rejected: Rate = Field(description="its part is rejected at the threshold")
+
+
 class Metrics(Section):
     """Figures on images that neither the fitting nor the threshold has seen; None where nothing could be counted."""
 
@@ -141,6 +150,11 @@ class Metrics(Section):
     confusion: tuple[tuple[Count, ...], ...] | None = Field(
         default=None, description="rows: truth, columns: likeliest class, both in the order of `classes`"
     )
+    recall_by_size: tuple[SizeRecall, ...] = Field(
+        default=(), description="where defects are marked and there is a map"
+    )
+    map_auroc: Estimate | None = Field(default=None, description="cells of the map: defective against not")
+    map_average_precision: Estimate | None = None
 
 
 class DataOrigin(Section):

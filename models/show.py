@@ -155,6 +155,9 @@ def _figures(card: Card) -> RenderableType:
         table.add_row(Text(name), *_rate_cells(rate))
     for name, estimate in [("AUROC", metrics.auroc), ("average precision", metrics.average_precision)]:
         table.add_row(name, *_estimate_cells(estimate))
+    for found in metrics.recall_by_size:
+        size = f"{found.low_px:g} px and more" if found.high_px is None else f"{found.low_px:g} to {found.high_px:g} px"
+        table.add_row(Text(f"rejected: defects of {size}"), *_rate_cells(found.rejected))
     return table
 
 

@@ -84,7 +84,7 @@ class Guard:
         )
 
     def _rejected(self, bundle: Bundle, samples: Sequence[Sample]) -> Flags:
-        raw, _, _ = score_samples(open_session(bundle, intra_op_threads=self.threads), samples, self.threads)
+        raw, _ = score_samples(open_session(bundle, intra_op_threads=self.threads), samples, self.threads)
         card = bundle.card
         return np.asarray(defect_probability(raw, card.classes.index(card.good_class)) >= card.threshold.value)
 

@@ -28,8 +28,9 @@ from training.export import export_onnx
 from training.fitting import run_module
 from training.guard import Guard, refuse_worse
 from training.hardware import choose_device
+from training.map_figures import MapTally, add_map_figures
 from training.material import Material, Part
-from training.metrics import calibration, measure
+from training.metrics import Scored, calibration, measure
 from training.placewise import rate_places
 from training.runfolder import RunFolder
 from training.settings import TrainSettings
@@ -132,13 +133,9 @@ def release(
     parity = _worst_of_runtime(rows)
     refuse_unless_same(session, golden, parity)
     scored = material.test.scored(scores, good)
-    metrics = measure(scored, threshold.value, material.classes, "test")
-    if places is not None and material.boxes is not None and fitted.places:
-        rates = rate_places(places, draft, material.boxes.place_labels, threshold.value)
-        metrics = metrics.model_copy(update={"per_place": rates})
     complete = draft.model_copy(
         update={
-            "metrics": metrics,
+            "metrics": _measure(material, scored, places, draft),
             "calibration": calibration(scored, fitted.temperature, "test"),
             "latency": _latency(session),
             "parity": rows,
@@ -168,6 +165,28 @@ def _refuse_other_map(rows: Sequence[ParityRow]) -> None:
             f"the exported map is not that of the trained model: {missed[0].why} — nothing was released; report this "
             "with the versions of torch and onnxruntime"
         )
+    return shown
+
+
+def _measure(material: Material, scored: Scored, shown: NDArray[np.float32] | None, draft: CardDraft) -> Metrics:
+    """Measure the test images at the threshold, and their maps beside what is marked or said of each place."""
+    threshold = draft.threshold.value
+    metrics = measure(scored, threshold, material.classes, "test")
+    if shown is not None and material.boxes is not None and draft.places:
+        rates = rate_places(shown, draft, material.boxes.place_labels, threshold)
+        metrics = metrics.model_copy(update={"per_place": rates})
+    return add_map_figures(metrics, _tally(material.test, shown, scored), threshold)
+
+
+def _tally(test: Part, shown: NDArray[np.float32] | None, scored: Scored) -> MapTally | None:
+    """Hold the maps against the truth, where there are both."""
+    if shown is None or test.masks is None:
+        return None
+    tally, probability = MapTally(), scored.probability
+    for start in range(0, len(shown), _BATCH):
+        rows = slice(start, start + _BATCH)
+        tally.add(np.array(test.masks[rows]), shown[rows], probability[rows], test.groups[rows])
+    return tally
 
 
 def _worst_of_runtime(rows: Sequence[ParityRow]) -> Parity:

@@ -9,11 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from models.bundle import Bundle
-from models.card import Estimate, GuardRow, Metrics, Rate
+from models.card import Estimate, GuardRow, Metrics, Rate, SizeRecall
 from models.checks import Parity
 from models.show import engine_words, picture_words
 from training.metrics import class_accuracy
 from training.placewise import all_places
+from training.statements import size_words, smallest_words
 
 JsonObject = dict[str, object]
 
@@ -30,6 +31,7 @@ def release_json(bundle: Bundle, parity: Parity) -> JsonObject:
         "metrics": card.metrics.model_dump(mode="json"),
         "class_accuracy": _dumped(class_accuracy(card.metrics.confusion or ())),
         "data": card.data.model_dump(mode="json"),
+        "smallest_defect_px": card.smallest_defect_px,
         "parity": {"images": parity.images, "max_abs": parity.max_abs, "flips": parity.flips},
         "engines": [row.model_dump(mode="json") for row in card.parity],
         "guards": [row.model_dump(mode="json") for row in card.guards],
@@ -55,6 +57,8 @@ def print_release(bundle: Bundle, parity: Parity) -> None:
         console.print(f"pictures: {picture_words(card.quality.learned)}", markup=False)
     if card.guards:
         console.print(guard_table(card.guards))
+    if card.smallest_defect_px is not None:
+        console.print(smallest_words(card), markup=False)
     if card.latency is not None:
         times = ", ".join(f"batch {size} {seconds * 1000:.2f} ms" for size, seconds in card.latency.median_s.items())
         console.print(f"one thread of this CPU: {times}", markup=False)
@@ -99,11 +103,26 @@ def print_metrics(console: Console, metrics: Metrics, classes: Sequence[str]) ->
         table.add_row(name, *_rate_cells(rate))
     for name, estimate in (("AUROC", metrics.auroc), ("average precision", metrics.average_precision)):
         table.add_row(name, *_estimate_cells(estimate))
+    for name, estimate in (("map: AUROC", metrics.map_auroc), ("map: average pr.", metrics.map_average_precision)):
+        if estimate is not None:
+            table.add_row(name, *_estimate_cells(estimate))
     console.print(table)
+    if metrics.recall_by_size:
+        console.print(_size_table(metrics.recall_by_size))
     console.print(_class_table(metrics, classes))
     if metrics.per_place:
         console.print(_place_table(metrics))
     console.print(_confusion_table(metrics, classes))
+
+
+def _size_table(bins: Sequence[SizeRecall]) -> Table:
+    table = Table(title="By size of the defect in pixels at the input: shown by the map, rejected with its part")
+    for column in ("pixels", "shown", "interval", "rejected", "interval", "counted"):
+        table.add_column(column)
+    for found in bins:
+        shown, rejected = _rate_cells(found.shown), _rate_cells(found.rejected)
+        table.add_row(size_words(found), *shown[:2], *rejected[:2], str(found.shown.denominator))
+    return table
 
 
 def _class_table(metrics: Metrics, classes: Sequence[str]) -> Table:

@@ -39,7 +39,7 @@ def report_run(
         scoring_s=scoring_s,
         training_s=training_s,
         history=history,
-        per_place=released.bundle.card.metrics.per_place,
+        metrics=released.bundle.card.metrics,
     )
     write_report(tried, folder.report)
     return tried
