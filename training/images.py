@@ -19,6 +19,7 @@ from datasets.splitfile import read_split, split_digest
 from datasets.splits import Split, split_dataset
 from models.resize import fit
 from training.arrange import arrange, choose_task, classes_of, refuse_untrainable
+from training.template.scan import rescan
 
 _AHEAD = 32
 _PROBED = 64
@@ -109,12 +110,18 @@ def _channels(samples: Sequence[Sample]) -> int:
     return 1
 
 
+def load_pixels(sample: Sample) -> NDArray[np.uint8]:
+    """Return the pixels of a sample; of a golden image that is held against itself, as if photographed once more."""
+    pixels = load_sample(sample)
+    return rescan(pixels) if sample.template == sample.path else pixels
+
+
 def fill_pixels(samples: Sequence[Sample], out: NDArray[np.uint8], threads: int, advance: Callable[[], None]) -> None:
     """Load and fit each sample into its row of `out`, uint8 (n, height, width, channels), a bounded number at once."""
     _, height, width, channels = out.shape
 
     def place(index: int) -> None:
-        fit(load_sample(samples[index]), height, width, channels, out=out[index])
+        fit(load_pixels(samples[index]), height, width, channels, out=out[index])
 
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(samples), _AHEAD):

@@ -93,6 +93,7 @@ def release(
         places=fitted.places,
         tile=fitted.tile,
         smallest_defect_px=fitted.smallest_defect_px,
+        golden=fitted.golden,
     )
     candidate = write_bundle(folder.candidate, model=graph, draft=draft, golden=golden, overwrite=True)
     session = open_session(candidate)

@@ -15,7 +15,6 @@ from training.errors import SettingsError, UnfinishedRunError
 
 _RUN_FILE = "run.json"
 _CHECKPOINT = "checkpoint.pt"
-_PIXELS = "pixels.npy"
 _CANDIDATE = "candidate"
 
 
@@ -76,12 +75,18 @@ class RunFolder:
 
     def pixels(self, shape: tuple[int, int, int, int]) -> NDArray[np.uint8]:
         """Make an array on disk, uint8 (n, h, w, c), so that the images need not fit into memory."""
-        return np.lib.format.open_memmap(self.path / _PIXELS, mode="w+", dtype=np.uint8, shape=shape)
+        return self.array("pixels", shape)
+
+    def array(self, name: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+        """Make a further array on disk, uint8, that only the unfinished run needs."""
+        return np.lib.format.open_memmap(self.path / f"{name}.npy", mode="w+", dtype=np.uint8, shape=shape)
 
     def forget(self) -> None:
         """Remove what only an unfinished run needs; charts and history stay."""
-        for name in (_RUN_FILE, _CHECKPOINT, _CHECKPOINT + ".part", _PIXELS):
+        for name in (_RUN_FILE, _CHECKPOINT, _CHECKPOINT + ".part"):
             (self.path / name).unlink(missing_ok=True)
+        for file in self.path.glob("*.npy"):
+            file.unlink(missing_ok=True)
         shutil.rmtree(self.candidate, ignore_errors=True)
 
     def _refuse_other(self, identity: Mapping[str, object]) -> None:
