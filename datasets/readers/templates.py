@@ -9,7 +9,7 @@ from pathlib import Path
 from datasets.columns import read_column
 from datasets.readers.documents import read_csv
 from datasets.readers.folder import Folder
-from datasets.readers.record import MISSING_FILE, UNREADABLE, Found, Problem
+from datasets.readers.record import MISSING_FILE, UNREADABLE, Found, Problem, complaint
 
 TEMPLATES_FILE = "templates.csv"
 _ALL = "*"
@@ -34,6 +34,8 @@ def with_templates(folder: Folder, found: Found) -> Found:
         problems.append(Problem(UNREADABLE, f"{file.name}: {len(common)} lines for '{_ALL}' ({named}); one is allowed"))
     golden_of = {path: _file_of(folder.root, name, file, problems) for path, name in told.items()}
     usual = _file_of(folder.root, min(common), file, problems) if common else None
+    if problems:
+        raise complaint(folder.root, problems)
     golden = {path for path in (*golden_of.values(), usual) if path is not None}
     records = tuple(
         replace(record, template=golden_of.get(record.path) or record.template or usual)
@@ -43,7 +45,7 @@ def with_templates(folder: Folder, found: Found) -> Found:
     names = tuple(str(path) for path in golden), tuple(folder.relative(path) for path in golden)
     strays = tuple(text for text in found.strays if not text.startswith(tuple(f"{name}:" for name in names[0])))
     others = tuple(p for p in found.problems if not p.text.startswith(tuple(f"{name};" for name in names[1])))
-    return Found(found.layout, records, (*others, *problems), strays)
+    return Found(found.layout, records, others, strays)
 
 
 def _file_of(root: Path, name: str, listing: Path, problems: list[Problem]) -> Path | None:

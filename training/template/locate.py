@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -51,27 +53,26 @@ class Locate(nn.Module):
         of_row = likeness.gather(2, rows.view(-1, 1, 1).expand(-1, likeness.shape[1], 1))[:, :, 0]
         return self._cells(of_row.argmax(1))
 
-    def refine(self, images: Tensor, goldens: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
-        """Go from a shift in cells to pixels int64 (n, 2), and tell the correlation there, float (n,).
+    def refine(self, images: Tensor, goldens: Tensor, cells: Tensor) -> Tensor:
+        """Go from a shift in cells to pixels, int64 (n, 2); images, goldens: (n, c, h, w).
 
-        images, goldens: (n, c, h, w). A shift (dy, dx) says that what the golden image has at (y, x) the photo has at
-        (y + dy, x + dx). The correlation is that of a quarter of the size, or of single pixels in small ones.
+        A shift (dy, dx) says that what the golden image has at (y, x) the photo has at (y + dy, x + dx).
         """
         photo, golden = images.mean(1, keepdim=True), goldens.mean(1, keepdim=True)
-        shift, correlation = cells, torch.zeros_like(photo[:, 0, 0, 0])
-        told_at = min(4, self.cell)
-        scale = self.cell
+        shift, scale = cells, self.cell
         while True:
             around = 1 if scale in (1, 2, self.cell) else 2
-            moved = shifted(_pooled(photo, scale), shift)
-            steps, found = _best_step(moved, _pooled(golden, scale), around)
-            shift = shift + steps
-            if scale == told_at:
-                correlation = found
+            shift = shift + _best_step(shifted(_pooled(photo, scale), shift), _pooled(golden, scale), around)
             if scale == 1:
-                return shift, correlation
+                return shift
             scale //= 2
             shift = shift * 2
+
+    def likeness(self, images: Tensor, goldens: Tensor) -> Tensor:
+        """Give the correlation (n,) of aligned images with golden ones, both (n, c, h, w), at a quarter of the size."""
+        scale = min(4, self.cell)
+        photo, golden = (_pooled(kind.mean(1, keepdim=True), scale).flatten(1) for kind in (images, goldens))
+        return (_normal(photo) * _normal(golden)).sum(1)
 
     def _key(self, images: Tensor) -> Tensor:
         cells = _pooled(images.mean(1, keepdim=True), self.cell)
@@ -82,7 +83,8 @@ class Locate(nn.Module):
         """Give the correlation of each shift with each golden image, (n, shifts, k)."""
         cells = _pooled(images.mean(1, keepdim=True), self.cell)
         side = 2 * _REACH_CELLS + 1
-        rows, columns = cells.shape[2] - side + 1, cells.shape[3] - side + 1
+        _, height, width = fixed_size(cells)
+        rows, columns = height - side + 1, width - side + 1
         windows = [cells[:, 0, y : y + rows, x : x + columns].flatten(1) for y in range(side) for x in range(side)]
         return torch.stack([_normal(window) for window in windows], 1) @ self.keys.t()
 
@@ -92,9 +94,17 @@ class Locate(nn.Module):
         return torch.stack([y, number - y * side], 1) - _REACH_CELLS
 
 
+def fixed_size(images: Tensor) -> tuple[int, int, int]:
+    """Give channels, height and width of images (n, c, h, w) as numbers: in the exported graph only n is free."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        channels, height, width = (int(side) for side in images.shape[1:])
+    return channels, height, width
+
+
 def shifted(images: Tensor, shift: Tensor) -> Tensor:
     """Give images (n, c, h, w) whose (y, x) is that of (y + dy, x + dx), the edge repeated; shift int64 (n, 2)."""
-    channels, height, width = images.shape[1:]
+    channels, height, width = fixed_size(images)
     rows = (torch.arange(height)[None] + shift[:, :1]).clamp(0, height - 1)
     columns = (torch.arange(width)[None] + shift[:, 1:]).clamp(0, width - 1)
     index = (rows[:, :, None] * width + columns[:, None, :]).view(-1, 1, height * width)
@@ -120,10 +130,11 @@ def _normal(rows: Tensor) -> Tensor:
     return free / (free.square().sum(1, keepdim=True).sqrt() + _TINY * rows.shape[1])
 
 
-def _best_step(photo: Tensor, golden: Tensor, around: int) -> tuple[Tensor, Tensor]:
-    """Find the step of up to `around` cells at which pictures (n, 1, h, w) agree most, and the correlation there."""
+def _best_step(photo: Tensor, golden: Tensor, around: int) -> Tensor:
+    """Find the step of up to `around` cells at which pictures (n, 1, h, w) agree most, int64 (n, 2)."""
     side = 2 * around + 1
-    rows, columns = photo.shape[2] - side + 1, photo.shape[3] - side + 1
+    _, height, width = fixed_size(photo)
+    rows, columns = height - side + 1, width - side + 1
     fixed = golden[:, 0, around : around + rows, around : around + columns]
     fixed = fixed - fixed.mean((1, 2), keepdim=True)
     power = fixed.square().mean((1, 2))
@@ -133,6 +144,6 @@ def _best_step(photo: Tensor, golden: Tensor, around: int) -> tuple[Tensor, Tens
             window = photo[:, 0, y : y + rows, x : x + columns]
             spread = (window.square().mean((1, 2)) - window.mean((1, 2)).square()).clamp_min(0.0)
             found.append((window * fixed).mean((1, 2)) / ((power * spread).sqrt() + _TINY))
-    best, number = torch.stack(found, 1).max(1)
+    number = torch.stack(found, 1).argmax(1)
     down = torch.div(number, side, rounding_mode="trunc")
-    return torch.stack([down, number - down * side], 1) - around, best
+    return torch.stack([down, number - down * side], 1) - around

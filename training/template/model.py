@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.template.locate import Locate, shifted
+from training.template.locate import Locate, fixed_size, shifted
 from training.template.network import GRAIN, STRIDE, ComparingNetwork
 from training.template.planes import compare, level
 from training.template.store import GoldenStore
@@ -78,8 +78,9 @@ class Comparing(nn.Module):
         else:
             coarse = self.locate.coarse(images, rows)
         golden = self.store(rows)
-        shift, correlation = self.locate.refine(images, golden, coarse)
-        return Aligned(level(shifted(images, shift), golden, shift), golden, rows, shift, correlation)
+        shift = self.locate.refine(images, golden, coarse)
+        moved = shifted(images, shift)
+        return Aligned(level(moved, golden, shift), golden, rows, shift, self.locate.likeness(moved, golden))
 
     def cells(self, found: Aligned) -> Tensor:
         """Give the log odds of each type against good, (n, types, h / 4, w / 4), in places of the golden image."""
@@ -92,7 +93,7 @@ class Comparing(nn.Module):
 
 def type_odds(network: nn.Module, planes: Tensor) -> Tensor:
     """Give the log odds of each type against good (n, types, h / 4, w / 4), the last cells for what is left over."""
-    height, width = planes.shape[2:]
+    _, height, width = fixed_size(planes)
     filled = functional.pad(planes, (0, -width % GRAIN, 0, -height % GRAIN))
     logits: Tensor = network(filled)[:, :, : -(-height // STRIDE), : -(-width // STRIDE)]
     return logits[:, 1:] - logits[:, :1]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.template.locate import inside
+from training.template.locate import fixed_size, inside
 
 TOLERANCE_PX = 1
 _GAIN = (0.7, 1.4)
@@ -24,7 +24,8 @@ def level(photo: Tensor, golden: Tensor, shift: Tensor) -> Tensor:
     Gain and offset follow the golden image within 0.7..1.4 and 40 grey levels: what lies beyond stays a difference.
     What the shift (n, 2) moved in from outside of the photo is the golden image itself.
     """
-    seen = inside(shift, photo.shape[2], photo.shape[3], TOLERANCE_PX)
+    _, height, width = fixed_size(photo)
+    seen = inside(shift, height, width, TOLERANCE_PX)
     return golden + seen * (_levelled(photo, golden, seen) - golden)
 
 
@@ -43,7 +44,7 @@ def compare(photo: Tensor, golden: Tensor) -> Tensor:
 
 def _levelled(photo: Tensor, golden: Tensor, seen: Tensor) -> Tensor:
     """Bring the photos' mean and spread to those of the golden images, over what is seen, all channels alike."""
-    count = seen.sum((1, 2, 3), keepdim=True).clamp_min(1.0) * photo.shape[1]
+    count = seen.sum((1, 2, 3), keepdim=True).clamp_min(1.0) * fixed_size(photo)[0]
 
     def mean_and_spread(images: Tensor) -> tuple[Tensor, Tensor]:
         mean = (images * seen).sum((1, 2, 3), keepdim=True) / count
