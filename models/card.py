@@ -59,6 +59,20 @@ class PlaceSpec(Section):
     height: int = Field(ge=1)
 
 
+class GoldenSpec(Section):
+    """The golden images that lie in the graph: a part is compared with the one that it looks like most."""
+
+    images: int = Field(ge=1, le=4096)
+    stored_bytes: int = Field(ge=1, description="of the graph")
+    reach_px: int = Field(ge=0, description="how far beside its golden image a part may lie, at the graph's input")
+    correlation_min: float = Field(
+        ge=-1.0, le=1.0, allow_inf_nan=False, description="a part that is less like any golden image never passes"
+    )
+    rescanned: Count = Field(
+        default=0, description="good images that are golden ones, shown as if photographed once more"
+    )
+
+
 class Estimate(Section):
     """A measured figure with its confidence interval."""
 
@@ -319,6 +333,7 @@ class CardDraft(Section):
     )
     map: MapSpec | None = Field(default=None, description="where the model shows where a defect is")
     places: tuple[PlaceSpec, ...] = Field(default=(), description="what the graph looks at; empty: all of its input")
+    golden: GoldenSpec | None = Field(default=None, description="of the task 'template'")
     tile: int | None = Field(default=None, ge=16, description="side of the tiles that the graph cuts its input into")
     smallest_defect_px: float | None = Field(
         default=None, ge=0.0, allow_inf_nan=False, description="of the training images, at the network's input"

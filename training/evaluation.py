@@ -20,7 +20,7 @@ from models.card import Card, Metrics, Rate
 from models.references import resolve_bundle
 from models.score import defect_probability
 from models.session import Session, open_session
-from training.arrange import arrange, truths, types_of
+from training.arrange import ANOMALY, arrange, rescanned, truths, types_of
 from training.errors import EvaluationError
 from training.images import fill_pixels, open_grouped
 from training.map_figures import MapTally, add_map_figures
@@ -131,7 +131,7 @@ def judge_images(
     card = bundle.card
     find = find_groups if split == "all" else bool(card.provenance.settings.get("find_groups"))
     dataset = open_grouped(replace(location, good=card.good_class), find_groups=find)
-    foreign = [] if card.task == "anomaly" else sorted(set(dataset.classes) - set(card.classes))
+    foreign = [] if ANOMALY in card.classes else sorted(set(dataset.classes) - set(card.classes))
     if foreign:
         raise EvaluationError(
             f"{location.folder}: class {', '.join(foreign)} is unknown to the bundle — it knows "
@@ -207,7 +207,8 @@ def _choose(dataset: Dataset, bundle: Bundle, split: str, split_file: Path | Non
             raise EvaluationError(
                 f"--split-file {split_file}: is of no use with --split all — say which part is meant — add --split test"
             )
-        return dataset.samples
+        mine = rescanned(dataset) if card.task == "template" else {}
+        return tuple(mine.get(sample.path, sample) for sample in dataset.samples)
     parts = ("train", "validation", "test")
     if split not in parts:
         raise EvaluationError(f"--split {split}: is no part — allowed are all, {', '.join(parts)} — choose one")

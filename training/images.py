@@ -20,6 +20,7 @@ from datasets.splits import Split, split_dataset
 from models.resize import fit
 from training.arrange import arrange, choose_task, classes_of, refuse_untrainable
 from training.ledger import Ledger
+from training.template.scan import rescan
 
 _AHEAD = 32
 _PROBED = 64
@@ -114,6 +115,12 @@ def channels_of(samples: Sequence[Sample]) -> int:
     return 1
 
 
+def load_pixels(sample: Sample) -> NDArray[np.uint8]:
+    """Return the pixels of a sample; of a golden image that is held against itself, as if photographed once more."""
+    pixels = load_sample(sample)
+    return rescan(pixels) if sample.template == sample.path else pixels
+
+
 def fill_pixels(
     samples: Sequence[Sample],
     out: NDArray[np.uint8],
@@ -130,7 +137,7 @@ def fill_pixels(
     def place(index: int) -> None:
         if ledger is not None and ledger.holds(index, out[index]):
             return
-        fit(load_sample(samples[index]), height, width, channels, out=out[index])
+        fit(load_pixels(samples[index]), height, width, channels, out=out[index])
         if ledger is not None:
             ledger.note(index, out[index])
 

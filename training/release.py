@@ -124,6 +124,7 @@ def release(
         places=fitted.places,
         tile=fitted.tile,
         smallest_defect_px=fitted.smallest_defect_px or material.smallest_defect_px,
+        golden=fitted.golden,
     )
     candidate = write_bundle(folder.candidate, model=graph, draft=draft, golden=golden, overwrite=True)
     session = open_session(candidate)
@@ -165,7 +166,6 @@ def _refuse_other_map(rows: Sequence[ParityRow]) -> None:
             f"the exported map is not that of the trained model: {missed[0].why} — nothing was released; report this "
             "with the versions of torch and onnxruntime"
         )
-    return shown
 
 
 def _measure(material: Material, scored: Scored, shown: NDArray[np.float32] | None, draft: CardDraft) -> Metrics:
