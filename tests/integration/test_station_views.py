@@ -55,9 +55,10 @@ def test_the_views_of_a_part_are_its_own_and_a_missing_one_rejects(tmp_path: Pat
             assert all(view["evaluation"] == Evaluation.OK for view in record.extra["views"])
     reasons = [record.reason for record in records]
     told = {alarm.name: alarm.values for alarm in station.alarms.active()}
-    assert told["MISSING_VIEW"]["camera"] == "side"
-    assert {record.missing_views for record in records if record.reason is Reason.MISSING_VIEW} == {("side",)}
-    assert {name for record in records for name in result_message(record).missing_views} == {"side"}
+    named = {record.missing_views for record in records if record.reason is Reason.MISSING_VIEW}
+    assert ("side",) in named
+    assert told["MISSING_VIEW"]["camera"] in {", ".join(cameras) for cameras in named}
+    assert named <= {tuple(result_message(record).missing_views) for record in records}
     assert both > PARTS // 2
     assert Reason.MISSING_VIEW in reasons
     assert Reason.NONE in reasons

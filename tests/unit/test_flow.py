@@ -7,32 +7,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from forgetful_memory import ForgetfulMemory
 from manual_ejector import ManualEjector
 
 from camera.frame import Frame, Trigger
 from inspection.alarm_board import AlarmBoard
 from inspection.flow import FlowSettings, PartFlow
 from inspection.motion import ClockMotion
-from inspection.part import Decision, Evaluation, PartResult, Reason, Verdict
+from inspection.part import Decision, Evaluation, Reason, Verdict
 from inspection.pipeline.batch_queue import Job, end_jobs
 from inspection.pipeline.decide import Judge
 from inspection.run_counters import RunCounters
 from inspection.tracking.fusion import Fusion
 from inspection.tracking.geometry import Geometry
-from inspection.tracking.part import PartInFlight
 
 JUDGE = Judge(("good", "bad"), 0, 0.5)
-
-
-class Memory:
-    """Takes everything and keeps nothing."""
-
-    run = "run-1"
-
-    def born(self, part: PartInFlight, due_host_ns: int, deadline_host_ns: int) -> None: ...
-
-    def submit(self, result: PartResult) -> bool:
-        return True
 
 
 def test_each_view_is_judged_by_its_own_judge() -> None:
@@ -46,7 +35,7 @@ def test_each_view_is_judged_by_its_own_judge() -> None:
         motion=ClockMotion(),
         ejector=ejector,
         submit=lambda job: jobs.append(job) is None,
-        memory=Memory(),
+        memory=ForgetfulMemory(),
         alarms=AlarmBoard(),
         counters=RunCounters(),
     )
@@ -83,7 +72,7 @@ def test_a_good_part_that_is_held_names_what_holds_it(alarms: list[str], shut: b
         motion=ClockMotion(),
         ejector=ejector,
         submit=lambda _job: True,
-        memory=Memory(),
+        memory=ForgetfulMemory(),
         alarms=board,
         counters=RunCounters(),
         offer=results.append,
