@@ -35,7 +35,7 @@ class Augmentation:
                 )
             )
         steps.append(A.RandomBrightnessContrast(brightness_limit=0.15, contrast_limit=0.15, p=0.7))
-        self._chain = A.Compose(steps, seed=0)
+        self._chain = A.Compose(steps, seed=0, mask_interpolation=cv2.INTER_NEAREST)
 
     def seed(self, *numbers: int) -> None:
         """Begin anew, with the random sequence that belongs to these numbers.
@@ -50,3 +50,26 @@ class Augmentation:
         """Change one image (h, w, c); the result has the same shape and type."""
         changed: NDArray[np.uint8] = self._chain(image=pixels)["image"]
         return changed.reshape(pixels.shape)
+
+    def with_mask(
+        self, pixels: NDArray[np.uint8], mask: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Change one image (h, w, c) and its mask of class indices (h, w) alike; what is marked stays on it.
+
+        A pixel of a turned mask is that of the nearest one before, so that what is thinner than three pixels would get
+        holes or vanish: it is thickened by one before.
+        """
+        changed = self._chain(image=pixels, mask=_thickened(mask))
+        moved: NDArray[np.uint8] = changed["mask"]
+        return changed["image"].reshape(pixels.shape), moved
+
+
+def _thickened(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Widen the thin parts of what is marked (neither 0 nor 255) by a pixel, where nothing else is marked."""
+    marked = (mask > 0) & (mask < 255)
+    if not marked.any():
+        return mask
+    square = np.ones((3, 3), np.uint8)
+    thin = marked & (np.asarray(cv2.morphologyEx(marked.astype(np.uint8), cv2.MORPH_OPEN, square)) == 0)
+    around = np.asarray(cv2.dilate(mask * thin, square), np.uint8)
+    return np.where(mask == 0, around, mask)

@@ -24,11 +24,15 @@ SplitFile = Annotated[
 
 
 def train(
+    ctx: typer.Context,
     data: Data,
     out: Annotated[Path, typer.Option(help="The bundle to write: a folder, or a zip when it ends in .zip.")],
     task: Annotated[
         str | None,
         typer.Option(help="classify, anomaly (good parts alone), segment or template; else as the labels allow."),
+    ] = None,
+    method: Annotated[
+        str | None, typer.Option(help="Of the task anomaly: memory (default) or gaussian, for aligned parts.")
     ] = None,
     form: Form = None,
     annotations: Annotations = None,
@@ -45,7 +49,16 @@ def train(
     epochs: Annotated[
         int | None, typer.Option(help="Passes over the images; default 8 with weights, 30 without.")
     ] = None,
-    size: Annotated[str, typer.Option(help="Input of the model in pixels: SIDE or WIDTHxHEIGHT.")] = "224",
+    size: Annotated[
+        str,
+        typer.Option(
+            help="Input of the model in pixels: SIDE or WIDTHxHEIGHT, native, or auto (224, or what defects need)."
+        ),
+    ] = "auto",
+    tile: Annotated[
+        int | None,
+        typer.Option(help="Cut the input into tiles of this side, or bring each place to it; else as the images need."),
+    ] = None,
     batch_size: Annotated[int, typer.Option(help="Images in a training step.")] = 16,
     lr: Annotated[
         float | None, typer.Option(help="Peak learning rate; default 1e-4 with weights, 1e-3 without.")
@@ -71,6 +84,27 @@ def train(
     moves: Annotated[
         bool, typer.Option(help="Whether a part that lies 3 % beside or 4° askew keeps its label.")
     ] = True,
+    start_from: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="BUNDLE",
+            help="Retrain this bundle: its weights, settings and split are kept; --data holds its old photos.",
+        ),
+    ] = None,
+    add: Annotated[
+        list[Path] | None, typer.Option(metavar="DIR", help="With --from: new photos; may be given several times.")
+    ] = None,
+    guard: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="With --from: photos on which the new bundle may be no worse, else nothing is written; several times.",
+        ),
+    ] = None,
+    picture_limits: Annotated[
+        bool, typer.Option(help="Learn limits of focus, exposure and position, which the station holds.")
+    ] = True,
     name: Annotated[str | None, typer.Option(help="Name in the card; default from --out.")] = None,
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
     device: Annotated[str, typer.Option(help="auto (the GPU where torch can use one), cpu or cuda.")] = "auto",
@@ -92,19 +126,20 @@ def train(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
     """Train a model from labelled photos and release it as a bundle; Ctrl-C keeps what was finished."""
-    from training.settings import make_settings, parse_size
+    from training.settings import make_settings, size_values, usual_fitting
     from training.space import make_plan
 
-    height, width = parse_size(size)
+    usual = usual_fitting(weights)
     plan = make_plan(sweep, sweep_minutes, sweep_over)
-    settings = make_settings(
+    values = _values(
+        method=method,
         backbone=backbone,
         weights=weights,
-        epochs=epochs if epochs is not None else 8 if weights else 30,
-        height=height,
-        width=width,
+        epochs=epochs if epochs is not None else usual["epochs"],
+        tile=tile,
+        **size_values(size),
         batch_size=batch_size,
-        lr=lr if lr is not None else 1e-4 if weights else 1e-3,
+        lr=lr if lr is not None else usual["lr"],
         seed=seed,
         find_groups=find_groups,
         flips=flips,
@@ -120,6 +155,8 @@ def train(
     )
     try:
         from training.command import run_training
+        from training.released import settings_of
+        from training.retraining import retraining_of
         from training.table import print_release, release_json
     except ModuleNotFoundError as error:
         from training.errors import MissingExtraError
@@ -128,9 +165,12 @@ def train(
             f"'{error.name}' is not installed — training needs the training stack, which a panel PC does not — "
             "pip install 'lineward[train]'"
         ) from error
+    retraining = retraining_of(start_from, add, guard)
+    if retraining is not None:
+        values = settings_of(retraining.bundle.card) | {key: values[key] for key in _given(ctx, values)}
     released = run_training(
         Location(data, form, annotations, good, groups),
-        settings,
+        make_settings(**values),
         out,
         task=task,
         name=name,
@@ -141,11 +181,24 @@ def train(
         plan=plan,
         every_s=checkpoint_seconds,
         logs=tensorboard,
+        retraining=retraining,
+        picture_limits=picture_limits,
     )
     if as_json:
         typer.echo(json.dumps(release_json(released.bundle, released.parity)))
     else:
         print_release(released.bundle, released.parity)
+
+
+def _values(**values: object) -> dict[str, object]:
+    return values
+
+
+def _given(ctx: typer.Context, values: dict[str, object]) -> list[str]:
+    """Return which settings were written on the command line; those left out are the bundle's."""
+    options = {name: "size" if name in ("height", "width") else name for name in values}
+    sources = {name: ctx.get_parameter_source(option) for name, option in options.items()}
+    return [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
 
 
 def evaluate(

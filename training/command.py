@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from datasets.location import Location
+from datasets.parts import has_places
 from training.errors import SettingsError, TrainingInterrupted
+from training.gathering import open_retrained
+from training.guard import open_guard
 from training.hardware import choose_device
 from training.images import Source, open_source
+from training.inputsize import plan_input
 from training.material import Material
 from training.network import Start, build_network, choose_start
-from training.release import Release
+from training.pictures import learn_pictures
+from training.release import Conditions, Release
+from training.released import refuse_other_task, start_from
+from training.remembered import FILE as SPLIT_FILE
+from training.remembered import contents, split_csv
+from training.retraining import Retraining
 from training.run import Target, train_model
 from training.runfolder import CHECKPOINT_S, RunFolder
 from training.screen import Screen
@@ -26,6 +36,19 @@ _SHARED = ("classify",)  # the tasks that several processes can fit together
 
 
 @dataclass(frozen=True, slots=True)
+class Job:
+    """What one command asks for: a plain value. The fields are those of `run_training`."""
+
+    location: Location
+    settings: TrainSettings
+    target: Target
+    task: str | None
+    split_file: Path | None
+    plan: SweepPlan | None
+    retraining: Retraining | None
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """What a run needs before the first step: a plain value."""
 
@@ -33,6 +56,7 @@ class Prepared:
     settings: TrainSettings
     start: Start
     material: Material
+    conditions: Conditions
 
 
 def run_training(
@@ -49,23 +73,29 @@ def run_training(
     plan: SweepPlan | None = None,
     every_s: float = CHECKPOINT_S,
     logs: bool = False,
+    retraining: Retraining | None = None,
+    picture_limits: bool = True,
 ) -> Release:
     """Train on labelled photos and write the bundle; raise DatasetError, ModelError or TrainingError.
 
     task: what to learn, None: as the labels allow; `settings.task` is set to it. command: goes into the card as it is.
     plan: of a sweep, None for one run. every_s: seconds between two kept states inside an epoch. logs: for TensorBoard.
-    In a process that torchrun started and that only computes, this ends with SystemExit.
+    retraining: the bundle to start from, whose task and split are kept. picture_limits: whether the card holds limits
+    of focus, exposure and position. In a process that torchrun started and that only computes, this ends with
+    SystemExit.
     """
     team = join_team(choose_device(settings.device))
+    job = Job(location, settings, Target(out, name or _name_from(out), overwrite), task, split_file, plan, retraining)
     _refuse_unshared(team, settings, plan)
     screen = Screen(silent=not team.leads)
-    target = Target(out, name or _name_from(out), overwrite, command)
     folder = RunFolder(out, every_s=every_s, say=screen.say, writes=team.leads, logs=logs)
     try:
-        ready = team.after_the_first(
-            lambda: _prepare(location, settings, target, folder, screen, team, task, split_file, restart, plan)
-        )
-        released = _go(ready, plan, target, folder, screen)
+        ready = team.after_the_first(lambda: _prepare(job, folder, screen, team, restart=restart))
+        conditions = replace(ready.conditions, command=command)
+        if picture_limits:
+            learn = partial(learn_pictures, ready.source, settings.threads)
+            conditions = replace(conditions, learn_pictures=learn)
+        released = _go(replace(ready, conditions=conditions), job, folder, screen)
     except KeyboardInterrupt:
         raise TrainingInterrupted(
             f"interrupted — what was finished is kept in {folder.path} — give the same command again to go on"
@@ -75,60 +105,95 @@ def run_training(
     return released
 
 
-def _prepare(
-    location: Location,
-    settings: TrainSettings,
-    target: Target,
-    folder: RunFolder,
-    screen: Screen,
-    team: Team,
-    task: str | None,
-    split_file: Path | None,
-    restart: bool,
-    plan: SweepPlan | None,
-) -> Prepared:
+def _refuse_foreign_method(settings: TrainSettings) -> None:
+    if settings.method is not None and settings.task != "anomaly":
+        raise SettingsError(
+            f"--method {settings.method}: is a way to find anomalies and the task is {settings.task} — methods are for "
+            "the task anomaly alone — leave it out, or add --task anomaly"
+        )
+
+
+def _prepare(job: Job, folder: RunFolder, screen: Screen, team: Team, *, restart: bool) -> Prepared:
     if team.leads:
-        target.refuse_taken()
-    start = choose_start(settings.backbone, settings.weights)
+        job.target.refuse_taken()
+    start, source, conditions = _open(job)
+    settings = job.settings.model_copy(update={"task": source.task})
     screen.say(f"{settings.backbone}, {start.told}")
-    source = open_source(
-        location,
-        find_groups=settings.find_groups,
-        seed=settings.seed,
-        split_file=split_file,
-        task=task,
-    )
-    settings = settings.model_copy(update={"task": source.task})
     screen.say(f"task {source.task}: {source.why}")
     if team.size > 1 and source.task not in _SHARED:
         raise SettingsError(
             f"--task {source.task}: is fitted by one process, not by {team.size} — several can share "
             f"{', '.join(_SHARED)} — start it without torchrun"
         )
+    _refuse_foreign_method(settings)
+    plan = plan_input(source, settings)
+    settings = settings.model_copy(update=plan.settings())
     build_network(settings.backbone, len(source.classes), start)  # refuses weights that do not fit, early
     _tell_source(source, screen)
+    for line in plan.told:
+        screen.say(line)
     if team.leads:
-        folder.open(_identity(source, settings, start, target.name, plan), restart=restart)
+        folder.open(_identity(source, settings, start, job.target.name, job.plan), restart=restart)
     with screen.bar("loading images", len(source.dataset.samples)) as advance:
         material = find_task(settings.task).load(source, settings, folder, advance)
     source.refuse_changed()
-    return Prepared(source, settings, start, material)
+    material = replace(material, smallest_defect_px=plan.smallest_defect_px)
+    return Prepared(source, settings, start, material, conditions)
 
 
-def _go(ready: Prepared, plan: SweepPlan | None, target: Target, folder: RunFolder, screen: Screen) -> Release:
-    """Fit and release what was prepared; with a plan, what its best trial came to."""
-    if plan is None:
-        return train_model(ready.material, ready.settings, ready.start, target, folder, screen)
-    from training.sweep import sweep
-
-    task = find_task(ready.settings.task)
-    if not isinstance(task, Watched):
-        raise SettingsError(
-            f"--sweep: the task {ready.settings.task} does not tell of its epochs, so that trials cannot be compared — "
-            "classify does — leave --sweep out"
+def _open(job: Job) -> tuple[Start, Source, Conditions]:
+    """Read the photos and the weights to start from, and what the release has to stand."""
+    settings = job.settings
+    if job.retraining is None:
+        start = choose_start(settings.backbone, settings.weights)
+        source = open_source(
+            job.location,
+            find_groups=settings.find_groups,
+            seed=settings.seed,
+            split_file=job.split_file,
+            task=job.task,
         )
-    chosen = sweep(plan, task, ready.source, ready.settings, ready.material, folder, screen)
-    return train_model(chosen.material, chosen.settings, chosen.start, target, folder, screen)
+        return start, source, Conditions(files={SPLIT_FILE: split_csv(source.split, contents(source.dataset))})
+    before = job.retraining.bundle
+    refuse_other_task(before.card, job.task)
+    guard = open_guard(before, job.retraining.guard, find_groups=settings.find_groups, threads=settings.threads)
+    source, content_of = open_retrained(
+        before,
+        job.location,
+        job.retraining.add,
+        find_groups=settings.find_groups,
+        seed=settings.seed,
+        split_file=job.split_file,
+    )
+    own = settings.weights is None and source.task == "classify"
+    start = start_from(before, source.classes, settings) if own else choose_start(settings.backbone, settings.weights)
+    return (
+        start,
+        source,
+        Conditions(
+            guard=guard if guard.sets else None,
+            trained=frozenset(content_of[sample.path] for sample in source.split.train),
+            files={SPLIT_FILE: split_csv(source.split, content_of)},
+            made_from=before.digest,
+        ),
+    )
+
+
+def _go(ready: Prepared, job: Job, folder: RunFolder, screen: Screen) -> Release:
+    """Fit and release what was prepared; with a plan, what its best trial came to."""
+    material, settings, start = ready.material, ready.settings, ready.start
+    if job.plan is not None:
+        from training.sweep import sweep
+
+        task = find_task(settings.task)
+        if not isinstance(task, Watched):
+            raise SettingsError(
+                f"--sweep: the task {settings.task} does not tell of its epochs, so that trials cannot be compared — "
+                "classify does — leave --sweep out"
+            )
+        chosen = sweep(job.plan, task, ready.source, settings, material, folder, screen)
+        material, settings, start = chosen.material, chosen.settings, chosen.start
+    return train_model(material, settings, start, job.target, folder, screen, ready.conditions)
 
 
 def _refuse_unshared(team: Team, settings: TrainSettings, plan: SweepPlan | None) -> None:
@@ -161,9 +226,10 @@ def _identity(
 def _tell_source(source: Source, screen: Screen) -> None:
     dataset = source.dataset
     kind = "grey" if source.channels == 1 else "colour"
+    images = len({sample.path for sample in dataset.samples})
+    places = f" with {len(dataset.samples) // images} places each" if has_places(dataset.samples) else ""
     screen.say(
-        f"{dataset.root.name}: {len(dataset.samples)} {kind} images of {source.group_count()} groups; "
-        f"'{dataset.good}' passes"
+        f"{dataset.root.name}: {images} {kind} images{places} of {source.group_count()} groups; '{dataset.good}' passes"
     )
     for part, counts in source.counts().items():
         screen.say(f"  {part}: " + ", ".join(f"{label} {count}" for label, count in counts.items()))

@@ -27,7 +27,7 @@ from training.settings import TrainSettings
 from training.team import present_team
 
 Pixels = NDArray[np.uint8]
-Truth = NDArray[np.intp]
+Truth = NDArray[np.intp] | NDArray[np.float32]  # class of each image (n,), or shares (n, classes) of several types
 
 MIN_DRAWS = 256  # a handful of photos still gets enough steps per epoch
 _WEIGHT_DECAY = 0.01
@@ -106,7 +106,7 @@ class Fitting:
     def _measure(self, train_loss: float, pixels: Pixels, truth: Truth) -> Epoch:
         raw = score_pixels(self.model, pixels, self._settings.batch_size)
         loss = nn.functional.cross_entropy(torch.from_numpy(raw), torch.from_numpy(truth)).item()
-        defective = truth != self._good_index
+        defective = truth != self._good_index if truth.ndim == 1 else truth[:, self._good_index] == 0
         both = bool(defective.any() and not defective.all())
         area = auroc(defect_probability(raw, self._good_index), defective) if both else None
         return Epoch(len(self.history) + 1, train_loss, loss, area)
@@ -199,9 +199,14 @@ def draw_rows(truth: Truth, steps: int, batch_size: int, seed: Sequence[int]) ->
 def draw_shares(truth: Truth) -> NDArray[np.float64]:
     """Give the probability of drawing each image (n,): rare classes more often, by the root of their rarity.
 
-    The full inverse would show the few images of a rare class so often that they are learned by heart.
+    The full inverse would show the few images of a rare class so often that they are learned by heart. An image of
+    several types is as rare as the rarest of them.
     """
-    weights = 1.0 / np.sqrt(np.bincount(truth)[truth])
+    if truth.ndim == 1:
+        weights = 1.0 / np.sqrt(np.bincount(truth)[truth])
+    else:
+        counts = np.count_nonzero(truth, axis=0)
+        weights = (1.0 / np.sqrt(np.maximum(counts, 1)) * (truth > 0)).max(axis=1)
     shares: NDArray[np.float64] = weights / weights.sum()
     return shares
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from datasets.duplicates import find_duplicates
 from datasets.location import Location
-from datasets.reader import load_image, load_sample
+from datasets.reader import load_sample
 from datasets.sample import Dataset, Sample
 from datasets.splitfile import read_split, split_digest
 from datasets.splits import Split, split_dataset
@@ -21,6 +21,7 @@ from models.resize import fit
 from training.arrange import arrange, choose_task, classes_of, refuse_untrainable
 from training.errors import TrainingDataError
 from training.ledger import Ledger
+from training.template.scan import rescan
 
 _AHEAD = 32
 _PROBED = 64
@@ -86,9 +87,13 @@ class Source:
 
 def open_grouped(location: Location, *, find_groups: bool) -> Dataset:
     """Read a data set; where no file states groups and it is asked for, photos of the same piece become groups."""
-    dataset = location.read()
+    return group_by_look(location.read(), find_groups=find_groups and location.groups is None)
+
+
+def group_by_look(dataset: Dataset, *, find_groups: bool) -> Dataset:
+    """Return the data set with photos of the same piece in one group, unless groups are stated or none are wanted."""
     stated = any(sample.group != dataset.name_of(sample) for sample in dataset.samples)
-    if stated or location.groups is not None or not find_groups:
+    if stated or not find_groups:
         return dataset
     found = find_duplicates(list(dict.fromkeys(sample.path for sample in dataset.samples))).groups
     return replace(dataset, samples=tuple(replace(sample, group=found[sample.path]) for sample in dataset.samples))
@@ -126,7 +131,7 @@ def open_source(
         )
     named = None if stated is None else split_digest(dataset, stated)
     stamps = {sample.path: stamp for sample in dataset.samples if (stamp := _stamp_of(sample.path)) is not None}
-    return Source(dataset, split, dataset.digest(), _channels(split.train), chosen, why, named, stamps)
+    return Source(dataset, split, dataset.digest(), channels_of(split.train), chosen, why, named, stamps)
 
 
 def _stamp_of(path: Path) -> Stamp | None:
@@ -137,14 +142,20 @@ def _stamp_of(path: Path) -> Stamp | None:
     return found.st_size, found.st_mtime_ns
 
 
-def _channels(samples: Sequence[Sample]) -> int:
+def channels_of(samples: Sequence[Sample]) -> int:
     """Give 1 where the probed training images are all grey (also when stored as RGB), else 3."""
     step = max(1, len(samples) // _PROBED)
     for sample in samples[::step]:
-        pixels = load_image(sample.path)
+        pixels = load_sample(sample)
         if pixels.ndim == 3 and (np.ptp(pixels, axis=2) > 0).any():
             return 3
     return 1
+
+
+def load_pixels(sample: Sample) -> NDArray[np.uint8]:
+    """Return the pixels of a sample; of a golden image that is held against itself, as if photographed once more."""
+    pixels = load_sample(sample)
+    return rescan(pixels) if sample.template == sample.path else pixels
 
 
 def fill_pixels(
@@ -163,7 +174,7 @@ def fill_pixels(
     def place(index: int) -> None:
         if ledger is not None and ledger.holds(index, out[index]):
             return
-        fit(load_sample(samples[index]), height, width, channels, out=out[index])
+        fit(load_pixels(samples[index]), height, width, channels, out=out[index])
         if ledger is not None:
             ledger.note(index, out[index])
 

@@ -5,36 +5,64 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.marks import Defect
 from datasets.sample import Sample
 from models.card import DataOrigin
-from training.arrange import truths
+from training.arrange import truths, types_of
 from training.images import Source, fill_pixels
 from training.metrics import Scored
 from training.runfolder import RunFolder
 from training.settings import TrainSettings
 
+if TYPE_CHECKING:
+    from training.crops import Boxes
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Train, validation or test images: a plain value; pixels uint8 (n, h, w, c), truth, groups and names (n,)."""
+    """Train, validation or test images: a plain value; pixels uint8 (n, h, w, c), truth, groups and names (n,).
+
+    types: which classes each image shows (n, classes), None where each shows the one of `truth` alone. masks: class
+    index of each pixel uint8 (n, h, w), 255 where nobody knows; None where no task asked for them.
+    """
 
     pixels: NDArray[np.uint8]
     truth: NDArray[np.intp]
     groups: tuple[str, ...]
     names: tuple[str, ...] = ()
+    types: NDArray[np.bool_] | None = None
+    masks: NDArray[np.uint8] | None = None
+
+    @property
+    def target(self) -> NDArray[np.intp] | NDArray[np.float32]:
+        """Give what is learned: the class of each image (n,), or with several types an image shares (n, classes).
+
+        An image's types share it evenly, and the good class has nothing of a defective image, so that
+        `models.score.defect_probability` of the scores stays the probability that any defect is there.
+        """
+        if self.types is None:
+            return self.truth
+        shares: NDArray[np.float32] = (self.types / self.types.sum(axis=1, keepdims=True)).astype(np.float32)
+        return shares
 
     def scored(self, raw: NDArray[np.float32], good_index: int) -> Scored:
         """Join the truth with raw scores (n, classes)."""
-        return Scored(raw, self.truth, self.groups, good_index)
+        return Scored(raw, self.truth, self.groups, good_index, self.types)
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Everything that is learned from: a plain value. `digest` names the images, `classes` begins with `good`."""
+    """Everything that is learned from: a plain value. `digest` names the images, `classes` begins with `good`.
+
+    boxes: of a model that judges boxes of its input, what its network learns from. smallest_defect_px: area of the
+    smallest outlined defect where the network sees it; None where nothing is outlined. defects: the marked training
+    defects with their area at the input size, the smallest first, where a task reads them.
+    """
 
     name: str
     digest: str
@@ -45,6 +73,9 @@ class Material:
     validation: Part
     test: Part
     split_sha256: str | None = None
+    boxes: Boxes | None = None
+    smallest_defect_px: float | None = None
+    defects: tuple[Defect, ...] = ()
 
     @property
     def good_index(self) -> int:
@@ -86,7 +117,13 @@ def load_material(source: Source, settings: TrainSettings, folder: RunFolder, ad
     def part(number: int, samples: tuple[Sample, ...]) -> Part:
         rows = pixels[bounds[number] : bounds[number + 1]]
         groups = tuple(sample.group for sample in samples)
-        return Part(rows, truths(samples, source.classes), groups, tuple(map(dataset.name_of, samples)))
+        return Part(
+            rows,
+            truths(samples, source.classes),
+            groups,
+            tuple(map(dataset.title_of, samples)),
+            types_of(samples, source.classes),
+        )
 
     return Material(
         name=dataset.root.name,

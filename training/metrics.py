@@ -22,13 +22,19 @@ class Scored:
     """Labelled images with their raw scores: a plain value.
 
     raw: float32 (n, classes). truth: class index of each image (n,). groups: the piece that each image shows.
-    good_index: column of the class that passes.
+    good_index: column of the class that passes. types: which classes each image shows (n, classes), None where it is
+    the one of `truth` alone.
     """
 
     raw: NDArray[np.float32]
     truth: NDArray[np.intp]
     groups: tuple[str, ...]
     good_index: int
+    types: NDArray[np.bool_] | None = None
+
+    def shows(self, index: int) -> NDArray[np.bool_]:
+        """Tell for each image (n,) whether it shows this class."""
+        return np.asarray(self.truth == index) if self.types is None else self.types[:, index]
 
     @property
     def probability(self) -> NDArray[np.float64]:
@@ -79,13 +85,14 @@ def measure(scored: Scored, threshold: float, classes: Sequence[str], split: str
 
     Rates are counted in images. The AUROC's interval is counted in groups, since images of one piece are not
     independent; that of the average precision resamples whole groups. `per_class` is the share judged rightly at the
-    threshold: good ones passed, defects rejected. What cannot be counted is None.
+    threshold: good ones passed, defects rejected; an image of several types counts under each of them. What cannot be
+    counted is None.
     """
     defective, rejected = scored.defective, scored.probability >= threshold
     bad, good = int(defective.sum()), int((~defective).sum())
     right = rejected == defective
     both = bad > 0 and good > 0
-    members = {name: scored.truth == index for index, name in enumerate(classes)}
+    members = {name: scored.shows(index) for index, name in enumerate(classes)}
     per_class = {name: make_rate(int(right[chosen].sum()), int(chosen.sum())) for name, chosen in members.items()}
     return Metrics(
         split=split,
@@ -100,10 +107,16 @@ def measure(scored: Scored, threshold: float, classes: Sequence[str], split: str
 
 
 def confusion(scored: Scored, classes: int) -> tuple[tuple[int, ...], ...]:
-    """Count images by truth (rows) and likeliest class (columns)."""
+    """Count images by truth (rows) and likeliest class (columns).
+
+    An image of several types counts as the one that was found, where one of them was.
+    """
     table = np.zeros((classes, classes), np.int64)
     if len(scored.raw):
-        np.add.at(table, (scored.truth, scored.raw.argmax(axis=1)), 1)
+        found, truth = scored.raw.argmax(axis=1), scored.truth
+        if scored.types is not None:
+            truth = np.where(scored.types[np.arange(len(truth)), found], found, truth)
+        np.add.at(table, (truth, found), 1)
     return tuple(tuple(int(cell) for cell in row) for row in table)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,16 +17,21 @@ from numpy.typing import NDArray
 
 from models.benchmark import measure_batch_times
 from models.bundle import Bundle, load_bundle, write_bundle
-from models.card import CardDraft, InputSpec, Latency, Metrics, Provenance, Tolerance
-from models.checks import Parity, check_batch_invariance, compare_scores, largest_difference
+from models.card import CardDraft, InputSpec, Latency, Metrics, ParityRow, Provenance, QualityReference, Tolerance
+from models.checks import Parity, check_batch_invariance
+from models.engines import ONNXRUNTIME
 from models.golden import Golden
+from models.parity import Reference, measure_parity
 from models.session import CPU, Session, open_session
 from training.errors import ReleaseRefusedError
 from training.export import export_onnx
 from training.fitting import run_module
+from training.guard import Guard, refuse_worse
 from training.hardware import choose_device
+from training.map_figures import MapTally, add_map_figures
 from training.material import Material, Part
-from training.metrics import calibration, measure
+from training.metrics import Scored, calibration, measure
+from training.placewise import rate_places
 from training.runfolder import RunFolder
 from training.settings import TrainSettings
 from training.tasks.task import Fitted
@@ -47,6 +54,25 @@ class Release:
     parity: Parity
 
 
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What a release takes along and has to stand, beside parity: a plain value.
+
+    parity_s: about how long all engines in all batch sizes may take. learn_pictures: gives the limits of pictures for
+    the card; its argument tells whether the model looks at places of a whole picture. guard: sets on which the bundle
+    in use is compared with; trained: sha256 of the files that were learned from. files: further ones of the bundle.
+    made_from: digest of the bundle in use. command: as it was typed.
+    """
+
+    parity_s: float = 30.0
+    learn_pictures: Callable[[bool], QualityReference | None] = lambda _: None
+    guard: Guard | None = None
+    trained: frozenset[str] = frozenset()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    made_from: str | None = None
+    command: str | None = None
+
+
 def release(
     fitted: Fitted,
     material: Material,
@@ -57,13 +83,15 @@ def release(
     start: str,
     folder: RunFolder,
     overwrite: bool,
-    command: str | None = None,
+    conditions: Conditions | None = None,
 ) -> Release:
     """Choose the threshold, export, check, measure and write the bundle; raise ReleaseRefusedError before writing.
 
     The exported model runs as the station runs it, from a candidate bundle: its scores of the whole test split must
-    agree with torch's within the tolerance and change no verdict, and batches of 1, 2, 4 and 8 must give the same.
+    agree with torch's within the tolerance and change no verdict, and batches of 1, 2, 4, 8 and 16 must give the same.
+    Other engines that miss this are refused by the card. On a guarded set it must be no worse than the bundle in use.
     """
+    conditions = conditions or Conditions()
     good = material.good_index
     model, with_map = fitted.model, fitted.map is not None
     threshold = choose_threshold(
@@ -73,8 +101,8 @@ def release(
         costs=settings.costs,
     )
     reference, places = run_module(model, material.test.pixels, _BATCH)
-    rows = _golden_rows(material.test)
-    golden = Golden(inputs=np.array(material.test.pixels[rows]), scores=reference[rows])
+    shown = _golden_rows(material.test)
+    golden = Golden(inputs=np.array(material.test.pixels[shown]), scores=reference[shown])
     graph = export_onnx(model, settings.height, settings.width, material.channels, with_map=with_map)
     draft = CardDraft(
         name=name,
@@ -91,28 +119,36 @@ def release(
         tolerance=Tolerance(score_abs=SCORE_TOLERANCE),
         data=material.origin(),
         metrics=Metrics(),
-        provenance=_provenance(settings, start, fitted.network, command),
+        provenance=_provenance(settings, start, fitted.network, conditions),
         map=fitted.map,
         places=fitted.places,
         tile=fitted.tile,
-        smallest_defect_px=fitted.smallest_defect_px,
+        smallest_defect_px=fitted.smallest_defect_px or material.smallest_defect_px,
+        golden=fitted.golden,
     )
     candidate = write_bundle(folder.candidate, model=graph, draft=draft, golden=golden, overwrite=True)
     session = open_session(candidate)
     scores = run_session(session, material.test.pixels)
-    if places is not None:
-        _refuse_other_map(session, material.test.pixels, places)
-    parity = compare_scores(reference, scores, good_index=good, threshold=threshold.value)
+    rows = measure_parity(candidate, Reference(material.test.pixels, reference, places), budget_s=conditions.parity_s)
+    _refuse_other_map(rows)
+    parity = _worst_of_runtime(rows)
     refuse_unless_same(session, golden, parity)
     scored = material.test.scored(scores, good)
     complete = draft.model_copy(
         update={
-            "metrics": measure(scored, threshold.value, material.classes, "test"),
+            "metrics": _measure(material, scored, places, draft),
             "calibration": calibration(scored, fitted.temperature, "test"),
             "latency": _latency(session),
+            "parity": rows,
+            "quality": conditions.learn_pictures(bool(fitted.places)),
         }
     )
-    write_bundle(out, model=graph, draft=complete, golden=golden, overwrite=overwrite)
+    if conditions.guard is not None:
+        candidate = write_bundle(folder.candidate, model=graph, draft=complete, golden=golden, overwrite=True)
+        guards = conditions.guard.compare(candidate, conditions.trained)
+        refuse_worse(guards, conditions.guard.before)
+        complete = complete.model_copy(update={"guards": guards})
+    write_bundle(out, model=graph, draft=complete, golden=golden, extras=conditions.files, overwrite=overwrite)
     return Release(load_bundle(out), parity)
 
 
@@ -122,18 +158,42 @@ def run_session(session: Session, pixels: NDArray[np.uint8]) -> NDArray[np.float
     return np.concatenate(parts)
 
 
-def _refuse_other_map(session: Session, pixels: NDArray[np.uint8], places: NDArray[np.float32]) -> None:
+def _refuse_other_map(rows: Sequence[ParityRow]) -> None:
     """Raise ReleaseRefusedError where the exported map is not the one of the fitted model."""
-    limit = session.card.tolerance.score_abs
-    apart = 0.0
-    for begin in range(0, len(pixels), _BATCH):
-        shown = session.run_with_map(np.array(pixels[begin : begin + _BATCH]))[1]
-        apart = float(np.maximum(apart, largest_difference(places[begin : begin + _BATCH], shown)))
-    if not apart <= limit:
+    missed = [row for row in rows if row.engine == ONNXRUNTIME and not row.usable and "the map" in row.why]
+    if missed:
         raise ReleaseRefusedError(
-            f"the exported map is not that of the trained model: it differs by up to {apart:.3g} — at most {limit:.3g} "
-            "is allowed — nothing was released; report this with the versions of torch and onnxruntime"
+            f"the exported map is not that of the trained model: {missed[0].why} — nothing was released; report this "
+            "with the versions of torch and onnxruntime"
         )
+
+
+def _measure(material: Material, scored: Scored, shown: NDArray[np.float32] | None, draft: CardDraft) -> Metrics:
+    """Measure the test images at the threshold, and their maps beside what is marked or said of each place."""
+    threshold = draft.threshold.value
+    metrics = measure(scored, threshold, material.classes, "test")
+    if shown is not None and material.boxes is not None and draft.places:
+        rates = rate_places(shown, draft, material.boxes.place_labels, threshold)
+        metrics = metrics.model_copy(update={"per_place": rates})
+    return add_map_figures(metrics, _tally(material.test, shown, scored), threshold)
+
+
+def _tally(test: Part, shown: NDArray[np.float32] | None, scored: Scored) -> MapTally | None:
+    """Hold the maps against the truth, where there are both."""
+    if shown is None or test.masks is None:
+        return None
+    tally, probability = MapTally(), scored.probability
+    for start in range(0, len(shown), _BATCH):
+        rows = slice(start, start + _BATCH)
+        tally.add(np.array(test.masks[rows]), shown[rows], probability[rows], test.groups[rows])
+    return tally
+
+
+def _worst_of_runtime(rows: Sequence[ParityRow]) -> Parity:
+    """Sum up what ONNX Runtime's CPU provider gave in all batch sizes, threads and images."""
+    own = [row for row in rows if row.engine == ONNXRUNTIME]
+    apart = [math.nan if row.max_abs is None else row.max_abs for row in own]
+    return Parity(max(row.images for row in own), float(np.max(apart)), max(row.flips for row in own))
 
 
 def refuse_unless_same(session: Session, golden: Golden, parity: Parity) -> None:
@@ -182,7 +242,7 @@ def _processor() -> str:
     return named[0] if named and named[0] else platform.processor() or platform.machine() or "unknown"
 
 
-def _provenance(settings: TrainSettings, start: str, network: str, command: str | None) -> Provenance:
+def _provenance(settings: TrainSettings, start: str, network: str, conditions: Conditions) -> Provenance:
     values = settings.model_dump(mode="json")
     if isinstance(settings.weights, Path):
         values["weights"] = settings.weights.name
@@ -199,5 +259,6 @@ def _provenance(settings: TrainSettings, start: str, network: str, command: str 
             "device": choose_device(settings.device).type,
             "processes": present_team().size,
         },
-        command=command,
+        command=conditions.command,
+        made_from=conditions.made_from,
     )

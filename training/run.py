@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from models.bundle import read_card
@@ -13,7 +13,7 @@ from training.charts import draw_confusion, draw_curves
 from training.errors import SettingsError, TrainingInterrupted
 from training.material import Material
 from training.network import Start
-from training.release import Release, release
+from training.release import Conditions, Release, release
 from training.report.of_run import report_run
 from training.runfolder import RunFolder
 from training.runlog import RunLog
@@ -23,15 +23,17 @@ from training.tasks.table import find_task
 from training.tasks.task import History
 from training.team import present_team
 
+# The engines are compared in all batch sizes for no longer than this, and than this share of what the training took.
+_LEAST_PARITY_S, _PARITY_SHARE = 15.0, 0.25
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a run writes to, what it may replace there, and the command that asked for it: a plain value."""
+    """Where a run writes to, and what it may replace there: a plain value."""
 
     out: Path
     name: str
     overwrite: bool = False
-    command: str | None = None
 
     def refuse_taken(self) -> None:
         """Raise before hours of training what would be refused at its end: something that may not be replaced."""
@@ -52,14 +54,20 @@ class Target:
 
 
 def train_model(
-    material: Material, settings: TrainSettings, start: Start, target: Target, folder: RunFolder, screen: Screen
+    material: Material,
+    settings: TrainSettings,
+    start: Start,
+    target: Target,
+    folder: RunFolder,
+    screen: Screen,
+    conditions: Conditions | None = None,
 ) -> Release:
     """Fit (or go on fitting) and release a model; raise TrainingInterrupted after Ctrl-C, with what was kept.
 
     Of several processes the leading one releases; the others end here when the fitting is done.
     """
     try:
-        return _train(material, settings, start, target, folder, screen)
+        return _train(material, settings, start, target, folder, screen, conditions or Conditions())
     except KeyboardInterrupt:
         raise TrainingInterrupted(
             f"interrupted — what was finished is kept in {folder.path} — give the same command again to go on, or "
@@ -68,7 +76,13 @@ def train_model(
 
 
 def _train(
-    material: Material, settings: TrainSettings, start: Start, target: Target, folder: RunFolder, screen: Screen
+    material: Material,
+    settings: TrainSettings,
+    start: Start,
+    target: Target,
+    folder: RunFolder,
+    screen: Screen,
+    conditions: Conditions,
 ) -> Release:
     begun_ns = time.monotonic_ns()
     team = present_team()
@@ -80,7 +94,8 @@ def _train(
         raise team.lost(error) from error
     if not team.leads:
         raise SystemExit(0)
-    screen.say("threshold, export, parity of torch and ONNX on the test images, figures …")
+    screen.say("threshold, export, parity of torch and every engine on the test images, figures …")
+    trained_s = (time.monotonic_ns() - begun_ns) / 1e9
     released = release(
         fitted,
         material,
@@ -90,7 +105,7 @@ def _train(
         start=start.told,
         folder=folder,
         overwrite=target.overwrite,
-        command=target.command,
+        conditions=replace(conditions, parity_s=max(_LEAST_PARITY_S, _PARITY_SHARE * trained_s)),
     )
     _draw(fitted.history, released, folder)
     spent_s = (time.monotonic_ns() - begun_ns) / 1e9

@@ -24,7 +24,8 @@ from camera.errors import Cause, NodeError
 from camera.frame import BrokenFrame
 from camera.own_process import camera as own_camera
 from camera.own_process.camera import IsolatedCamera
-from inspection.camera_loop import CameraEvents, CameraLoop
+from inspection.camera_loop import CameraLoop
+from inspection.camera_presence import CameraEvents
 
 BOUND_S = 60.0
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,14 +16,13 @@ import cv2
 import numpy as np
 import pytest
 from gige import FakeProcess, network, require_aravis
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from camera.backends import make_camera
 
 pytestmark = pytest.mark.browser
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 SERIAL = "TUNE1"
 BOUND_S = 60.0
 STATION = """\
@@ -55,23 +53,6 @@ COVERED = """notice => {
     }).map(other => other.className);
 }"""
 SHOWN = "document.querySelector('.lw-live-picture')?.naturalWidth > 0"
-expect.set_options(timeout=60_000)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start the system's Chromium, once."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    found = next((path for name in names if (path := shutil.which(name))), None)
-    if found is None:
-        message = f"no browser among {', '.join(names)}: the tuning page is not tested; install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=ARGS)
-        yield chromium
-        chromium.close()
 
 
 _RUNNING: list[subprocess.Popen[str]] = []

@@ -39,6 +39,7 @@ def report_run(
         scoring_s=scoring_s,
         training_s=training_s,
         history=history,
+        metrics=released.bundle.card.metrics,
     )
     write_report(tried, folder.report)
     return tried

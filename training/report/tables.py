@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from html import escape
 
 from models.card import Card, Estimate, Metrics, Rate
+from training.inputtold import ENOUGH_PX
+from training.placewise import all_places
 
 Row = tuple[str, ...]
 
@@ -17,11 +19,14 @@ def figures_table(metrics: Metrics) -> str:
         ("Overkill: good images that would be rejected", metrics.overkill),
         ("Accuracy: images judged rightly", metrics.accuracy),
     ]
-    rows = [(name, *_rate_cells(rate)) for name, rate in rates]
+    rows = [(name, *rate_cells(rate)) for name, rate in rates]
     for name, estimate in (("AUROC (1 is perfect, 0.5 is chance)", metrics.auroc),
                            ("Average precision", metrics.average_precision)):  # fmt: skip
-        rows.append((name, *_estimate_cells(estimate)))
-    rows += [(f"Judged rightly: {name}", *_rate_cells(rate)) for name, rate in metrics.per_class.items()]
+        rows.append((name, *estimate_cells(estimate)))
+    rows += [(f"Judged rightly: {name}", *rate_cells(rate)) for name, rate in metrics.per_class.items()]
+    rows += [(f"Place judged rightly: {name}", *rate_cells(rate)) for name, rate in metrics.per_place.items()]
+    if metrics.per_place:
+        rows.append(("All places judged rightly", *rate_cells(all_places(metrics.per_place))))
     return table(("", "value", "95 % interval", "counted"), rows)
 
 
@@ -56,6 +61,7 @@ def origin_table(card: Card, digest: str) -> str:
         ("task and network", f"{card.task}, {origin.network}"),
         ("weights it started from", origin.weights),
         ("input", f"{card.input.width} × {card.input.height} pixels, {card.input.pixel_format}"),
+        *_cut_rows(card),
         ("seed", str(origin.seed)),
         ("settings", ", ".join(f"{key} = {value}" for key, value in origin.settings.items() if value is not None)),
         ("versions", ", ".join(f"{key} {value}" for key, value in origin.versions.items())),
@@ -65,6 +71,21 @@ def origin_table(card: Card, digest: str) -> str:
     return table(("", ""), rows)
 
 
+def _cut_rows(card: Card) -> list[Row]:
+    """Tell what the graph looks at, and how many pixels the smallest outlined defect has there."""
+    rows: list[Row] = []
+    if card.places:
+        names = ", ".join(place.name for place in card.places)
+        rows.append(("places", f"{len(card.places)}, the worst one decides: {names}"))
+    if card.tile is not None:
+        rows.append(("tiles", f"{card.tile} × {card.tile} pixels, the worst one decides"))
+    smallest = card.smallest_defect_px
+    if smallest is not None:
+        few = f": fewer than {ENOUGH_PX:.0f}, it can hardly be seen" if smallest < ENOUGH_PX else ""
+        rows.append(("smallest outlined defect", f"{smallest:.1f} pixels where the network sees it{few}"))
+    return rows
+
+
 def table(head: Row, rows: Sequence[Row]) -> str:
     """Give a plain table; all cells are escaped."""
     top = "".join(f"<th>{escape(cell)}</th>" for cell in head) if any(head) else ""
@@ -72,7 +93,8 @@ def table(head: Row, rows: Sequence[Row]) -> str:
     return f"<table><tr>{top}</tr>{body}</table>" if top else f"<table>{body}</table>"
 
 
-def _rate_cells(rate: Rate | None) -> Row:
+def rate_cells(rate: Rate | None) -> Row:
+    """Give a share, its interval and what was counted."""
     if rate is None:
         return ("–", "–", "no such image")
     return (
@@ -82,7 +104,8 @@ def _rate_cells(rate: Rate | None) -> Row:
     )
 
 
-def _estimate_cells(estimate: Estimate | None) -> Row:
+def estimate_cells(estimate: Estimate | None) -> Row:
+    """Give a figure, its interval and how that was made."""
     if estimate is None:
         return ("–", "–", "needs good and bad images")
     return (f"{estimate.value:.4f}", f"{estimate.low:.4f} to {estimate.high:.4f}", estimate.method)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import torch
 
+from training.crops import is_cut, load_boxes
 from training.deployed import Deployed
 from training.fitting import Epoch, Fitting, fit_temperature, score_pixels, steps_per_epoch
 from training.head import start_head
@@ -20,6 +21,7 @@ from training.screen import Screen, duration
 from training.settings import TrainSettings
 from training.tasks.task import Fitted
 from training.team import present_team
+from training.together import put_together
 
 # A forward pass of validation or feature images costs about a third of a training step on as many.
 _FORWARD_SHARE = 0.4
@@ -29,8 +31,9 @@ class Classify:
     """The task 'classify': a value without state."""
 
     def load(self, source: Source, settings: TrainSettings, folder: RunFolder, advance: Callable[[], None]) -> Material:
-        """Load every image at the input size."""
-        return load_material(source, settings, folder, advance)
+        """Load every image at the input size, and the boxes that it is cut into, where it is."""
+        load = load_boxes if is_cut(source, settings) else load_material
+        return load(source, settings, folder, advance)
 
     def fit(
         self, material: Material, settings: TrainSettings, start: Start, folder: RunFolder, screen: Screen
@@ -48,6 +51,9 @@ class Classify:
         watch: Callable[[Epoch], None],
     ) -> Fitted:
         """Fit as `fit` does; `watch` gets every epoch when its state is kept, also those of an earlier start."""
+        if material.boxes is not None:
+            of_boxes = self.fit_watched(material.boxes.alone(material), settings, start, folder, screen, watch)
+            return put_together(of_boxes, material, material.boxes.cut)
         torch.manual_seed(settings.seed)
         model = Deployed(build_network(settings.backbone, len(material.classes), start))
         pretrained = start.weights is not None
@@ -64,12 +70,12 @@ class Classify:
         if state is None and pretrained:
             batches = math.ceil(len(material.train.truth) / settings.batch_size)
             with screen.bar("head on frozen features", batches) as advance:
-                start_head(model, settings, material.train.pixels, material.train.truth, advance)
+                start_head(model, settings, material.train.pixels, material.train.target, advance)
             folder.save(fitting.state())
         _run_epochs(fitting, material, settings, folder, screen, watch)
         model.cpu()
         raw = score_pixels(model, material.validation.pixels, settings.batch_size)
-        temperature = fit_temperature(raw, material.validation.truth)
+        temperature = fit_temperature(raw, material.validation.target)
         model.temperature.fill_(temperature)
         return Fitted(model, temperature, settings.backbone, [epoch.as_dict() for epoch in fitting.history])
 
@@ -86,7 +92,8 @@ def _run_epochs(
     watch: Callable[[Epoch], None],
 ) -> None:
     train, validation = material.train, material.validation
-    steps = steps_per_epoch(len(train.truth), settings.batch_size)
+    wanted, held = train.target, validation.target
+    steps = steps_per_epoch(len(wanted), settings.batch_size)
 
     def keep() -> None:
         if folder.due():
@@ -96,9 +103,9 @@ def _run_epochs(
     with screen.bar("training", left) as advance, RunLog(folder, len(fitting.history)) as log:
         for _ in range(len(fitting.history), settings.epochs):
             already, begun_ns = fitting.steps_done, time.monotonic_ns()
-            loss = fitting.run_epoch(train.pixels, train.truth, advance, keep)
+            loss = fitting.run_epoch(train.pixels, wanted, advance, keep)
             speed = (steps - already) * settings.batch_size / (time.monotonic_ns() - begun_ns) * 1e9
-            epoch = fitting.close_epoch(loss, validation.pixels, validation.truth)
+            epoch = fitting.close_epoch(loss, validation.pixels, held)
             folder.save(fitting.state())
             log.epoch(
                 epoch.number,
@@ -119,7 +126,7 @@ def _run_epochs(
 
 
 def _tell_estimate(fitting: Fitting, material: Material, settings: TrainSettings, screen: Screen) -> None:
-    step_s = fitting.seconds_per_step(material.train.pixels, material.train.truth)
+    step_s = fitting.seconds_per_step(material.train.pixels, material.train.target)
     images = len(material.train.truth)
     left = settings.epochs - len(fitting.history)
     forwards = left * len(material.validation.truth) + images + 2 * len(material.test.truth)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from torch import nn
 
-from models.card import MapSpec, PlaceSpec
+from models.card import GoldenSpec, MapSpec, PlaceSpec
 from training.images import Source
 from training.material import Material
 from training.network import Start
@@ -40,6 +40,7 @@ class Fitted:
     places: tuple[PlaceSpec, ...] = ()
     tile: int | None = None
     smallest_defect_px: float | None = None
+    golden: GoldenSpec | None = None
 
 
 class Task(Protocol):

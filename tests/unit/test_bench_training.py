@@ -1,0 +1,248 @@
+"""`lineward bench training`: folds without leaks, figures pooled, folds kept, and nothing made up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from datasets.sample import Dataset, Sample
+from datasets.splitfile import read_split, write_split
+from datasets.splits import Split
+from inspection.cli.main import app
+from training.bench.folds import cut_folds
+from training.bench.inference import measure_inference
+from training.bench.peak import Peak
+from training.bench.pool import figures, pooled
+from training.bench.sets import SETS, choose_sets
+from training.bench.throughput import measure_throughput
+from training.errors import SettingsError, TrainingDataError
+from training.metrics import Scored
+from training.network import Start
+from training.settings import TrainSettings
+
+pytestmark = pytest.mark.training
+
+GROUPS = st.lists(st.tuples(st.sampled_from(["good", "chip", "stain"]), st.integers(1, 4)), min_size=12, max_size=40)
+
+
+def dataset_of(pieces: list[tuple[str, int]]) -> Dataset:
+    """Images of pieces, each given by its class and how many images show it."""
+    samples = [
+        Sample(Path(f"/data/{label}/{piece}-{view}.png"), label, f"piece{piece}", None, None)
+        for piece, (label, views) in enumerate(pieces)
+        for view in range(views)
+    ]
+    classes = ("good", *sorted({label for label, _ in pieces} - {"good"}))
+    return Dataset(Path("/data"), "class-folders", "good", tuple(samples), classes)
+
+
+def parts(split: Split) -> list[set[str]]:
+    """The groups of each part."""
+    return [{sample.group for sample in part} for part in (split.train, split.validation, split.test)]
+
+
+@settings(max_examples=25, deadline=None)
+@given(pieces=GROUPS, count=st.integers(2, 4), task=st.sampled_from(["classify", "anomaly"]))
+def test_folds_test_each_image_once_and_part_no_piece(pieces: list[tuple[str, int]], count: int, task: str) -> None:
+    """Whatever the classes and pieces: no group in two parts, every image tested once, anomaly trains on good alone."""
+    pieces = [*pieces, *[(label, 1) for label in ("good", "chip", "stain") for _ in range(count + 2)]]
+    dataset = dataset_of(pieces)
+    splits = cut_folds(dataset, count, task)
+    tested = [sample for split in splits for sample in split.test]
+    assert len(tested) == len(dataset.samples)
+    assert set(tested) == set(dataset.samples)
+    for split in splits:
+        train, validation, test = parts(split)
+        assert not train & validation
+        assert not (train | validation) & test
+        assert len(split.train) + len(split.validation) + len(split.test) == len(dataset.samples)
+        assert split.train
+        if task == "anomaly":
+            assert {sample.label for sample in split.train} == {"good"}
+
+
+def test_too_few_pieces_of_a_class_are_told_by_name() -> None:
+    """A class of two pieces cannot be tested in five folds."""
+    with pytest.raises(TrainingDataError, match="'chip' has 2 independent piece"):
+        cut_folds(dataset_of([("good", 1)] * 9 + [("chip", 3)] * 2), 5, "classify")
+
+
+def test_pooled_figures_are_those_of_all_images_and_count_pieces() -> None:
+    """Two folds of 10 and 20 images: shares of 30, an interval as wide as 15 independent cases give."""
+    raw = np.tile(np.array([[2.0, 0.0], [0.0, 2.0]], np.float32), (15, 1))
+    truth = np.tile(np.array([0, 1]), 15)
+    truth[-1] = 0
+    groups = tuple(f"p{row // 2}" for row in range(30))
+    both = pooled([Scored(raw[:10], truth[:10], groups[:10], 0), Scored(raw[10:], truth[10:], groups[10:], 0)])
+    found = figures(both, ("good", "chip"), has_good=True)
+    accuracy = found["accuracy"]
+    assert isinstance(accuracy, dict)
+    assert (accuracy["right"], accuracy["of"], found["groups"]) == (29, 30, 15)
+    assert accuracy["low"] < 0.79  # of 30 independent images it would be 0.83
+    auroc = found["auroc"]
+    assert isinstance(auroc, dict)
+    assert auroc["value"] == pytest.approx(1 - 0.5 / 16, abs=1e-4)
+    assert figures(both, ("good", "chip"), has_good=False)["auroc"] is None
+
+
+def test_images_of_several_types_are_right_when_one_of_them_is_found() -> None:
+    """A fold with several types joins one without."""
+    types = np.array([[False, True, True]])
+    one = Scored(np.array([[0, 0, 3]], np.float32), np.array([1]), ("a",), 0, types)
+    other = Scored(np.array([[0, 0, 3]], np.float32), np.array([1]), ("b",), 0)
+    accuracy = figures(pooled([one, other]), ("good", "chip", "stain"), has_good=False)["accuracy"]
+    assert isinstance(accuracy, dict)
+    assert (accuracy["right"], accuracy["of"]) == (1, 2)
+
+
+def test_the_peak_tells_own_memory_from_mapped_files(tmp_path: Path) -> None:
+    """80 MB of a mapped file count in the whole, not in what is the process's own; 60 MB of its own count in both."""
+    with Peak() as before:
+        pass
+    np.save(tmp_path / "pixels.npy", np.ones(80_000_000, np.uint8))
+    with Peak() as after:
+        mapped = np.load(tmp_path / "pixels.npy", mmap_mode="r")
+        own = np.ones(60_000_000, np.uint8)
+        assert int(mapped.sum()) == 80_000_000
+    assert own.size == 60_000_000
+    assert before.own_mb is not None
+    assert after.own_mb is not None
+    assert after.whole_mb is not None
+    assert 50 < after.own_mb - before.own_mb < 130
+    assert after.whole_mb > after.own_mb + 60
+
+
+def test_every_set_has_an_aim_and_unknown_names_are_refused() -> None:
+    """The six sets of the development data, each with a target; a misspelt one is named with those there are."""
+    assert [one.name for one in SETS] == ["x_sdd", "magnetic_tile", "deeppcb", "cookies", "aliens", "screws_missing"]
+    assert all(one.target for one in SETS)
+    with pytest.raises(SettingsError, match="x_sddd: is no set — there are x_sdd"):
+        choose_sets(["x_sddd"])
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small folders laid out as x_sdd and screws_missing are, and a 'magnetic_tile' with one cracked piece alone."""
+    root = tmp_path_factory.mktemp("sets")
+    rng = np.random.default_rng(0)
+    for index, name in enumerate(("red iron", "slag inclusion", "surface scratch")):
+        (root / "x_sdd" / name).mkdir(parents=True)
+        for number in range(6):
+            pixels = rng.integers(60 * index, 60 * index + 90, (32, 32, 3), np.uint8)
+            cv2.imwrite(str(root / "x_sdd" / name / f"{name[:3]}{number}.jpg"), pixels)
+    (root / "screws_missing" / "train_val_set").mkdir(parents=True)
+    for number in range(8):
+        bits = f"{(number * 5 + 3) % 16:04b}"
+        pixels = rng.integers(90, 160, (789, 600, 3), np.uint8)
+        for place, bit in enumerate(bits):
+            x, y = 300 * (place % 2) + 150, 350 * (place // 2) + 175
+            cv2.circle(pixels, (x, y), 80, (240, 240, 240) if bit == "1" else (5, 5, 5), -1)
+        cv2.imwrite(str(root / "screws_missing" / "train_val_set" / f"{number}_{bits}.jpg"), pixels)
+    for name, count in (("MT_Free", 6), ("MT_Crack", 1)):
+        (root / "magnetic_tile" / name).mkdir(parents=True)
+        for number in range(count):
+            cv2.imwrite(str(root / "magnetic_tile" / name / f"{number}.jpg"), rng.integers(0, 255, (32, 32), np.uint8))
+    return root
+
+
+def bench(data: Path, out: Path, *more: str) -> tuple[int, dict[str, object]]:
+    """Run the command as a shell would, in this process; the exit code and its object."""
+    options = ["--data", str(data), "--out", str(out), "--backbone", "compact", "--threads", "1", "--quick", "--json"]
+    done = CliRunner().invoke(app, ["bench", "training", *options, *more], catch_exceptions=False)
+    return done.exit_code, json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def first(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
+    """One run of a set, and of two that cannot be measured."""
+    out = tmp_path_factory.mktemp("bench")
+    names = ("x_sdd", "magnetic_tile", "deeppcb", "inference")
+    code, result = bench(data, out, *[word for name in names for word in ("--only", name)], "--folds", "2")
+    assert code == 1  # a set failed
+    return out, result
+
+
+def test_a_set_is_measured_or_it_is_said_why_not(first: tuple[Path, dict[str, object]]) -> None:
+    """One set has figures and a fold; one is not there, one has too few pieces: no figure is made up."""
+    sets = first[1]["sets"]
+    assert isinstance(sets, dict)
+    states = {name: one["state"] for name, one in sets.items()}
+    assert states == {"x_sdd": "measured", "magnetic_tile": "failed", "deeppcb": "not run"}
+    assert "no such folder" in sets["deeppcb"]["why"]
+    assert "'MT_Crack' has 1 independent piece" in sets["magnetic_tile"]["why"]
+    assert all("accuracy" not in sets[name] for name in ("magnetic_tile", "deeppcb"))
+    x_sdd = sets["x_sdd"]
+    assert x_sdd["auroc"] is None
+    assert x_sdd["accuracy"]["of"] == x_sdd["images"] == sum(row["images"] for row in x_sdd["folds"])
+    assert x_sdd["classes"] == ["red iron", "slag inclusion", "surface scratch"]
+    assert x_sdd["reached"] == {"accuracy": x_sdd["accuracy"]["value"] >= 0.98}
+    assert x_sdd["peak_own_mb"] > 50
+    assert x_sdd["train_s_per_fold"] > 0
+    assert x_sdd["settings"]["backbone"] == "compact"
+
+
+def test_finished_folds_are_taken_up_and_others_are_not_mixed_in(
+    data: Path, first: tuple[Path, dict[str, object]]
+) -> None:
+    """The same command gives the same figures without training; with other settings the folder is refused."""
+    out, result = first
+    sets = result["sets"]
+    assert isinstance(sets, dict)
+    made = (out / "x_sdd" / "fold-1" / "result.json").stat().st_mtime_ns
+    code, again = bench(data, out, "--only", "x_sdd", "--folds", "2")
+    assert code == 0
+    assert again["sets"] == {"x_sdd": sets["x_sdd"]}
+    assert (out / "x_sdd" / "fold-1" / "result.json").stat().st_mtime_ns == made
+    code, other = bench(data, out, "--only", "x_sdd", "--folds", "2", "--epochs", "2")
+    assert code == 1
+    refused = other["sets"]
+    assert isinstance(refused, dict)
+    assert "settings differ" in refused["x_sdd"]["why"]
+
+
+def test_the_cost_of_a_model_is_its_own_beside_its_backbone(first: tuple[Path, dict[str, object]]) -> None:
+    """Both graphs are run in turn; without an anomaly model nothing is claimed."""
+    out, result = first
+    found = measure_inference(out / "x_sdd" / "fold-1" / "bundle", repeats=3)
+    assert found["state"] == "measured"
+    assert isinstance(found["ratio"], float)
+    assert found["ratio"] > 0
+    inference = result["inference"]
+    assert isinstance(inference, dict)
+    assert inference["state"] == "not run"
+
+
+def test_throughput_compares_the_real_loop_with_bare_steps() -> None:
+    """Both loops learn as many images; what a first model takes follows from the measured steps."""
+    said: list[str] = []
+    chosen = TrainSettings(backbone="compact", height=32, width=32, batch_size=64, threads=1, epochs=2)
+    found = measure_throughput(chosen, Start(None, ""), rounds=1, say=said.append)
+    assert len(said) == 1
+    rate, bare, ratio = found["images_per_s"], found["bare_images_per_s"], found["ratio"]
+    assert isinstance(rate, float)
+    assert isinstance(bare, float)
+    assert ratio == pytest.approx(rate / bare, rel=0.02)
+    estimate = found["first_model_1000_photos_s"]
+    assert isinstance(estimate, float)
+    assert estimate >= 2 * 600 / rate * 0.99  # two epochs of 600 images, and passes
+    assert "estimated" in str(found["first_model_is"])
+
+
+def test_places_of_an_image_may_have_several_labels(data: Path, tmp_path: Path) -> None:
+    """A split file names an image once, whatever the labels of its places."""
+    place = tmp_path / "screws"
+    place.mkdir()
+    one = next(row for row in SETS if row.name == "screws_missing")
+    location = one.find(data, place)
+    dataset = location.read()
+    assert {sample.label for sample in dataset.samples if sample.path == dataset.samples[0].path} == {"good", "missing"}
+    splits = cut_folds(dataset, 2, "classify")
+    write_split(place / "split.csv", dataset, splits[0])
+    assert read_split(place / "split.csv", dataset) == splits[0]
