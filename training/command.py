@@ -191,7 +191,7 @@ def _go(ready: Prepared, job: Job, folder: RunFolder, screen: Screen) -> Release
                 f"--sweep: the task {settings.task} does not tell of its epochs, so that trials cannot be compared — "
                 "classify does — leave --sweep out"
             )
-        chosen = sweep(job.plan, task, ready.source, settings, material, folder, screen)
+        chosen = sweep(job.plan, task, ready.source, settings, start, material, folder, screen)
         material, settings, start = chosen.material, chosen.settings, chosen.start
     return train_model(material, settings, start, job.target, folder, screen, ready.conditions)
 

@@ -93,6 +93,11 @@ def refuse_unswept(settings: TrainSettings, over: tuple[str, ...]) -> None:
             f"--sweep-over backbone: the weights of {settings.weights} belong to one backbone — several can be tried "
             "with torchvision's own or from scratch — use --weights download, or leave --weights or the backbone out"
         )
+    if "size" in over and (settings.size != "stated" or settings.tile is not None):
+        raise SettingsError(
+            "--sweep-over size: the size follows from the images or the tiles — it can be tried where it is stated — "
+            "give --size as a number without --tile, or leave size out"
+        )
 
 
 def _size_of(width: int, height: int) -> str:

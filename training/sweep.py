@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import optuna
 from optuna.exceptions import StorageInternalError, TrialPruned
 from optuna.pruners import MedianPruner
-from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
+from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -50,6 +50,7 @@ def sweep(
     task: Watched,
     source: Source,
     settings: TrainSettings,
+    start: Start,
     material: Material,
     folder: RunFolder,
     screen: Screen,
@@ -62,7 +63,7 @@ def sweep(
     TrainingError.
     """
     try:
-        return _Sweep(plan, task, source, settings, material, folder, screen).run()
+        return _Sweep(plan, task, source, settings, start, material, folder, screen).run()
     except (StorageInternalError, SQLAlchemyError) as error:
         raise RunFolderFullError(
             f"{folder.study}: the trials cannot be written ({str(error.__cause__ or error).splitlines()[0]}) — those "
@@ -79,12 +80,14 @@ class _Sweep:
         task: Watched,
         source: Source,
         settings: TrainSettings,
+        start: Start,
         material: Material,
         folder: RunFolder,
         screen: Screen,
     ) -> None:
         self._plan, self._task, self._source = plan, task, source
         self._settings, self._folder, self._screen = settings, folder, screen
+        self._starts = {settings.backbone: start}
         self._materials = {(settings.width, settings.height): material}
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._study = optuna.create_study(
@@ -112,11 +115,13 @@ class _Sweep:
         state = self._folder_of(best.params).load()
         if state is not None:
             self._folder.save(state)
-        return Chosen(tried, choose_start(tried.backbone, tried.weights), self._material(tried))
+        return Chosen(tried, self._start(tried), self._material(tried))
 
     def _try(self) -> None:
         number = len(self._finished())
-        self._study.sampler = self._sampler(number)
+        self._study.sampler = TPESampler(seed=seed_of(self._settings.seed, number), n_startup_trials=_RANDOM)
+        if number == 0 and not self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+            self._study.enqueue_trial(first_of(self._settings, self._plan.over))
         trial = self._study.ask()
         tried = with_values(self._settings, propose(trial, self._settings, self._plan.over))
         told = f"trial {number + 1} of {self._plan.trials}: {_words(trial.params)}"
@@ -151,11 +156,17 @@ class _Sweep:
             if self._time_is_up() and self._completed():
                 raise TrialPruned("no time is left")
 
-        start = choose_start(tried.backbone, tried.weights)
         inner = self._folder_of(trial.params)
         inner.path.mkdir(parents=True, exist_ok=True)
-        self._task.fit_watched(self._material(tried), tried, start, inner, self._screen.without_lines(), watch)
+        self._task.fit_watched(
+            self._material(tried), tried, self._start(tried), inner, self._screen.without_lines(), watch
+        )
         return losses[-1]
+
+    def _start(self, tried: TrainSettings) -> Start:
+        if tried.backbone not in self._starts:
+            self._starts[tried.backbone] = choose_start(tried.backbone, tried.weights)
+        return self._starts[tried.backbone]
 
     def _material(self, tried: TrainSettings) -> Material:
         """Give the images at the size of a trial."""
@@ -166,13 +177,6 @@ class _Sweep:
             with self._screen.bar(f"loading images, {size[0]}×{size[1]}", len(self._source.dataset.samples)) as advance:
                 self._materials[size] = self._task.load(self._source, tried, place, advance)
         return self._materials[size]
-
-    def _sampler(self, number: int) -> BaseSampler:
-        seed = seed_of(self._settings.seed, number)
-        sampler = TPESampler(seed=seed, n_startup_trials=_RANDOM)
-        if number == 0:
-            return PartialFixedSampler(dict(first_of(self._settings, self._plan.over)), sampler)
-        return sampler
 
     def _clear(self) -> None:
         """Remove the states of all trials but the best: only that one is released."""

@@ -47,6 +47,7 @@ class Command:
         """Wait for a condition; False where the command ended before it held."""
         until_ns = time.monotonic_ns() + int(timeout_s * 1e9)
         while not holds():
+            self.process.join(0.0005)
             if not self.alive:
                 return False
             assert time.monotonic_ns() < until_ns, self.said
@@ -70,6 +71,7 @@ def _main(arguments: list[str], out: Path, error: Path, before: Callable[[], Non
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", buffering=1, closefd=False)
     sys.argv = ["lineward", *arguments]
+    multiprocessing.set_start_method("fork", force=True)  # as in any process that was not forked from a server
     if before is not None:
         before()
     from inspection.cli.main import main
