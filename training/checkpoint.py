@@ -26,12 +26,13 @@ class Checkpoints:
     """The newest state and the one before it, in two files; owned by one run, used from its thread.
 
     A file is complete or is not taken: it begins with the sha256 of what follows. It gets its name only when it is on
-    the disk, and the one before it keeps a name of its own.
+    the disk, and the one before it keeps a name of its own; a damaged one never takes the place of that.
     """
 
     def __init__(self, folder: Path, every_s: float) -> None:
         self._folder = folder
         self._every_s = every_s
+        self._newest_is_whole = True
         self._next_host_ns = time.monotonic_ns() + int(every_s * 1e9)
 
     @property
@@ -59,6 +60,7 @@ class Checkpoints:
             try:
                 return _read(file), "; ".join(problems)
             except (OSError, ValueError) as error:
+                self._newest_is_whole = False
                 problems.append(f"{file}: {error}")
         if problems:
             raise UnfinishedRunError(
@@ -80,10 +82,11 @@ class Checkpoints:
                 out.write(data)
                 out.flush()
                 os.fsync(out.fileno())
-            if file.exists():
+            if file.exists() and self._newest_is_whole:
                 file.replace(self._folder / _BEFORE)
             draft.replace(file)
             _sync_folder(self._folder)
+            self._newest_is_whole = True
         except OSError as error:
             draft.unlink(missing_ok=True)
             raise RunFolderFullError(

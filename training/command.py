@@ -12,7 +12,7 @@ from datasets.parts import has_places
 from training.errors import SettingsError, TrainingInterrupted
 from training.gathering import open_retrained
 from training.guard import open_guard
-from training.hardware import choose_device
+from training.hardware import DEVICE_TASKS, choose_device
 from training.images import Source, open_source
 from training.inputsize import plan_input
 from training.material import Material
@@ -126,6 +126,11 @@ def _prepare(job: Job, folder: RunFolder, screen: Screen, team: Team, *, restart
             f"{', '.join(_SHARED)} — start it without torchrun"
         )
     _refuse_foreign_method(settings)
+    if source.task not in DEVICE_TASKS and (settings.device == "cuda" or settings.amp == "on"):
+        raise SettingsError(
+            f"--device {settings.device}, --amp {settings.amp}: the task {source.task} learns on the CPU in full "
+            f"precision — others are for {', '.join(DEVICE_TASKS)} — leave them out"
+        )
     plan = plan_input(source, settings)
     settings = settings.model_copy(update=plan.settings())
     build_network(settings.backbone, len(source.classes), start)  # refuses weights that do not fit, early

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from training.errors import SettingsError
 
+DEVICE_TASKS = ("classify",)  # the others learn on the CPU wherever they are
+
 
 def choose_device(asked: str) -> torch.device:
     """Return the processor for 'auto' (CUDA where there is a GPU), 'cpu' or 'cuda'; raise SettingsError without one.

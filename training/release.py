@@ -27,7 +27,7 @@ from training.errors import ReleaseRefusedError
 from training.export import export_onnx
 from training.fitting import run_module
 from training.guard import Guard, refuse_worse
-from training.hardware import choose_device
+from training.hardware import DEVICE_TASKS, choose_device
 from training.map_figures import MapTally, add_map_figures
 from training.material import Material, Part
 from training.metrics import Scored, calibration, measure
@@ -256,7 +256,7 @@ def _provenance(settings: TrainSettings, start: str, network: str, conditions: C
         settings=values
         | {
             "deterministic_kernels": torch.are_deterministic_algorithms_enabled(),
-            "device": choose_device(settings.device).type,
+            "device": choose_device(settings.device).type if settings.task in DEVICE_TASKS else "cpu",
             "processes": present_team().size,
         },
         command=conditions.command,

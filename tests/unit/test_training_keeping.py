@@ -64,6 +64,9 @@ def test_a_damaged_state_is_never_taken(tmp_path_factory: pytest.TempPathFactory
     assert state is not None
     assert state["number"] == 1
     assert str(file) in trouble
+    states.save({"number": 3})
+    file.write_bytes(b"")
+    assert (states.load()[0] or {})["number"] == 1, "the damaged one did not take the place of the one before"
     (folder / "checkpoint.before.pt").write_bytes(b"")
     with pytest.raises(UnfinishedRunError, match="--restart"):
         states.load()
