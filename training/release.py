@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import platform
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -58,14 +58,14 @@ class Release:
 class Conditions:
     """What a release takes along and has to stand, beside parity: a plain value.
 
-    parity_s: about how long all engines in all batch sizes may take. learn_pictures: gives the limits of pictures for
-    the card; its argument tells whether the model looks at places of a whole picture. guard: sets on which the bundle
+    parity_s: about how long all engines in all batch sizes may take. pictures: their limits,
+    for the card. guard: sets on which the bundle
     in use is compared with; trained: sha256 of the files that were learned from. files: further ones of the bundle.
     made_from: digest of the bundle in use. command: as it was typed.
     """
 
     parity_s: float = 30.0
-    learn_pictures: Callable[[bool], QualityReference | None] = lambda _: None
+    pictures: QualityReference | None = None
     guard: Guard | None = None
     trained: frozenset[str] = frozenset()
     files: Mapping[str, bytes] = field(default_factory=dict)
@@ -140,7 +140,7 @@ def release(
             "calibration": calibration(scored, fitted.temperature, "test"),
             "latency": _latency(session),
             "parity": rows,
-            "quality": conditions.learn_pictures(bool(fitted.places)),
+            "quality": conditions.pictures,
         }
     )
     if conditions.guard is not None:

@@ -85,8 +85,14 @@ def _train(
     conditions: Conditions,
 ) -> Release:
     begun_ns = time.monotonic_ns()
-    fitted = find_task(settings.task).fit(material, settings, start, folder, screen)
-    if not present_team().leads:
+    team = present_team()
+    try:
+        fitted = find_task(settings.task).fit(material, settings, start, folder, screen)
+    except RuntimeError as error:  # what torch raises where another process is gone
+        if team.size == 1:
+            raise
+        raise team.lost(error) from error
+    if not team.leads:
         raise SystemExit(0)
     screen.say("threshold, export, parity of torch and every engine on the test images, figures …")
     trained_s = (time.monotonic_ns() - begun_ns) / 1e9

@@ -40,6 +40,8 @@ class RunLog:
             from torch.utils.tensorboard import SummaryWriter
 
             self._writer = SummaryWriter(str(place), purge_step=after + 1)
+        except ImportError:
+            self._say("TensorBoard is not installed, so that nothing is logged for it: pip install tensorboard")
         except OSError as error:
             self._give_up(error)
 
