@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import sys
 import time
 from pathlib import Path
@@ -60,6 +61,16 @@ class FoldResult(BaseModel):
 
 
 def run_fold(plan: Plan) -> FoldResult:
+    """Return a fold's result, made now unless it is there; of several that are asked at once, one makes it."""
+    with (plan.place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        kept = plan.place / RESULT
+        if kept.exists():
+            return FoldResult.model_validate_json(kept.read_text(encoding="utf-8"))
+        return _make(plan)
+
+
+def _make(plan: Plan) -> FoldResult:
     """Train, release and score the test images with ONNX Runtime; write both files; raise as `lineward train` does."""
     bundle = plan.place / BUNDLE
     fresh = not bundle.exists() and not bundle.with_name(BUNDLE + ".run").exists()
