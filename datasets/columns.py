@@ -23,7 +23,7 @@ def read_column(
     known: defaultdict[str, list[Path]] = defaultdict(list)
     for path, label in images:
         for key in {path.relative_to(root).as_posix(), path.name, f"{label}\0{path.name}"}:
-            if path not in known[key]:  # several places of one image may have several labels
+            if path not in known[key][-1:]:  # several places of one image, of different labels
                 known[key].append(path)
     told: dict[Path, str] = {}
     problems: list[str] = []
@@ -40,7 +40,8 @@ def read_column(
         elif found and told.setdefault(found[0], value) != value:
             problems.append(f"line {number}: '{name}' is in {column} '{told[found[0]]}' and in {column} '{value}'")
     if complete:
-        problems += [f"no line for {path.relative_to(root).as_posix()}" for path, _ in images if path not in told]
+        paths = dict.fromkeys(path for path, _ in images)
+        problems += [f"no line for {path.relative_to(root).as_posix()}" for path in paths if path not in told]
     if problems:
         raise DatasetError(describe_problems(f"{file}: {len(problems)} problem(s) in the column '{column}'", problems))
     return told

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from datasets.check import Report
@@ -109,20 +109,20 @@ def _class(dataset: Dataset, label: str, scores: Mapping[Path, float], shown: in
     for sample in chosen:
         told = (f"defect score {scores[sample.path]:.3f}",) if sample.path in scores else ()
         several = (", ".join(sample.types),) if len(sample.types) > 1 else ()
-        rows.append([(sample, (_name(dataset, sample), *several, *told))])
+        rows.append([(sample, (dataset.title_of(sample), *several, *told))])
     return _Plan(f"Class {label}", note, rows)
 
 
 def _suspects(dataset: Dataset, report: Report) -> list[_Plan]:
     if report.suspects is None or not report.suspects.found:
         return []
-    by_name = _by_name(dataset)
+    by_title = {dataset.title_of(sample): sample for sample in dataset.samples}
     found = report.suspects.found[:_SUSPECTS]
     rows: list[_Row] = []
     for one in found:
         given = f"labelled {one.given} ({100 * one.given_probability:.0f} %)"
         suggested = f"looks like {one.suggested} ({100 * one.suggested_probability:.0f} %)"
-        rows.append([(by_name[one.file][0], (one.file, given, suggested))])
+        rows.append([(by_title[one.file], (one.file, given, suggested))])
     note = (
         f"{len(report.suspects.found)} of {report.suspects.images} images; {len(found)} are shown, the least believed "
         f"labels first. A classifier that never saw the image judges it; it gives "
@@ -144,30 +144,23 @@ def _repeated(dataset: Dataset, report: Report) -> list[_Plan]:
         if not groups:
             continue
         shown = groups[:_GROUPS]
-        rows = [_members(dataset, [by_name[name][0] for name in names]) for names in shown]
+        rows = [_members(dataset, [by_name[name] for name in names]) for names in shown]
         more = f" of which {len(shown)} are shown" if len(groups) > len(shown) else ""
         plans.append(_Plan(heading, f"{len(groups)} group{'s' if len(groups) != 1 else ''}{more}: {note}.", rows))
     return plans
 
 
 def _members(dataset: Dataset, samples: Sequence[Sample]) -> _Row:
-    shown: _Row = [(sample, (_name(dataset, sample),)) for sample in samples[:_MEMBERS]]
+    shown: _Row = [(sample, (dataset.title_of(sample),)) for sample in samples[:_MEMBERS]]
     if len(samples) > _MEMBERS:
         last, lines = shown[-1]
         shown[-1] = (last, (*lines, f"… and {len(samples) - _MEMBERS} more"))
     return shown
 
 
-def _by_name(dataset: Dataset) -> dict[str, list[Sample]]:
-    by_name: defaultdict[str, list[Sample]] = defaultdict(list)
-    for sample in dataset.samples:
-        by_name[dataset.name_of(sample)].append(sample)
-    return by_name
-
-
-def _name(dataset: Dataset, sample: Sample) -> str:
-    name = dataset.name_of(sample)
-    return f"{name} · {sample.place.name}" if sample.place is not None else name
+def _by_name(dataset: Dataset) -> dict[str, Sample]:
+    """Return the whole image of each name, without the places that samples may stand for."""
+    return {dataset.name_of(sample): replace(sample, place=None) for sample in reversed(dataset.samples)}
 
 
 def _facts(dataset: Dataset, report: Report) -> tuple[tuple[str, str], ...]:

@@ -14,6 +14,7 @@ from typing import Any
 from datasets.errors import DatasetError
 from datasets.files import FORMAT_OF_SUFFIX, Progress, in_threads, read_bytes, sha256_of
 from datasets.headers import read_header
+from datasets.parts import gather_parts, has_places
 from datasets.sample import Dataset, Sample
 from datasets.splits import NAMES, Split
 
@@ -216,7 +217,8 @@ def _images_record(dataset: Dataset, parts: dict[Path, str], progress: Progress 
         _field("images", "group", _TEXT, "Images of one group show one piece."),
         *([part] if parts else []),
     ]
-    first = {sample.path: sample for sample in reversed(dataset.samples)}
+    whole = gather_parts(dataset.samples, dataset.good).samples if has_places(dataset.samples) else dataset.samples
+    first = {sample.path: sample for sample in reversed(whole)}
     samples = [first[path] for path in sorted(first)]
 
     def record(sample: Sample) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def group_by_look(dataset: Dataset, *, progress: Progress | None = None) -> Data
     """Return the data set with images of one piece in one group, found by look; unchanged where groups are stated."""
     if any(sample.group != dataset.name_of(sample) for sample in dataset.samples):
         return dataset
-    found = find_duplicates([sample.path for sample in dataset.samples], progress=progress).groups
+    found = find_duplicates(list(dict.fromkeys(sample.path for sample in dataset.samples)), progress=progress).groups
     return replace(dataset, samples=tuple(replace(sample, group=found[sample.path]) for sample in dataset.samples))
 
 

@@ -77,6 +77,11 @@ class Dataset:
         """Return the sample's path relative to the root, with forward slashes."""
         return sample.path.relative_to(self.root).as_posix()
 
+    def title_of(self, sample: Sample) -> str:
+        """Return the name that tells a sample from all others: its path and, where it is one, its place."""
+        name = self.name_of(sample)
+        return f"{name} · {sample.place.name}" if sample.place is not None else name
+
     def counts(self) -> dict[str, int]:
         """Return the number of images per class, in the order of `classes`."""
         found = Counter(sample.label for sample in self.samples)

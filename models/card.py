@@ -135,6 +135,9 @@ class Metrics(Section):
     auroc: Estimate | None = None
     average_precision: Estimate | None = None
     per_class: dict[str, Rate] = Field(default_factory=dict, description="share of each class that was found")
+    per_place: dict[str, Rate] = Field(
+        default_factory=dict, description="of a model with places: share of parts in which each is judged rightly"
+    )
     confusion: tuple[tuple[Count, ...], ...] | None = Field(
         default=None, description="rows: truth, columns: likeliest class, both in the order of `classes`"
     )

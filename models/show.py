@@ -56,6 +56,7 @@ def _facts(card: Card) -> list[Row]:
     rows = [
         ("classes", ", ".join(f"{name} (good)" if name == card.good_class else name for name in card.classes)),
         ("input", f"{size.height}×{size.width}×{size.channels} {size.pixel_format}, resized by {size.resize}"),
+        *_looked_at(card),
         ("threshold", f"defect probability ≥ {threshold.value:.6g} is NOT_OK"),
         ("target", f"{asked}: {met}" if asked else "lowest cost"),
         ("", threshold.statement),
@@ -80,6 +81,17 @@ def _facts(card: Card) -> list[Row]:
     return rows
 
 
+def _looked_at(card: Card) -> list[Row]:
+    rows = []
+    if card.places:
+        rows.append(("places", ", ".join(f"{place.name} {place.width}×{place.height}" for place in card.places)))
+    if card.tile is not None:
+        rows.append(("tiles", f"{card.tile}×{card.tile}, the worst one decides"))
+    if card.smallest_defect_px is not None:
+        rows.append(("smallest", f"an outlined defect of {card.smallest_defect_px:.1f} pixels at the network's input"))
+    return rows
+
+
 def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.items())
 
@@ -94,6 +106,7 @@ def _figures(card: Card) -> RenderableType:
         ("overkill", metrics.overkill),
         ("accuracy", metrics.accuracy),
         *((f"found: {name}", rate) for name, rate in metrics.per_class.items()),
+        *((f"right at: {name}", rate) for name, rate in metrics.per_place.items()),
     ]
     for name, rate in rates:
         table.add_row(Text(name), *_rate_cells(rate))

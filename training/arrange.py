@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.parts import has_places
 from datasets.sample import Dataset, Sample
 from datasets.splits import Split
 from training.errors import SettingsError, TrainingDataError
@@ -24,7 +25,7 @@ def choose_task(asked: str | None, dataset: Dataset) -> tuple[str, str]:
 
     Unless one is asked for, what the labels allow decides: 'anomaly' without defects or with fewer than six defective
     pieces, 'template' where defective images come with a golden one, 'segment' where most of them are outlined, else
-    'classify'.
+    'classify', which is also for images with several places.
     """
     if asked is not None:
         if asked not in TASKS:
@@ -36,6 +37,8 @@ def choose_task(asked: str | None, dataset: Dataset) -> tuple[str, str]:
         return "anomaly", "there are no defects to learn from"
     if 2 * sum(sample.template is not None for sample in bad) > len(bad):
         return "template", "most defective images come with a golden one"
+    if has_places(dataset.samples):
+        return "classify", "each place of the images has its label"
     if pieces < _FEW_PIECES:
         return "anomaly", f"there are only {pieces} defective pieces"
     if 2 * sum(sample.mask is not None or bool(sample.marks) for sample in bad) > len(bad):

@@ -42,7 +42,16 @@ def train(
     epochs: Annotated[
         int | None, typer.Option(help="Passes over the images; default 8 with weights, 30 without.")
     ] = None,
-    size: Annotated[str, typer.Option(help="Input of the model in pixels: SIDE or WIDTHxHEIGHT.")] = "224",
+    size: Annotated[
+        str,
+        typer.Option(
+            help="Input of the model in pixels: SIDE or WIDTHxHEIGHT, native, or auto (224, or what defects need)."
+        ),
+    ] = "auto",
+    tile: Annotated[
+        int | None,
+        typer.Option(help="Cut the input into tiles of this side, or bring each place to it; else as the images need."),
+    ] = None,
     batch_size: Annotated[int, typer.Option(help="Images in a training step.")] = 16,
     lr: Annotated[
         float | None, typer.Option(help="Peak learning rate; default 1e-4 with weights, 1e-3 without.")
@@ -75,16 +84,15 @@ def train(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
     """Train a model from labelled photos and release it as a bundle; Ctrl-C keeps what was finished."""
-    from training.settings import make_settings, parse_size, usual_fitting
+    from training.settings import make_settings, size_values, usual_fitting
 
-    height, width = parse_size(size)
     usual = usual_fitting(weights)
     settings = make_settings(
         backbone=backbone,
         weights=weights,
         epochs=epochs if epochs is not None else usual["epochs"],
-        height=height,
-        width=width,
+        tile=tile,
+        **size_values(size),
         batch_size=batch_size,
         lr=lr if lr is not None else usual["lr"],
         seed=seed,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from datasets.location import Location
+from datasets.parts import has_places
 from training.errors import TrainingInterrupted
 from training.images import Source, open_source
+from training.inputsize import plan_input
 from training.network import Start, build_network, choose_start
 from training.release import Release
 from training.run import Target, train_model
@@ -48,11 +51,16 @@ def run_training(
         )
         settings = settings.model_copy(update={"task": source.task})
         screen.say(f"task {source.task}: {source.why}")
+        plan = plan_input(source, settings)
+        settings = settings.model_copy(update=plan.settings())
         build_network(settings.backbone, len(source.classes), start)  # refuses weights that do not fit, early
         _tell_source(source, screen)
+        for line in plan.told:
+            screen.say(line)
         folder.open(_identity(source, settings, start, target.name), restart=restart)
         with screen.bar("loading images", len(source.dataset.samples)) as advance:
             material = find_task(settings.task).load(source, settings, folder, advance)
+        material = replace(material, smallest_defect_px=plan.smallest_defect_px)
     except KeyboardInterrupt:
         raise TrainingInterrupted(
             "interrupted before the first step — nothing was written — give the same command again"
@@ -70,9 +78,10 @@ def _identity(source: Source, settings: TrainSettings, start: Start, name: str) 
 def _tell_source(source: Source, screen: Screen) -> None:
     dataset = source.dataset
     kind = "grey" if source.channels == 1 else "colour"
+    images = len({sample.path for sample in dataset.samples})
+    places = f" with {len(dataset.samples) // images} places each" if has_places(dataset.samples) else ""
     screen.say(
-        f"{dataset.root.name}: {len(dataset.samples)} {kind} images of {source.group_count()} groups; "
-        f"'{dataset.good}' passes"
+        f"{dataset.root.name}: {images} {kind} images{places} of {source.group_count()} groups; '{dataset.good}' passes"
     )
     for part, counts in source.counts().items():
         screen.say(f"  {part}: " + ", ".join(f"{label} {count}" for label, count in counts.items()))

@@ -11,17 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.location import Location
+from datasets.parts import gather_parts, has_places
 from datasets.sample import Dataset, Sample
 from datasets.splitfile import read_split, split_digest
 from datasets.splits import split_dataset
 from models.bundle import Bundle, load_bundle
-from models.card import Card, Metrics
+from models.card import Card, Metrics, Rate
 from models.references import resolve_bundle
 from models.session import Session, open_session
 from training.arrange import arrange, truths, types_of
 from training.errors import EvaluationError
 from training.images import fill_pixels, open_grouped
 from training.metrics import Scored, class_accuracy, measure
+from training.placewise import rate_places, refuse_other_places
 
 _BATCH = 8
 
@@ -59,7 +61,11 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Labelled images with what a bundle says of each: a plain value. seconds: spent in the session alone."""
+    """Labelled images with what a bundle says of each: a plain value. seconds: spent in the session alone.
+
+    place_labels, maps: of a bundle with places, the true label at each place of each image, and the maps of the images;
+    None where the images have no places.
+    """
 
     bundle: Bundle
     session: Session
@@ -68,11 +74,19 @@ class Judged:
     scored: Scored
     split: str
     seconds: float
+    place_labels: tuple[tuple[str, ...], ...] | None = None
+    maps: NDArray[np.float32] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Give the path of each image below the data's folder."""
-        return tuple(self.dataset.name_of(sample) for sample in self.samples)
+        """Give the path of each image below the data's folder, and the place where one is meant."""
+        return tuple(self.dataset.title_of(sample) for sample in self.samples)
+
+    def place_rates(self, threshold: float) -> dict[str, Rate]:
+        """Give for each place the share of images in which it is judged rightly; empty where there are no places."""
+        if self.place_labels is None or self.maps is None:
+            return {}
+        return rate_places(self.maps, self.bundle.card, self.place_labels, threshold)
 
     def pixels(self, chosen: Sequence[int]) -> NDArray[np.uint8]:
         """Load some of the images as the model sees them, uint8 (n, height, width, channels)."""
@@ -110,11 +124,16 @@ def judge_images(
             f"{', '.join(card.classes)} — rename the folders, or train with these images"
         )
     samples = tuple(_choose(dataset, card, split, split_file))
+    labels = None
+    if card.places and has_places(dataset.samples):
+        refuse_other_places(gather_parts(dataset.samples, card.good_class), card)
+        parts = gather_parts(samples, card.good_class)
+        samples, labels = parts.samples, parts.labels
     session = open_session(bundle, intra_op_threads=threads)
-    raw, seconds = _score(session, samples, threads, advance)
+    raw, maps, seconds = _score(session, samples, threads, advance, with_map=labels is not None)
     groups = tuple(s.group for s in samples)
     scored = Scored(raw, truths(samples, card.classes), groups, card.good_index, types_of(samples, card.classes))
-    return Judged(bundle, session, dataset, samples, scored, split, seconds)
+    return Judged(bundle, session, dataset, samples, scored, split, seconds, labels, maps)
 
 
 def evaluate_bundle(
@@ -147,7 +166,7 @@ def evaluate_bundle(
         classes=card.classes,
         images=len(judged.samples),
         groups=len(set(scored.groups)),
-        metrics=measure(scored, limit, card.classes, split),
+        metrics=measure(scored, limit, card.classes, split).model_copy(update={"per_place": judged.place_rates(limit)}),
         missed=tuple(names[scored.defective & ~rejected].tolist()),
         false_alarms=tuple(names[~scored.defective & rejected].tolist()),
     )
@@ -196,15 +215,22 @@ def _choose_stated(dataset: Dataset, card: Card, split: str, split_file: Path) -
 
 
 def _score(
-    session: Session, samples: Sequence[Sample], threads: int, advance: Callable[[], None]
-) -> tuple[NDArray[np.float32], float]:
+    session: Session, samples: Sequence[Sample], threads: int, advance: Callable[[], None], *, with_map: bool
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, float]:
     size = session.card.input
-    parts, spent_ns = [], 0
+    parts: list[NDArray[np.float32]] = []
+    maps: list[NDArray[np.float32]] = []
+    spent_ns = 0
     for start in range(0, len(samples), _BATCH):
         chunk = samples[start : start + _BATCH]
         pixels = np.empty((len(chunk), size.height, size.width, size.channels), np.uint8)
         fill_pixels(chunk, pixels, threads, advance)
         begun_ns = time.monotonic_ns()
-        parts.append(session.run(pixels))
+        if with_map:
+            scores, shown = session.run_with_map(pixels)
+            maps.append(shown)
+        else:
+            scores = session.run(pixels)
         spent_ns += time.monotonic_ns() - begun_ns
-    return np.concatenate(parts), spent_ns / 1e9
+        parts.append(scores)
+    return np.concatenate(parts), np.concatenate(maps) if maps else None, spent_ns / 1e9

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from datasets.duplicates import find_duplicates
 from datasets.location import Location
-from datasets.reader import load_image, load_sample
+from datasets.reader import load_sample
 from datasets.sample import Dataset, Sample
 from datasets.splitfile import read_split, split_digest
 from datasets.splits import Split, split_dataset
@@ -103,7 +103,7 @@ def _channels(samples: Sequence[Sample]) -> int:
     """Give 1 where the probed training images are all grey (also when stored as RGB), else 3."""
     step = max(1, len(samples) // _PROBED)
     for sample in samples[::step]:
-        pixels = load_image(sample.path)
+        pixels = load_sample(sample)
         if pixels.ndim == 3 and (np.ptp(pixels, axis=2) > 0).any():
             return 3
     return 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from training.images import Source, fill_pixels
 from training.metrics import Scored
 from training.runfolder import RunFolder
 from training.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from training.crops import Boxes
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Everything that is learned from: a plain value. `digest` names the images, `classes` begins with `good`."""
+    """Everything that is learned from: a plain value. `digest` names the images, `classes` begins with `good`.
+
+    boxes: of a model that judges boxes of its input, what its network learns from. smallest_defect_px: area of the
+    smallest outlined defect where the network sees it; None where nothing is outlined.
+    """
 
     name: str
     digest: str
@@ -61,6 +69,8 @@ class Material:
     validation: Part
     test: Part
     split_sha256: str | None = None
+    boxes: Boxes | None = None
+    smallest_defect_px: float | None = None
 
     @property
     def good_index(self) -> int:
@@ -106,7 +116,7 @@ def load_material(source: Source, settings: TrainSettings, folder: RunFolder, ad
             rows,
             truths(samples, source.classes),
             groups,
-            tuple(map(dataset.name_of, samples)),
+            tuple(map(dataset.title_of, samples)),
             types_of(samples, source.classes),
         )
 

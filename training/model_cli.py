@@ -52,6 +52,7 @@ def report(
         split=split,
         digest=judged.dataset.digest(),
         scoring_s=judged.seconds,
+        per_place=judged.place_rates(judged.bundle.card.threshold.value),
     )
     write_report(tried, file)
     typer.echo(f"{file}: {len(judged.samples)} images of {judged.dataset.root}")

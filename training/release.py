@@ -24,6 +24,7 @@ from training.export import export_onnx
 from training.fitting import run_module
 from training.material import Material, Part
 from training.metrics import calibration, measure
+from training.placewise import rate_places
 from training.runfolder import RunFolder
 from training.settings import TrainSettings
 from training.tasks.task import Fitted
@@ -92,19 +93,22 @@ def release(
         map=fitted.map,
         places=fitted.places,
         tile=fitted.tile,
-        smallest_defect_px=fitted.smallest_defect_px,
+        smallest_defect_px=fitted.smallest_defect_px or material.smallest_defect_px,
     )
     candidate = write_bundle(folder.candidate, model=graph, draft=draft, golden=golden, overwrite=True)
     session = open_session(candidate)
     scores = run_session(session, material.test.pixels)
-    if places is not None:
-        _refuse_other_map(session, material.test.pixels, places)
+    maps = None if places is None else _maps_unless_other(session, material.test.pixels, places)
     parity = compare_scores(reference, scores, good_index=good, threshold=threshold.value)
     refuse_unless_same(session, golden, parity)
     scored = material.test.scored(scores, good)
+    metrics = measure(scored, threshold.value, material.classes, "test")
+    if maps is not None and material.boxes is not None and fitted.places:
+        rates = rate_places(maps, draft, material.boxes.place_labels, threshold.value)
+        metrics = metrics.model_copy(update={"per_place": rates})
     complete = draft.model_copy(
         update={
-            "metrics": measure(scored, threshold.value, material.classes, "test"),
+            "metrics": metrics,
             "calibration": calibration(scored, fitted.temperature, "test"),
             "latency": _latency(session),
         }
@@ -119,18 +123,20 @@ def run_session(session: Session, pixels: NDArray[np.uint8]) -> NDArray[np.float
     return np.concatenate(parts)
 
 
-def _refuse_other_map(session: Session, pixels: NDArray[np.uint8], places: NDArray[np.float32]) -> None:
-    """Raise ReleaseRefusedError where the exported map is not the one of the fitted model."""
+def _maps_unless_other(session: Session, pixels: NDArray[np.uint8], places: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give the exported maps (n, h, w); raise ReleaseRefusedError where they are not those of the fitted model."""
     limit = session.card.tolerance.score_abs
-    apart = 0.0
+    apart, maps = 0.0, []
     for begin in range(0, len(pixels), _BATCH):
         shown = session.run_with_map(np.array(pixels[begin : begin + _BATCH]))[1]
         apart = float(np.maximum(apart, largest_difference(places[begin : begin + _BATCH], shown)))
+        maps.append(shown)
     if not apart <= limit:
         raise ReleaseRefusedError(
             f"the exported map is not that of the trained model: it differs by up to {apart:.3g} — at most {limit:.3g} "
             "is allowed — nothing was released; report this with the versions of torch and onnxruntime"
         )
+    return np.concatenate(maps)
 
 
 def refuse_unless_same(session: Session, golden: Golden, parity: Parity) -> None:

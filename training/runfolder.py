@@ -74,14 +74,16 @@ class RunFolder:
         torch.save(dict(state), draft)
         draft.replace(self.path / _CHECKPOINT)
 
-    def pixels(self, shape: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+    def pixels(self, shape: tuple[int, int, int, int], name: str = _PIXELS) -> NDArray[np.uint8]:
         """Make an array on disk, uint8 (n, h, w, c), so that the images need not fit into memory."""
-        return np.lib.format.open_memmap(self.path / _PIXELS, mode="w+", dtype=np.uint8, shape=shape)
+        return np.lib.format.open_memmap(self.path / name, mode="w+", dtype=np.uint8, shape=shape)
 
     def forget(self) -> None:
         """Remove what only an unfinished run needs; charts and history stay."""
-        for name in (_RUN_FILE, _CHECKPOINT, _CHECKPOINT + ".part", _PIXELS):
+        for name in (_RUN_FILE, _CHECKPOINT, _CHECKPOINT + ".part"):
             (self.path / name).unlink(missing_ok=True)
+        for file in self.path.glob("*.npy"):
+            file.unlink(missing_ok=True)
         shutil.rmtree(self.candidate, ignore_errors=True)
 
     def _refuse_other(self, identity: Mapping[str, object]) -> None:

@@ -25,8 +25,14 @@ class TrainSettings(BaseModel):
         default=None, description="state dict file, 'download' for torchvision's own, None to start from scratch"
     )
     epochs: int = Field(default=8, ge=1, le=10_000)
-    height: int = Field(default=224, ge=32, le=2048)
-    width: int = Field(default=224, ge=32, le=2048)
+    height: int = Field(default=224, ge=32, le=8192)
+    width: int = Field(default=224, ge=32, le=8192)
+    size: Literal["stated", "auto", "native"] = Field(
+        default="stated", description="auto: large enough for the defects that are outlined; native: that of the images"
+    )
+    tile: int | None = Field(
+        default=None, ge=32, le=1024, description="side of the tiles that the input is cut into, or of each place"
+    )
     batch_size: int = Field(default=16, ge=2, le=1024)
     lr: float = Field(default=1e-4, gt=0, le=1, description="peak learning rate of AdamW; falls to 0 along a cosine")
     seed: int = Field(default=0, ge=0, lt=2**31)
@@ -75,11 +81,19 @@ def _option(field: str) -> str:
     return "--size, " + field if field in ("height", "width") else "--" + field.replace("_", "-")
 
 
+def size_values(text: str) -> dict[str, object]:
+    """Read what --size says as values of the settings: a size in pixels, 'auto' or 'native'; raise SettingsError."""
+    if text.lower() in ("auto", "native"):
+        return {"size": text.lower()}
+    height, width = parse_size(text)
+    return {"height": height, "width": width}
+
+
 def parse_size(text: str) -> tuple[int, int]:
     """Read an input size, 'SIDE' or 'WIDTHxHEIGHT' in pixels, as (height, width); raise SettingsError."""
     parts = text.lower().replace("×", "x").split("x")
     if len(parts) > 2 or not all(part.isascii() and part.isdigit() for part in parts):
         raise SettingsError(
-            f"--size {text}: is no size — allowed are SIDE or WIDTHxHEIGHT — for instance 224 or 320x160"
+            f"--size {text}: is no size — allowed are SIDE or WIDTHxHEIGHT, auto, native — for instance 224 or 320x160"
         )
     return int(parts[-1]), int(parts[0])

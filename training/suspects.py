@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from datasets.files import Progress, in_threads
-from datasets.reader import load_image
+from datasets.reader import load_sample
 from datasets.sample import Dataset, Sample
 from datasets.suspects import Suspect, Suspicion
 from models.resize import fit
@@ -56,7 +56,7 @@ def find_suspects(
     probabilities, folds = out_of_fold(features, truth, groups, seed)
     found = [
         Suspect(
-            dataset.name_of(samples[row]),
+            dataset.title_of(samples[row]),
             samples[row].label,
             classes[int(probabilities[row].argmax())],
             round(float(probabilities[row, truth[row]]), 4),
@@ -132,8 +132,4 @@ def _features(samples: Sequence[Sample], backbone: str, start: Start, progress: 
 
 def _pixels(sample: Sample) -> NDArray[np.uint8]:
     """Load what the sample means of its image: uint8 RGB at the size that the backbones were trained with."""
-    pixels = load_image(sample.path)
-    if sample.place is not None:
-        place = sample.place
-        pixels = pixels[place.y : place.y + place.height, place.x : place.x + place.width]
-    return fit(np.ascontiguousarray(pixels), _SIDE_PX, _SIDE_PX, 3)
+    return fit(load_sample(sample), _SIDE_PX, _SIDE_PX, 3)

@@ -11,6 +11,7 @@ from models.bundle import Bundle
 from models.card import Estimate, Metrics, Rate
 from models.checks import Parity
 from training.metrics import class_accuracy
+from training.placewise import all_places
 
 JsonObject = dict[str, object]
 
@@ -66,6 +67,8 @@ def print_metrics(console: Console, metrics: Metrics, classes: Sequence[str]) ->
         table.add_row(name, *_estimate_cells(estimate))
     console.print(table)
     console.print(_class_table(metrics, classes))
+    if metrics.per_place:
+        console.print(_place_table(metrics))
     console.print(_confusion_table(metrics, classes))
 
 
@@ -75,6 +78,16 @@ def _class_table(metrics: Metrics, classes: Sequence[str]) -> Table:
         table.add_column(column)
     for name in classes:
         table.add_row(name, *_rate_cells(metrics.per_class.get(name)))
+    return table
+
+
+def _place_table(metrics: Metrics) -> Table:
+    table = Table(title="By place: judged rightly at the threshold")
+    for column in ("place", "judged rightly", "interval", "counted"):
+        table.add_column(column)
+    for name, rate in metrics.per_place.items():
+        table.add_row(name, *_rate_cells(rate))
+    table.add_row("all places", *_rate_cells(all_places(metrics.per_place)))
     return table
 
 

@@ -39,5 +39,6 @@ def report_run(
         scoring_s=scoring_s,
         training_s=training_s,
         history=history,
+        per_place=released.bundle.card.metrics.per_place,
     )
     write_report(tried, folder.report)

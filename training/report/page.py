@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
 from models.bundle import Bundle
-from models.card import Threshold
+from models.card import Rate, Threshold
 from models.publish import publish_file
 from models.session import Session
 from training.curve import operating_curve
@@ -30,7 +30,7 @@ class Tried:
 
     names: of the images. load: gives chosen ones as the model sees them, uint8 (n, h, w, c). data: what the images are
     called, digest: their sha256 where it is known. scoring_s: spent in the session. training_s, history: of the run,
-    where this is one.
+    where this is one. per_place: of images with places, how often each is judged rightly.
     """
 
     bundle: Bundle
@@ -44,6 +44,7 @@ class Tried:
     scoring_s: float | None = None
     training_s: float | None = None
     history: History = ()
+    per_place: Mapping[str, Rate] = field(default_factory=dict)
 
 
 def write_report(tried: Tried, out: Path) -> None:
@@ -121,6 +122,7 @@ def _summary(tried: Tried) -> str:
 def _chosen(tried: Tried, threshold: Threshold) -> str:
     card = tried.bundle.card
     metrics = measure(tried.scored, threshold.value, card.classes, tried.split)
+    metrics = metrics.model_copy(update={"per_place": dict(tried.per_place)})
     return (
         "<h2>Figures at the threshold of the card</h2>"
         f"<p>A part is rejected from a defect probability of {100 * threshold.value:.4g} % on.</p>"

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from html import escape
 
 from models.card import Card, Estimate, Metrics, Rate
+from training.inputtold import ENOUGH_PX
+from training.placewise import all_places
 
 Row = tuple[str, ...]
 
@@ -22,6 +24,9 @@ def figures_table(metrics: Metrics) -> str:
                            ("Average precision", metrics.average_precision)):  # fmt: skip
         rows.append((name, *_estimate_cells(estimate)))
     rows += [(f"Judged rightly: {name}", *_rate_cells(rate)) for name, rate in metrics.per_class.items()]
+    rows += [(f"Place judged rightly: {name}", *_rate_cells(rate)) for name, rate in metrics.per_place.items()]
+    if metrics.per_place:
+        rows.append(("All places judged rightly", *_rate_cells(all_places(metrics.per_place))))
     return table(("", "value", "95 % interval", "counted"), rows)
 
 
@@ -55,6 +60,7 @@ def origin_table(card: Card, digest: str) -> str:
         ("task and network", f"{card.task}, {origin.network}"),
         ("weights it started from", origin.weights),
         ("input", f"{card.input.width} × {card.input.height} pixels, {card.input.pixel_format}"),
+        *_cut_rows(card),
         ("seed", str(origin.seed)),
         ("settings", ", ".join(f"{key} = {value}" for key, value in origin.settings.items() if value is not None)),
         ("versions", ", ".join(f"{key} {value}" for key, value in origin.versions.items())),
@@ -62,6 +68,21 @@ def origin_table(card: Card, digest: str) -> str:
         ("model", f"{card.name}, sha256 of the card {digest}"),
     ]
     return table(("", ""), rows)
+
+
+def _cut_rows(card: Card) -> list[Row]:
+    """Tell what the graph looks at, and how many pixels the smallest outlined defect has there."""
+    rows: list[Row] = []
+    if card.places:
+        names = ", ".join(place.name for place in card.places)
+        rows.append(("places", f"{len(card.places)}, the worst one decides: {names}"))
+    if card.tile is not None:
+        rows.append(("tiles", f"{card.tile} × {card.tile} pixels, the worst one decides"))
+    smallest = card.smallest_defect_px
+    if smallest is not None:
+        few = f": fewer than {ENOUGH_PX:.0f}, it can hardly be seen" if smallest < ENOUGH_PX else ""
+        rows.append(("smallest outlined defect", f"{smallest:.1f} pixels where the network sees it{few}"))
+    return rows
 
 
 def table(head: Row, rows: Sequence[Row]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import torch
 
+from training.crops import is_cut, load_boxes
 from training.deployed import Deployed
 from training.fitting import Fitting, fit_temperature, score_pixels, steps_per_epoch
 from training.images import Source
@@ -16,6 +17,7 @@ from training.runfolder import RunFolder
 from training.screen import Screen, duration
 from training.settings import TrainSettings
 from training.tasks.task import Fitted
+from training.together import put_together
 
 # A forward pass of validation or feature images costs about a third of a training step on as many.
 _FORWARD_SHARE = 0.4
@@ -25,13 +27,17 @@ class Classify:
     """The task 'classify': a value without state."""
 
     def load(self, source: Source, settings: TrainSettings, folder: RunFolder, advance: Callable[[], None]) -> Material:
-        """Load every image at the input size."""
-        return load_material(source, settings, folder, advance)
+        """Load every image at the input size, and the boxes that it is cut into, where it is."""
+        load = load_boxes if is_cut(source, settings) else load_material
+        return load(source, settings, folder, advance)
 
     def fit(
         self, material: Material, settings: TrainSettings, start: Start, folder: RunFolder, screen: Screen
     ) -> Fitted:
         """Fit the head on frozen features, then the layers that are not frozen, epoch by epoch."""
+        if material.boxes is not None:
+            of_boxes = self.fit(material.boxes.alone(material), settings, start, folder, screen)
+            return put_together(of_boxes, material, material.boxes.cut)
         torch.manual_seed(settings.seed)
         model = Deployed(build_network(settings.backbone, len(material.classes), start))
         pretrained = start.weights is not None
