@@ -27,6 +27,9 @@ def train(
         str | None,
         typer.Option(help="classify, anomaly (good parts alone), segment or template; else as the labels allow."),
     ] = None,
+    method: Annotated[
+        str | None, typer.Option(help="Of the task anomaly: memory (default) or gaussian, for aligned parts.")
+    ] = None,
     form: Form = None,
     annotations: Annotations = None,
     backbone: Annotated[
@@ -88,6 +91,7 @@ def train(
 
     usual = usual_fitting(weights)
     settings = make_settings(
+        method=method,
         backbone=backbone,
         weights=weights,
         epochs=epochs if epochs is not None else usual["epochs"],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from datasets.location import Location
 from datasets.parts import has_places
-from training.errors import TrainingInterrupted
+from training.errors import SettingsError, TrainingInterrupted
 from training.images import Source, open_source
 from training.inputsize import plan_input
 from training.network import Start, build_network, choose_start
@@ -51,6 +51,7 @@ def run_training(
         )
         settings = settings.model_copy(update={"task": source.task})
         screen.say(f"task {source.task}: {source.why}")
+        _refuse_foreign_method(settings)
         plan = plan_input(source, settings)
         settings = settings.model_copy(update=plan.settings())
         build_network(settings.backbone, len(source.classes), start)  # refuses weights that do not fit, early
@@ -66,6 +67,14 @@ def run_training(
             "interrupted before the first step — nothing was written — give the same command again"
         ) from None
     return train_model(material, settings, start, target, folder, screen)
+
+
+def _refuse_foreign_method(settings: TrainSettings) -> None:
+    if settings.method is not None and settings.task != "anomaly":
+        raise SettingsError(
+            f"--method {settings.method}: is a way to find anomalies and the task is {settings.task} — leave it out, or "
+            "add --task anomaly"
+        )
 
 
 def _identity(source: Source, settings: TrainSettings, start: Start, name: str) -> dict[str, object]:

@@ -11,6 +11,7 @@ from models.card import Costs
 from training.arrange import TaskName
 from training.errors import SettingsError
 
+Method = Literal["memory", "gaussian"]
 Backbone = Literal["mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "resnet18", "efficientnet_b0", "compact"]
 
 
@@ -20,6 +21,7 @@ class TrainSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     task: TaskName = "classify"
+    method: Method | None = Field(default=None, description="how anomalies are found; None: the best that is known")
     backbone: Backbone = "mobilenet_v2"
     weights: Path | Literal["download"] | None = Field(
         default=None, description="state dict file, 'download' for torchvision's own, None to start from scratch"
@@ -51,6 +53,11 @@ class TrainSettings(BaseModel):
         if (self.escape_cost is None) != (self.overkill_cost is None):
             raise ValueError("--escape-cost and --overkill-cost are weighed against each other: give both or none")
         return self
+
+    @property
+    def method_or_default(self) -> Method:
+        """Give how anomalies are found: docs/decisions tells why 'memory' where nothing was asked for."""
+        return self.method or "memory"
 
     @property
     def costs(self) -> Costs | None:

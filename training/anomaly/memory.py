@@ -1,0 +1,96 @@
+"""The method 'memory': a fixed number of remembered places; a place is as strange as its nearest one is far."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from training.anomaly.judge import Distance, squared_distances
+
+REMEMBERED = 1000
+WAITING = 20_000  # places that are held before they are thinned out: 10 MB at 128 dimensions
+_FAR = 1e9
+
+
+class Nearest(Distance):
+    """Euclidean distance to the nearest remembered place; the detector owns it."""
+
+    double: Tensor
+    square: Tensor
+
+    def __init__(self, known: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("double", -2.0 * known)
+        self.register_buffer("square", (known * known).sum(1))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Give the distances as |a|² + min(|b|² - 2ab): one matrix product, whatever the batch."""
+        flat = features.reshape(-1, features.shape[3])
+        nearest = functional.linear(flat, self.double, self.square).amin(1) + (flat * flat).sum(1)
+        return root(nearest).reshape(-1, features.shape[1], features.shape[2])
+
+
+class Memory:
+    """Learns a coreset: owned by the fitting, used from its thread.
+
+    From each image `per_image` places are drawn. They wait, at most `WAITING`; whenever these are full they are thinned
+    out to `REMEMBERED` by taking the place farthest from all taken ones, again and again (Gonzalez 1985: the cover
+    radius is at most twice the best), and these stay beside what comes next. So a rare look of a good part is kept
+    however many images follow, and memory does not grow with them. The idea of a coreset of patches is that of Roth et
+    al., "Towards total recall in industrial anomaly detection", CVPR 2022.
+    """
+
+    def __init__(self, dimensions: int, per_image: int, seed: int) -> None:
+        self._per_image = per_image
+        self._random = torch.Generator().manual_seed(seed)
+        self._known = torch.empty((0, dimensions))
+        self._pieces = torch.empty(0, dtype=torch.long)
+
+    def add(self, features: Tensor, pieces: Tensor) -> None:
+        """Draw places of each image and let them wait."""
+        for image, piece in zip(features, pieces.tolist(), strict=True):
+            flat = image.reshape(-1, image.shape[2])
+            drawn = flat[torch.randperm(len(flat), generator=self._random)[: self._per_image]]
+            self._known = torch.cat((self._known, drawn))
+            self._pieces = torch.cat((self._pieces, torch.full((len(drawn),), piece)))
+            if len(self._known) >= WAITING:
+                self._thin_out()
+
+    def finish(self) -> Nearest:
+        """Thin out what waits and give the judge of it."""
+        self._thin_out()
+        return Nearest(self._known)
+
+    def leave_out(self, features: Tensor, pieces: Tensor) -> Tensor:
+        """Give the distances to the remembered places of other pieces."""
+        flat = features.reshape(-1, features.shape[3])
+        apart = squared_distances(flat, self._known)
+        own = pieces.repeat_interleave(features.shape[1] * features.shape[2])[:, None] == self._pieces[None]
+        nearest = apart.masked_fill_(own, _FAR).amin(1) + (flat * flat).sum(1)
+        return root(nearest).reshape(features.shape[:3])
+
+    def _thin_out(self) -> None:
+        chosen = spread_out(self._known, REMEMBERED)
+        self._known, self._pieces = self._known[chosen], self._pieces[chosen]
+
+
+def spread_out(rows: Tensor, count: int) -> Tensor:
+    """Choose `count` of the rows (n, d), the first one and then always the one farthest from all chosen ones."""
+    if len(rows) <= count:
+        return torch.arange(len(rows))
+    squares = (rows * rows).sum(1)
+    apart = torch.full((len(rows),), float("inf"))
+    chosen = [0]
+    while len(chosen) < count:
+        last = chosen[-1]
+        apart = torch.minimum(apart, squares + squares[last] - 2.0 * (rows @ rows[last]))
+        chosen.append(int(apart.argmax()))
+    return torch.tensor(chosen)
+
+
+def root(square: Tensor) -> Tensor:
+    """Give the root; what is left of a difference of equal numbers counts as a thousandth."""
+    return cast(Tensor, square.clamp_min(1e-6).sqrt())
