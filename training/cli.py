@@ -80,6 +80,9 @@ def train(
     moves: Annotated[
         bool, typer.Option(help="Whether a part that lies 3 % beside or 4° askew keeps its label.")
     ] = True,
+    light: Annotated[
+        bool, typer.Option(help="Whether a part lit 15 % brighter, darker or flatter keeps its label.")
+    ] = True,
     name: Annotated[str | None, typer.Option(help="Name in the card; default from --out.")] = None,
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
     restart: Annotated[bool, typer.Option("--restart", help="Forget an unfinished run instead of going on.")] = False,
@@ -103,6 +106,7 @@ def train(
         find_groups=find_groups,
         flips=flips,
         moves=moves,
+        light=light,
         threads=threads,
         escape_target=escape_target,
         overkill_target=overkill_target,

@@ -61,7 +61,7 @@ class Fitting:
         self._settings = settings
         self._pretrained = pretrained
         self._good_index = good_index
-        self._augment = Augmentation(flips=settings.flips, moves=settings.moves)
+        self._augment = Augmentation(flips=settings.flips, moves=settings.moves, light=settings.light)
         trained = [weights for weights in model.parameters() if weights.requires_grad]
         self._optimizer = torch.optim.AdamW(trained, lr=settings.lr, weight_decay=_WEIGHT_DECAY)
 

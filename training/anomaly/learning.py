@@ -143,7 +143,9 @@ def _tell_estimate(patches: Patches, material: Material, passes: int, batch: int
     patches(pixels)
     each_s = (time.monotonic_ns() - begun_ns) / 1e9 / len(rows)
     total = passes + 2 * len(material.validation.truth) + 3 * len(material.test.truth)
-    screen.say(f"about {duration(1.5 * each_s * total)} on {threads} thread(s): {total} looks of {each_s * 1000:.0f} ms")
+    screen.say(
+        f"about {duration(1.5 * each_s * total)} on {threads} thread(s): {total} looks of {each_s * 1000:.0f} ms"
+    )
 
 
 def _advance(advance: Callable[[], None], count: int) -> None:
