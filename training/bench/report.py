@@ -19,7 +19,7 @@ from training.screen import Screen, duration
 from training.settings import TrainSettings, make_settings, size_values, usual_fitting
 
 EXTRAS = ("throughput", "inference")
-_QUICK = {"epochs": 1, "height": 64, "width": 64, "tile": 64}
+_QUICK = {"epochs": 1, "height": 64, "width": 64}
 
 
 def measure_all(
