@@ -110,7 +110,7 @@ def judge_images(
             f"{location.folder}: class {', '.join(foreign)} is unknown to the bundle — it knows "
             f"{', '.join(card.classes)} — rename the folders, or train with these images"
         )
-    samples = tuple(_choose(dataset, bundle, split, split_file))
+    samples = tuple(choose_images(dataset, bundle, split, split_file))
     session = open_session(bundle, intra_op_threads=threads)
     raw, seconds = score_samples(session, samples, threads, advance)
     scored = Scored(raw, truths(samples, card.classes), tuple(s.group for s in samples), card.good_index)
@@ -153,7 +153,8 @@ def evaluate_bundle(
     )
 
 
-def _choose(dataset: Dataset, bundle: Bundle, split: str, split_file: Path | None) -> Sequence[Sample]:
+def choose_images(dataset: Dataset, bundle: Bundle, split: str, split_file: Path | None) -> Sequence[Sample]:
+    """Return the images of a part, as `judge_images` says. Raises EvaluationError where nobody knows which they are."""
     card = bundle.card
     if split == "all":
         if split_file is not None:

@@ -95,7 +95,7 @@ def release(
         costs=settings.costs,
     )
     reference, places = run_module(model, material.test.pixels, _BATCH)
-    shown = _golden_rows(material.test)
+    shown = golden_rows(material.test)
     golden = Golden(inputs=np.array(material.test.pixels[shown]), scores=reference[shown])
     graph = export_onnx(model, settings.height, settings.width, material.channels, with_map=with_map)
     draft = CardDraft(
@@ -131,7 +131,7 @@ def release(
         update={
             "metrics": measure(scored, threshold.value, material.classes, "test"),
             "calibration": calibration(scored, fitted.temperature, "test"),
-            "latency": _latency(session),
+            "latency": latency_of(session),
             "parity": rows,
             "quality": conditions.learn_pictures(bool(fitted.places)),
         }
@@ -184,7 +184,7 @@ def refuse_unless_same(session: Session, golden: Golden, parity: Parity) -> None
         )
 
 
-def _golden_rows(test: Part) -> NDArray[np.intp]:
+def golden_rows(test: Part) -> NDArray[np.intp]:
     """Choose test images class by class in turn, as many as fit into about a megabyte."""
     least, most = _GOLDEN_COUNTS
     wanted = min(len(test.truth), max(least, min(most, _GOLDEN_BYTES // test.pixels[0].size)))
@@ -197,7 +197,8 @@ def _golden_rows(test: Part) -> NDArray[np.intp]:
     return np.array(sorted(chosen), dtype=np.intp)
 
 
-def _latency(session: Session) -> Latency:
+def latency_of(session: Session) -> Latency:
+    """Time single-threaded calls of a session for the card."""
     return Latency(
         provider=CPU,
         processor=_processor(),

@@ -28,7 +28,13 @@ _OWN = {
     "simulate": "inspection.cli.simulate:simulate",
 }
 # Commands of another folder inside a group: by name, so that neither imports the other.
-_INSIDE = {"model": {"report": "training.model_cli:report", "compare": "training.model_cli:compare"}}
+_INSIDE = {
+    "model": {
+        "report": "training.model_cli:report",
+        "compare": "training.model_cli:compare",
+        "optimise": "training.optimise_cli:optimise",  # without --data it is the one of `models`
+    }
+}
 _ORDER = (
     "demo", "run", "challenge", "train", "evaluate", "dataset", "model", "records", "config", "cameras", "quality",
     "bench", "simulate", "doctor",
