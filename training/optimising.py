@@ -139,7 +139,7 @@ def write_best(found: Found, bundle: Bundle, out: Path, *, overwrite: bool) -> B
             "made_from": bundle.digest,
         }
     )
-    name = f"{bundle.card.name[:40]}-{found.best.form}"[:64]
+    name = f"{bundle.card.name[:40]}-{found.best.form}".replace(" ", "-")[:64]
     draft = CardDraft.model_validate(
         card.model_copy(update={"name": name, "provenance": provenance}).model_dump(exclude={"schema_version", "files"})
     )
