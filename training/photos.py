@@ -13,6 +13,7 @@ from datasets.location import Location
 from datasets.sample import Dataset, Sample
 from datasets.splits import Split
 from models.bundle import Bundle
+from models.card import Card
 from training.arrange import truths
 from training.errors import EvaluationError
 from training.evaluation import choose_images
@@ -54,9 +55,20 @@ class Photos:
         return pixels
 
 
+def refuse_parts_of_pictures(card: Card, option: str) -> None:
+    """Raise EvaluationError for models that do not judge one picture with one label by itself."""
+    if card.places or card.task == "template":
+        what = "several places of a picture" if card.places else "a picture beside its template"
+        raise EvaluationError(
+            f"{option}: '{card.name}' judges {what} — so far this works for models that judge a picture by itself — "
+            "leave it out, and compare the bundles with `lineward model compare`"
+        )
+
+
 def open_photos(bundle: Bundle, location: Location, split_file: Path | None, work: Path, threads: int) -> Photos:
     """Read the photos of a bundle's training. Raises DatasetError, and EvaluationError where they are not those."""
     card = bundle.card
+    refuse_parts_of_pictures(card, "--data")
     find = bool(card.provenance.settings.get("find_groups"))
     dataset = open_grouped(replace(location, good=card.good_class), find_groups=find)
     train, validation, test = (

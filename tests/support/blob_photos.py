@@ -15,9 +15,9 @@ from training.settings import TrainSettings
 
 SIDE = 48
 QUICK = TrainSettings(
-    backbone="compact", epochs=4, height=32, width=32, batch_size=32, lr=3e-3, threads=1, find_groups=False, moves=False
+    backbone="compact", epochs=5, height=32, width=32, batch_size=32, lr=3e-3, threads=1, find_groups=False, moves=False
 )
-_LEVEL = {"good": 0, "spot": 110, "hole": -90, "stain": 60}
+_LEVEL = {"good": 0, "spot": 130, "hole": -100, "stain": 65}
 
 
 def blob(kind: str, seed: int) -> NDArray[np.uint8]:
