@@ -25,7 +25,7 @@ class Batches:
     def __init__(
         self,
         pixels: NDArray[np.uint8],
-        truth: NDArray[np.intp],
+        truth: NDArray[np.intp] | NDArray[np.float32],
         rows: Sequence[NDArray[np.intp]],
         settings: TrainSettings,
         epoch: int,

@@ -204,8 +204,8 @@ def small_fit(**values: object) -> tuple[Fitting, np.ndarray, np.ndarray]:
 
 def test_an_epoch_goes_on_from_any_step() -> None:
     """From the state after each of its steps, another process' fitting ends with the same weights, bit for bit."""
-    fitting, pixels, truth = small_fit()
-    states = []
+    fitting, pixels, truth = small_fit(threads=2)
+    states: list[dict[str, object]] = []
     fitting.run_epoch(pixels, truth, lambda: None, lambda: states.append(copied(fitting.state())))
     assert [state["step"] for state in states] == [1, 2, 3, 4]
     for state in states:
