@@ -13,6 +13,23 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+SLOWEST_FIRST = (
+    "test_real_images_line.py",
+    "test_page.py",
+    "test_simulate_line.py",
+    "test_own_process.py",
+    "test_camera_contract.py",
+    "test_tuning_page.py",
+    "test_camera_bad_days.py",
+    "test_bad_input.py",
+)
+"""The files that take a minute or more. Each file is one process's: begun last, all others would wait for it."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slowest files in front; all else keeps its order."""
+    place = {name: number for number, name in enumerate(SLOWEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))
 
 
 @pytest.fixture(scope="module")

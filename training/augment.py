@@ -22,7 +22,7 @@ import albumentations as A  # noqa: N812
 class Augmentation:
     """Random changes of uint8 (h, w, c); used from one thread, which seeds it."""
 
-    def __init__(self, *, flips: bool, moves: bool) -> None:
+    def __init__(self, *, flips: bool, moves: bool, light: bool = True) -> None:
         steps: list[Any] = [A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5)] if flips else []
         if moves:
             steps.append(
@@ -34,7 +34,8 @@ class Augmentation:
                     p=0.7,
                 )
             )
-        steps.append(A.RandomBrightnessContrast(brightness_limit=0.15, contrast_limit=0.15, p=0.7))
+        if light:
+            steps.append(A.RandomBrightnessContrast(brightness_limit=0.15, contrast_limit=0.15, p=0.7))
         self._chain = A.Compose(steps, seed=0, mask_interpolation=cv2.INTER_NEAREST)
 
     def seed(self, *numbers: int) -> None:

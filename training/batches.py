@@ -48,7 +48,9 @@ class Batches:
 
     def _augmentation(self) -> Augmentation:
         if not hasattr(self._own, "augment"):
-            self._own.augment = Augmentation(flips=self._settings.flips, moves=self._settings.moves)
+            self._own.augment = Augmentation(
+                flips=self._settings.flips, moves=self._settings.moves, light=self._settings.light
+            )
         augment: Augmentation = self._own.augment
         return augment
 

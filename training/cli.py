@@ -84,6 +84,9 @@ def train(
     moves: Annotated[
         bool, typer.Option(help="Whether a part that lies 3 % beside or 4° askew keeps its label.")
     ] = True,
+    light: Annotated[
+        bool, typer.Option(help="Whether a part lit 15 % brighter, darker or flatter keeps its label.")
+    ] = True,
     start_from: Annotated[
         str | None,
         typer.Option(
@@ -144,6 +147,7 @@ def train(
         find_groups=find_groups,
         flips=flips,
         moves=moves,
+        light=light,
         threads=threads,
         device=device,
         amp=amp,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from datasets.location import Location
@@ -46,6 +45,8 @@ class Job:
     split_file: Path | None
     plan: SweepPlan | None
     retraining: Retraining | None
+    picture_limits: bool
+    command: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +86,14 @@ def run_training(
     SystemExit.
     """
     team = join_team(choose_device(settings.device))
-    job = Job(location, settings, Target(out, name or _name_from(out), overwrite), task, split_file, plan, retraining)
+    target = Target(out, name or _name_from(out), overwrite)
+    job = Job(location, settings, target, task, split_file, plan, retraining, picture_limits, command)
     _refuse_unshared(team, settings, plan)
     screen = Screen(silent=not team.leads)
     folder = RunFolder(out, every_s=every_s, say=screen.say, writes=team.leads, logs=logs)
     try:
         ready = team.after_the_first(lambda: _prepare(job, folder, screen, team, restart=restart))
-        conditions = replace(ready.conditions, command=command)
-        if picture_limits:
-            learn = partial(learn_pictures, ready.source, settings.threads)
-            conditions = replace(conditions, learn_pictures=learn)
-        released = _go(replace(ready, conditions=conditions), job, folder, screen)
+        released = _go(ready, job, folder, screen)
     except KeyboardInterrupt:
         raise TrainingInterrupted(
             f"interrupted — what was finished is kept in {folder.path} — give the same command again to go on"
@@ -143,6 +141,11 @@ def _prepare(job: Job, folder: RunFolder, screen: Screen, team: Team, *, restart
         material = find_task(settings.task).load(source, settings, folder, advance)
     source.refuse_changed()
     material = replace(material, smallest_defect_px=plan.smallest_defect_px)
+    conditions = replace(conditions, command=job.command)
+    if job.picture_limits and team.leads:
+        screen.say("limits of focus, exposure and position …")
+        whole = material.boxes is not None and has_places(source.dataset.samples)
+        conditions = replace(conditions, pictures=learn_pictures(source, settings.threads, whole))
     return Prepared(source, settings, start, material, conditions)
 
 

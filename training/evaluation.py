@@ -137,7 +137,7 @@ def judge_images(
             f"{location.folder}: class {', '.join(foreign)} is unknown to the bundle — it knows "
             f"{', '.join(card.classes)} — rename the folders, or train with these images"
         )
-    samples = tuple(_choose(dataset, bundle, split, split_file))
+    samples = tuple(choose_images(dataset, bundle, split, split_file))
     labels = None
     if card.places and has_places(dataset.samples):
         refuse_other_places(gather_parts(dataset.samples, card.good_class), card)
@@ -200,7 +200,8 @@ def evaluate_bundle(
     )
 
 
-def _choose(dataset: Dataset, bundle: Bundle, split: str, split_file: Path | None) -> Sequence[Sample]:
+def choose_images(dataset: Dataset, bundle: Bundle, split: str, split_file: Path | None) -> Sequence[Sample]:
+    """Return the images of a part, as `judge_images` says. Raises EvaluationError where nobody knows which they are."""
     card = bundle.card
     if split == "all":
         if split_file is not None:

@@ -26,6 +26,8 @@ def export_onnx(model: nn.Module, height: int, width: int, channels: int, *, wit
     example = torch.zeros((2, height, width, channels), dtype=torch.uint8)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
+        # Folded constants would lose their names; those of a network are none, and `training.released` looks at each.
+        warnings.filterwarnings("ignore", "It is recommended that constant folding be turned off")
         torch.onnx.export(
             model,
             (example,),

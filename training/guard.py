@@ -22,6 +22,7 @@ from training.evaluation import score_samples
 from training.gathering import read_like
 from training.images import group_by_look
 from training.intervals import at_least, worse_test
+from training.photos import refuse_parts_of_pictures
 from training.statements import percent
 from training.threshold import DEFAULT_ESCAPE
 
@@ -91,6 +92,8 @@ class Guard:
 
 def open_guard(before: Bundle, folders: Sequence[Path], *, find_groups: bool, threads: int) -> Guard:
     """Read the guarded sets, before anything is trained. Raises DatasetError and TrainingDataError."""
+    if folders:
+        refuse_parts_of_pictures(before.card, "--guard")
     sets = []
     for folder in folders:
         dataset = group_by_look(read_like(Location(folder), before.card), find_groups=find_groups)

@@ -105,7 +105,7 @@ def _train(
         start=start.told,
         folder=folder,
         overwrite=target.overwrite,
-        conditions=replace(conditions, parity_s=max(_LEAST_PARITY_S, _PARITY_SHARE * trained_s)),
+        conditions=replace(conditions, parity_s=max(_LEAST_PARITY_S, _PARITY_SHARE * trained_s), say=screen.say),
     )
     _draw(fitted.history, released, folder)
     spent_s = (time.monotonic_ns() - begun_ns) / 1e9

@@ -41,6 +41,7 @@ class TrainSettings(BaseModel):
     find_groups: bool = Field(default=True, description="look for photos of the same piece where no file states them")
     flips: bool = Field(default=True, description="mirrored parts are worth the same label")
     moves: bool = Field(default=True, description="parts shifted by 3 %, turned by 4° or scaled by 5 % keep the label")
+    light: bool = Field(default=True, description="parts lit 15 % brighter, darker or flatter keep the label")
     threads: int = Field(default=2, ge=1, le=256)
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: the GPU where torch can use one")
     amp: Literal["auto", "on", "off"] = Field(default="auto", description="mixed precision; auto: on a GPU alone")

@@ -258,7 +258,7 @@ def test_features_are_read_and_written_beside_the_frames(
 
 
 def test_nothing_is_left_after_many_cycles(make: Callable[..., IsolatedCamera]) -> None:
-    """20 times open, grab, close, half of them ended by kill -9: no process, thread, file or memory remains."""
+    """8 times open, grab, close, half of them ended by kill -9: no process, thread, file or memory remains."""
 
     def cycle(killed: bool) -> None:
         camera = make(frames=2)
@@ -276,7 +276,7 @@ def test_nothing_is_left_after_many_cycles(make: Callable[..., IsolatedCamera]) 
 
     cycle(False)
     before = open_files(), threading.active_count(), shared_memory(), psutil.Process().children()
-    for number in range(20):
+    for number in range(8):
         cycle(number % 2 == 1)
     assert (open_files(), threading.active_count(), shared_memory(), psutil.Process().children()) == before
 

@@ -163,6 +163,26 @@ def test_a_setting_reaches_the_device_and_the_file(browser: Browser, gige_camera
     assert exposure_of_device() == 4321.0
 
 
+def test_what_is_typed_after_enter_is_kept(browser: Browser, gige_camera: FakeProcess, tmp_path: Path) -> None:
+    """The field has the cursor still: what the device gives back comes into it, but not over what is typed next."""
+    tuning = TuneProcess(tmp_path, "aravis:127.0.0.1", "-o", "frame_rate_hz=20")
+    page = opened(browser, tuning.url)
+    field = page.locator("[data-setting=exposure_us] input")
+    page.wait_for_function(NEW_PICTURE, arg=number_of(page), timeout=60_000)  # it is followed from here on
+    enter(page, "[data-setting=exposure_us]", "4321.0")
+    expect(page.locator(".lw-toml")).to_have_text("exposure_us = 4321.0")
+    expect(field).to_have_value("4321")  # as it was read back
+    field.press("End")
+    page.keyboard.type("9")
+    for _ in range(3):
+        page.wait_for_function(NEW_PICTURE, arg=number_of(page), timeout=60_000)
+        assert field.input_value() == "43219"
+    field.press("Enter")
+    expect(page.locator(".lw-toml")).to_have_text("exposure_us = 43219.0")
+    page.close()
+    tuning.end()
+
+
 def test_a_camera_that_goes_away_is_missed_and_comes_back_as_it_was_set(
     browser: Browser, gige_camera: FakeProcess, tmp_path: Path
 ) -> None:

@@ -16,10 +16,11 @@ from datasets.sample import Dataset, Sample
 from datasets.splitfile import read_split, write_split
 from datasets.splits import Split
 from inspection.cli.main import app
+from training.bench.fold import Plan, run_fold
 from training.bench.folds import cut_folds
 from training.bench.inference import measure_inference
 from training.bench.peak import Peak
-from training.bench.pool import figures, pooled
+from training.bench.pool import figures, pooled, read_scored
 from training.bench.sets import SETS, choose_sets
 from training.bench.throughput import measure_throughput
 from training.errors import SettingsError, TrainingDataError
@@ -205,6 +206,34 @@ def test_finished_folds_are_taken_up_and_others_are_not_mixed_in(
     refused = other["sets"]
     assert isinstance(refused, dict)
     assert "settings differ" in refused["x_sdd"]["why"]
+
+
+def test_each_place_of_an_image_is_judged_by_itself(data: Path, tmp_path: Path) -> None:
+    """A fold of images with four places has four verdicts an image, and counts their images as pieces."""
+    one = next(row for row in SETS if row.name == "screws_missing")
+    location = one.find(data, tmp_path)
+    split = cut_folds(location.read(), 2, "classify")[0]
+    write_split(tmp_path / "split.csv", location.read(), split)
+    plan = Plan(
+        place=tmp_path,
+        task="classify",
+        settings=TrainSettings(
+            backbone="compact", epochs=1, height=96, width=72, tile=32, threads=1, batch_size=64, find_groups=False
+        ),
+        split=tmp_path / "split.csv",
+        folder=location.folder,
+        form=None,
+        annotations=location.annotations,
+        good=None,
+        groups=None,
+    )
+    result = run_fold(plan)
+    scored = read_scored(tmp_path)
+    assert result.classes == ("good", "defect")
+    assert len(scored.truth) == len(split.test)
+    assert len(set(scored.groups)) == len(split.test) // 4
+    assert int(scored.truth.sum()) == sum(sample.label == "missing" for sample in split.test)
+    assert run_fold(plan) == result  # what is finished is not made again
 
 
 def test_the_cost_of_a_model_is_its_own_beside_its_backbone(first: tuple[Path, dict[str, object]]) -> None:

@@ -130,6 +130,16 @@ def test_augmentation_repeats_itself_for_the_same_seed() -> None:
     assert not np.array_equal(rounds[0], rounds[2])
 
 
+def test_each_kind_of_change_has_its_switch() -> None:
+    """With all switches off an image stays as it is; with light alone its rows stay in order, and its level moves."""
+    pixels = np.arange(48 * 64, dtype=np.uint16).reshape(48, 64, 1).astype(np.uint8) // 2 + 60
+    assert np.array_equal(Augmentation(flips=False, moves=False, light=False)(pixels), pixels)
+    change = Augmentation(flips=False, moves=False)
+    change.seed(0)
+    means = [float(change(pixels).mean()) for _ in range(8)]
+    assert max(means) - min(means) > 5
+
+
 def test_rare_classes_are_drawn_more_often_than_they_occur() -> None:
     """Of 100 good and 4 bad images the bad ones are each drawn five times as often as a good one."""
     truth = np.array([0] * 100 + [1] * 4, dtype=np.intp)

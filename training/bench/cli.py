@@ -25,7 +25,7 @@ def training(
     folds: Annotated[int, typer.Option(min=2, max=20, help="Into how many folds a set is cut.")] = 5,
     first: Annotated[int | None, typer.Option(min=1, max=20, help="Run only the first so many folds.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Instead of the default of `lineward train`.")] = None,
-    size: Annotated[str | None, typer.Option(help="Input in pixels, instead of the default.")] = None,
+    size: Annotated[str | None, typer.Option(help="As in `lineward train`: pixels, native or auto.")] = None,
     backbone: Annotated[str, typer.Option(help="As in `lineward train`.")] = "mobilenet_v2",
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
     quick: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import sys
 import time
 from pathlib import Path
@@ -15,8 +16,11 @@ from training.arrange import TaskName
 from training.bench.peak import Peak
 from training.command import run_training
 from training.evaluation import Judged, judge_images
+from training.metrics import Scored
+from training.placewise import place_probabilities
 from training.settings import TrainSettings
 
+_LEAST = 1e-7  # a probability further from 0 and 1 has no finite odds in single precision
 RESULT, SCORES, BUNDLE = "result.json", "scores.npz", "bundle"
 
 
@@ -33,7 +37,7 @@ class Plan(BaseModel):
     form: str | None
     annotations: Path | None
     good: str | None
-    groups: Path
+    groups: Path | None
 
     @property
     def location(self) -> Location:
@@ -60,6 +64,16 @@ class FoldResult(BaseModel):
 
 
 def run_fold(plan: Plan) -> FoldResult:
+    """Return a fold's result, made now unless it is there; of several that are asked at once, one makes it."""
+    with (plan.place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        kept = plan.place / RESULT
+        if kept.exists():
+            return FoldResult.model_validate_json(kept.read_text(encoding="utf-8"))
+        return _make(plan)
+
+
+def _make(plan: Plan) -> FoldResult:
     """Train, release and score the test images with ONNX Runtime; write both files; raise as `lineward train` does."""
     bundle = plan.place / BUNDLE
     fresh = not bundle.exists() and not bundle.with_name(BUNDLE + ".run").exists()
@@ -77,7 +91,7 @@ def run_fold(plan: Plan) -> FoldResult:
         peak_whole_mb=peak.whole_mb,
         peak_own_mb=peak.own_mb,
         threshold=card.threshold.value,
-        classes=card.classes,
+        classes=card.classes if judged.place_labels is None else (card.good_class, "defect"),
         network=card.provenance.network,
     )
     _write_scores(plan.place / SCORES, judged)
@@ -87,15 +101,28 @@ def run_fold(plan: Plan) -> FoldResult:
     return result
 
 
+def _scored(judged: Judged) -> Scored:
+    """Give what was judged: images, or where they have places each place of each image, good or not."""
+    if judged.place_labels is None or judged.maps is None:
+        return judged.scored
+    card = judged.bundle.card
+    shares = place_probabilities(judged.maps, card).astype(np.float64).clip(_LEAST, 1 - _LEAST).ravel()
+    return Scored(
+        raw=np.stack([np.zeros_like(shares), np.log(shares / (1 - shares))], axis=1).astype(np.float32),
+        truth=np.array([int(label != card.good_class) for labels in judged.place_labels for label in labels]),
+        groups=tuple(group for group in judged.scored.groups for _ in card.places),
+        good_index=0,
+    )
+
+
 def _write_scores(file: Path, judged: Judged) -> None:
-    scored = judged.scored
+    scored = _scored(judged)
     types = scored.types if scored.types is not None else np.zeros(0, bool)
     np.savez(
         file,
         raw=scored.raw,
         truth=scored.truth,
         groups=np.array(scored.groups),
-        names=np.array(judged.names),
         types=types,
         good_index=scored.good_index,
     )

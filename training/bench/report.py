@@ -16,7 +16,7 @@ from training.bench.run import Bench
 from training.bench.sets import SETS, choose_sets
 from training.errors import SettingsError
 from training.screen import Screen, duration
-from training.settings import TrainSettings, make_settings, parse_size, usual_fitting
+from training.settings import TrainSettings, make_settings, size_values, usual_fitting
 
 EXTRAS = ("throughput", "inference")
 _QUICK = {"epochs": 1, "height": 64, "width": 64}
@@ -84,12 +84,9 @@ def _settings(
 ) -> TrainSettings:
     """Give the defaults of `lineward train`, but for what was asked for."""
     values: dict[str, object] = {"backbone": backbone, "weights": weights, "threads": threads, **usual_fitting(weights)}
-    if quick:
-        values |= _QUICK
+    values |= _QUICK if quick else size_values(size or "auto")
     if epochs is not None:
         values["epochs"] = epochs
-    if size is not None:
-        values["height"], values["width"] = parse_size(size)
     return make_settings(**values)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from datasets.errors import DatasetError
 from datasets.groups import write_groups
 from datasets.location import Location
+from datasets.parts import has_places
 from datasets.sample import Dataset
 from datasets.splitfile import write_split
 from datasets.splits import Split
@@ -97,6 +98,9 @@ class Bench:
             f"{one.name}: {len(dataset.samples)} images of {len({s.group for s in dataset.samples})} pieces, "
             f"{'its own split' if one.stated else f'{len(splits)} of {self.folds} folds'}"
         )
+        settings = self.settings
+        if self.quick and has_places(dataset.samples):
+            settings = settings.model_copy(update={"tile": settings.height})
         plans = []
         for number, split in enumerate(splits, start=1):
             folder = place / f"fold-{number}"
@@ -107,7 +111,7 @@ class Bench:
             plan = Plan(
                 place=folder,
                 task=one.task,
-                settings=self.settings,
+                settings=settings,
                 split=file,
                 folder=location.folder,
                 form=location.form,

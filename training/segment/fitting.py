@@ -43,7 +43,7 @@ class SegmentFitting:
         self.history: list[Epoch] = []
         self._settings = settings
         self._pretrained = pretrained
-        self._augment = Augmentation(flips=settings.flips, moves=settings.moves)
+        self._augment = Augmentation(flips=settings.flips, moves=settings.moves, light=settings.light)
         self._optimizer = torch.optim.AdamW(self._groups(), lr=settings.lr, weight_decay=_WEIGHT_DECAY)
 
     def run_epoch(self, part: Part, advance: Callable[[], None]) -> float:
