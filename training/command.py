@@ -72,8 +72,8 @@ def run_training(
 def _refuse_foreign_method(settings: TrainSettings) -> None:
     if settings.method is not None and settings.task != "anomaly":
         raise SettingsError(
-            f"--method {settings.method}: is a way to find anomalies and the task is {settings.task} — leave it out, or "
-            "add --task anomaly"
+            f"--method {settings.method}: is a way to find anomalies and the task is {settings.task} — methods are for "
+            "the task anomaly alone — leave it out, or add --task anomaly"
         )
 
 

@@ -37,8 +37,8 @@ def scale_of_good(strangeness: Floats) -> Scale:
 
     An image is as strange as its strangest place, so the law of maxima (Gumbel) holds for good images; its tail is
     p = exp(-(s - μ) / β). Location and scale come from the moments, β = sd·√6/π and μ = mean - 0.5772·β (Johnson, Kotz
-    and Balakrishnan, Continuous Univariate Distributions 2, ch. 22). The odds of a defect are `RARE` : p: a part that is
-    stranger than all but 1 % of the good ones gets probability 1/2, one that is e times rarer gets e times the odds.
+    and Balakrishnan, Continuous Univariate Distributions 2, ch. 22). The odds of a defect are `RARE` : p: a part that
+    is stranger than all but 1 % of the good ones gets probability 1/2, one that is e times rarer e times the odds.
     """
     spread = max(float(strangeness.std(ddof=1)), _LEAST_SPREAD) * math.sqrt(6.0) / math.pi
     middle = float(strangeness.mean()) - _EULER * spread

@@ -27,6 +27,7 @@ LEFT_OUT = 500  # of these, that tell how far good parts are from one another
 OFFERED = 200_000  # places that are offered to the memory, drawn evenly from all images
 FEWEST = {"memory": 4, "gaussian": 8}
 _MEASURED = 64  # images that tell mean and variance of the channels
+_BATCH = 8
 _LONGEST = 128  # dimensions of the memory
 
 Rows = NDArray[np.intp]
@@ -52,38 +53,37 @@ def learn(material: Material, settings: TrainSettings, start: Start, screen: Scr
         seed=settings.seed,
     )
     rows = _drawn(len(train.truth), MOST_IMAGES, settings.seed)
-    batch = settings.batch_size
     learner: Learner = (
         Gaussian(patches.grid, patches.dimensions)
         if gaussian
         else Memory(patches.dimensions, max(1, OFFERED // len(rows)), settings.seed)
     )
-    _measure_channels(patches, train, rows[:: max(1, len(rows) // _MEASURED)], batch)
+    _measure_channels(patches, train, rows[:: max(1, len(rows) // _MEASURED)])
     left_out = rows[:: max(1, -(-len(rows) // LEFT_OUT))]
-    _tell_estimate(patches, material, len(rows) + len(left_out), batch, settings.threads, screen)
+    _tell_estimate(patches, material, len(rows) + len(left_out), settings.threads, screen)
     with screen.bar("learning good parts", len(rows)) as advance:
-        for chosen, pixels in _batches(train, rows, batch):
+        for chosen, pixels in _batches(train, rows):
             learner.add(patches(pixels), pieces[chosen])
             _advance(advance, len(chosen))
     screen.say(f"learned from {len(rows)} of {len(train.truth)} good images; comparing them with one another …")
     detector = Detector(patches, learner.finish())
     with screen.bar("good parts, each left out", len(left_out)) as advance:
         distances = []
-        for chosen, pixels in _batches(train, left_out, batch):
+        for chosen, pixels in _batches(train, left_out):
             distances.append(learner.leave_out(patches(pixels), pieces[chosen]))
             _advance(advance, len(chosen))
     apart = torch.cat(distances)
     detector.expect(apart)
-    detector.calibrate(_scale(detector, apart, material, batch))
+    detector.calibrate(_scale(detector, apart, material))
     return detector.eval()
 
 
-def _scale(detector: Detector, apart: Tensor, material: Material, batch: int) -> Scale:
+def _scale(detector: Detector, apart: Tensor, material: Material) -> Scale:
     """Fit the scale on good images left out and of validation; where validation has defects, on these, too."""
     validation = material.validation
     parts = [
         detector.strangeness(detector.distance(detector.patches(pixels)))
-        for _, pixels in _batches(validation, np.arange(len(validation.truth)), batch)
+        for _, pixels in _batches(validation, np.arange(len(validation.truth)))
     ]
     seen = np.concatenate(parts)
     defective = validation.truth != material.good_index
@@ -119,25 +119,25 @@ def _drawn(count: int, most: int, seed: int) -> Rows:
     return np.sort(rows).astype(np.intp)
 
 
-def _batches(part: Part, rows: Rows, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(part: Part, rows: Rows) -> Iterator[tuple[Tensor, Tensor]]:
     """Give row numbers and pixels, a batch at a time; one batch of pixels is in memory."""
-    for begin in range(0, len(rows), size):
-        chosen = rows[begin : begin + size]
+    for begin in range(0, len(rows), _BATCH):
+        chosen = rows[begin : begin + _BATCH]
         yield torch.from_numpy(chosen), torch.from_numpy(np.array(part.pixels[chosen]))
 
 
-def _measure_channels(patches: Patches, train: Part, rows: Rows, batch: int) -> None:
+def _measure_channels(patches: Patches, train: Part, rows: Rows) -> None:
     count, total, square = 0, torch.zeros(()), torch.zeros(())
-    for _, pixels in _batches(train, rows, batch):
+    for _, pixels in _batches(train, rows):
         flat = patches.read(pixels).flatten(0, 2).double()
         count, total, square = count + len(flat), total + flat.sum(0), square + (flat * flat).sum(0)
     mean = total / count
     patches.settle(mean, (square / count - mean * mean).clamp_min(0.0))
 
 
-def _tell_estimate(patches: Patches, material: Material, passes: int, batch: int, threads: int, screen: Screen) -> None:
+def _tell_estimate(patches: Patches, material: Material, passes: int, threads: int, screen: Screen) -> None:
     """Time a batch and say how long it will take: every image is looked at once more by torch and by ONNX Runtime."""
-    rows = np.arange(min(batch, len(material.train.truth)))
+    rows = np.arange(min(_BATCH, len(material.train.truth)))
     pixels = torch.from_numpy(np.array(material.train.pixels[rows]))
     begun_ns = time.monotonic_ns()
     patches(pixels)

@@ -18,18 +18,18 @@ _FAR = 1e9
 class Nearest(Distance):
     """Euclidean distance to the nearest remembered place; the detector owns it."""
 
-    double: Tensor
-    square: Tensor
+    twice: Tensor
+    squares: Tensor
 
     def __init__(self, known: Tensor) -> None:
         super().__init__()
-        self.register_buffer("double", -2.0 * known)
-        self.register_buffer("square", (known * known).sum(1))
+        self.register_buffer("twice", -2.0 * known)
+        self.register_buffer("squares", (known * known).sum(1))
 
     def forward(self, features: Tensor) -> Tensor:
         """Give the distances as |a|² + min(|b|² - 2ab): one matrix product, whatever the batch."""
         flat = features.reshape(-1, features.shape[3])
-        nearest = functional.linear(flat, self.double, self.square).amin(1) + (flat * flat).sum(1)
+        nearest = functional.linear(flat, self.twice, self.squares).amin(1) + (flat * flat).sum(1)
         return root(nearest).reshape(-1, features.shape[1], features.shape[2])
 
 
@@ -46,35 +46,46 @@ class Memory:
     def __init__(self, dimensions: int, per_image: int, seed: int) -> None:
         self._per_image = per_image
         self._random = torch.Generator().manual_seed(seed)
-        self._known = torch.empty((0, dimensions))
-        self._pieces = torch.empty(0, dtype=torch.long)
+        self._known = torch.empty((WAITING, dimensions))
+        self._pieces = torch.empty(WAITING, dtype=torch.long)
+        self._count = 0
 
     def add(self, features: Tensor, pieces: Tensor) -> None:
         """Draw places of each image and let them wait."""
         for image, piece in zip(features, pieces.tolist(), strict=True):
             flat = image.reshape(-1, image.shape[2])
             drawn = flat[torch.randperm(len(flat), generator=self._random)[: self._per_image]]
-            self._known = torch.cat((self._known, drawn))
-            self._pieces = torch.cat((self._pieces, torch.full((len(drawn),), piece)))
-            if len(self._known) >= WAITING:
-                self._thin_out()
+            for part in drawn.split(WAITING - REMEMBERED):
+                self._wait(part, piece)
 
     def finish(self) -> Nearest:
         """Thin out what waits and give the judge of it."""
         self._thin_out()
-        return Nearest(self._known)
+        return Nearest(self._known[: self._count].clone())
 
     def leave_out(self, features: Tensor, pieces: Tensor) -> Tensor:
         """Give the distances to the remembered places of other pieces."""
         flat = features.reshape(-1, features.shape[3])
-        apart = squared_distances(flat, self._known)
-        own = pieces.repeat_interleave(features.shape[1] * features.shape[2])[:, None] == self._pieces[None]
+        apart = squared_distances(flat, self._known[: self._count])
+        own = (
+            pieces.repeat_interleave(features.shape[1] * features.shape[2])[:, None]
+            == self._pieces[None, : self._count]
+        )
         nearest = apart.masked_fill_(own, _FAR).amin(1) + (flat * flat).sum(1)
         return root(nearest).reshape(features.shape[:3])
 
+    def _wait(self, places: Tensor, piece: int) -> None:
+        if self._count + len(places) > WAITING:
+            self._thin_out()
+        end = self._count + len(places)
+        self._known[self._count : end] = places
+        self._pieces[self._count : end] = piece
+        self._count = end
+
     def _thin_out(self) -> None:
-        chosen = spread_out(self._known, REMEMBERED)
-        self._known, self._pieces = self._known[chosen], self._pieces[chosen]
+        chosen = spread_out(self._known[: self._count], REMEMBERED)
+        self._count = len(chosen)
+        self._known[: self._count], self._pieces[: self._count] = self._known[chosen], self._pieces[chosen]
 
 
 def spread_out(rows: Tensor, count: int) -> Tensor:

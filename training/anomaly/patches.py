@@ -94,8 +94,9 @@ class Patches(nn.Module):
     def settle(self, mean: Tensor, variance: Tensor) -> None:
         """Take over mean and variance of each channel (channels,) over the training images; once, before `forward`."""
         scales = []
-        for layer in variance.split(self._channels):
-            spread = layer.mean().sqrt().clamp_min(1e-6)
+        for layer, level in zip(variance.split(self._channels), mean.split(self._channels), strict=True):
+            # A layer without any variance carries the rounding of its level alone, which must not be blown up.
+            spread = layer.mean().sqrt().clamp_min(1e-4 * float(level.abs().mean()) + 1e-20)
             scales.append(torch.full_like(layer, 1.0) / (spread * len(layer) ** 0.5))
         self.shift = mean.float()
         self.mix = torch.cat(scales).float()[:, None] * self.mix

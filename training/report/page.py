@@ -185,7 +185,8 @@ def _pictures(tried: Tried) -> str:
             shown = gallery(chosen, tried.names, labels, scored, tried.session, tried.load)
             told.append(f"<h2>{title}</h2>{shown}")
     if told and card.map is not None:
-        told.append('<p class="soft">Red: where the model sees a defect.</p>')
+        line = " Inside the yellow line: what the threshold of the card rejects." if card.task == "anomaly" else ""
+        told.append(f'<p class="soft">Red: where the model sees a defect.{line}</p>')
     return "".join(told)
 
 

@@ -17,6 +17,7 @@ from training.metrics import Scored
 COUNT = 8
 _SIDE = 320
 _JPEG_QUALITY = 85
+_LINE = (255, 220, 0)
 
 Load = Callable[[Sequence[int]], NDArray[np.uint8]]
 
@@ -54,13 +55,15 @@ def gallery(
     if not chosen:
         return ""
     pixels = load(chosen)
+    # Only there the score is the highest value of the map, so that one threshold is meant for both.
+    limit = session.card.threshold.value if session.card.task == "anomaly" else None
     maps = session.run_with_map(pixels)[1] if session.card.map is not None else None
     cards = []
     for row, index in enumerate(chosen):
         pictures = [_embedded(pixels[row], f"{names[index]}")]
         if maps is not None:
             pictures.append(
-                _embedded(_heated(pixels[row], maps[row]), f"{names[index]}: where the model sees a defect")
+                _embedded(_heated(pixels[row], maps[row], limit), f"{names[index]}: where the model sees a defect")
             )
         cards.append(
             f'<figure class="photo">{"".join(pictures)}<figcaption>{escape(names[index])}<br>'
@@ -73,14 +76,20 @@ def _told(share: float) -> str:
     return "more than 99.9 %" if share > 0.9995 else f"{100 * share:.3g} %"
 
 
-def _heated(pixels: NDArray[np.uint8], places: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Lay a map 0..1 over an image (h, w, c): the redder, the likelier a defect."""
+def _heated(pixels: NDArray[np.uint8], places: NDArray[np.float32], threshold: float | None) -> NDArray[np.uint8]:
+    """Lay a map 0..1 over an image (h, w, c): the redder, the likelier a defect; a line around what is rejected."""
     height, width = pixels.shape[:2]
     heat = cv2.resize(np.clip(places, 0.0, 1.0), (width, height), interpolation=cv2.INTER_LINEAR)[:, :, np.newaxis]
     ground = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
     red = np.array([235.0, 30.0, 20.0])
     mixed = ground * (1.0 - 0.7 * heat) + red * 0.7 * heat
-    return np.asarray(mixed.round().astype(np.uint8))
+    drawn = np.ascontiguousarray(mixed.round().astype(np.uint8))
+    if threshold is None:
+        return drawn
+    # The cells of the map as they are, not their levelled heat: what the threshold rejects is inside the line.
+    beyond = cv2.resize((places >= threshold).astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+    outlines, _ = cv2.findContours(beyond, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return np.asarray(cv2.drawContours(drawn, outlines, -1, _LINE, max(1, max(height, width) // 160)), np.uint8)
 
 
 def _embedded(pixels: NDArray[np.uint8], told: str) -> str:

@@ -31,7 +31,12 @@ class Anomaly:
         return load_material(source, settings, folder, advance)
 
     def fit(
-        self, material: Material, settings: TrainSettings, start: Start, folder: RunFolder, screen: Screen
+        self,
+        material: Material,
+        settings: TrainSettings,
+        start: Start,
+        folder: RunFolder,  # noqa: ARG002  (nothing is kept of an unfinished run)
+        screen: Screen,
     ) -> Fitted:
         """Learn from the good training images and calibrate on the validation images."""
         keep_freed_memory()
