@@ -37,6 +37,8 @@ class Augmentation:
         if light:
             steps.append(A.RandomBrightnessContrast(brightness_limit=0.15, contrast_limit=0.15, p=0.7))
         self._chain = A.Compose(steps, seed=0, mask_interpolation=cv2.INTER_NEAREST)
+        # OpenCV would cut each small image up for threads of its own and wait for them: on a busy machine, for long.
+        cv2.setNumThreads(1)
 
     def seed(self, *numbers: int) -> None:
         """Begin anew, with the random sequence that belongs to these numbers.

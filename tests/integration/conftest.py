@@ -22,7 +22,9 @@ class TrainedBundle:
     held_out: list[tuple[Path, str]]
 
 
-def train_quickly(data: Path, out: Path, weights: Path, *, side: int, epochs: int) -> TrainedBundle:
+def train_quickly(
+    data: Path, out: Path, weights: Path, *, side: int, epochs: int, task: str = "classify"
+) -> TrainedBundle:
     """Train with few epochs on small images, unless it is done; the test images are those that the split held out."""
     from datasets.location import Location
     from training.command import run_training
@@ -31,8 +33,8 @@ def train_quickly(data: Path, out: Path, weights: Path, *, side: int, epochs: in
 
     settings = TrainSettings(weights=weights, height=side, width=side, epochs=epochs)
     if not out.exists():
-        run_training(Location(data), settings, out, task="classify")
-    source = open_source(Location(data), find_groups=settings.find_groups, seed=settings.seed, task="classify")
+        run_training(Location(data), settings, out, task=task)
+    source = open_source(Location(data), find_groups=settings.find_groups, seed=settings.seed, task=task)
     return TrainedBundle(out, data, [(sample.path, sample.label) for sample in source.split.test])
 
 
@@ -60,10 +62,27 @@ def magnetic_tile_bundle(
 def cookies_bundle(shared_data: Path, shared_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedBundle:
     """Colour biscuits, normal or not; the source's own test images are the test images."""
     with common("cookies", tmp_path_factory) as root:
-        for folder, split in (("training-images", "train"), ("test-images", "test")):
-            for photo in sorted((shared_data / "cookies" / folder).glob("*.jpg")):
-                label = "normal" if "normal" in photo.name else "anomaly"
-                place = root / "photos" / split / label
-                place.mkdir(parents=True, exist_ok=True)
+        photos = lay_out_cookies(shared_data, root / "photos")
+        return train_quickly(photos, root / "biscuits", shared_weights, side=160, epochs=6)
+
+
+@pytest.fixture(scope="session")
+def cookies_anomaly_bundle(
+    shared_data: Path, shared_weights: Path, tmp_path_factory: pytest.TempPathFactory
+) -> TrainedBundle:
+    """The same biscuits, by what normal ones look like, with the defaults of the command."""
+    with common("cookies_anomaly", tmp_path_factory) as root:
+        photos = lay_out_cookies(shared_data, root / "photos")
+        return train_quickly(photos, root / "biscuits", shared_weights, side=224, epochs=8, task="anomaly")
+
+
+def lay_out_cookies(shared_data: Path, photos: Path) -> Path:
+    """Copy the biscuits into folders of a split and a class, unless it is done."""
+    for folder, split in (("training-images", "train"), ("test-images", "test")):
+        for photo in sorted((shared_data / "cookies" / folder).glob("*.jpg")):
+            label = "normal" if "normal" in photo.name else "anomaly"
+            place = photos / split / label
+            place.mkdir(parents=True, exist_ok=True)
+            if not (place / photo.name).exists():
                 shutil.copyfile(photo, place / photo.name)
-        return train_quickly(root / "photos", root / "biscuits", shared_weights, side=160, epochs=6)
+    return photos

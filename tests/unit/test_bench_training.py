@@ -16,6 +16,7 @@ from datasets.sample import Dataset, Sample
 from datasets.splitfile import read_split, write_split
 from datasets.splits import Split
 from inspection.cli.main import app
+from training.bench.first_model import measure_first_model
 from training.bench.fold import Plan, run_fold
 from training.bench.folds import cut_folds
 from training.bench.inference import measure_inference
@@ -23,9 +24,11 @@ from training.bench.peak import Peak
 from training.bench.pool import figures, pooled, read_scored
 from training.bench.sets import SETS, choose_sets
 from training.bench.throughput import measure_throughput
+from training.deployed import Deployed
 from training.errors import SettingsError, TrainingDataError
+from training.fitting import Fitting
 from training.metrics import Scored
-from training.network import Start
+from training.network import Start, build_network
 from training.settings import TrainSettings
 
 pytestmark = pytest.mark.training
@@ -262,6 +265,44 @@ def test_throughput_compares_the_real_loop_with_bare_steps() -> None:
     assert isinstance(estimate, float)
     assert estimate >= 2 * 600 / rate * 0.99  # two epochs of 600 images, and passes
     assert "estimated" in str(found["first_model_is"])
+
+
+def test_a_first_model_is_timed_on_as_many_photos_as_it_says(data: Path, tmp_path: Path) -> None:
+    """So many photos of the first classified set are copied and trained on; with too few it is said to be not run."""
+    chosen = TrainSettings(backbone="compact", height=32, width=32, batch_size=64, threads=1, epochs=1)
+    said: list[str] = []
+    found = measure_first_model(data, tmp_path, SETS, chosen, said.append, photos=15)
+    assert isinstance(found["first_model_15_photos_s"], float)
+    assert "15 photos of x_sdd" in str(found["first_model_is"])
+    assert len(list((tmp_path / "first-model" / "data" / "x_sdd").rglob("*.jpg"))) == 15
+    assert "not run" in str(measure_first_model(data, tmp_path, SETS, chosen, said.append, photos=99)["first_model_is"])
+
+
+def test_more_images_take_no_more_memory(tmp_path: Path) -> None:
+    """An epoch over 16 times as many images on disk needs no more memory of its own, for all that they take 12 MB."""
+    chosen = TrainSettings(
+        backbone="compact",
+        height=32,
+        width=32,
+        batch_size=64,
+        threads=1,
+        epochs=4,
+        flips=False,
+        moves=False,
+        light=False,
+    )
+    fitting = Fitting(Deployed(build_network("compact", 2, Start(None, ""))), chosen, pretrained=False, good_index=0)
+    peaks = []
+    for count in (256, 256, 4096):
+        pixels = np.lib.format.open_memmap(
+            tmp_path / f"{count}.npy", mode="w+", dtype=np.uint8, shape=(count, 32, 32, 3)
+        )
+        with Peak() as peak:
+            fitting.run_epoch(pixels, np.arange(count) % 2, lambda: None)
+        peaks.append(peak.own_mb)
+    assert peaks[1] is not None
+    assert peaks[2] is not None
+    assert peaks[2] - peaks[1] < 8
 
 
 def test_places_of_an_image_may_have_several_labels(data: Path, tmp_path: Path) -> None:

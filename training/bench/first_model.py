@@ -18,7 +18,13 @@ TARGET_S = 600.0
 
 
 def measure_first_model(
-    data: Path, out: Path, sets: tuple[BenchSet, ...], settings: TrainSettings, say: Callable[[str], None]
+    data: Path,
+    out: Path,
+    sets: tuple[BenchSet, ...],
+    settings: TrainSettings,
+    say: Callable[[str], None],
+    *,
+    photos: int = PHOTOS,
 ) -> dict[str, object]:
     """Train on 1,000 photos of the first set that has as many classified ones, and give the time of all of it."""
     for one in sets:
@@ -28,19 +34,19 @@ def measure_first_model(
         if one.task != "classify" or not location.folder.is_dir():
             continue
         dataset: Dataset = location.read()
-        if len(dataset.samples) < PHOTOS or any(sample.place is not None for sample in dataset.samples):
+        if len(dataset.samples) < photos or any(sample.place is not None for sample in dataset.samples):
             continue
         shutil.rmtree(place)
-        names = set(shuffled([dataset.name_of(sample) for sample in dataset.samples])[:PHOTOS])
+        names = set(shuffled([dataset.name_of(sample) for sample in dataset.samples])[:photos])
         chosen = [sample for sample in dataset.samples if dataset.name_of(sample) in names]
         copy_few(dataset, chosen, place / "data" / location.folder.relative_to(data))
-        say(f"first model: {PHOTOS} photos of {one.name} …")
+        say(f"first model: {photos} photos of {one.name} …")
         began_ns = time.monotonic_ns()
         run_training(one.find(place / "data", place), settings, place / "bundle", task=one.task)
         spent_s = (time.monotonic_ns() - began_ns) / 1e9
         return {
-            "first_model_1000_photos_s": round(spent_s, 1),
-            "first_model_is": f"measured: {PHOTOS} photos of {one.name}, from reading them to the bundle",
+            f"first_model_{photos}_photos_s": round(spent_s, 1),
+            "first_model_is": f"measured: {photos} photos of {one.name}, from reading them to the bundle",
             "first_model_target_s": TARGET_S,
         }
-    return {"first_model_is": f"not run: no classified set here has {PHOTOS} photos"}
+    return {"first_model_is": f"not run: no classified set here has {photos} photos"}
