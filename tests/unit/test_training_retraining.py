@@ -35,20 +35,14 @@ from training.settings import make_settings
 pytestmark = pytest.mark.training
 
 
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_blobs(tmp_path_factory.mktemp("photos"), good=60, hole=25, spot=25)
+@pytest.fixture
+def photos(blob_photos: Path) -> Path:
+    return blob_photos
 
 
-@pytest.fixture(scope="module")
-def before(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """A bundle that tells holes, spots and good parts apart without a mistake on its test images."""
-    bundle = train_blobs(photos, tmp_path_factory.mktemp("before") / "parts").bundle
-    escape, overkill = bundle.card.metrics.escape, bundle.card.metrics.overkill
-    assert escape is not None
-    assert overkill is not None
-    assert (escape.numerator, overkill.numerator) == (0, 0)
-    return bundle
+@pytest.fixture
+def before(blob_bundle: Bundle) -> Bundle:
+    return blob_bundle
 
 
 def test_the_weights_of_the_graph_are_those_of_the_network(before: Bundle) -> None:
