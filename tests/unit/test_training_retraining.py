@@ -84,14 +84,14 @@ def test_new_photos_and_a_new_class_are_added_and_no_image_changes_sides(
     new = write_blobs(tmp_path / "new", first_seed=500, good=12, stain=20)
     out = tmp_path / "out"
     arguments = ["train", "--from", str(before.path), "--data", str(moved), "--add", str(new), "--out", str(out)]
-    done = CliRunner().invoke(app, [*arguments, "--guard", str(photos), "--epochs", "2", "--json"])
+    done = CliRunner().invoke(app, [*arguments, "--guard", str(photos), "--epochs", "4", "--lr", "0.001", "--json"])
     assert done.exit_code == 0, (done.exception, done.stderr)
     told = json.loads(done.stdout[done.stdout.index("{") :])
     card = load_bundle(out).card
     assert card.classes == ("good", "hole", "spot", "stain")
     assert card.provenance.made_from == before.digest
     assert card.provenance.weights.startswith("retrained: bundle 'parts', sha256")
-    assert settings_of(card) == settings_of(before.card) | {"epochs": 2}
+    assert settings_of(card) == settings_of(before.card) | {"epochs": 4, "lr": 0.001}
     old, now = remembered(before), remembered(load_bundle(out))
     assert len(old) == 110
     assert {content: now[content] for content in old} == old
