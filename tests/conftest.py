@@ -12,6 +12,8 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+    from models.bundle import Bundle
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 SLOWEST_FIRST = (
     "test_real_images_line.py",
@@ -63,3 +65,24 @@ def shared_weights() -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return file
+
+
+@pytest.fixture(scope="session")
+def blob_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small photos with spots and holes, for trainings of seconds; whoever changes them makes a copy."""
+    from blob_photos import write_blobs
+
+    return write_blobs(tmp_path_factory.mktemp("photos"), good=60, hole=25, spot=25)
+
+
+@pytest.fixture(scope="session")
+def blob_bundle(blob_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A bundle that tells holes, spots and good parts apart without a mistake on its test images; never changed."""
+    from blob_photos import train_blobs
+
+    bundle = train_blobs(blob_photos, tmp_path_factory.mktemp("blobs") / "parts").bundle
+    escape, overkill = bundle.card.metrics.escape, bundle.card.metrics.overkill
+    assert escape is not None
+    assert overkill is not None
+    assert (escape.numerator, overkill.numerator) == (0, 0)
+    return bundle

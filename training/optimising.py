@@ -18,7 +18,7 @@ from models.engines import ONNXRUNTIME, Engine, installed, open_engine
 from models.errors import ModelError
 from models.golden import Golden
 from models.optimise import ADVANTAGE, Choice, Measured, call_ms, machine, throughput, versions
-from models.parity import Reference, measure_parity
+from models.parity import Reference, measure_parity, ways_to_run
 from models.session import CPU, open_session
 from training.comparison import ALPHA, pair_up
 from training.errors import TrainingError
@@ -174,7 +174,8 @@ def _candidate(form: Form, photos: Photos, *, keep_threshold: bool = False) -> C
     scored = test.scored(raw, good)
     draft = draft.model_copy(update={"threshold": threshold})
     bundle = write_bundle(place, model=form.graph, draft=draft, golden=golden, overwrite=True)
-    rows = measure_parity(bundle, Reference(test.pixels, raw), budget_s=_PARITY_S)
+    ways = [way for way in ways_to_run(bundle) if way.threads == 1]
+    rows = measure_parity(bundle, Reference(test.pixels, raw), budget_s=_PARITY_S, ways=ways)
     metrics = measure(scored, threshold.value, card.classes, "test")
     temperature = card.calibration.temperature if card.calibration else 1.0
     complete = draft.model_copy(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 import pytest
-from blob_photos import blob, train_blobs, write_blobs
+from blob_photos import blob
 from numpy.typing import NDArray
 
 from inspection.config import StationConfig
@@ -22,9 +22,8 @@ pytestmark = pytest.mark.training
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    folder = tmp_path_factory.mktemp("learned")
-    return train_blobs(write_blobs(folder / "photos", good=100, spot=30), folder / "parts").bundle
+def bundle(blob_bundle: Bundle) -> Bundle:
+    return blob_bundle
 
 
 @pytest.fixture(scope="module")

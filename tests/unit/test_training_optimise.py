@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from blob_photos import train_blobs, write_blobs
+from blob_photos import write_blobs
 from tiny_bundle import write_tiny_bundle
 from typer.testing import CliRunner
 
@@ -16,6 +16,7 @@ from datasets.location import Location
 from inspection.cli.main import app
 from models.bundle import Bundle, load_bundle
 from models.engines import ONNXRUNTIME
+from models.errors import BundleExistsError
 from models.optimise import chosen_engine
 from models.session import open_session
 from models.verify import verify_bundle
@@ -27,19 +28,14 @@ from training.photos import Photos, open_photos
 pytestmark = pytest.mark.training
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_blobs(tmp_path_factory.mktemp("photos"), good=60, spot=40)
+@pytest.fixture
+def bundle(blob_bundle: Bundle) -> Bundle:
+    return blob_bundle
 
 
 @pytest.fixture(scope="module")
-def bundle(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return train_blobs(data, tmp_path_factory.mktemp("bundle") / "parts").bundle
-
-
-@pytest.fixture(scope="module")
-def photos(data: Path, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Photos:
-    return open_photos(bundle, Location(data), None, tmp_path_factory.mktemp("work"), 1)
+def photos(blob_photos: Path, blob_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Photos:
+    return open_photos(blob_bundle, Location(blob_photos), None, tmp_path_factory.mktemp("work"), 1)
 
 
 def test_a_smaller_input_is_the_same_weights_at_another_size(bundle: Bundle) -> None:
@@ -50,7 +46,7 @@ def test_a_smaller_input_is_the_same_weights_at_another_size(bundle: Bundle) -> 
 
     session = ort.InferenceSession(small.graph, providers=["CPUExecutionProvider"])
     (scores,) = session.run(["scores"], {"pixels": np.zeros((5, 24, 24, 1), np.uint8)})
-    assert scores.shape == (5, 2)
+    assert scores.shape == (5, 3)
     tiled = replace(present_form(bundle), draft=draft_of(bundle).model_copy(update={"tile": 16}))
     with pytest.raises(EvaluationError, match="at fixed pixels"):
         at_size(tiled, 24, 24)
@@ -72,7 +68,7 @@ def test_int8_is_quantised_per_channel_on_training_images(bundle: Bundle, photos
     zeros = [kinds[node.input[2]].data_type for node in graph.node if node.op_type == "QuantizeLinear"]
     assert set(zeros) == {onnx.TensorProto.UINT8}
     assert light.draft.provenance.settings["precision"] == "int8"
-    assert light.draft.provenance.settings["calibrated_on"] == 60
+    assert light.draft.provenance.settings["calibrated_on"] == 66
 
 
 def test_each_form_is_judged_and_the_best_becomes_a_bundle_of_its_own(
@@ -94,8 +90,10 @@ def test_each_form_is_judged_and_the_best_becomes_a_bundle_of_its_own(
     assert written.card.parity
     assert written.card.metrics == found.best.metrics
     assert written.read("split.csv") == bundle.read("split.csv")
+    with pytest.raises(BundleExistsError, match="is there already"):
+        write_best(found, bundle, bundle.path, overwrite=False)
     size = written.card.input
-    assert open_session(written).run(np.zeros((1, size.height, size.width, 1), np.uint8)).shape == (1, 2)
+    assert open_session(written).run(np.zeros((1, size.height, size.width, 1), np.uint8)).shape == (1, 3)
 
 
 def test_a_form_that_lets_more_escape_is_never_taken(bundle: Bundle, photos: Photos) -> None:
@@ -122,29 +120,23 @@ def test_a_form_that_lets_more_escape_is_never_taken(bundle: Bundle, photos: Pho
     assert not found.is_new
 
 
-def test_the_command_prints_what_it_tried_and_never_replaces_the_old_bundle(
-    bundle: Bundle, data: Path, tmp_path: Path
+def test_the_command_prints_what_it_tried_and_leaves_the_old_bundle_alone(
+    bundle: Bundle, blob_photos: Path, tmp_path: Path
 ) -> None:
-    """--json gives a row each; --out at the old bundle is refused without --overwrite; without --data it is the old
-    command."""
-    arguments = ["model", "optimise", str(bundle.path), "--data", str(data), "--rounds", "1", "--seconds", "0.02"]
-    arguments += ["--size", "24", "--callers", "1", "--threads", "1", "--json"]
-    digest = bundle.digest
-    dry = CliRunner().invoke(app, [*arguments, "--dry-run"])
-    told = json.loads(dry.stdout[dry.stdout.index("{") :])
-    assert (told["bundle"], told["kept"]) == (None, None)
-    assert {row["form"] for row in told["tried"]} >= {"as it is", "24x24"}
-    out = tmp_path / "faster"
+    """--json gives a row each and what was written, with its engine; without --data it is the old command."""
+    arguments = ["model", "optimise", str(bundle.path), "--data", str(blob_photos), "--rounds", "1"]
+    arguments += ["--seconds", "0.02", "--size", "24", "--callers", "1", "--threads", "1", "--json"]
+    digest, out = bundle.digest, tmp_path / "faster"
     done = CliRunner().invoke(app, [*arguments, "--out", str(out)])
     told = json.loads(done.stdout[done.stdout.index("{") :])
+    assert {row["form"] for row in told["tried"]} == {"as it is", "int8", "24x24", "24x24-int8"}
     if told["bundle"] is None:
         assert not out.exists()
         assert told["best"] == "as it is"
+        assert chosen_engine(bundle) == told["engine"]
     else:
         assert load_bundle(out).card.provenance.made_from == digest
         assert chosen_engine(load_bundle(out)) == told["engine"]
-        again = CliRunner().invoke(app, [*arguments, "--out", str(bundle.path)])
-        assert again.exit_code != 0 or json.loads(again.stdout)["bundle"] is None
     assert load_bundle(bundle.path).digest == digest
     tiny = write_tiny_bundle(tmp_path / "tiny")
     plain = CliRunner().invoke(app, ["model", "optimise", str(tiny), "--rounds", "1", "--callers", "1", "--json"])

@@ -35,20 +35,14 @@ from training.settings import make_settings
 pytestmark = pytest.mark.training
 
 
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_blobs(tmp_path_factory.mktemp("photos"), good=60, hole=25, spot=25)
+@pytest.fixture
+def photos(blob_photos: Path) -> Path:
+    return blob_photos
 
 
-@pytest.fixture(scope="module")
-def before(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """A bundle that tells holes, spots and good parts apart without a mistake on its test images."""
-    bundle = train_blobs(photos, tmp_path_factory.mktemp("before") / "parts").bundle
-    escape, overkill = bundle.card.metrics.escape, bundle.card.metrics.overkill
-    assert escape is not None
-    assert overkill is not None
-    assert (escape.numerator, overkill.numerator) == (0, 0)
-    return bundle
+@pytest.fixture
+def before(blob_bundle: Bundle) -> Bundle:
+    return blob_bundle
 
 
 def test_the_weights_of_the_graph_are_those_of_the_network(before: Bundle) -> None:
@@ -90,14 +84,14 @@ def test_new_photos_and_a_new_class_are_added_and_no_image_changes_sides(
     new = write_blobs(tmp_path / "new", first_seed=500, good=12, stain=20)
     out = tmp_path / "out"
     arguments = ["train", "--from", str(before.path), "--data", str(moved), "--add", str(new), "--out", str(out)]
-    done = CliRunner().invoke(app, [*arguments, "--guard", str(photos), "--epochs", "2", "--json"])
+    done = CliRunner().invoke(app, [*arguments, "--guard", str(photos), "--epochs", "4", "--lr", "0.001", "--json"])
     assert done.exit_code == 0, (done.exception, done.stderr)
     told = json.loads(done.stdout[done.stdout.index("{") :])
     card = load_bundle(out).card
     assert card.classes == ("good", "hole", "spot", "stain")
     assert card.provenance.made_from == before.digest
     assert card.provenance.weights.startswith("retrained: bundle 'parts', sha256")
-    assert settings_of(card) == settings_of(before.card) | {"epochs": 2}
+    assert settings_of(card) == settings_of(before.card) | {"epochs": 4, "lr": 0.001}
     old, now = remembered(before), remembered(load_bundle(out))
     assert len(old) == 110
     assert {content: now[content] for content in old} == old
