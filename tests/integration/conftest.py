@@ -22,18 +22,23 @@ class TrainedBundle:
     held_out: list[tuple[Path, str]]
 
 
-def train_quickly(data: Path, out: Path, weights: Path, *, side: int, epochs: int) -> TrainedBundle:
+def train_quickly(
+    data: Path, out: Path, weights: Path, *, epochs: int, side: int = 224, **values: object
+) -> TrainedBundle:
     """Train with few epochs on small images, unless it is done; the test images are those that the split held out."""
     from datasets.location import Location
+    from datasets.parts import gather_parts, has_places
     from training.command import run_training
     from training.images import open_source
     from training.settings import TrainSettings
 
-    settings = TrainSettings(weights=weights, height=side, width=side, epochs=epochs)
+    settings = TrainSettings(weights=weights, height=side, width=side, epochs=epochs).model_copy(update=values)
     if not out.exists():
         run_training(Location(data), settings, out, task="classify")
     source = open_source(Location(data), find_groups=settings.find_groups, seed=settings.seed, task="classify")
-    return TrainedBundle(out, data, [(sample.path, sample.label) for sample in source.split.test])
+    held_out = source.split.test
+    parts = gather_parts(held_out, source.dataset.good).samples if has_places(held_out) else held_out
+    return TrainedBundle(out, data, [(sample.path, sample.label) for sample in parts])
 
 
 @contextmanager
@@ -67,3 +72,25 @@ def cookies_bundle(shared_data: Path, shared_weights: Path, tmp_path_factory: py
                 place.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(photo, place / photo.name)
         return train_quickly(root / "photos", root / "biscuits", shared_weights, side=160, epochs=6)
+
+
+SCREWS = """
+zero = "missing"
+place = [
+  { name = "upper left", x = 0, y = 0, width = 300, height = 350 },
+  { name = "upper right", x = 300, y = 0, width = 300, height = 350 },
+  { name = "lower left", x = 0, y = 350, width = 300, height = 439 },
+  { name = "lower right", x = 300, y = 350, width = 300, height = 439 },
+]
+"""
+
+
+@pytest.fixture(scope="session")
+def screws_bundle(shared_data: Path, shared_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedBundle:
+    """Boards with four screw positions, each there or missing, judged one by one; the worst one decides."""
+    with common("screws", tmp_path_factory) as root:
+        photos = root / "photos"
+        if not photos.exists():
+            shutil.copytree(shared_data / "screws_missing" / "train_val_set", photos)
+            (photos / "places.toml").write_text(SCREWS)
+        return train_quickly(photos, root / "screws", shared_weights, epochs=2, size="auto", tile=64)
