@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from models.benchmark import measure_batch_times
 from models.bundle import Bundle, load_bundle, write_bundle
 from models.card import CardDraft, InputSpec, Latency, Metrics, ParityRow, Provenance, QualityReference, Tolerance
-from models.checks import Parity, check_batch_invariance, compare_scores, largest_difference
+from models.checks import BATCHES, Parity, check_batch_invariance, compare_scores, largest_difference
 from models.engines import ONNXRUNTIME
 from models.golden import Golden
 from models.parity import Reference, measure_parity
@@ -41,6 +41,7 @@ SCORE_TOLERANCE = 1e-3  # float32 kernels of different processors differ by 1e-6
 _GOLDEN_BYTES = 1_000_000
 _GOLDEN_COUNTS = (4, 8)
 _LATENCY_REPEATS = 20
+_LATENCY_S = 10.0
 _BATCH = 8
 _LIBRARIES = ("lineward", "torch", "torchvision", "albumentations", "onnx", "onnxruntime", "numpy")
 
@@ -239,13 +240,15 @@ def golden_rows(test: Part) -> NDArray[np.intp]:
 
 
 def latency_of(session: Session) -> Latency:
-    """Time single-threaded calls of a session for the card."""
+    """Time each batch size so often as takes about ten seconds, 3 to 20 times: a cut image may take one by itself."""
+    once_s = measure_batch_times(session, sizes=(1,), repeats=1)[1]
+    repeats = max(3, min(_LATENCY_REPEATS, int(_LATENCY_S / (sum(BATCHES) * once_s))))
     return Latency(
         provider=CPU,
         processor=_processor(),
         intra_op_threads=1,
-        repeats=_LATENCY_REPEATS,
-        median_s=measure_batch_times(session, repeats=_LATENCY_REPEATS),
+        repeats=repeats,
+        median_s=measure_batch_times(session, sizes=BATCHES, repeats=repeats),
     )
 
 
