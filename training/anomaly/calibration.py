@@ -68,4 +68,5 @@ def _offsets(logits: Floats, wanted: float) -> Floats:
         middle = (low + high) / 2.0
         few = (0.5 + 0.5 * np.tanh((logits + middle[:, None]) / 2.0)).sum(axis=1) < wanted
         low, high = np.where(few, middle, low), np.where(few, high, middle)
-    return (low + high) / 2.0
+    found: Floats = (low + high) / 2.0
+    return found
