@@ -167,6 +167,7 @@ class Metrics(Section):
     recall_by_size: tuple[SizeRecall, ...] = Field(
         default=(), description="where defects are marked and there is a map"
     )
+    shown_on_good: Rate | None = Field(default=None, description="good images on which the map reaches 50 % anywhere")
     map_auroc: Estimate | None = Field(default=None, description="cells of the map: defective against not")
     map_average_precision: Estimate | None = None
 

@@ -39,6 +39,7 @@ class MapTally:
         self._spots: list[_Spot] = []
         self._places: dict[str, int] = {}
         self._counts = np.zeros((0, 2, _BINS), np.int64)
+        self._good = self._good_shown = 0
 
     def add(
         self,
@@ -52,11 +53,15 @@ class MapTally:
         for row, group in enumerate(groups):
             self._count(cells[row], maps[row], self._places.setdefault(group, len(self._places)) % _BLOCKS)
             self._spots += _spots_of(masks[row], maps[row], float(probability[row]))
+            clean = not masks[row].any()
+            self._good += clean
+            self._good_shown += clean and bool(maps[row].max() >= SHOWN_FROM)
 
     def figures(self, threshold: float) -> dict[str, object]:
         """Give the fields of `models.card.Metrics` that tell of the map, at a threshold of the part's probability."""
         return {
             "recall_by_size": _by_size(self._spots, threshold),
+            "shown_on_good": make_rate(self._good_shown, self._good),
             "map_auroc": self._estimate(_auroc_of),
             "map_average_precision": self._estimate(_precision_of),
         }

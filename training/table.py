@@ -103,6 +103,8 @@ def print_metrics(console: Console, metrics: Metrics, classes: Sequence[str]) ->
         table.add_row(name, *_rate_cells(rate))
     for name, estimate in (("AUROC", metrics.auroc), ("average precision", metrics.average_precision)):
         table.add_row(name, *_estimate_cells(estimate))
+    if metrics.shown_on_good is not None:
+        table.add_row("map: good images with a spot", *_rate_cells(metrics.shown_on_good))
     for name, estimate in (("map: AUROC", metrics.map_auroc), ("map: average pr.", metrics.map_average_precision)):
         if estimate is not None:
             table.add_row(name, *_estimate_cells(estimate))

@@ -18,7 +18,7 @@ from models.session import open_session
 from models.verify import verify_bundle
 from training.evaluation import evaluate_bundle
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.timeout(900)]
 
 EPOCHS, SIDE = 6, 48
 

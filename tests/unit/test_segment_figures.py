@@ -65,10 +65,15 @@ def test_figures_of_the_cells_are_those_of_all_cells_together(seed: int, apart: 
 
 
 def test_a_map_without_defects_has_no_area() -> None:
-    """Only good cells: no figure, rather than one of nothing."""
+    """Only good cells: no area, rather than one of nothing; good images that show a spot are counted, unknown not."""
     tally = MapTally()
     tally.add(np.zeros((1, 8, 8), np.uint8), np.zeros((1, 2, 2), np.float32), np.zeros(1), ("a",))
-    assert add_map_figures(Metrics(), tally, 0.5) == Metrics()
+    tally.add(np.zeros((1, 8, 8), np.uint8), np.full((1, 2, 2), 0.6, np.float32), np.zeros(1), ("b",))
+    tally.add(np.full((1, 8, 8), UNKNOWN, np.uint8), np.ones((1, 2, 2), np.float32), np.zeros(1), ("c",))
+    figures = add_map_figures(Metrics(), tally, 0.5)
+    assert figures.shown_on_good is not None
+    assert (figures.shown_on_good.numerator, figures.shown_on_good.denominator) == (1, 2)
+    assert figures.model_copy(update={"shown_on_good": None}) == Metrics()
 
 
 def test_sizes_are_told_in_the_report() -> None:

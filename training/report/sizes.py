@@ -20,7 +20,10 @@ def size_section(metrics: Metrics, card: Card) -> str:
             "it. Shown: the map reaches 50 % on it or right beside it. Rejected: its part is rejected at the "
             "threshold, for whatever reason.</p>"
         )
-    rows = [
+    rows = []
+    if metrics.shown_on_good is not None:
+        rows.append(("Good images on which the map reaches 50 % anywhere", *rate_cells(metrics.shown_on_good)))
+    rows += [
         (name, *estimate_cells(estimate))
         for name, estimate in (
             ("AUROC of the map's cells", metrics.map_auroc),

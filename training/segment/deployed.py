@@ -24,6 +24,8 @@ class DeployedSegmenter(nn.Module):
     deviation: Tensor
     temperature: Tensor
     shift: Tensor
+    cell_temperature: Tensor
+    cell_shift: Tensor
     beside_good: Tensor
 
     def __init__(self, network: Segmenter, classes: int) -> None:
@@ -35,21 +37,29 @@ class DeployedSegmenter(nn.Module):
         self.register_buffer("deviation", torch.tensor(DEVIATION).view(1, 3, 1, 1) * 255.0)
         self.register_buffer("temperature", torch.ones(()))
         self.register_buffer("shift", torch.zeros(()))
+        self.register_buffer("cell_temperature", torch.ones(()))
+        self.register_buffer("cell_shift", torch.zeros(()))
         self.register_buffer("beside_good", torch.eye(classes)[1:])
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Turn uint8 (n, h, w, 1 or 3) into calibrated scores (n, classes) and the map (n, map height, map width).
 
-        The map is 1 - softmax(logits)[good] of each cell.
+        The map is the calibrated probability that a cell is defective, whatever the class.
         """
         logits = self.logits(pixels)
-        return self.scores(logits), 1.0 - torch.softmax(logits, dim=1)[:, 0]
+        return self.scores(logits), torch.sigmoid(self.cell_odds(logits) / self.cell_temperature + self.cell_shift)
 
     def logits(self, pixels: Tensor) -> Tensor:
         """Turn uint8 (n, h, w, 1 or 3) into logits (n, classes, map height, map width); grey becomes three channels."""
         images = pixels.permute(0, 3, 1, 2).float()
         normal = ((images - self.mean) / self.deviation).contiguous(memory_format=torch.channels_last)
         return cast(Tensor, self.network(normal))
+
+    def cell_odds(self, logits: Tensor) -> Tensor:
+        """Give the log-odds of any defect in each cell (n, map height, map width), not yet calibrated."""
+        odds = logits[:, 1:] - logits[:, :1]
+        top = odds.amax(dim=1, keepdim=True)
+        return top[:, 0] + torch.log(torch.exp(odds - top).sum(dim=1))
 
     def scores(self, logits: Tensor) -> Tensor:
         """Pool the logits of the cells into scores of the part (n, classes).

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from models.score import defect_probability
 from training.augment import Augmentation
 from training.fitting import Epoch, draw_shares, steps_per_epoch
-from training.masks import cells_of
+from training.masks import UNKNOWN, cells_of
 from training.material import Part
 from training.memory import keep_freed_memory
 from training.metrics import auroc
@@ -157,6 +157,30 @@ def measure_part(model: DeployedSegmenter, part: Part, batch_size: int) -> tuple
             total += loss.item() * len(found)
             scores.append(found.numpy())
     return total / max(1, len(part.truth)), np.concatenate(scores)
+
+
+def sample_cells(
+    model: DeployedSegmenter, part: Part, batch_size: int, count: int = 20_000
+) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+    """Give the odds of about `count` known cells of unchanged images as scores (k, 2), and whether each is defective.
+
+    Every image gives as many cells, always the same ones.
+    """
+    model.eval()
+    random = np.random.default_rng(0)
+    share = min(1.0, count / max(1, len(part.truth) * math.prod(model.network.map_size)))
+    odds: list[NDArray[np.float32]] = []
+    truth: list[NDArray[np.bool_]] = []
+    with torch.inference_mode():
+        for start in range(0, len(part.truth), batch_size):
+            rows = slice(start, start + batch_size)
+            cells = _cells(np.array(_masks_of(part)[rows]), model.network.map_size).numpy()
+            found = model.cell_odds(model.logits(torch.from_numpy(np.array(part.pixels[rows])))).numpy()
+            chosen = (cells != UNKNOWN) & (random.random(cells.shape) < share)
+            odds.append(found[chosen])
+            truth.append(cells[chosen] > 0)
+    told = np.concatenate(odds)
+    return np.stack((np.zeros_like(told), told), axis=1), np.concatenate(truth).astype(np.intp)
 
 
 def _loss(model: DeployedSegmenter, pixels: Tensor, cells: Tensor, truth: Tensor) -> Tensor:

@@ -11,13 +11,13 @@ from models.card import MapSpec
 from training.fitting import steps_per_epoch
 from training.images import Source
 from training.masks import UNKNOWN
-from training.material import Material
+from training.material import Material, Part
 from training.network import Start
 from training.runfolder import RunFolder
 from training.screen import Screen, duration
 from training.segment.calibrate import fit_calibration
 from training.segment.deployed import DeployedSegmenter
-from training.segment.fitting import SegmentFitting, measure_part
+from training.segment.fitting import SegmentFitting, measure_part, sample_cells
 from training.segment.material import load_outlined
 from training.segment.network import Segmenter
 from training.settings import TrainSettings
@@ -50,10 +50,7 @@ class Segment:
             screen.say(f"going on after epoch {len(fitting.history)} of {settings.epochs}, from {folder.path}")
         _tell_estimate(fitting, material, settings, screen)
         _run_epochs(fitting, material, settings, folder, screen)
-        _, raw = measure_part(model, material.validation, settings.batch_size)
-        temperature, shift = fit_calibration(raw, material.validation.truth)
-        model.temperature.fill_(temperature)
-        model.shift.fill_(shift)
+        temperature = _calibrate(model, material.validation, settings.batch_size)
         rows, columns = network.map_size
         return Fitted(
             model,
@@ -66,6 +63,18 @@ class Segment:
 
 
 TASK = Segment()
+
+
+def _calibrate(model: DeployedSegmenter, validation: Part, batch_size: int) -> float:
+    """Make probabilities of the scores of the parts and of the cells of the map; gives the divisor of the scores."""
+    _, raw = measure_part(model, validation, batch_size)
+    for (divisor, shift), scores in (
+        (fit_calibration(raw, validation.truth), (model.temperature, model.shift)),
+        (fit_calibration(*sample_cells(model, validation, batch_size)), (model.cell_temperature, model.cell_shift)),
+    ):
+        scores[0].fill_(divisor)
+        scores[1].fill_(shift)
+    return float(model.temperature)
 
 
 def _run_epochs(
