@@ -18,6 +18,7 @@ from training.memory import keep_freed_memory
 from training.metrics import auroc
 from training.settings import TrainSettings
 from training.template.crops import Aligned, Batch, draw
+from training.template.locate import filled_up
 from training.template.model import Comparing, part_logits, type_odds
 from training.template.network import GRAIN, ComparingNetwork
 
@@ -107,7 +108,7 @@ def loss_of(network: nn.Module, batch: Batch) -> Tensor:
     total = torch.zeros(())
     if batch.marked.any():
         planes, cells = batch.planes[batch.marked], batch.cells[batch.marked]
-        logits = _logits(network, planes)[:, :, : cells.shape[1], : cells.shape[2]]
+        logits = network(filled_up(planes, GRAIN))[:, :, : cells.shape[1], : cells.shape[2]]
         losses = functional.cross_entropy(logits, cells, reduction="none")
         good = losses[cells == 0]
         hardest = good.topk(max(1, int(_HARDEST * good.numel()))).values.mean() if good.numel() else 0.0
@@ -120,12 +121,6 @@ def loss_of(network: nn.Module, batch: Batch) -> Tensor:
         wanted = batch.types[~batch.marked].float()
         total = total + functional.binary_cross_entropy_with_logits(parts, wanted)
     return total
-
-
-def _logits(network: nn.Module, planes: Tensor) -> Tensor:
-    height, width = planes.shape[2:]
-    logits: Tensor = network(functional.pad(planes, (0, -width % GRAIN, 0, -height % GRAIN)))
-    return logits
 
 
 @dataclass(frozen=True, slots=True)

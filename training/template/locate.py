@@ -102,6 +102,16 @@ def fixed_size(images: Tensor) -> tuple[int, int, int]:
     return channels, height, width
 
 
+def filled_up(images: Tensor, grain: int) -> Tensor:
+    """Give images (n, c, h, w) with the last row and column repeated until both sides are multiples of `grain`."""
+    _, height, width = fixed_size(images)
+    if height % grain:
+        images = images.index_select(2, torch.arange(height + -height % grain).clamp_max(height - 1))
+    if width % grain:
+        images = images.index_select(3, torch.arange(width + -width % grain).clamp_max(width - 1))
+    return images
+
+
 def shifted(images: Tensor, shift: Tensor) -> Tensor:
     """Give images (n, c, h, w) whose (y, x) is that of (y + dy, x + dx), the edge repeated; shift int64 (n, 2)."""
     channels, height, width = fixed_size(images)
