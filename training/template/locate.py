@@ -97,7 +97,7 @@ class Locate(nn.Module):
 def fixed_size(images: Tensor) -> tuple[int, int, int]:
     """Give channels, height and width of images (n, c, h, w) as numbers: in the exported graph only n is free."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        warnings.simplefilter("ignore")  # the tracer warns that a number becomes fixed: it shall
         channels, height, width = (int(side) for side in images.shape[1:])
     return channels, height, width
 
