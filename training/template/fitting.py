@@ -23,6 +23,7 @@ from training.template.model import Comparing, part_logits, type_odds
 from training.template.network import GRAIN, ComparingNetwork
 
 _WEIGHT_DECAY = 0.01
+_CROPS_OF_A_PHOTO = 2
 _WARM_UP_SHARE = 0.1
 _HARDEST = 0.01  # share of the good cells of a batch that count once more
 _DEFECT_WEIGHT = 2.0
@@ -96,8 +97,8 @@ class Fitting:
 
 
 def steps_of(photos: int, batch_size: int) -> int:
-    """Give the steps of an epoch: each photo about once, a handful more often."""
-    return math.ceil(max(photos, MIN_DRAWS) / batch_size)
+    """Give the steps of an epoch: two crops of each photo, of a handful more."""
+    return math.ceil(max(_CROPS_OF_A_PHOTO * photos, MIN_DRAWS) / batch_size)
 
 
 def loss_of(network: nn.Module, batch: Batch) -> Tensor:
