@@ -13,7 +13,7 @@ from torch import Tensor
 from training.template.network import GRAIN, STRIDE
 from training.template.planes import compare
 
-SIDE = 224
+SIDE = 160
 _ON_A_DEFECT = 0.75  # share of the crops of a marked photo that show a mark
 _JITTER_PX = 1
 _NOISE = 3.0

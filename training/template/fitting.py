@@ -18,10 +18,12 @@ from training.memory import keep_freed_memory
 from training.metrics import auroc
 from training.settings import TrainSettings
 from training.template.crops import Aligned, Batch, draw
+from training.template.locate import filled_up
 from training.template.model import Comparing, part_logits, type_odds
 from training.template.network import GRAIN, ComparingNetwork
 
 _WEIGHT_DECAY = 0.01
+_CROPS_OF_A_PHOTO = 2
 _WARM_UP_SHARE = 0.1
 _HARDEST = 0.01  # share of the good cells of a batch that count once more
 _DEFECT_WEIGHT = 2.0
@@ -95,8 +97,8 @@ class Fitting:
 
 
 def steps_of(photos: int, batch_size: int) -> int:
-    """Give the steps of an epoch: each photo about once, a handful more often."""
-    return math.ceil(max(photos, MIN_DRAWS) / batch_size)
+    """Give the steps of an epoch: two crops of each photo, of a handful more."""
+    return math.ceil(max(_CROPS_OF_A_PHOTO * photos, MIN_DRAWS) / batch_size)
 
 
 def loss_of(network: nn.Module, batch: Batch) -> Tensor:
@@ -107,7 +109,7 @@ def loss_of(network: nn.Module, batch: Batch) -> Tensor:
     total = torch.zeros(())
     if batch.marked.any():
         planes, cells = batch.planes[batch.marked], batch.cells[batch.marked]
-        logits = _logits(network, planes)[:, :, : cells.shape[1], : cells.shape[2]]
+        logits = network(filled_up(planes, GRAIN))[:, :, : cells.shape[1], : cells.shape[2]]
         losses = functional.cross_entropy(logits, cells, reduction="none")
         good = losses[cells == 0]
         hardest = good.topk(max(1, int(_HARDEST * good.numel()))).values.mean() if good.numel() else 0.0
@@ -120,12 +122,6 @@ def loss_of(network: nn.Module, batch: Batch) -> Tensor:
         wanted = batch.types[~batch.marked].float()
         total = total + functional.binary_cross_entropy_with_logits(parts, wanted)
     return total
-
-
-def _logits(network: nn.Module, planes: Tensor) -> Tensor:
-    height, width = planes.shape[2:]
-    logits: Tensor = network(functional.pad(planes, (0, -width % GRAIN, 0, -height % GRAIN)))
-    return logits
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,9 +97,19 @@ class Locate(nn.Module):
 def fixed_size(images: Tensor) -> tuple[int, int, int]:
     """Give channels, height and width of images (n, c, h, w) as numbers: in the exported graph only n is free."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        warnings.simplefilter("ignore")  # the tracer warns that a number becomes fixed: it shall
         channels, height, width = (int(side) for side in images.shape[1:])
     return channels, height, width
+
+
+def filled_up(images: Tensor, grain: int) -> Tensor:
+    """Give images (n, c, h, w) with the last row and column repeated until both sides are multiples of `grain`."""
+    _, height, width = fixed_size(images)
+    if height % grain:
+        images = images.index_select(2, torch.arange(height + -height % grain).clamp_max(height - 1))
+    if width % grain:
+        images = images.index_select(3, torch.arange(width + -width % grain).clamp_max(width - 1))
+    return images
 
 
 def shifted(images: Tensor, shift: Tensor) -> Tensor:

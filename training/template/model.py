@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.template.locate import Locate, fixed_size, shifted
+from training.template.locate import Locate, filled_up, fixed_size, shifted
 from training.template.network import GRAIN, STRIDE, ComparingNetwork
 from training.template.planes import compare, level
 from training.template.store import GoldenStore
@@ -66,7 +66,7 @@ class Comparing(nn.Module):
         types = parts + (self.gain * whole + self.offset - whole)
         doubt = _CERTAIN * ((self.floor - found.correlation) / _RAMP).clamp(-2.0, 1.0)
         types = torch.maximum(types, doubt[:, None])
-        scores = torch.cat([torch.zeros_like(types[:, :1]), types], 1)
+        scores = torch.cat([torch.zeros_like(types[:, :1]), types], 1).view(-1, 1 + fixed_size(cells)[0])
         places = torch.sigmoid(self.gain * torch.logsumexp(cells, 1, keepdim=True) + self.offset)
         return scores, shifted(places, cells_of(-found.shift))[:, 0]
 
@@ -94,8 +94,7 @@ class Comparing(nn.Module):
 def type_odds(network: nn.Module, planes: Tensor) -> Tensor:
     """Give the log odds of each type against good (n, types, h / 4, w / 4), the last cells for what is left over."""
     _, height, width = fixed_size(planes)
-    filled = functional.pad(planes, (0, -width % GRAIN, 0, -height % GRAIN))
-    logits: Tensor = network(filled)[:, :, : -(-height // STRIDE), : -(-width // STRIDE)]
+    logits: Tensor = network(filled_up(planes, GRAIN))[:, :, : -(-height // STRIDE), : -(-width // STRIDE)]
     return logits[:, 1:] - logits[:, :1]
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.template.locate import fixed_size
+from training.template.locate import filled_up, fixed_size
 from training.template.network import STRIDE
 
 NAME = "tolerance-1"
@@ -39,11 +39,9 @@ def difference(planes: Tensor) -> Tensor:
 
     Of the colours the one that differs most; the mean over a cell and half a cell around it.
     """
-    channels, height, width = fixed_size(planes)
-    channels //= 4
+    channels = fixed_size(planes)[0] // 4
     outside = (planes[:, 2 * channels : 3 * channels] + planes[:, 3 * channels :]).amax(1, keepdim=True)
-    filled = functional.pad(outside, (0, -width % STRIDE, 0, -height % STRIDE))
-    return functional.avg_pool2d(filled, 2 * STRIDE, STRIDE, STRIDE // 2)
+    return functional.avg_pool2d(filled_up(outside, STRIDE), 2 * STRIDE, STRIDE, STRIDE // 2)
 
 
 def learn_tolerance(differences: NDArray[np.float32], rows: NDArray[np.intp], number: int) -> Tolerance:
