@@ -119,8 +119,9 @@ def _sample(reference: Reference, card: Card, wanted: int) -> NDArray[np.intp]:
     good = card.classes.index(card.good_class)
     distance = np.abs(defect_probability(reference.scores, good) - card.threshold.value)
     nearest = np.argsort(distance, kind="stable")[: wanted // 2]
-    spread = np.linspace(0, count - 1, wanted - len(nearest)).astype(np.intp)
-    return np.unique(np.concatenate([nearest, spread]))
+    others = np.setdiff1d(np.arange(count), nearest)
+    spread = others[np.linspace(0, len(others) - 1, wanted - len(nearest)).astype(np.intp)]
+    return np.sort(np.concatenate([nearest, spread]))
 
 
 def _row(way: Way, runner: Runner, size: int, rows: NDArray[np.intp], reference: Reference, card: Card) -> ParityRow:
