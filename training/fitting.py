@@ -64,11 +64,8 @@ class Fitting:
         self.model = model.to(self._hardware.device).to(memory_format=torch.channels_last)
         self._learner: nn.Module | None = None
         self.history: list[Epoch] = []
-        self._settings = settings
-        self._pretrained = pretrained
-        self._good_index = good_index
-        self._step = 0  # of the epoch under way: steps that are done, and the sum of their losses
-        self._loss_sum = 0.0
+        self._settings, self._pretrained, self._good_index = settings, pretrained, good_index
+        self._step, self._loss_sum = 0, 0.0  # of the epoch under way: steps that are done, the sum of their losses
         trained = [weights for weights in model.parameters() if weights.requires_grad]
         self._optimizer = torch.optim.AdamW(trained, lr=settings.lr, weight_decay=_WEIGHT_DECAY)
 
