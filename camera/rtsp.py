@@ -20,11 +20,12 @@ from camera.device import DeviceOptions
 from camera.errors import CameraLostError, CameraOpenError, Cause
 from camera.frame import BrokenFrame, Frame, Pixels
 from camera.interface import Camera
-from camera.rtsp_address import PLACE, problem_of, why_not, with_password
+from camera.rtsp_address import PLACE, problem_of, require_answer, why_not, with_password
 from camera.stream_clock import Stamp, StreamClock
 
 _VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 _STALE_NS = 5_000_000_000  # a connection that nobody read from for so long is made anew
+_ANSWER_S = 3.0  # how long a server may take to say that it is there
 _BACKLOG = 1_000  # pictures that may wait when acquisition begins
 
 _environment = threading.Lock()  # OpenCV takes FFmpeg's options from the process's environment
@@ -104,6 +105,15 @@ class RtspCamera(Camera):
     def counters(self) -> dict[str, int]:
         """Return frames, broken_frames (all of them wrong_size) and lost_frames (those skipped among them)."""
         return dict(self._counts)
+
+    def check_settings(self) -> list[str]:
+        """Return nothing, for it has none to read back; while nobody grabs, ask whether its server still answers.
+
+        Raises CameraLostError when it does not.
+        """
+        if not self._is_started:
+            require_answer(self.name, self._options.url, min(self._options.open_timeout_s, _ANSWER_S))
+        return []
 
     def _open(self) -> None:
         self._counter = self._missing = 0

@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from camera.errors import CameraOpenError, Cause
+from camera.errors import CameraLostError, CameraOpenError, Cause
 
 PLACE = "{password}"
 PORTS = {"rtsp": 554, "rtsps": 322}
@@ -57,18 +57,34 @@ def with_password(camera: str, url: str, variable: str, file: Path | None) -> st
     return url.replace(PLACE, quote(password, safe=""))
 
 
+def require_answer(camera: str, url: str, timeout_s: float) -> None:
+    """Ask a server, without a session, what it can do; any answer will do. Raises CameraLostError where none comes."""
+    host, port = _place(url)
+    why, cause = "it takes a connection and does not answer", Cause.SILENT
+    try:
+        with socket.create_connection((host, port), timeout_s) as connection:
+            if urlsplit(url).scheme == "rtsps" or _status(connection, "OPTIONS", url, timeout_s):
+                return
+    except OSError as error:
+        why, cause = _why(error), Cause.ABSENT
+    raise CameraLostError(
+        f"camera '{camera}': {url}: {why} ({host} port {port}), while no pictures are taken; check power, cable and "
+        "switch",
+        cause,
+    )
+
+
 def why_not(camera: str, url: str, timeout_s: float) -> CameraOpenError:
     """Ask an address that gave no stream what is wrong with it; `url` without its password."""
     parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
+    host, port = _place(url)
     where = f"camera '{camera}': {url}"
     try:
         with socket.create_connection((host, port), timeout_s) as connection:
-            status = "" if parts.scheme == "rtsps" else _status(connection, url, timeout_s)
+            status = "" if parts.scheme == "rtsps" else _status(connection, "DESCRIBE", url, timeout_s)
     except OSError as error:
-        why = "nobody answers in time" if isinstance(error, TimeoutError) else str(error.strerror or error)
         return CameraOpenError(
-            f"{where}: {why} ({host} port {port}); check power, cable, address and subnet", Cause.ABSENT
+            f"{where}: {_why(error)} ({host} port {port}); check power, cable, address and subnet", Cause.ABSENT
         )
     if status.startswith("401"):
         return CameraOpenError(
@@ -89,11 +105,20 @@ def why_not(camera: str, url: str, timeout_s: float) -> CameraOpenError:
     )
 
 
-def _status(connection: socket.socket, url: str, timeout_s: float) -> str:
-    """Ask for the description of the stream, without credentials; return the status and its text, '' for none."""
+def _place(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or PORTS[parts.scheme]
+
+
+def _why(error: OSError) -> str:
+    return "nobody answers in time" if isinstance(error, TimeoutError) else str(error.strerror or error)
+
+
+def _status(connection: socket.socket, method: str, url: str, timeout_s: float) -> str:
+    """Ask something about the stream, without credentials; return the status and its text, '' for none."""
     bare = re.sub(r"//[^/@]*@", "//", url)
     connection.settimeout(timeout_s)
-    connection.sendall(f"DESCRIBE {bare} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n".encode())
+    connection.sendall(f"{method} {bare} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n".encode())
     try:
         line = connection.makefile("rb").readline(200).decode("latin-1").strip()
     except OSError:

@@ -56,6 +56,16 @@ class UvcCamera(Camera):
         """Return what was counted since it was opened; those of wrong_size are among the broken_frames."""
         return dict(self._counts)
 
+    def check_settings(self) -> list[str]:
+        """Return nothing, for its controls are not read back; while nobody grabs, look whether it is still there.
+
+        Raises CameraLostError when it was unplugged.
+        """
+        node = self._node
+        if node is not None and not self._is_started and node.is_gone():
+            raise node.lost("nobody took pictures")
+        return []
+
     def _open(self) -> None:
         node = VideoNode(node_of(self._options.device, self.name), self.name)
         try:

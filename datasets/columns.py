@@ -23,7 +23,7 @@ def read_column(
     known: defaultdict[str, list[Path]] = defaultdict(list)
     for path, label in images:
         for key in {path.relative_to(root).as_posix(), path.name, f"{label}\0{path.name}"}:
-            if path not in known[key][-1:]:  # several places of one image, of different labels
+            if path not in known[key]:  # several places of one image may have several labels
                 known[key].append(path)
     told: dict[Path, str] = {}
     problems: list[str] = []

@@ -18,6 +18,7 @@ from datasets.readers.folder import Folder, walk
 from datasets.readers.record import Found, Record, complaint
 from datasets.readers.settle import images_of_each_type, labels_of, settle
 from datasets.readers.table import find_format
+from datasets.readers.templates import with_templates
 from datasets.sample import Dataset, Sample
 
 __all__ = ["load_image", "load_sample", "read_dataset"]
@@ -47,7 +48,7 @@ def read_dataset(
     if annotations is not None and not annotations.is_file():
         raise DatasetError(f"{annotations}: no such file; --annotations names the file with the labels; check the path")
     folder = walk(root, annotations)
-    found = find_format(folder, format).read(folder)
+    found = with_templates(folder, find_format(folder, format).read(folder))
     headers = _inspect(root, found, progress)
     settled = settle(folder, found.records, headers)
     if problems := (*found.problems, *settled.problems):

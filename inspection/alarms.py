@@ -78,7 +78,7 @@ _ROWS = (
     Alarm("LINE_STOPPED", Severity.WARNING, blocks=False, values=("fault",)),
     Alarm("PULSE_TOO_LONG", Severity.ERROR, blocks=False, values=("count",)),
     Alarm("LATE_VERDICTS", Severity.WARNING, blocks=False, values=("count",)),
-    Alarm("MISSING_VIEW", Severity.WARNING, blocks=False, values=("part", "view")),
+    Alarm("MISSING_VIEW", Severity.WARNING, blocks=False, values=("part", "camera")),
     Alarm("NO_IMAGE", Severity.WARNING, blocks=False, values=("part",)),
     Alarm("CAMERA_LINK_POOR", Severity.WARNING, blocks=False, values=("detail",)),
     Alarm("IMAGE_QUALITY", Severity.WARNING, blocks=False, values=("count", "camera", "why")),

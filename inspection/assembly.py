@@ -12,7 +12,8 @@ from camera.errors import CameraError
 from camera.frame import Trigger
 from camera.scene import Scene
 from inspection.alarm_board import AlarmBoard
-from inspection.camera_loop import CameraEvents, CameraLoop
+from inspection.camera_loop import CameraLoop
+from inspection.camera_presence import CameraEvents
 from inspection.camera_settings import EXTRA_KEY as SETTINGS_KEY
 from inspection.camera_settings import CameraSettings
 from inspection.challenge import EXTRA_KEY

@@ -6,23 +6,13 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from camera.errors import CameraError, CameraLostError, CameraOpenError, Cause
+from camera.errors import CameraError
 from camera.frame import BrokenFrame, Frame
 from camera.interface import Camera
 from inspection.camera_history import CameraHistory, CameraReport
+from inspection.camera_presence import CameraEvents, CameraPresence
 from inspection.pipeline.frame_pool import FramePool
-
-
-@dataclass(frozen=True, slots=True)
-class CameraEvents:
-    """What a camera's loop tells the station, on the camera's threads."""
-
-    lost: Callable[[CameraError], None]  # the camera has gone, and why
-    recovered: Callable[[], None]  # it works again
-    failed: Callable[[str], None]  # a thread ended by an error that nobody expected
-    misfit: Callable[[Camera], str] = lambda _camera: ""  # why no part could be judged in its pictures, '' if it can
 
 
 class CameraLoop(ABC):
@@ -45,10 +35,7 @@ class CameraLoop(ABC):
         self._events = events
         self._pool = FramePool(self._POOL_FRAMES)
         self._stopping = threading.Event()
-        self._lost = threading.Event()
-        self._telling = threading.Lock()  # of a loss and of a driver that hangs: two threads notice them
-        self._why = Cause.UNKNOWN
-        self._picture_size = camera.picture_size  # of the pictures that this station began with
+        self._presence = CameraPresence(camera, self.history, events)
         self._threads: list[threading.Thread] = []
 
     @abstractmethod
@@ -86,7 +73,7 @@ class CameraLoop(ABC):
     def start(self) -> None:
         """Start acquisition and the threads that follow it. Raises CameraError when it cannot: it is lost then."""
         if self._is_busy:
-            raise self._hung_error()
+            raise self._presence.hung_error()
         self._stopping.clear()
         try:
             self.camera.start()
@@ -116,17 +103,17 @@ class CameraLoop(ABC):
     @property
     def lost(self) -> bool:
         """True while the camera is lost; a line that was stopped meanwhile opens it with `mend`."""
-        return self._lost.is_set()
+        return self._presence.lost
 
     def absent(self, error: CameraError) -> None:
         """Say that the camera could not be opened when the station was: it is lost from the beginning."""
-        self._lose(error)
+        self._presence.lose(error)
 
     def gone(self, error: CameraError) -> None:
         """Say that the camera went while nobody grabs from it: the line stands, or could not be started."""
         if not self._is_busy:
             self.camera.close()
-            self._lose(error)
+            self._presence.lose(error)
 
     def mend(self) -> None:
         """Try once to open a camera that is lost while the line is stopped; a second lies between two attempts.
@@ -136,41 +123,35 @@ class CameraLoop(ABC):
         if time.monotonic_ns() < self._mend_host_ns or self._is_busy:
             return
         try:
-            self._open()
+            self._presence.open()
         except CameraError as error:
             self.camera.close()
-            self._still_lost(error)
+            self._presence.still_lost(error)
             return
         finally:
             self._mend_host_ns = time.monotonic_ns() + round(self._MEND_S * 1e9)
         self.reopening()
-        self._opened_again()
+        self._presence.found()
 
     def renew(self) -> None:
         """Close a camera whose settings are no longer the recipe's and open it, which writes them; the line stands."""
         self.camera.close()
         try:
-            self._open()
+            self._presence.open()
         except CameraError as error:
             self.camera.close()
-            self._lose(error)
+            self._presence.lose(error)
             return
         self.reopening()
         self._events.recovered()
 
     def tell_hung(self) -> None:
         """Say that a call into the driver does not return, for somebody else's thread noticed it."""
-        with self._telling:
-            if self.history.hung:
-                error = self._hung_error()
-                self.history.hangs(error)
-                self._events.lost(error)
+        self._presence.tell_hung()
 
     def tell_alive(self) -> None:
         """Say that the call has returned after all; one that returned only to say that the camera has gone is lost."""
-        with self._telling:
-            if not self.lost:
-                self._events.recovered()
+        self._presence.tell_alive()
 
     def report(self, backend: str) -> CameraReport:
         """Return one look at the camera."""
@@ -198,13 +179,6 @@ class CameraLoop(ABC):
     def _is_busy(self) -> bool:
         """True while a thread of the line lives: nobody else may open or start the camera."""
         return any(thread.is_alive() for thread in self._threads)
-
-    def _hung_error(self) -> CameraLostError:
-        text = (
-            f"camera '{self.camera.name}': its driver does not answer; a driver with own_process = true is ended after "
-            "watchdog_s and begun anew; start the station again"
-        )
-        return CameraLostError(text, Cause.HUNG)
 
     def _guarded(self, loop: Callable[[], None]) -> None:
         try:
@@ -251,61 +225,21 @@ class CameraLoop(ABC):
 
     def _recover(self, error: CameraError) -> None:
         """Close and open the camera until it works again or the line is stopped."""
-        self._lose(error)
+        self._presence.lose(error)
         self.camera.close()
         attempt = 0
         while not self._stopping.wait(self._RETRY_S[min(attempt, len(self._RETRY_S) - 1)]):
             attempt += 1
             try:
-                self._open()
+                self._presence.open()
                 self.reopening()
                 self.camera.start()
                 self.started()
             except CameraError as again:
                 self.camera.close()
-                self._still_lost(again)
+                self._presence.still_lost(again)
                 continue
-            self._opened_again()
+            self._presence.found()
             if self._stopping.is_set():  # a stop that came meanwhile found nothing that it could stop
                 self.camera.stop()
             return
-
-    def _open(self) -> None:
-        """Open the camera and hold its pictures against the regions and those before. Raises CameraError."""
-        self.camera.open()
-        misfit = self._events.misfit(self.camera) or self._resized()
-        if misfit:
-            raise CameraOpenError(f"camera '{self.camera.name}': {misfit}", Cause.REFUSED)
-
-    def _resized(self) -> str:
-        """Return how an open camera's pictures have another size than before; '' where they do not.
-
-        A device that lost its power, or another one in its place, may show another part of the belt, at another scale.
-        """
-        before, now = self._picture_size, self.camera.picture_size
-        if before is None or now is None or now == before:
-            self._picture_size = before or now
-            return ""
-        return (
-            f"its pictures are {now[0]}×{now[1]} now — they were {before[0]}×{before[1]} when the station began — set "
-            "the camera as it was (roi in the station's file keeps it so), or start the station anew if this is meant"
-        )
-
-    def _lose(self, error: CameraError) -> None:
-        with self._telling:
-            self._lost.set()
-            self._why = error.cause
-            self.history.lost(error)
-            self._events.lost(error)
-
-    def _still_lost(self, error: CameraError) -> None:
-        """Tell of it when another reason than before keeps the camera away: back, but another program holds it …"""
-        if error.cause is not self._why:
-            self._why = error.cause
-            self.history.still_lost(error)
-            self._events.lost(error)
-
-    def _opened_again(self) -> None:
-        self.history.recovered()
-        self._lost.clear()
-        self._events.recovered()

@@ -133,7 +133,7 @@ def limits_of_views(config: StationConfig, bundle: Bundle | None) -> list[tuple[
     Raises ConfigError where the limits of the file and of the model's card do not go together.
     """
     learned = None if bundle is None else bundle.card.quality
-    card = None if learned is None else QualitySection.model_validate(learned.model_dump(exclude_none=True))
+    card = None if learned is None else QualitySection.model_validate(learned.limits())
     views: list[tuple[str, QualitySection | None]] = []
     for camera in config.cameras:
         try:

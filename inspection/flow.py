@@ -40,10 +40,11 @@ class Memory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FlowSettings:
-    """What the recipe says about a part's way. judges: one a view, in the order of the views."""
+    """What the recipe says about a part's way. views: the camera of each view. judges: one a view, in their order."""
 
     geometry: Geometry
     fusion: Fusion
+    views: Sequence[str]
     judges: Sequence[Judge]
     pulse_ms: float
 
@@ -98,7 +99,7 @@ class PartFlow:
             motion,
             ejector,
             settings.fusion,
-            len(settings.judges),
+            settings.views,
             self._may_pass,
             self._on_born,
             self._on_finished,
@@ -176,8 +177,7 @@ class PartFlow:
             if record.reason is Reason.NO_IMAGE:
                 self._warn("NO_IMAGE", part=record.part)
             elif record.reason is Reason.MISSING_VIEW:
-                missing = [str(n) for n, view in enumerate(record.extra.get("views", ()), 1) if view["missing"]]
-                self._warn("MISSING_VIEW", part=record.part, view=", ".join(missing))
+                self._warn("MISSING_VIEW", part=record.part, camera=", ".join(record.missing_views))
         if self._counters.late_in_a_row >= self.LATE_IN_A_ROW:
             self._warn("LATE_VERDICTS", count=self._counters.late_in_a_row)
 

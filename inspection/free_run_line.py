@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from camera.frame import BrokenFrame, Frame, Trigger
 from camera.interface import Camera
-from inspection.camera_loop import CameraEvents, CameraLoop
+from inspection.camera_loop import CameraLoop
+from inspection.camera_presence import CameraEvents
 from inspection.flow import PartFlow
 from inspection.tracking.detection import Detection
 from inspection.tracking.device_clock import DeviceClock

@@ -10,7 +10,8 @@ from dataclasses import replace
 from camera.errors import CameraError
 from camera.frame import BrokenFrame, Frame, Trigger
 from camera.interface import Camera
-from inspection.camera_loop import CameraEvents, CameraLoop
+from inspection.camera_loop import CameraLoop
+from inspection.camera_presence import CameraEvents
 from inspection.flow import PartFlow
 
 

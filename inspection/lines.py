@@ -11,7 +11,8 @@ from camera.belt_camera import BeltCamera
 from camera.errors import CameraOpenError, Cause
 from camera.interface import Camera
 from camera.scene import Scene
-from inspection.camera_loop import CameraEvents, CameraLoop
+from inspection.camera_loop import CameraLoop
+from inspection.camera_presence import CameraEvents
 from inspection.config import StationConfig
 from inspection.config.region import beyond_picture, view_regions
 from inspection.config.straightening import other_size

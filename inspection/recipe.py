@@ -21,6 +21,7 @@ def flow_settings(config: StationConfig, geometry: Geometry, judge: Judge) -> Fl
     return FlowSettings(
         geometry,
         Fusion(config.fusion.rule, tuple(view.weight for view in views), config.fusion.threshold),
+        [view.name for view in views],
         [judge if view.threshold is None else replace(judge, threshold=view.threshold) for view in views],
         config.ejector.pulse_ms,
     )

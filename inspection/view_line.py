@@ -8,7 +8,8 @@ from contextlib import suppress
 from camera.errors import CameraError
 from camera.frame import BrokenFrame, Frame
 from camera.interface import Camera
-from inspection.camera_loop import CameraEvents, CameraLoop
+from inspection.camera_loop import CameraLoop
+from inspection.camera_presence import CameraEvents
 from inspection.flow import PartFlow
 
 

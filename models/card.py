@@ -59,6 +59,20 @@ class PlaceSpec(Section):
     height: int = Field(ge=1)
 
 
+class GoldenSpec(Section):
+    """The golden images that lie in the graph: a part is compared with the one that it looks like most."""
+
+    images: int = Field(ge=1, le=4096)
+    stored_bytes: int = Field(ge=1, description="of the graph")
+    reach_px: int = Field(ge=0, description="how far beside its golden image a part may lie, at the graph's input")
+    correlation_min: float = Field(
+        ge=-1.0, le=1.0, allow_inf_nan=False, description="a part that is less like any golden image never passes"
+    )
+    rescanned: Count = Field(
+        default=0, description="good images that are golden ones, shown as if photographed once more"
+    )
+
+
 class Estimate(Section):
     """A measured figure with its confidence interval."""
 
@@ -125,6 +139,15 @@ class Threshold(Section):
     costs: Costs | None = None
 
 
+class SizeRecall(Section):
+    """Of the marked defects of one size, connected pixels at the network's input in [low, high): how many are found."""
+
+    low_px: float = Field(ge=0.0, allow_inf_nan=False)
+    high_px: float | None = Field(default=None, gt=0.0, allow_inf_nan=False, description="None: no upper end")
+    shown: Rate = Field(description="the map reaches 50 % on the defect or in a cell beside it")
+    rejected: Rate = Field(description="its part is rejected at the threshold")
+
+
 class Metrics(Section):
     """Figures on images that neither the fitting nor the threshold has seen; None where nothing could be counted."""
 
@@ -141,6 +164,12 @@ class Metrics(Section):
     confusion: tuple[tuple[Count, ...], ...] | None = Field(
         default=None, description="rows: truth, columns: likeliest class, both in the order of `classes`"
     )
+    recall_by_size: tuple[SizeRecall, ...] = Field(
+        default=(), description="where defects are marked and there is a map"
+    )
+    shown_on_good: Rate | None = Field(default=None, description="good images on which the map reaches 50 % anywhere")
+    map_auroc: Estimate | None = Field(default=None, description="cells of the map: defective against not")
+    map_average_precision: Estimate | None = None
 
 
 class DataOrigin(Section):
@@ -189,6 +218,64 @@ class Latency(Section):
     median_s: dict[int, Annotated[float, Field(gt=0.0, allow_inf_nan=False)]] = Field(description="batch -> seconds")
 
 
+class ParityRow(Section):
+    """How far one way to run the graph lies from the model that it was exported from, on the test images.
+
+    engine: as it is chosen ('onnxruntime', 'openvino'), or another execution provider of ONNX Runtime. An engine with
+    a row that is not usable is refused.
+    """
+
+    engine: str = Field(min_length=1)
+    provider: str = Field(default="", description="what the engine says that it runs on")
+    batch: int = Field(ge=1)
+    threads: int = Field(ge=1, description="of one call in ONNX Runtime, calling at once elsewhere")
+    images: Count = Field(
+        description="compared; fewer than `test_images`: half next to the threshold, half evenly spread"
+    )
+    test_images: Count
+    max_abs: float | None = Field(
+        default=None, ge=0.0, allow_inf_nan=False, description="of a raw score; None: no number"
+    )
+    flips: Count = Field(default=0, description="verdicts that change at the card's threshold")
+    map_max_abs: float | None = Field(default=None, ge=0.0, allow_inf_nan=False, description="of a place of the map")
+    usable: bool
+    why: str = Field(default="", description="why it is not usable")
+
+
+class GuardRow(Section):
+    """A guarded set of images, judged by the bundle that was in use and by this one, each at its own threshold.
+
+    p_escape, p_overkill: one-sided exact McNemar tests on pieces, that this one is no worse; None without such parts.
+    """
+
+    name: str = Field(min_length=1)
+    digest: Sha256
+    images: Count
+    trained_on: Count = Field(description="of these images; they say little")
+    defect_pieces: Count
+    good_pieces: Count
+    escapes_before: Count = Field(description="images of defects that passed")
+    escapes: Count
+    overkills_before: Count = Field(description="images of good parts that were rejected")
+    overkills: Count
+    found_before: Count = Field(description="defective pieces that the bundle in use finds")
+    lost: Count = Field(description="of these, pieces that this one lets pass")
+    p_escape: Share | None = None
+    p_overkill: Share | None = None
+    p_lost: Share | None = Field(default=None, description="that so many are lost at the escape rate that is promised")
+    passed: bool
+
+
+class PicturesLearned(Section):
+    """What limits of pictures come from, and the share of good pictures that they may stop."""
+
+    pieces: int = Field(ge=1, description="good parts that were measured, of the training and validation images")
+    stopped_at_most: Share = Field(description="of further good parts like these, before the limits were widened")
+    widened: float = Field(ge=1.0, description="each limit was put so many times as far off")
+    tested: Count = Field(default=0, description="good test images that were held against the limits")
+    tested_outside: Count = 0
+
+
 class QualityReference(Section):
     """Between which limits pictures were learned from: keys of the station's [quality], which goes before them."""
 
@@ -197,6 +284,18 @@ class QualityReference(Section):
     brightness_max: float | None = Field(default=None, ge=0.0, le=255.0)
     saturated_max: Share | None = None
     dark_max: Share | None = None
+    x_min: Share | None = None
+    x_max: Share | None = None
+    y_min: Share | None = None
+    y_max: Share | None = None
+    uneven_max: float | None = Field(default=None, gt=0.0, allow_inf_nan=False)
+    light: tuple[Annotated[float, Field(ge=0.0, le=1000.0)], ...] | None = Field(default=None, max_length=64)
+    usual: dict[str, Finite] | None = Field(default=None, description="the median of each figure")
+    learned: PicturesLearned | None = Field(default=None, description="what the limits come from")
+
+    def limits(self) -> dict[str, object]:
+        """Give what the station's [quality] takes: all but where it comes from."""
+        return self.model_dump(exclude_none=True, exclude={"learned"})
 
 
 class Provenance(Section):
@@ -209,6 +308,8 @@ class Provenance(Section):
     seed: int
     versions: dict[str, str] = Field(default_factory=dict, description="library -> version")
     settings: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
+    command: str | None = Field(default=None, description="as it was typed, the home directory as ~")
+    made_from: Sha256 | None = Field(default=None, description="digest of the bundle that this one was made from")
 
 
 class CardDraft(Section):
@@ -227,8 +328,13 @@ class CardDraft(Section):
     calibration: Calibration | None = None
     latency: Latency | None = None
     quality: QualityReference | None = None
+    parity: tuple[ParityRow, ...] = Field(default=(), description="every engine where the bundle was made")
+    guards: tuple[GuardRow, ...] = Field(
+        default=(), description="sets on which it had to be no worse than the one before"
+    )
     map: MapSpec | None = Field(default=None, description="where the model shows where a defect is")
     places: tuple[PlaceSpec, ...] = Field(default=(), description="what the graph looks at; empty: all of its input")
+    golden: GoldenSpec | None = Field(default=None, description="of the task 'template'")
     tile: int | None = Field(default=None, ge=16, description="side of the tiles that the graph cuts its input into")
     smallest_defect_px: float | None = Field(
         default=None, ge=0.0, allow_inf_nan=False, description="of the training images, at the network's input"

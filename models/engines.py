@@ -48,12 +48,24 @@ def open_engine(
     """Load a bundle on an engine for so many calling threads, hold it against the golden vectors, and warm it.
 
     The golden scores must be met within the card's tolerance and no verdict on them may differ. Raises GraphError,
-    SessionError (not installed, or the engine refuses the model) and ParityError.
+    SessionError (not installed, or the engine refuses the model) and ParityError, also for an engine that the card
+    refuses since it missed the trained model where the bundle was made.
     """
+    refuse_by_card(bundle, name)
     engine = _load(bundle, name, callers)
     assert_parity(engine, bundle)
     engine.warm(warm_sizes)
     return engine
+
+
+def refuse_by_card(bundle: Bundle, name: str) -> None:
+    """Raise ParityError for an engine that missed the trained model's scores or verdicts before the release."""
+    missed = next((row for row in bundle.card.parity if row.engine == name and not row.usable), None)
+    if missed is not None:
+        raise ParityError(
+            f"{bundle.path}: its card refuses {name} ({missed.provider or 'not opened'}): {missed.why} — an engine "
+            f"must give the scores of the trained model — choose {ONNXRUNTIME}"
+        )
 
 
 def assert_parity(engine: Engine, bundle: Bundle) -> None:

@@ -64,6 +64,36 @@ class OpenVinoSession:
 
         Raises SessionError when the batch does not fit the card or the runtime fails.
         """
+        (scores,) = self._computed(["scores"], batch)
+        return scores
+
+    def run_with_map(self, batch: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Score a batch as `run` does and give the map float32 (n, map height, map width), too. Raises SessionError."""
+        if self.card.map is None:
+            raise SessionError(f"{self._where}: the model has no map — its card would speak of one — call `run`")
+        scores, places = self._computed(["scores", "map"], batch)
+        return scores, places
+
+    def _computed(self, names: Sequence[str], batch: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        self._require_batch(batch)
+        request = self._request()
+        try:
+            request.set_input_tensor(ov.Tensor(batch, shared_memory=batch.flags.writeable))
+            request.infer()
+            given: list[NDArray[np.float32]] = [np.array(request.get_tensor(name).data, np.float32) for name in names]
+        except RuntimeError as error:
+            raise SessionError(
+                f"{self._where}: inference of {len(batch)} image(s) on {self.provider} failed: {_one_line(error)} — "
+                "check memory, or choose onnxruntime"
+            ) from error
+        if given[0].shape != (len(batch), len(self.card.classes)):
+            raise SessionError(
+                f"{self._where}: scores are {given[0].shape} for {len(batch)} image(s) — "
+                f"({len(batch)}, {len(self.card.classes)}) is needed — export the model again"
+            )
+        return given
+
+    def _require_batch(self, batch: NDArray[np.uint8]) -> None:
         size = self.card.input
         if (
             batch.dtype != np.uint8
@@ -76,22 +106,6 @@ class OpenVinoSession:
                 f"{self._where}: batch is {batch.dtype} {batch.shape} — the model takes contiguous uint8 "
                 f"(n ≥ 1, {size.height}, {size.width}, {size.channels}) — bring images to size with models.resize.fit"
             )
-        request = self._request()
-        try:
-            request.set_input_tensor(ov.Tensor(batch, shared_memory=batch.flags.writeable))
-            request.infer()
-            scores: NDArray[np.float32] = np.array(request.get_output_tensor().data, np.float32)
-        except RuntimeError as error:
-            raise SessionError(
-                f"{self._where}: inference of {len(batch)} image(s) on {self.provider} failed: {_one_line(error)} — "
-                "check memory, or choose onnxruntime"
-            ) from error
-        if scores.shape != (len(batch), len(self.card.classes)):
-            raise SessionError(
-                f"{self._where}: scores are {scores.shape} for {len(batch)} image(s) — "
-                f"({len(batch)}, {len(self.card.classes)}) is needed — export the model again"
-            )
-        return scores
 
     def _request(self) -> ov.InferRequest:
         request: ov.InferRequest | None = getattr(self._own, "request", None)

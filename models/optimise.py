@@ -18,7 +18,7 @@ from models.bundle import Bundle
 from models.engines import ONNXRUNTIME, Engine, installed, open_engine
 from models.errors import BundleWriteError, ModelError
 
-_ADVANTAGE = 1.03  # another engine than ONNX Runtime has to be this much faster: less is within the noise
+ADVANTAGE = 1.03  # another engine than ONNX Runtime has to be this much faster: less is within the noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,10 @@ def optimise(bundle: Bundle, *, callers: int, max_batch: int = 4, rounds: int = 
         for name, engine in engines.items():
             rates[name].append(throughput(engine, callers, max_batch, seconds))
     measured = [
-        Measured(name, engine.provider, round(statistics.median(rates[name]), 1), round(_call_ms(engine), 3))
+        Measured(name, engine.provider, round(statistics.median(rates[name]), 1), round(call_ms(engine), 3))
         for name, engine in engines.items()
     ]
-    chosen, best = ONNXRUNTIME, _ADVANTAGE
+    chosen, best = ONNXRUNTIME, ADVANTAGE
     for name in engines:
         ratio = statistics.median(a / b for a, b in zip(rates[name], rates[ONNXRUNTIME], strict=True))
         if ratio > best:
@@ -108,7 +108,8 @@ def throughput(engine: Engine, callers: int, size: int, seconds: float) -> float
     return sum(counts) / ((max(ends_ns) - began_ns) * 1e-9)
 
 
-def _call_ms(engine: Engine, calls: int = 30) -> float:
+def call_ms(engine: Engine, calls: int = 30) -> float:
+    """Return the median milliseconds of one call with one image."""
     shape = engine.card.input
     image = np.zeros((1, shape.height, shape.width, shape.channels), np.uint8)
     taken_ms = []

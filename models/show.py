@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from models.bundle import Bundle
-from models.card import Card, Estimate, Rate
+from models.card import Card, Estimate, ParityRow, PicturesLearned, Rate
 from models.checks import Check
 from models.optimise import Choice
 
@@ -78,7 +78,50 @@ def _facts(card: Card) -> list[Row]:
         times = ", ".join(f"batch {size}: {seconds * 1e3:.2f} ms" for size, seconds in card.latency.median_s.items())
         threads = card.latency.intra_op_threads
         rows.append(("latency", f"{times} ({card.latency.provider}, {threads} thread(s), {card.latency.processor})"))
+    rows += [
+        ("engine" if place == 0 else "", f"{name}: {told}") for place, (name, told) in enumerate(engine_words(card))
+    ]
+    if card.quality is not None and card.quality.learned is not None:
+        rows.append(("pictures", picture_words(card.quality.learned)))
+    if origin.made_from is not None:
+        rows.append(("made from", f"bundle {origin.made_from}"))
+    rows += [
+        ("guarded", f"{row.name}: {'no worse' if row.passed else 'worse'} on {row.images} images")
+        for row in card.guards
+    ]
     return rows
+
+
+def engine_words(card: Card) -> list[Row]:
+    """Say of each engine how far it lay from the model itself where the bundle was made, or why it is refused."""
+    told: dict[str, list[ParityRow]] = {}
+    for row in card.parity:
+        told.setdefault(row.engine, []).append(row)
+    return [(name, _engine_words(rows)) for name, rows in told.items()]
+
+
+def _engine_words(rows: Sequence[ParityRow]) -> str:
+    refused = next((row.why for row in rows if not row.usable), None)
+    if refused is not None:
+        return f"refused: {refused}"
+    furthest = max(row.max_abs or 0.0 for row in rows)
+    images = [row.images for row in rows]
+    several = f"{max(images)}" if min(images) == max(images) else f"{min(images)} to {max(images)}"
+    sizes = ", ".join(str(size) for size in sorted({row.batch for row in rows}))
+    threads = ", ".join(str(count) for count in sorted({row.threads for row in rows}))
+    return (
+        f"|Δ score| ≤ {furthest:.2g}, no other verdict on {several} of {rows[0].test_images} test images, batches of "
+        f"{sizes}, {threads} thread(s) ({rows[0].provider})"
+    )
+
+
+def picture_words(learned: PicturesLearned) -> str:
+    """Say what the limits of pictures come from and cost."""
+    return (
+        f"limits from {learned.pieces} good parts, which stop at most {learned.stopped_at_most:.2%} of further ones "
+        f"(before they were put {learned.widened:g} times as far off); of {learned.tested} good test images "
+        f"{learned.tested_outside}"
+    )
 
 
 def _looked_at(card: Card) -> list[Row]:
@@ -112,6 +155,9 @@ def _figures(card: Card) -> RenderableType:
         table.add_row(Text(name), *_rate_cells(rate))
     for name, estimate in [("AUROC", metrics.auroc), ("average precision", metrics.average_precision)]:
         table.add_row(name, *_estimate_cells(estimate))
+    for found in metrics.recall_by_size:
+        size = f"{found.low_px:g} px and more" if found.high_px is None else f"{found.low_px:g} to {found.high_px:g} px"
+        table.add_row(Text(f"rejected: defects of {size}"), *_rate_cells(found.rejected))
     return table
 
 

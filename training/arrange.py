@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -33,6 +34,8 @@ def choose_task(asked: str | None, dataset: Dataset) -> tuple[str, str]:
         return asked, "as asked for"
     bad = [sample for sample in dataset.samples if sample.label != dataset.good]
     pieces = len({sample.group for sample in bad})
+    if not bad and 2 * sum(sample.template is not None for sample in dataset.samples) > len(dataset.samples):
+        return "template", "good parts come with a golden image"
     if not bad:
         return "anomaly", "there are no defects to learn from"
     if 2 * sum(sample.template is not None for sample in bad) > len(bad):
@@ -48,7 +51,8 @@ def choose_task(asked: str | None, dataset: Dataset) -> tuple[str, str]:
 
 def classes_of(task: str, dataset: Dataset) -> tuple[str, ...]:
     """Return the classes of the scores, the good one first."""
-    return (dataset.good, ANOMALY) if task == "anomaly" else dataset.classes
+    alone = task == "anomaly" or (task == "template" and len(dataset.classes) == 1)
+    return (dataset.good, ANOMALY) if alone else dataset.classes
 
 
 def truths(samples: Sequence[Sample], classes: Sequence[str]) -> NDArray[np.intp]:
@@ -78,6 +82,10 @@ def arrange(task: str, dataset: Dataset, split: Split) -> Split:
 
     Raises TrainingDataError when a part is left without what the task needs.
     """
+    if task == "template":
+        mine = rescanned(dataset)
+        parts = (split.train, split.validation, split.test)
+        return Split(*(tuple(mine.get(sample.path, sample) for sample in part) for part in parts))
     if task != "anomaly":
         return split
     train = tuple(sample for sample in split.train if sample.label == dataset.good)
@@ -96,19 +104,31 @@ def arrange(task: str, dataset: Dataset, split: Split) -> Split:
     )
 
 
+def rescanned(dataset: Dataset) -> dict[Path, Sample]:
+    """Return the samples that are golden images themselves, each with itself as its golden image.
+
+    `training.images.load_pixels` shows such a one as if it had been photographed once more: an untouched golden image
+    beside itself would be a good part that proves nothing.
+    """
+    golden = {sample.template for sample in dataset.samples}
+    own = [s for s in dataset.samples if s.template is None and s.path in golden and s.label == dataset.good]
+    return {sample.path: replace(sample, template=sample.path) for sample in own}
+
+
 def refuse_untrainable(task: str, dataset: Dataset, split: Split, where: str, advice: str) -> None:
     """Raise TrainingDataError where a class would not be trained, or nothing would be validated or tested."""
-    if task != "anomaly" and len(dataset.classes) < 2:
+    from_good = len(classes_of(task, dataset)) == 2 and classes_of(task, dataset)[1] == ANOMALY
+    if not from_good and len(dataset.classes) < 2:
         raise TrainingDataError(
             f"{dataset.root}: holds the one class '{dataset.classes[0]}' — a classifier needs a good class and at "
             "least one defect class — add a folder with photos of defects, or learn from good parts alone with "
             "--task anomaly"
         )
     have = {name for sample in split.train for name in sample.types}
-    wanted = (dataset.good,) if task == "anomaly" else dataset.classes
+    wanted = (dataset.good,) if from_good else dataset.classes
     lacking = [name for name in wanted if name not in have]
     for name, part in (("validation", split.validation), ("test", split.test)):
-        if not any(sample.label == dataset.good for sample in part) if task == "anomaly" else not part:
+        if not any(sample.label == dataset.good for sample in part) if from_good else not part:
             lacking.append(name)
     if lacking:
         raise TrainingDataError(f"{where}: {', '.join(lacking)} would get no image — {advice}")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +24,7 @@ SplitFile = Annotated[
 
 
 def train(
+    ctx: typer.Context,
     data: Data,
     out: Annotated[Path, typer.Option(help="The bundle to write: a folder, or a zip when it ends in .zip.")],
     task: Annotated[
@@ -83,17 +87,54 @@ def train(
     light: Annotated[
         bool, typer.Option(help="Whether a part lit 15 % brighter, darker or flatter keeps its label.")
     ] = True,
+    start_from: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="BUNDLE",
+            help="Retrain this bundle: its weights, settings and split are kept; --data holds its old photos.",
+        ),
+    ] = None,
+    add: Annotated[
+        list[Path] | None, typer.Option(metavar="DIR", help="With --from: new photos; may be given several times.")
+    ] = None,
+    guard: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="With --from: photos on which the new bundle may be no worse, else nothing is written; several times.",
+        ),
+    ] = None,
+    picture_limits: Annotated[
+        bool, typer.Option(help="Learn limits of focus, exposure and position, which the station holds.")
+    ] = True,
     name: Annotated[str | None, typer.Option(help="Name in the card; default from --out.")] = None,
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
+    device: Annotated[str, typer.Option(help="auto (the GPU where torch can use one), cpu or cuda.")] = "auto",
+    amp: Annotated[str, typer.Option(help="Mixed precision: auto (on a GPU alone), on or off.")] = "auto",
+    sweep: Annotated[
+        int | None, typer.Option(help="Try N settings, judge them by the validation images, release the best one.")
+    ] = None,
+    sweep_minutes: Annotated[float | None, typer.Option(help="Begin no further trial after so many minutes.")] = None,
+    sweep_over: Annotated[
+        str | None,
+        typer.Option(help="Of lr, epochs, flips, moves, size, backbone, with commas. [lr,epochs,flips,moves]"),
+    ] = None,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(min=0, max=86400, help="Keep the state so often inside an epoch; 0: after every step.")
+    ] = 60.0,
+    tensorboard: Annotated[bool, typer.Option(help="Log the run into BUNDLE.run/tensorboard.")] = True,
     restart: Annotated[bool, typer.Option("--restart", help="Forget an unfinished run instead of going on.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the bundle at --out.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
     """Train a model from labelled photos and release it as a bundle; Ctrl-C keeps what was finished."""
     from training.settings import make_settings, size_values, usual_fitting
+    from training.space import make_plan
 
     usual = usual_fitting(weights)
-    settings = make_settings(
+    plan = make_plan(sweep, sweep_minutes, sweep_over)
+    values = _values(
         method=method,
         backbone=backbone,
         weights=weights,
@@ -108,6 +149,8 @@ def train(
         moves=moves,
         light=light,
         threads=threads,
+        device=device,
+        amp=amp,
         escape_target=escape_target,
         overkill_target=overkill_target,
         escape_cost=escape_cost,
@@ -116,6 +159,8 @@ def train(
     )
     try:
         from training.command import run_training
+        from training.released import settings_of
+        from training.retraining import retraining_of
         from training.table import print_release, release_json
     except ModuleNotFoundError as error:
         from training.errors import MissingExtraError
@@ -124,20 +169,40 @@ def train(
             f"'{error.name}' is not installed — training needs the training stack, which a panel PC does not — "
             "pip install 'lineward[train]'"
         ) from error
+    retraining = retraining_of(start_from, add, guard)
+    if retraining is not None:
+        values = settings_of(retraining.bundle.card) | {key: values[key] for key in _given(ctx, values)}
     released = run_training(
         Location(data, form, annotations, good, groups),
-        settings,
+        make_settings(**values),
         out,
         task=task,
         name=name,
         split_file=split_file,
         restart=restart,
         overwrite=overwrite,
+        command=typed_command(sys.argv),
+        plan=plan,
+        every_s=checkpoint_seconds,
+        logs=tensorboard,
+        retraining=retraining,
+        picture_limits=picture_limits,
     )
     if as_json:
         typer.echo(json.dumps(release_json(released.bundle, released.parity)))
     else:
         print_release(released.bundle, released.parity)
+
+
+def _values(**values: object) -> dict[str, object]:
+    return values
+
+
+def _given(ctx: typer.Context, values: dict[str, object]) -> list[str]:
+    """Return which settings were written on the command line; those left out are the bundle's."""
+    options = {name: "size" if name in ("height", "width") else name for name in values}
+    sources = {name: ctx.get_parameter_source(option) for name, option in options.items()}
+    return [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
 
 
 def evaluate(
@@ -175,3 +240,19 @@ def evaluate(
     for what, names in (("bad, passed", result.missed), ("good, rejected", result.false_alarms)):
         for file in names:
             console.print(f"{what}: {file}", markup=False)
+
+
+def typed_command(arguments: Sequence[str]) -> str:
+    """Give a command line for the card as it was typed, the shell's expansion of ~ taken back.
+
+    Whatever else names a place on this machine was typed by a person, who may have meant it to be known.
+    """
+    home = str(Path.home())
+    words = (f"~{word[len(home) :]}" if word == home or word.startswith(home + "/") else word for word in arguments[1:])
+    return " ".join(("lineward", *map(_quoted, words)))
+
+
+def _quoted(word: str) -> str:
+    return (
+        "~" + (shlex.quote(word[1:]) if word[1:] else "") if word.startswith("~/") or word == "~" else shlex.quote(word)
+    )

@@ -1,14 +1,16 @@
 """What can go wrong between folders of photos and a released model.
 
-TrainingError                   anything below
-├── MissingExtraError           the training stack is not installed: pip install 'lineward[train]'
-├── SettingsError               an option is out of its bounds or does not fit another one
-├── TrainingDataError           the images cannot be trained on (one class, a class with too few groups)
-├── WeightsError                the weights to start from cannot be read or belong to another network
-├── UnfinishedRunError          beside the bundle lies an unfinished run with other settings or other images
-├── EvaluationError             the images and the bundle do not fit each other
-├── ReleaseRefusedError         the exported model is not the trained one: nothing was written
-└── TrainingInterrupted         Ctrl-C: the finished epochs are kept, the same command goes on
+TrainingError                       anything below
+├── MissingExtraError               the training stack is not installed: pip install 'lineward[train]'
+├── SettingsError                   an option is out of its bounds or does not fit another one
+├── TrainingDataError               the images cannot be trained on (one class, a class with too few groups)
+├── WeightsError                    the weights to start from cannot be read or belong to another network
+├── UnfinishedRunError              beside the bundle lies an unfinished run with other settings or other images
+├── RunFolderFullError              the state or the images of a run cannot be written: the disk is full, say
+├── TeamError                       a process of several lost the others, or they cannot share this work
+├── EvaluationError                 the images and the bundle do not fit each other
+├── ReleaseRefusedError             the exported model is not the trained one: nothing was written
+└── TrainingInterrupted             Ctrl-C: the finished epochs are kept, the same command goes on
 """
 
 from __future__ import annotations
@@ -46,6 +48,14 @@ class UnfinishedRunError(TrainingError):
     """An unfinished run of something else is in the way."""
 
     exit_code = 2
+
+
+class RunFolderFullError(TrainingError):
+    """The folder of the run took no more; what it held before is kept."""
+
+
+class TeamError(TrainingError):
+    """The processes of one run cannot work together."""
 
 
 class EvaluationError(TrainingError):

@@ -15,6 +15,8 @@ OPSET = 18
 def export_onnx(model: nn.Module, height: int, width: int, channels: int, *, with_map: bool = False) -> bytes:
     """Export to one self-contained ONNX model: "pixels" uint8 (N, h, w, c) -> "scores" float32 (N, classes).
 
+    The weights keep their names, BatchNorm apart from its convolution, so that a retraining can start from the graph;
+    ONNX Runtime joins the two when it loads it, and runs the same kernels as of a graph in which they were joined.
     with_map: the model gives (scores, map), and the graph has the output "map" float32 (N, map height, map width), too.
     """
     outputs = ["scores", "map"] if with_map else ["scores"]
@@ -24,6 +26,8 @@ def export_onnx(model: nn.Module, height: int, width: int, channels: int, *, wit
     example = torch.zeros((2, height, width, channels), dtype=torch.uint8)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
+        # Folded constants would lose their names; those of a network are none, and `training.released` looks at each.
+        warnings.filterwarnings("ignore", "It is recommended that constant folding be turned off")
         torch.onnx.export(
             model,
             (example,),
@@ -33,6 +37,7 @@ def export_onnx(model: nn.Module, height: int, width: int, channels: int, *, wit
             dynamic_axes={name: {0: "N"} for name in ("pixels", *outputs)},
             opset_version=OPSET,
             dynamo=False,
+            training=torch.onnx.TrainingMode.PRESERVE,  # the mode of `model`, which is that of evaluation
         )
     graph = onnx.load_model_from_string(buffer.getvalue())
     graph.doc_string = ""

@@ -1,12 +1,14 @@
-"""The training loop: a new head on frozen features first, then all layers that are not frozen, epoch by epoch."""
+"""The training loop: all layers that are not frozen, step by step, epoch by epoch."""
 
 from __future__ import annotations
 
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,19 +16,20 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.score import defect_probability
-from training.augment import Augmentation
+from training.batches import Batches, seed_of
 from training.deployed import Deployed
+from training.errors import UnfinishedRunError
+from training.hardware import Hardware
 from training.memory import keep_freed_memory
 from training.metrics import auroc
-from training.network import head_of
+from training.prefetch import prefetch
 from training.settings import TrainSettings
+from training.team import present_team
 
 Pixels = NDArray[np.uint8]
 Truth = NDArray[np.intp] | NDArray[np.float32]  # class of each image (n,), or shares (n, classes) of several types
 
 MIN_DRAWS = 256  # a handful of photos still gets enough steps per epoch
-_HEAD_STEPS = 300
-_HEAD_LR = 0.01
 _WEIGHT_DECAY = 0.01
 _WARM_UP_SHARE = 0.1
 
@@ -48,92 +51,115 @@ class Epoch:
 class Fitting:
     """One model being fitted; whoever made it owns it and calls it from one thread.
 
-    Everything random in an epoch comes from (seed, epoch), so that a run which was interrupted between two epochs ends
-    with the same weights as one which was not.
+    Everything random comes from (seed, epoch, step), so that a run which was interrupted anywhere and went on from
+    `state` ends with the same weights as one which was not. Of several processes each learns from its share of every
+    batch, and all have the same weights after every step.
     """
 
     def __init__(self, model: Deployed, settings: TrainSettings, *, pretrained: bool, good_index: int) -> None:
         keep_freed_memory()
         torch.set_num_threads(settings.threads)
-        torch.use_deterministic_algorithms(True)
-        self.model = model.to(memory_format=torch.channels_last)
+        self._hardware = Hardware(settings.device, settings.amp)
+        self._team = present_team()
+        self.model = model.to(self._hardware.device).to(memory_format=torch.channels_last)
+        self._learner: nn.Module | None = None
         self.history: list[Epoch] = []
         self._settings = settings
         self._pretrained = pretrained
         self._good_index = good_index
-        self._augment = Augmentation(flips=settings.flips, moves=settings.moves, light=settings.light)
+        self._step = 0  # of the epoch under way: steps that are done, and the sum of their losses
+        self._loss_sum = 0.0
         trained = [weights for weights in model.parameters() if weights.requires_grad]
         self._optimizer = torch.optim.AdamW(trained, lr=settings.lr, weight_decay=_WEIGHT_DECAY)
 
-    def start_head(self, pixels: Pixels, truth: Truth, advance: Callable[[], None]) -> None:
-        """Fit the head alone on the features of the training images; pretrained weights only.
+    def run_epoch(
+        self, pixels: Pixels, truth: Truth, advance: Callable[[], None], keep: Callable[[], None] = lambda: None
+    ) -> float:
+        """Draw, change and learn from one epoch's images, or from what is left of it; gives the mean loss.
 
-        A random head would send large wrong gradients through good weights in the first steps.
+        keep: called after each step; `state` of that moment is enough to go on.
         """
-        head = head_of(self.model.network, self._settings.backbone)
-        features = []
-        hook = head.register_forward_pre_hook(lambda _module, inputs: features.append(inputs[0].detach()))
-        score_pixels(self.model, pixels, self._settings.batch_size, advance)
-        hook.remove()
-        inputs, wanted = torch.cat(features).clone(), torch.from_numpy(truth)
-        share = torch.from_numpy(draw_shares(truth)).float()
-        optimizer = torch.optim.AdamW(head.parameters(), lr=_HEAD_LR, weight_decay=_WEIGHT_DECAY)
-        for _ in range(_HEAD_STEPS):
-            optimizer.zero_grad()
-            losses = nn.functional.cross_entropy(head(inputs), wanted, reduction="none")
-            torch.autograd.backward((losses * share).sum())
-            optimizer.step()
-
-    def run_epoch(self, pixels: Pixels, truth: Truth, advance: Callable[[], None]) -> float:
-        """Draw, change and learn from one epoch's images; gives the mean loss."""
-        number = len(self.history)
-        self._augment.seed(self._settings.seed + 1000 * number)
-        torch.manual_seed(self._settings.seed + 1000 * number)
+        number, size = len(self.history), self._settings.batch_size
+        steps = steps_per_epoch(len(truth), size)
+        rows = draw_rows(truth, steps, size, [self._settings.seed, number])
+        batches = Batches(pixels, truth, rows, self._settings, number, self._team)
+        makers = max(1, min(8, self._settings.threads // 2))
         self._train_mode()
-        steps = steps_per_epoch(len(truth), self._settings.batch_size)
-        total = 0.0
-        for step, rows in enumerate(self._batches(truth, number, steps)):
-            self._set_rate((number * steps + step + 1) / (self._settings.epochs * steps))
-            batch = np.stack([self._augment(pixels[row]) for row in rows])
-            total += self._learn(torch.from_numpy(batch), torch.from_numpy(truth[rows]))
-            advance()
-        return total / steps
+        with closing(prefetch(batches.make, range(self._step, steps), threads=makers)) as ahead:
+            for batch, wanted in ahead:
+                torch.manual_seed(seed_of(self._settings.seed, number, self._step, self._team.rank))
+                self._set_rate((number * steps + self._step + 1) / (self._settings.epochs * steps))
+                self._loss_sum += self._learn(batch, wanted)
+                self._step += 1
+                advance()
+                keep()
+        self._team.share_states(self.model)
+        return self._loss_sum / steps
 
     def close_epoch(self, train_loss: float, pixels: Pixels, truth: Truth) -> Epoch:
-        """Measure the validation images and add the epoch to the history."""
+        """Measure the validation images and add the epoch to the history, in the leading process for all."""
+        self._step, self._loss_sum = 0, 0.0
+        measured = self._measure(train_loss, pixels, truth) if self._team.leads else None
+        self.history.append(Epoch(**self._team.tell(measured.as_dict() if measured else {})))  # type: ignore[arg-type]
+        return self.history[-1]
+
+    def _measure(self, train_loss: float, pixels: Pixels, truth: Truth) -> Epoch:
         raw = score_pixels(self.model, pixels, self._settings.batch_size)
         loss = nn.functional.cross_entropy(torch.from_numpy(raw), torch.from_numpy(truth)).item()
         defective = truth != self._good_index if truth.ndim == 1 else truth[:, self._good_index] == 0
         both = bool(defective.any() and not defective.all())
         area = auroc(defect_probability(raw, self._good_index), defective) if both else None
-        self.history.append(Epoch(len(self.history) + 1, train_loss, loss, area))
-        return self.history[-1]
+        return Epoch(len(self.history) + 1, train_loss, loss, area)
 
     def seconds_per_step(self, pixels: Pixels, truth: Truth) -> float:
         """Time a step on a copy of the model: the quicker of two, after one that is not counted."""
         trial = copy.deepcopy(self.model).eval()
         rows = np.arange(self._settings.batch_size) % len(truth)
-        batch, wanted = torch.from_numpy(pixels[rows]), torch.from_numpy(truth[rows])
+        batch, wanted = map(self._hardware.put, (torch.from_numpy(pixels[rows]), torch.from_numpy(truth[rows])))
         times_ns = []
         for _ in range(3):
             started_ns = time.monotonic_ns()
-            torch.autograd.backward(nn.functional.cross_entropy(trial(batch), wanted))
+            with self._hardware.mixing():
+                loss = nn.functional.cross_entropy(trial(batch), wanted)
+            torch.autograd.backward(loss)
+            loss.item()
             times_ns.append(time.monotonic_ns() - started_ns)
         return min(times_ns[1:]) / 1e9
 
+    @property
+    def steps_done(self) -> int:
+        """Give how many steps of the epoch under way are done: more than none after an interruption."""
+        return self._step
+
+    @property
+    def rate(self) -> float:
+        """Give the learning rate of the last step."""
+        return float(self._optimizer.param_groups[0]["lr"])
+
     def state(self) -> dict[str, object]:
-        """Give everything that the next epoch depends on."""
+        """Give everything that the next step depends on."""
         return {
             "model": self.model.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "history": [epoch.as_dict() for epoch in self.history],
+            "step": self._step,
+            "loss_sum": self._loss_sum,
+            "scaler": self._hardware.state(),
         }
 
-    def restore(self, state: dict[str, object]) -> None:
-        """Go back to a state that `state` gave."""
-        self.model.load_state_dict(state["model"])  # type: ignore[arg-type]
-        self._optimizer.load_state_dict(state["optimizer"])  # type: ignore[arg-type]
-        self.history = [Epoch(**fields) for fields in state["history"]]  # type: ignore[attr-defined]
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go back to a state that `state` gave; raise UnfinishedRunError for one of another network."""
+        try:
+            self.model.load_state_dict(state["model"])
+            self._optimizer.load_state_dict(state["optimizer"])
+            self.history = [Epoch(**fields) for fields in state["history"]]
+            self._step, self._loss_sum = int(state["step"]), float(state["loss_sum"])
+            self._hardware.restore(state["scaler"])
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise UnfinishedRunError(
+                f"the state of the unfinished run is not one of {self._settings.backbone} with these classes "
+                f"({str(error).splitlines()[0]}) — it must be of the same network — begin anew with --restart"
+            ) from error
 
     def _train_mode(self) -> None:
         self.model.train()
@@ -143,27 +169,31 @@ class Fitting:
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.eval()
 
-    def _batches(self, truth: Truth, number: int, steps: int) -> Iterator[NDArray[np.intp]]:
-        random = np.random.default_rng([self._settings.seed, number])
-        drawn = random.choice(len(truth), size=steps * self._settings.batch_size, p=draw_shares(truth))
-        yield from np.split(drawn.astype(np.intp), steps)
-
     def _set_rate(self, progress: float) -> None:
         warm = min(1.0, progress / _WARM_UP_SHARE)
         for group in self._optimizer.param_groups:
             group["lr"] = self._settings.lr * warm * 0.5 * (1.0 + math.cos(math.pi * progress))
 
     def _learn(self, batch: Tensor, wanted: Tensor) -> float:
+        if self._learner is None:
+            self._learner = self._team.together(self.model)
         self._optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(self.model(batch), wanted)
-        torch.autograd.backward(loss)
-        self._optimizer.step()
+        with self._hardware.mixing():
+            loss = nn.functional.cross_entropy(self._learner(self._hardware.put(batch)), self._hardware.put(wanted))
+        self._hardware.descend(loss, self._optimizer)
         return loss.item()
 
 
 def steps_per_epoch(images: int, batch_size: int) -> int:
     """Give the steps of an epoch: as many draws as images, at least `MIN_DRAWS`."""
     return math.ceil(max(images, MIN_DRAWS) / batch_size)
+
+
+def draw_rows(truth: Truth, steps: int, batch_size: int, seed: Sequence[int]) -> list[NDArray[np.intp]]:
+    """Draw which images each step learns from, with their shares, with replacement: (batch_size,) for each step."""
+    random = np.random.default_rng(seed)
+    drawn = random.choice(len(truth), size=steps * batch_size, p=draw_shares(truth))
+    return np.split(drawn.astype(np.intp), steps)
 
 
 def draw_shares(truth: Truth) -> NDArray[np.float64]:
@@ -189,7 +219,8 @@ def score_pixels(
     scores: list[NDArray[np.float32]] = []
     with torch.inference_mode():
         for start in range(0, len(pixels), batch_size):
-            scores.append(model(torch.from_numpy(np.array(pixels[start : start + batch_size]))).numpy())
+            batch = torch.from_numpy(np.array(pixels[start : start + batch_size]))
+            scores.append(model(batch.to(model.mean.device)).cpu().numpy())
             advance()
     return np.concatenate(scores)
 

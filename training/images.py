@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +19,21 @@ from datasets.splitfile import read_split, split_digest
 from datasets.splits import Split, split_dataset
 from models.resize import fit
 from training.arrange import arrange, choose_task, classes_of, refuse_untrainable
+from training.errors import TrainingDataError
+from training.ledger import Ledger
+from training.template.scan import rescan
 
 _AHEAD = 32
 _PROBED = 64
+
+Stamp = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """A checked data set with its split: a plain value. `digest` is that of the data set.
 
+    stamps: size and time of each file, taken before the digest.
     task, why: what is learned from it, and the reason. split_sha256: names a split that a file stated; None for one
     made from the seed.
     """
@@ -39,6 +45,7 @@ class Source:
     task: str
     why: str
     split_sha256: str | None = None
+    stamps: Mapping[Path, Stamp] = field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -50,6 +57,29 @@ class Source:
         parts = {"train": self.split.train, "validation": self.split.validation, "test": self.split.test}
         return {name: dict(sorted(Counter(sample.label for sample in part).items())) for name, part in parts.items()}
 
+    def unproved(self) -> dict[str, tuple[str, ...]]:
+        """Name the classes of which no image is left to validate or test with: class -> these parts."""
+        counts = self.counts()
+        lacking = {
+            label: tuple(part for part in ("validation", "test") if not counts[part].get(label))
+            for label in self.dataset.classes
+        }
+        return {label: parts for label, parts in lacking.items() if parts}
+
+    def refuse_changed(self) -> None:
+        """Raise TrainingDataError where a file was written to since its digest: what was loaded may be another one."""
+        changed = [
+            path.relative_to(self.dataset.root).as_posix()
+            for path, stamp in self.stamps.items()
+            if _stamp_of(path) not in (stamp, None)
+        ]
+        if changed:
+            raise TrainingDataError(
+                f"{self.dataset.root}: {len(changed)} image(s) changed while they were loaded ({', '.join(changed[:5])}"
+                f"{', …' if len(changed) > 5 else ''}) — they must stay as they are until then — give the same command "
+                "again when nothing writes there any more"
+            )
+
     def group_count(self) -> int:
         """Count the groups that the split never parts."""
         return len({sample.group for sample in self.dataset.samples})
@@ -57,9 +87,13 @@ class Source:
 
 def open_grouped(location: Location, *, find_groups: bool) -> Dataset:
     """Read a data set; where no file states groups and it is asked for, photos of the same piece become groups."""
-    dataset = location.read()
+    return group_by_look(location.read(), find_groups=find_groups and location.groups is None)
+
+
+def group_by_look(dataset: Dataset, *, find_groups: bool) -> Dataset:
+    """Return the data set with photos of the same piece in one group, unless groups are stated or none are wanted."""
     stated = any(sample.group != dataset.name_of(sample) for sample in dataset.samples)
-    if stated or location.groups is not None or not find_groups:
+    if stated or not find_groups:
         return dataset
     found = find_duplicates(list(dict.fromkeys(sample.path for sample in dataset.samples))).groups
     return replace(dataset, samples=tuple(replace(sample, group=found[sample.path]) for sample in dataset.samples))
@@ -96,10 +130,19 @@ def open_source(
             "with `lineward dataset split`",
         )
     named = None if stated is None else split_digest(dataset, stated)
-    return Source(dataset, split, dataset.digest(), _channels(split.train), chosen, why, named)
+    stamps = {sample.path: stamp for sample in dataset.samples if (stamp := _stamp_of(sample.path)) is not None}
+    return Source(dataset, split, dataset.digest(), channels_of(split.train), chosen, why, named, stamps)
 
 
-def _channels(samples: Sequence[Sample]) -> int:
+def _stamp_of(path: Path) -> Stamp | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+def channels_of(samples: Sequence[Sample]) -> int:
     """Give 1 where the probed training images are all grey (also when stored as RGB), else 3."""
     step = max(1, len(samples) // _PROBED)
     for sample in samples[::step]:
@@ -109,12 +152,31 @@ def _channels(samples: Sequence[Sample]) -> int:
     return 1
 
 
-def fill_pixels(samples: Sequence[Sample], out: NDArray[np.uint8], threads: int, advance: Callable[[], None]) -> None:
-    """Load and fit each sample into its row of `out`, uint8 (n, height, width, channels), a bounded number at once."""
+def load_pixels(sample: Sample) -> NDArray[np.uint8]:
+    """Return the pixels of a sample; of a golden image that is held against itself, as if photographed once more."""
+    pixels = load_sample(sample)
+    return rescan(pixels) if sample.template == sample.path else pixels
+
+
+def fill_pixels(
+    samples: Sequence[Sample],
+    out: NDArray[np.uint8],
+    threads: int,
+    advance: Callable[[], None],
+    ledger: Ledger | None = None,
+) -> None:
+    """Load and fit each sample into its row of `out`, uint8 (n, height, width, channels), a bounded number at once.
+
+    Rows that a ledger has for complete are left as they are.
+    """
     _, height, width, channels = out.shape
 
     def place(index: int) -> None:
-        fit(load_sample(samples[index]), height, width, channels, out=out[index])
+        if ledger is not None and ledger.holds(index, out[index]):
+            return
+        fit(load_pixels(samples[index]), height, width, channels, out=out[index])
+        if ledger is not None:
+            ledger.note(index, out[index])
 
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(samples), _AHEAD):

@@ -87,6 +87,16 @@ def sign_test(one: int, other: int) -> float:
     return min(1.0, 2 * ways / (1 << total))
 
 
+def worse_test(better: int, worse: int) -> float:
+    """Give McNemar's exact one-sided p that nothing became worse: P(Binomial(better + worse, ½) ≥ worse)."""
+    return at_least(worse, better + worse, 0.5)
+
+
+def at_least(hits: int, total: int, rate: float) -> float:
+    """Give the probability of `hits` or more in `total` at a rate in 0..1."""
+    return 1.0 if hits == 0 else _probability(_log_terms(total, np.arange(hits, total + 1)), rate, total, first=hits)
+
+
 def difference_interval(one: int, other: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
     """Give an interval of the difference of two paired shares, (one - other) / total, from the discordant counts.
 
@@ -140,11 +150,11 @@ def _log_terms(total: int, counts: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.array([all_ways - math.lgamma(k + 1) - math.lgamma(total - k + 1) for k in counts.tolist()])
 
 
-def _probability(log_terms: NDArray[np.float64], rate: float, total: int) -> float:
-    """Give the probability of 0..len-1 hits in `total` at a rate."""
+def _probability(log_terms: NDArray[np.float64], rate: float, total: int, first: int = 0) -> float:
+    """Give the probability of `first` to first + len - 1 hits in `total` at a rate."""
     if not 0.0 < rate < 1.0:
-        return 1.0 if rate <= 0.0 else 0.0
-    counts = np.arange(len(log_terms))
+        return 1.0 if (rate <= 0.0) == (first == 0) else 0.0
+    counts = np.arange(first, first + len(log_terms))
     exponents = log_terms + counts * math.log(rate) + (total - counts) * math.log1p(-rate)
     return min(1.0, float(np.exp(exponents).sum()))
 

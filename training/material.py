@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.marks import Defect
 from datasets.sample import Sample
 from models.card import DataOrigin
 from training.arrange import truths, types_of
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 class Part:
     """Train, validation or test images: a plain value; pixels uint8 (n, h, w, c), truth, groups and names (n,).
 
-    types: which classes each image shows (n, classes), None where each shows the one of `truth` alone.
+    types: which classes each image shows (n, classes), None where each shows the one of `truth` alone. masks: class
+    index of each pixel uint8 (n, h, w), 255 where nobody knows; None where no task asked for them.
     """
 
     pixels: NDArray[np.uint8]
@@ -34,6 +36,7 @@ class Part:
     groups: tuple[str, ...]
     names: tuple[str, ...] = ()
     types: NDArray[np.bool_] | None = None
+    masks: NDArray[np.uint8] | None = None
 
     @property
     def target(self) -> NDArray[np.intp] | NDArray[np.float32]:
@@ -57,7 +60,8 @@ class Material:
     """Everything that is learned from: a plain value. `digest` names the images, `classes` begins with `good`.
 
     boxes: of a model that judges boxes of its input, what its network learns from. smallest_defect_px: area of the
-    smallest outlined defect where the network sees it; None where nothing is outlined.
+    smallest outlined defect where the network sees it; None where nothing is outlined. defects: the marked training
+    defects with their area at the input size, the smallest first, where a task reads them.
     """
 
     name: str
@@ -71,6 +75,7 @@ class Material:
     split_sha256: str | None = None
     boxes: Boxes | None = None
     smallest_defect_px: float | None = None
+    defects: tuple[Defect, ...] = ()
 
     @property
     def good_index(self) -> int:
@@ -106,7 +111,7 @@ def load_material(source: Source, settings: TrainSettings, folder: RunFolder, ad
     dataset, split = source.dataset, source.split
     everything = (*split.train, *split.validation, *split.test)
     pixels = folder.pixels((len(everything), settings.height, settings.width, source.channels))
-    fill_pixels(everything, pixels, settings.threads, advance)
+    fill_pixels(everything, pixels, settings.threads, advance, folder.ledger(len(everything)))
     bounds = (0, len(split.train), len(split.train) + len(split.validation), len(everything))
 
     def part(number: int, samples: tuple[Sample, ...]) -> Part:

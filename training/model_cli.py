@@ -41,7 +41,8 @@ def report(
     judged = judge_images(
         bundle, Location(data, form, annotations, groups=groups), split=split, find_groups=find_groups, threads=threads
     )
-    file = out or Path(f"{judged.bundle.card.name}.report.html")
+    card = judged.bundle.card
+    file = out or Path(f"{card.name}.report.html")
     tried = Tried(
         bundle=judged.bundle,
         session=judged.session,
@@ -52,7 +53,7 @@ def report(
         split=split,
         digest=judged.dataset.digest(),
         scoring_s=judged.seconds,
-        per_place=judged.place_rates(judged.bundle.card.threshold.value),
+        metrics=judged.metrics(card.threshold.value),
     )
     write_report(tried, file)
     typer.echo(f"{file}: {len(judged.samples)} images of {judged.dataset.root}")

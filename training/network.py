@@ -47,14 +47,18 @@ ARCHITECTURES: dict[str, Architecture] = {
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What the fitting starts from: a plain value. `weights` is None for a network from scratch."""
+    """What the fitting starts from: a plain value. `weights` is None for a network from scratch.
+
+    keeps_head: the weights are those of a whole network with the same classes, head and all.
+    """
 
     weights: Weights | None
     told: str
+    keeps_head: bool = False
 
 
 def build_network(backbone: str, classes: int, start: Start) -> nn.Module:
-    """Build a network from RGB (n, 3, h, w) to logits (n, classes); its head is always new.
+    """Build a network from RGB (n, 3, h, w) to logits (n, classes); its head is new unless the start keeps one.
 
     With weights, everything but the head is loaded and the early layers are frozen. Raises WeightsError.
     """
@@ -64,7 +68,7 @@ def build_network(backbone: str, classes: int, start: Start) -> nn.Module:
     else:
         network = torchvision.models.get_model(backbone, weights=None, num_classes=classes)
     if start.weights is not None:
-        _load(network, start.weights, backbone)
+        _load(network, start.weights, backbone, keeps_head=start.keeps_head)
         for name in architecture.frozen:
             network.get_submodule(name).requires_grad_(False)
     return network
@@ -128,11 +132,13 @@ def _read(file: Path) -> Start:
     return Start(state, f"pretrained: {file.name}, sha256 {hashlib.sha256(data).hexdigest()}")
 
 
-def _load(network: nn.Module, weights: Weights, backbone: str) -> None:
-    """Copy all tensors but the head's, in float32; refuse when a name or a shape differs."""
+def _load(network: nn.Module, weights: Weights, backbone: str, *, keeps_head: bool) -> None:
+    """Copy all tensors, the head's only where it is kept, in float32; refuse when a name or a shape differs."""
     head = ARCHITECTURES[backbone].head + "."
-    wanted = {name: tensor for name, tensor in network.state_dict().items() if not name.startswith(head)}
-    given = {name: tensor for name, tensor in weights.items() if not name.startswith(head)}
+    wanted, given = (
+        {name: tensor for name, tensor in tensors.items() if keeps_head or not name.startswith(head)}
+        for tensors in (network.state_dict(), weights)
+    )
     missing, foreign = sorted(set(wanted) - set(given)), sorted(set(given) - set(wanted))
     shaped = sorted(name for name in set(wanted) & set(given) if wanted[name].shape != given[name].shape)
     if missing or foreign or shaped:

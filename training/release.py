@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import platform
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,25 +16,32 @@ from numpy.typing import NDArray
 
 from models.benchmark import measure_batch_times
 from models.bundle import Bundle, load_bundle, write_bundle
-from models.card import CardDraft, InputSpec, Latency, Metrics, Provenance, Tolerance
-from models.checks import Parity, check_batch_invariance, compare_scores, largest_difference
+from models.card import CardDraft, InputSpec, Latency, Metrics, ParityRow, Provenance, QualityReference, Tolerance
+from models.checks import BATCHES, Parity, check_batch_invariance, compare_scores, largest_difference
+from models.engines import ONNXRUNTIME
 from models.golden import Golden
+from models.parity import Reference, measure_parity
 from models.session import CPU, Session, open_session
 from training.errors import ReleaseRefusedError
 from training.export import export_onnx
 from training.fitting import run_module
+from training.guard import Guard, guard_words, refuse_worse
+from training.hardware import DEVICE_TASKS, choose_device
+from training.map_figures import MapTally, add_map_figures
 from training.material import Material, Part
-from training.metrics import calibration, measure
+from training.metrics import Scored, calibration, measure
 from training.placewise import rate_places
 from training.runfolder import RunFolder
 from training.settings import TrainSettings
 from training.tasks.task import Fitted
+from training.team import present_team
 from training.threshold import choose_threshold
 
 SCORE_TOLERANCE = 1e-3  # float32 kernels of different processors differ by 1e-6 to 1e-4 of a logit
 _GOLDEN_BYTES = 1_000_000
 _GOLDEN_COUNTS = (4, 8)
 _LATENCY_REPEATS = 20
+_LATENCY_S = 10.0
 _BATCH = 8
 _LIBRARIES = ("lineward", "torch", "torchvision", "albumentations", "onnx", "onnxruntime", "numpy")
 
@@ -46,6 +54,26 @@ class Release:
     parity: Parity
 
 
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What a release takes along and has to stand, beside parity: a plain value.
+
+    parity_s: about how long all engines in all batch sizes may take. pictures: their limits,
+    for the card. guard: sets on which the bundle
+    in use is compared with; trained: sha256 of the files that were learned from. files: further ones of the bundle.
+    made_from: digest of the bundle in use. command: as it was typed. say: takes a line for the person who waits.
+    """
+
+    parity_s: float = 30.0
+    pictures: QualityReference | None = None
+    guard: Guard | None = None
+    trained: frozenset[str] = frozenset()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    made_from: str | None = None
+    command: str | None = None
+    say: Callable[[str], None] = lambda _: None
+
+
 def release(
     fitted: Fitted,
     material: Material,
@@ -56,12 +84,15 @@ def release(
     start: str,
     folder: RunFolder,
     overwrite: bool,
+    conditions: Conditions | None = None,
 ) -> Release:
     """Choose the threshold, export, check, measure and write the bundle; raise ReleaseRefusedError before writing.
 
     The exported model runs as the station runs it, from a candidate bundle: its scores of the whole test split must
-    agree with torch's within the tolerance and change no verdict, and batches of 1, 2, 4 and 8 must give the same.
+    agree with torch's within the tolerance and change no verdict, and batches of 1, 2, 4, 8 and 16 must give the same.
+    Other engines that miss this are refused by the card. On a guarded set it must be no worse than the bundle in use.
     """
+    conditions = conditions or Conditions()
     good = material.good_index
     model, with_map = fitted.model, fitted.map is not None
     threshold = choose_threshold(
@@ -71,7 +102,7 @@ def release(
         costs=settings.costs,
     )
     reference, places = run_module(model, material.test.pixels, _BATCH)
-    rows = _golden_rows(material.test)
+    rows = golden_rows(material.test)
     golden = Golden(inputs=np.array(material.test.pixels[rows]), scores=reference[rows])
     graph = export_onnx(model, settings.height, settings.width, material.channels, with_map=with_map)
     draft = CardDraft(
@@ -89,31 +120,42 @@ def release(
         tolerance=Tolerance(score_abs=SCORE_TOLERANCE),
         data=material.origin(),
         metrics=Metrics(),
-        provenance=_provenance(settings, start, fitted.network),
+        provenance=_provenance(settings, start, fitted.network, conditions),
         map=fitted.map,
         places=fitted.places,
         tile=fitted.tile,
         smallest_defect_px=fitted.smallest_defect_px or material.smallest_defect_px,
+        golden=fitted.golden,
     )
     candidate = write_bundle(folder.candidate, model=graph, draft=draft, golden=golden, overwrite=True)
     session = open_session(candidate)
     scores = run_session(session, material.test.pixels)
-    maps = None if places is None else _maps_unless_other(session, material.test.pixels, places)
+    if places is not None:
+        _refuse_other_map(session, material.test.pixels, places)
     parity = compare_scores(reference, scores, good_index=good, threshold=threshold.value)
     refuse_unless_same(session, golden, parity)
+    engines = measure_parity(
+        candidate, Reference(material.test.pixels, reference, places), budget_s=conditions.parity_s
+    )
+    refuse_unless_usable(engines)
     scored = material.test.scored(scores, good)
-    metrics = measure(scored, threshold.value, material.classes, "test")
-    if maps is not None and material.boxes is not None and fitted.places:
-        rates = rate_places(maps, draft, material.boxes.place_labels, threshold.value)
-        metrics = metrics.model_copy(update={"per_place": rates})
     complete = draft.model_copy(
         update={
-            "metrics": metrics,
+            "metrics": _measure(material, scored, places, draft),
             "calibration": calibration(scored, fitted.temperature, "test"),
-            "latency": _latency(session),
+            "latency": latency_of(session),
+            "parity": engines,
+            "quality": conditions.pictures,
         }
     )
-    write_bundle(out, model=graph, draft=complete, golden=golden, overwrite=overwrite)
+    if conditions.guard is not None:
+        candidate = write_bundle(folder.candidate, model=graph, draft=complete, golden=golden, overwrite=True)
+        guards = conditions.guard.compare(candidate, conditions.trained)
+        for row in guards:
+            conditions.say(f"guard {row.name}, {'no worse' if row.passed else 'worse'}: {guard_words(row)}")
+        refuse_worse(guards, conditions.guard.before)
+        complete = complete.model_copy(update={"guards": guards})
+    write_bundle(out, model=graph, draft=complete, golden=golden, extras=conditions.files, overwrite=overwrite)
     return Release(load_bundle(out), parity)
 
 
@@ -123,20 +165,39 @@ def run_session(session: Session, pixels: NDArray[np.uint8]) -> NDArray[np.float
     return np.concatenate(parts)
 
 
-def _maps_unless_other(session: Session, pixels: NDArray[np.uint8], places: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give the exported maps (n, h, w); raise ReleaseRefusedError where they are not those of the fitted model."""
+def _refuse_other_map(session: Session, pixels: NDArray[np.uint8], places: NDArray[np.float32]) -> None:
+    """Raise ReleaseRefusedError where the exported map is not the one of the fitted model."""
     limit = session.card.tolerance.score_abs
-    apart, maps = 0.0, []
+    apart = 0.0
     for begin in range(0, len(pixels), _BATCH):
         shown = session.run_with_map(np.array(pixels[begin : begin + _BATCH]))[1]
         apart = float(np.maximum(apart, largest_difference(places[begin : begin + _BATCH], shown)))
-        maps.append(shown)
     if not apart <= limit:
         raise ReleaseRefusedError(
             f"the exported map is not that of the trained model: it differs by up to {apart:.3g} — at most {limit:.3g} "
             "is allowed — nothing was released; report this with the versions of torch and onnxruntime"
         )
-    return np.concatenate(maps)
+
+
+def _measure(material: Material, scored: Scored, shown: NDArray[np.float32] | None, draft: CardDraft) -> Metrics:
+    """Measure the test images at the threshold, and their maps beside what is marked or said of each place."""
+    threshold = draft.threshold.value
+    metrics = measure(scored, threshold, material.classes, "test")
+    if shown is not None and material.boxes is not None and draft.places:
+        rates = rate_places(shown, draft, material.boxes.place_labels, threshold)
+        metrics = metrics.model_copy(update={"per_place": rates})
+    return add_map_figures(metrics, _tally(material.test, shown, scored), threshold)
+
+
+def _tally(test: Part, shown: NDArray[np.float32] | None, scored: Scored) -> MapTally | None:
+    """Hold the maps against the truth, where there are both."""
+    if shown is None or test.masks is None:
+        return None
+    tally, probability = MapTally(), scored.probability
+    for start in range(0, len(shown), _BATCH):
+        rows = slice(start, start + _BATCH)
+        tally.add(np.array(test.masks[rows]), shown[rows], probability[rows], test.groups[rows])
+    return tally
 
 
 def refuse_unless_same(session: Session, golden: Golden, parity: Parity) -> None:
@@ -155,7 +216,17 @@ def refuse_unless_same(session: Session, golden: Golden, parity: Parity) -> None
         )
 
 
-def _golden_rows(test: Part) -> NDArray[np.intp]:
+def refuse_unless_usable(engines: Sequence[ParityRow]) -> None:
+    """Raise ReleaseRefusedError where ONNX Runtime's CPU provider misses the fitted model in any batch size."""
+    missed = next((row for row in engines if row.engine == ONNXRUNTIME and not row.usable), None)
+    if missed is not None:
+        raise ReleaseRefusedError(
+            f"the exported model is not the trained one {missed.why} — nothing was released; report this with the "
+            "versions of torch and onnxruntime"
+        )
+
+
+def golden_rows(test: Part) -> NDArray[np.intp]:
     """Choose test images class by class in turn, as many as fit into about a megabyte."""
     least, most = _GOLDEN_COUNTS
     wanted = min(len(test.truth), max(least, min(most, _GOLDEN_BYTES // test.pixels[0].size)))
@@ -168,13 +239,16 @@ def _golden_rows(test: Part) -> NDArray[np.intp]:
     return np.array(sorted(chosen), dtype=np.intp)
 
 
-def _latency(session: Session) -> Latency:
+def latency_of(session: Session) -> Latency:
+    """Time each batch size so often as takes about ten seconds, 3 to 20 times: a cut image may take one by itself."""
+    once_s = measure_batch_times(session, sizes=(1,), repeats=1)[1]
+    repeats = max(3, min(_LATENCY_REPEATS, int(_LATENCY_S / (sum(BATCHES) * once_s))))
     return Latency(
         provider=CPU,
         processor=_processor(),
         intra_op_threads=1,
-        repeats=_LATENCY_REPEATS,
-        median_s=measure_batch_times(session, repeats=_LATENCY_REPEATS),
+        repeats=repeats,
+        median_s=measure_batch_times(session, sizes=BATCHES, repeats=repeats),
     )
 
 
@@ -185,7 +259,7 @@ def _processor() -> str:
     return named[0] if named and named[0] else platform.processor() or platform.machine() or "unknown"
 
 
-def _provenance(settings: TrainSettings, start: str, network: str) -> Provenance:
+def _provenance(settings: TrainSettings, start: str, network: str, conditions: Conditions) -> Provenance:
     values = settings.model_dump(mode="json")
     if isinstance(settings.weights, Path):
         values["weights"] = settings.weights.name
@@ -196,5 +270,12 @@ def _provenance(settings: TrainSettings, start: str, network: str) -> Provenance
         weights=start,
         seed=settings.seed,
         versions={"python": ".".join(map(str, sys.version_info[:3])), **{lib: version(lib) for lib in _LIBRARIES}},
-        settings=values | {"deterministic_kernels": torch.are_deterministic_algorithms_enabled()},
+        settings=values
+        | {
+            "deterministic_kernels": torch.are_deterministic_algorithms_enabled(),
+            "device": choose_device(settings.device).type if settings.task in DEVICE_TASKS else "cpu",
+            "processes": present_team().size,
+        },
+        command=conditions.command,
+        made_from=conditions.made_from,
     )

@@ -7,17 +7,31 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
 
 
 class Screen:
-    """Writes to stderr, so that stdout stays free for the result; owned by the command, used from its thread."""
+    """Writes to stderr, so that stdout stays free for the result; owned by the command, used from its thread.
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+    A silent one shows nothing: that of a process that only computes.
+    """
+
+    def __init__(self, *, silent: bool = False, lines: bool = True) -> None:
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True, quiet=silent)
+        self._lines = lines
 
     def say(self, text: str) -> None:
         """Write one line."""
-        self._console.print(text, markup=False)
+        if self._lines:
+            self._console.print(text, markup=False)
+
+    def show(self, table: Table) -> None:
+        """Write a table."""
+        self._console.print(table)
+
+    def without_lines(self) -> Screen:
+        """Give a screen that shows bars alone: that of a run which is one of many."""
+        return Screen(silent=self._console.quiet, lines=False)
 
     @contextmanager
     def bar(self, label: str, total: int) -> Iterator[Callable[[], None]]:

@@ -43,6 +43,8 @@ class TrainSettings(BaseModel):
     moves: bool = Field(default=True, description="parts shifted by 3 %, turned by 4° or scaled by 5 % keep the label")
     light: bool = Field(default=True, description="parts lit 15 % brighter, darker or flatter keep the label")
     threads: int = Field(default=2, ge=1, le=256)
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: the GPU where torch can use one")
+    amp: Literal["auto", "on", "off"] = Field(default="auto", description="mixed precision; auto: on a GPU alone")
     escape_target: float | None = Field(default=None, gt=0, lt=1, description="None: 0.005 unless another is given")
     overkill_target: float | None = Field(default=None, gt=0, lt=1)
     escape_cost: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="in any unit")

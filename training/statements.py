@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models.card import Costs
+from models.card import Card, Costs, SizeRecall
 from training.intervals import cases_needed, total_needed
+
+SMALLEST_PX = 4.0  # pixels of a defect at the input below which it is about one point to the network
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,24 @@ def percent(share: float) -> str:
     """Write a share in percent with two figures that count."""
     value = 100.0 * share
     return f"{value:.0f} %" if value >= 10 else f"{value:.2g} %"
+
+
+def size_words(found: SizeRecall) -> str:
+    """Name a bin of defect sizes."""
+    if found.high_px is None:
+        return f"{found.low_px:g} and more"
+    return f"below {found.high_px:g}" if found.low_px == 0 else f"{found.low_px:g} to {found.high_px:g}"
+
+
+def smallest_words(card: Card) -> str:
+    """Say how many pixels the smallest marked training defect has at the network's input; warn below 4."""
+    pixels, size = card.smallest_defect_px, f"{card.input.width}×{card.input.height}"
+    if pixels is None:
+        return ""
+    told = f"smallest marked training defect: {pixels:.2g} pixels at the input of {size}"
+    if pixels >= SMALLEST_PX:
+        return told + "."
+    return f"{told}; below {SMALLEST_PX:g} a defect is hardly seen: train with a larger --size, or cut to the part."
 
 
 def _escape_words(counted: Counted, target: float | None) -> str:

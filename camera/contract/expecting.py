@@ -21,6 +21,13 @@ class NotTriedError(Exception):
     """Nothing of this camera can put the promise to the test; the text says why. Raised by a check."""
 
 
+class LossError(Exception):
+    """Pictures were lost on their way, and the driver told of it: a fault of the link. Raised by a check.
+
+    Neither broken nor kept: what was to be looked at did not come.
+    """
+
+
 def expect(holds: bool, otherwise: str) -> None:
     """Raise ContractError with `otherwise` where it does not hold."""
     if not holds:

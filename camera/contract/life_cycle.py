@@ -51,7 +51,7 @@ def open_start_stop_and_close_are_idempotent(row: CameraUnderTest) -> None:
             camera.open()
             camera.start()
             camera.start()
-            expect_equal(row.some_frame(camera).counter, 1, "counter of the first frame after open()")
+            expect_equal(row.first_frame(camera).counter, 1, "counter of the first frame after open()")
             camera.stop()
             camera.stop()
             expect(camera.grab(None, 0.0) is None, "grab() after stop() gives something")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from camera.backends import make_camera
-from camera.contract.expecting import ContractError, expect, expect_some
+from camera.contract.expecting import ContractError, LossError, expect, expect_some
 from camera.frame import BrokenFrame, Frame, Pixels, Trigger
 from camera.interface import Camera
 from camera.scene import Scene
@@ -45,6 +45,8 @@ class CameraUnderTest:
     """The next part comes when the host asks for it, and not before."""
     stamped: bool = True
     """Its frames carry a time stamp of the device."""
+    link_may_lose: bool = False
+    """Nobody has seen to it that no picture is lost on its way: one that is told of is the link's, not the driver's."""
     has_clock: bool = True
     """The clock that stamps its frames can be asked."""
     device_clock: bool = True
@@ -84,10 +86,25 @@ class CameraUnderTest:
         return self.whole(camera.grab(into, self.patience_s))
 
     def whole(self, grabbed: Frame | BrokenFrame | None) -> Frame | None:
-        """Return what a grab gave. Raises ContractError for a broken frame: nothing is wrong with the line here."""
+        """Return what a grab gave. Raises ContractError for a broken frame where nothing is wrong with the link."""
         if isinstance(grabbed, BrokenFrame):
-            raise ContractError(f"frame {grabbed.counter} came broken: {grabbed.why}")
+            broken = LossError if self.link_may_lose else ContractError
+            raise broken(f"frame {grabbed.counter} came broken: {grabbed.why}")
         return grabbed
+
+    def next_after(self, before: int, frame: Frame) -> Frame:
+        """Return a frame that was to be number `before` + 1. Raises LossError where the link may lose and it is told.
+
+        Told of is a loss whose size the counter bears out; any other gap is for the check to find.
+        """
+        lost = frame.lost_before
+        if self.link_may_lose and lost > 0 and frame.counter == before + lost + 1:
+            raise LossError(f"frames that did not come before frame {frame.counter}: {lost}")
+        return frame
+
+    def first_frame(self, camera: Camera) -> Frame:
+        """Grab the first frame of a camera that was just opened; it must come."""
+        return self.next_after(0, self.some_frame(camera))
 
     def some_frame(self, camera: Camera, into: Pixels | None = None) -> Frame:
         """Grab a frame that must come."""
@@ -100,7 +117,7 @@ class CameraUnderTest:
         while not camera.exhausted and (self.finite or len(frames) < self.parts):
             frame = self.next_frame(camera)
             if frame is not None:
-                frames.append(frame)
+                frames.append(self.next_after(frames[-1].counter if frames else 0, frame))
             expect(time.monotonic() < until, f"{len(frames)} of {self.parts} frames came in time")
         return frames
 

@@ -40,6 +40,7 @@ def result_message(record: StoredRecord) -> pb.Result:
         has_image=record.has_image,
         record_hash=record.record_hash,
         truth=record.truth,
+        missing_views=record.missing_views,
     )
 
 

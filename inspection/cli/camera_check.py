@@ -26,7 +26,9 @@ def check(
     """Run the contract that every driver is tested with against this camera; exit 1 if a promise does not hold.
 
     The camera is opened and closed many times. It has to send frames by itself, to take triggers from software, or to
-    be triggered meanwhile. No picture is judged: `lineward cameras verify` does that.
+    be triggered meanwhile. Pictures that are lost on their way are the link's fault, not the driver's, if the driver
+    tells of them: no promise is broken by that, but the exit code is 1. No picture is judged: `lineward cameras verify`
+    does that.
     """
     from camera.contract.connected import row_of, run_checks
 
@@ -40,20 +42,27 @@ def check(
             _show(console, outcome)
     broken = sum(bool(outcome.problem) for outcome in outcomes)
     not_tried = sum(bool(outcome.not_tried) for outcome in outcomes)
+    losses = sum(len(outcome.lost) for outcome in outcomes)
     if as_json:
-        found: dict[str, Any] = {"ok": not broken, "camera": choice.name, "backend": choice.backend}
+        found: dict[str, Any] = {"ok": not broken and not losses, "camera": choice.name, "backend": choice.backend}
         listed = [{"holds": outcome.holds, **asdict(outcome)} for outcome in outcomes]
         print(json.dumps({**found, "takes_software_trigger": row.commanded is not None, "checks": listed}))
     else:
         tried = len(outcomes) - not_tried
         told = f"; {not_tried} could not be tried" if not_tried else ""
         print(f"{choice.name}: {tried - broken} of {tried} promises hold{told}")
-    raise typer.Exit(1 if broken else 0)
+        if losses:
+            print(
+                f"{choice.name}: pictures were lost on their way {losses} times, and the driver told of each: that is "
+                "no broken promise, but no part of such a picture can pass; `lineward doctor cameras` says what to mend"
+            )
+    raise typer.Exit(1 if broken or losses else 0)
 
 
 def _show(console: Console, outcome: Outcome) -> None:
     missing = "[bold red]BROKEN[/]" if outcome.problem else "[yellow]not tried[/]"
     word = "[green]holds[/]" if outcome.holds else missing
     console.print(f"{word}  {escape(outcome.promise)} ({outcome.seconds:.1f} s)", highlight=False, soft_wrap=True)
-    if said := outcome.problem or outcome.not_tried:
-        console.print(f"        {said}", markup=False, highlight=False, soft_wrap=True)
+    for said in (*outcome.lost, outcome.problem or outcome.not_tried):
+        if said:
+            console.print(f"        {said}", markup=False, highlight=False, soft_wrap=True)

@@ -29,7 +29,11 @@ _OWN = {
 }
 # Commands of another folder inside a group: by name, so that neither imports the other.
 _INSIDE = {
-    "model": {"report": "training.model_cli:report", "compare": "training.model_cli:compare"},
+    "model": {
+        "report": "training.model_cli:report",
+        "compare": "training.model_cli:compare",
+        "optimise": "training.optimise_cli:optimise",  # without --data it is the one of `models`
+    },
     "bench": {"training": "training.bench.cli:training"},
 }
 _ORDER = (

@@ -15,7 +15,6 @@ from inspection.ejector.errors import EjectorError, EjectorOpenError
 from inspection.ejector.interface import Ejector, EjectorHealth
 from inspection.ejector.loop import GOODBYE_LIMIT_NS
 from inspection.ejector.messages import (
-    COUNTERS,
     Alive,
     Expect,
     Goodbye,
@@ -26,6 +25,7 @@ from inspection.ejector.messages import (
     encode_decide,
     encode_expect,
 )
+from inspection.ejector.process_health import ProcessHealth
 from inspection.ejector.rules import lead_ns
 from inspection.ejector.settings import Settings
 from inspection.part import Actuation, EjectorAction, Verdict
@@ -59,12 +59,11 @@ class SerialEjector(Ejector):
         self._untold: list[int] = []  # armed parts that the process could not be told of
         self._sending = threading.Lock()  # held for a non-blocking send at most; taken before _lock
         self._outbox: deque[bytes] = deque()
-        self._duplicates = self._unsent = self._restarts = 0
-        self._told_pulses = self._told_reconnects = self._past_pulses = self._past_reconnects = 0
+        self._tally = ProcessHealth(settings)
         self._heard_s = 0.0
         self._restart_s = 0.0
         self._restart_delay_s = RESTART_FIRST_S
-        self._health = self._unhealthy("the ejector is not open")
+        self._health = self._tally.without("the ejector is not open")
         self._lead_ns = lead_ns(settings, make_board(settings))
 
     @property
@@ -100,8 +99,8 @@ class SerialEjector(Ejector):
         self._on_actuation, self._on_health = on_actuation, on_health
         self._closing.clear()
         self._armed.clear()
-        self._child, self._heard_s = child, time.monotonic()
-        self._health = self._healthy(first)
+        self._child, self._heard_s, self._restart_delay_s = child, time.monotonic(), RESTART_FIRST_S
+        self._health = self._tally.told(first)
         self._thread = threading.Thread(target=self._watch, name="ejector-reports", daemon=True)
         self._thread.start()
         on_health(self._health)
@@ -110,7 +109,7 @@ class SerialEjector(Ejector):
         """Arm the reject of a part; one that cannot be armed is reported FAILED."""
         with self._lock:
             if part in self._armed:
-                self._duplicates += 1
+                self._tally.duplicates += 1
                 return
             self._armed.add(part)
         self._send(encode_expect(part, due))
@@ -148,7 +147,7 @@ class SerialEjector(Ejector):
             child.wait(0.5)  # its end ends the thread, too
         thread.join(2.0)
         self._drop_child()
-        self._health = self._unhealthy("the ejector is closed")
+        self._health = self._tally.without("the ejector is closed")
 
     # -- the thread ----------------------------------------------------------------------------------------------
 
@@ -159,7 +158,7 @@ class SerialEjector(Ejector):
             self._report_rest(EjectorAction.UNCONFIRMED)
         except Exception as error:  # noqa: BLE001 — the edge of this thread: its owner is told, the heartbeat stops
             self._drop_child()
-            self._tell(self._unhealthy(f"the ejector's receiver failed: {error!r} — restart the station"))
+            self._tell(self._tally.without(f"the ejector's receiver failed: {error!r} — restart the station"))
 
     def _ended(self) -> bool:
         """Return whether the process has said all that it will say, and none is to follow it."""
@@ -191,18 +190,18 @@ class SerialEjector(Ejector):
                         self._on_actuation(message)
                 case Health():
                     self._heard_s = time.monotonic()
-                    self._tell(self._healthy(message))
+                    if message.connected:
+                        self._restart_delay_s = RESTART_FIRST_S
+                    self._tell(self._tally.told(message))
 
     def _replace(self, child: Child, what: str, wait_s: float) -> None:
         """Fail what was armed in a process that is of no use any more, and have another one started."""
         self._drop_child()
-        self._past_pulses += self._told_pulses
-        self._past_reconnects += self._told_reconnects
-        self._told_pulses = self._told_reconnects = 0
+        self._tally.replaced()
         status = child.wait(wait_s)
         self._report_rest(EjectorAction.FAILED)
         self._tell(
-            self._unhealthy(
+            self._tally.without(
                 f"the ejector's process {what} (exit status {status}) — parts that were armed in it are FAILED — "
                 "it is started again by itself; take those parts off by hand"
             )
@@ -213,7 +212,7 @@ class SerialEjector(Ejector):
     def _restart_if_due(self) -> None:
         if self._closing.is_set() or time.monotonic() < self._restart_s:
             return
-        self._restarts += 1
+        self._tally.restarts += 1
         self._heard_s = time.monotonic() + OPEN_TIMEOUT_S - HANG_S
         self._child = Child(self._settings)
 
@@ -265,41 +264,10 @@ class SerialEjector(Ejector):
         packet = b"".join(messages)
         if not messages or (self._child is not None and self._child.send(packet)):
             return
-        self._unsent += len(messages)
+        self._tally.unsent += len(messages)
         with self._lock:
             self._untold += [message.part for message in decode_all(packet) if isinstance(message, Expect)]
 
     def _tell(self, health: EjectorHealth) -> None:
         self._health = health
         self._on_health(health)
-
-    def _healthy(self, told: Health) -> EjectorHealth:
-        if told.connected:
-            self._restart_delay_s = RESTART_FIRST_S
-        counters = dict(zip(COUNTERS, told.counts, strict=True))
-        self._told_pulses, self._told_reconnects = counters.pop("pulses"), told.reconnects
-        counters["duplicate_parts"] += self._duplicates
-        return EjectorHealth(
-            connected=told.connected,
-            port=self._settings.port,
-            driver=self._settings.driver,
-            detail=told.detail,
-            pulses=self._past_pulses + self._told_pulses,
-            reconnects=self._past_reconnects + told.reconnects,
-            heartbeat_running=told.heartbeat_running,
-            realtime=told.realtime,
-            counters={**counters, "unsent_messages": self._unsent, "restarts": self._restarts},
-        )
-
-    def _unhealthy(self, detail: str) -> EjectorHealth:
-        return EjectorHealth(
-            connected=False,
-            port=self._settings.port,
-            driver=self._settings.driver,
-            detail=detail,
-            pulses=self._past_pulses + self._told_pulses,
-            reconnects=self._past_reconnects + self._told_reconnects,
-            heartbeat_running=False,
-            realtime=False,
-            counters={"unsent_messages": self._unsent, "restarts": self._restarts},
-        )

@@ -132,6 +132,7 @@ class PositiveRelease:
         armed, self._in_hand = self._in_hand, None
         assert armed is not None
         armed.released, armed.written_ns = True, now_ns
+        armed.spoilt = False  # that the gate shut behind the part before it says nothing of its own release
         self._counters.pulses += 1
         self._counters.merges += int(self.is_on)
         self._board_ends_ns = now_ns + self._rules.pulse_ns

@@ -20,7 +20,8 @@ class Pictures:
     """Answers picture requests from the feed; owned by the server, lives on its event loop.
 
     Full images are fetched from the station when a browser asks, at most two at a time; only the thumbnails of the
-    rejects that are on show are kept.
+    rejects that are on show are kept. A picture that is not to be had (the station is busy, or it was removed) is
+    answered with nothing, 204: the browser marks its place and asks again, and its console tells of no error.
     """
 
     def __init__(self, feed: StationFeed) -> None:
@@ -40,21 +41,21 @@ class Pictures:
         return Response(seen.message.jpeg, media_type="image/jpeg", headers=_FORGET)
 
     async def image(self, sequence: int, digest: str) -> Response:
-        """Return the stored image of a reject that is on show; 404 when there is none."""
+        """Return the stored image of a reject that is on show; 204 while there is none."""
         found = await self._fetch(sequence, digest)
         if found is None:
-            return Response(status_code=404, headers=_FORGET)
+            return Response(status_code=204, headers=_FORGET)
         data, content_type = found
         return Response(data, media_type=content_type, headers=_KEEP)
 
     async def thumbnail(self, sequence: int, digest: str) -> Response:
-        """Return a small JPEG of a reject that is on show; 404 when there is none."""
+        """Return a small JPEG of a reject that is on show; 204 while there is none."""
         key = f"{sequence}/{digest}"
         if key not in self._thumbnails:
             found = await self._fetch(sequence, digest)
             small = await asyncio.to_thread(_shrink, found[0]) if found is not None else None
             if small is None:
-                return Response(status_code=404, headers=_FORGET)
+                return Response(status_code=204, headers=_FORGET)
             while len(self._thumbnails) >= REJECTS_SHOWN:
                 self._thumbnails.pop(next(iter(self._thumbnails)))
             self._thumbnails[key] = small

@@ -60,6 +60,7 @@ class LastRejects:
             if result.has_image:
                 address = f"/reject/{result.sequence}/{result.record_hash[:_DIGEST_LENGTH]}/{size}"
                 ui.element("img").props(f"src={address} alt=''")
+                ui.icon("image").classes("lw-awaited")  # shown by `pictures.js` until the picture is there
             else:
                 ui.icon("no_photography")
                 ui.label(self._texts.text("rejects.no_image"))

@@ -23,7 +23,10 @@ _BEAT_EVERY_TICKS = 3
 
 def show_page(feed: StationFeed, texts: Catalogue) -> None:
     """Build the page for one browser and keep it up to date as long as that browser stays."""
-    ui.add_head_html('<link rel="stylesheet" href="/look/page.css"><script defer src="/look/contact.js"></script>')
+    ui.add_head_html(
+        '<link rel="stylesheet" href="/look/page.css"><script defer src="/look/contact.js"></script>'
+        '<script defer src="/look/pictures.js"></script>'
+    )
     with ui.element("main").classes("lw-page").props(f"lang={texts.language}"):
         challenge = ChallengeDialog(feed, texts)
         header = Header(feed, texts, challenge.open)

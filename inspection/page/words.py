@@ -221,7 +221,8 @@ def why_rejected(record: pb.WatchPreviewResponse | pb.Result, texts: Catalogue) 
     reason = reason_name(record.reason)
     if reason == "MODEL" and record.defect_class:
         return defect_name(record.defect_class, texts)
-    return texts.text(f"reason.{reason}")
+    missing = record.missing_views if reason == "MISSING_VIEW" and isinstance(record, pb.Result) else ()
+    return ": ".join(filter(None, (texts.text(f"reason.{reason}"), ", ".join(missing))))
 
 
 def reason_name(reason: int) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from camera.figures import CELLS, Figures, Map, measure
 from camera.frame import Pixels
+from camera.picture_limits import named
 from camera.pixels import Rectangle
 from inspection.quality.limits import held, outside
 from inspection.quality.options import QualitySection
@@ -93,18 +94,6 @@ class Gate:
                 figures |= self._traces.add(measured)
             broken = outside(figures, self._limits)
         return Finding({name: float(f"{value:.4g}") for name, value in figures.items()}, broken)
-
-
-def named(measured: Figures) -> dict[str, float]:
-    """Return the figures of one frame that are numbers, by name."""
-    return {
-        "focus": measured.focus,
-        "brightness": measured.brightness,
-        "saturated": measured.saturated,
-        "dark": measured.dark,
-        "x": measured.x,
-        "y": measured.y,
-    }
 
 
 def as_map(values: tuple[float, ...] | None) -> Map | None:

@@ -2,55 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from camera.picture_limits import LIMITS as LIMITS
+from camera.picture_limits import Limit as Limit
+from camera.picture_limits import outside as outside
 from inspection.quality.options import QualitySection
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """One side of one figure: the key that holds it, whether it is the lower side, and what is wrong beyond it.
-
-    trouble: a name that has words in the catalogues (`alarm_value`).
-    """
-
-    figure: str
-    key: str
-    is_lower: bool
-    trouble: str
-
-
-LIMITS = (
-    Limit("focus", "focus_min", True, "BLURRED"),
-    Limit("brightness", "brightness_min", True, "TOO_DARK"),
-    Limit("brightness", "brightness_max", False, "TOO_BRIGHT"),
-    Limit("saturated", "saturated_max", False, "TOO_BRIGHT"),
-    Limit("dark", "dark_max", False, "TOO_DARK"),
-    Limit("x", "x_min", True, "MISPLACED"),
-    Limit("x", "x_max", False, "MISPLACED"),
-    Limit("y", "y_min", True, "MISPLACED"),
-    Limit("y", "y_max", False, "MISPLACED"),
-    Limit("uneven", "uneven_max", False, "LIGHT_MOVED"),
-    Limit("dirt", "dirt_max", False, "DIRT"),
-    Limit("smear", "smear_max", False, "DIRT"),
-)
-"""In the order in which they are told: what is listed first is what the operator reads."""
 
 
 def held(section: QualitySection) -> list[tuple[Limit, float]]:
     """Return the limits that a section holds, with their values."""
     return [(limit, value) for limit in LIMITS if (value := getattr(section, limit.key)) is not None]
-
-
-def outside(figures: Mapping[str, float], limits: list[tuple[Limit, float]]) -> tuple[str, ...]:
-    """Return the keys of the limits that the figures break; one that is no number breaks its own."""
-    return tuple(
-        limit.key
-        for limit, value in limits
-        if not (figures[limit.figure] >= value if limit.is_lower else figures[limit.figure] <= value)
-    )
 
 
 def used_up(limit: Limit, value: float, usual: float, figure: float) -> float:

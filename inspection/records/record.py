@@ -149,6 +149,19 @@ class StoredRecord(NamedTuple):
         """Return whether the image was kept and the disk budget has not taken it since."""
         return self.image_state is ImageState.KEPT and not self.image_removed
 
+    @property
+    def missing_views(self) -> tuple[str, ...]:
+        """Return the cameras that gave no picture of a part with several views; of one that makes several, which."""
+        views = self.extra.get("views", ())
+        cameras = [view.get("camera", f"#{place}") for place, view in enumerate(views, 1)]
+        return tuple(_exposure(cameras, place) for place, view in enumerate(views) if view["missing"])
+
+
+def _exposure(cameras: Sequence[str], place: int) -> str:
+    """Return what a view is called: "side", or "side (2/3)" where that camera makes three pictures of each part."""
+    camera, made = cameras[place], cameras.count(cameras[place])
+    return f"{camera} ({cameras[: place + 1].count(camera)}/{made})" if made > 1 else camera
+
 
 def result_values(result: PartResult, run: Run) -> tuple[Cell, ...]:
     """Return the cells of `RESULT_COLUMNS` for one part, in exactly the types and values that SQLite gives back.

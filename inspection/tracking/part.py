@@ -15,6 +15,7 @@ from inspection.quality.gate import Finding
 class View:
     """What is known of one view of a part: its frame, and what was found on it. Changed under the tracker's lock."""
 
+    camera: str
     frame: Frame | None = None
     decision: Decision | None = None
     missing: Reason | None = None  # why there will never be a frame, once that is known

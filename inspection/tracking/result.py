@@ -68,10 +68,10 @@ def _extra(part: PartInFlight) -> dict[str, Any]:
 
 def _view(view: View, place: Place | None) -> dict[str, Any]:
     """Return what an auditor needs to know of one view: which frame it was, where its picture is, what was found."""
-    story: dict[str, Any] = {"missing": view.frame is None}
+    story: dict[str, Any] = {"camera": view.camera, "missing": view.frame is None}
     if view.frame is not None:
         frame = view.frame
-        story |= {"camera": frame.camera, "frame_counter": frame.counter, "device_ns": frame.device_ns, "place": place}
+        story |= {"frame_counter": frame.counter, "device_ns": frame.device_ns, "place": place}
     if view.decision is not None:
         decision = view.decision
         story |= {

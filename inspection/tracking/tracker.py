@@ -28,7 +28,7 @@ class PartTracker:
 
     The ejector's report ends a part: it is the only authority on what happened to it, so a verdict that came too late
     can never be recorded as a pass. `emit` gets each finished part exactly once, on the ejector's thread. It has no
-    thread and no clock of its own: `now` gives host ns, real or virtual.
+    thread and no clock of its own: `now` gives host ns, real or virtual. views: the camera of each view of a part.
     """
 
     run: str
@@ -36,7 +36,7 @@ class PartTracker:
     motion: Motion
     ejector: Ejector
     fusion: Fusion
-    view_count: int
+    views: Sequence[str]
     may_pass: Callable[[], bool]
     born: Callable[[PartInFlight], None]
     emit: Callable[[PartResult], None]
@@ -53,8 +53,8 @@ class PartTracker:
 
     def __post_init__(self) -> None:
         self._emptied = threading.Condition(self._lock)
-        self._early = deque(maxlen=16 * self.view_count)
-        self._lost_early = deque(maxlen=16 * self.view_count)
+        self._early = deque(maxlen=16 * len(self.views))
+        self._lost_early = deque(maxlen=16 * len(self.views))
         self._neighbours = Neighbours(self.geometry)
 
     @property
@@ -75,7 +75,7 @@ class PartTracker:
             position,
             position + self.geometry.travel,
             Stages(trigger_host_ns=trigger.host_ns),
-            tuple(View() for _ in range(self.view_count)),
+            tuple(View(camera) for camera in self.views),
             truth,
         )
         with self._lock:

@@ -18,7 +18,8 @@ from camera.genicam.nodes import Nodes
 from camera.genicam.settings import LIGHT
 from camera.interface import Camera
 from inspection.asking import Asking
-from inspection.camera_loop import CameraEvents, CameraLoop
+from inspection.camera_loop import CameraLoop
+from inspection.camera_presence import CameraEvents
 from inspection.tuning import settings
 from inspection.tuning.errors import TuningError
 

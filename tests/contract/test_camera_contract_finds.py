@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
 from camera_rows import level
 from faulty_camera import Fault
@@ -14,6 +16,8 @@ from typer.testing import CliRunner
 
 from camera.contract import CameraUnderTest
 from camera.contract.connected import run_checks
+from camera.contract.expecting import LossError
+from camera.frame import Frame
 from inspection.cli.cameras import app
 
 FOUND_BY: dict[str, set[str]] = {
@@ -75,6 +79,32 @@ def test_the_command_names_the_broken_promise(trigger: str, tmp_path: Path, monk
     assert f"{tried - 1} of {tried} promises hold; {not_tried} could not be tried" in bad.stdout
     assert bad.stdout.count("not tried  ") == not_tried
     assert ("holds  No frame comes without one" in bad.stdout) == (trigger == "software")
+
+
+def test_pictures_lost_on_their_way_are_no_broken_promise() -> None:
+    """The driver tells of each: no promise is broken, those that need whole runs are not tried, and all is said."""
+    words = ["check", "simulated", "-o", "lost_frame_rate=0.5", "-o", "pitch_mm=20", "-o", "speed_mm_s=1000"]
+    found = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
+    assert [one for one in found["checks"] if one["problem"]] == []
+    whole = next(one for one in found["checks"] if one["check"] == "frames_show_their_own_part_with_all_fields")
+    assert len(whole["lost"]) == 3
+    assert "lost on their way" in whole["not_tried"]
+    assert not whole["holds"]
+    assert not found["ok"]
+    said = CliRunner().invoke(app, words)
+    assert said.exit_code == 1
+    assert "BROKEN" not in said.stdout
+    assert "the driver told of each" in said.stdout
+
+
+def test_a_gap_that_is_told_of_wrongly_is_a_broken_promise() -> None:
+    """Only a loss whose size the counter bears out is the link's."""
+    row = replace(faulty("none"), link_may_lose=True)
+    frame = Frame("top", 5, None, 1, 2, "Mono8", np.zeros((4, 4), np.uint8))
+    with pytest.raises(LossError, match="before frame 5: 2"):
+        row.next_after(2, frame)
+    assert row.next_after(1, frame) is frame
+    assert replace(row, link_may_lose=False).next_after(2, frame) is frame
 
 
 def test_a_belt_that_waits_for_software_keeps_its_contract() -> None:

@@ -115,6 +115,22 @@ def test_an_unplugged_camera_is_lost_and_opens_again() -> None:
         take(camera, 3)
 
 
+def test_a_camera_that_is_unplugged_while_nobody_grabs_is_missed() -> None:
+    """A look at an open camera that does not run finds that it has gone; at one that is there it finds nothing."""
+    with uvc() as camera:
+        camera.start()
+        take(camera, 3)
+        camera.stop()
+        assert camera.check_settings() == []
+        tell("disconnect=1")
+        with pytest.raises(CameraLostError, match="has gone while nobody took pictures") as lost:
+            camera.check_settings()
+    assert lost.value.cause == Cause.ABSENT
+    with uvc() as camera:
+        camera.start()
+        take(camera, 3)
+
+
 def test_a_stream_that_its_driver_gives_up_is_lost() -> None:
     """A fatal error in the driver ends the stream: the device is there, and the text points to the kernel's log."""
     with uvc() as camera:

@@ -23,19 +23,22 @@ class TrainedBundle:
 
 
 def train_quickly(
-    data: Path, out: Path, weights: Path, *, side: int, epochs: int, task: str = "classify"
+    data: Path, out: Path, weights: Path, *, epochs: int, side: int = 224, task: str = "classify", **values: object
 ) -> TrainedBundle:
     """Train with few epochs on small images, unless it is done; the test images are those that the split held out."""
     from datasets.location import Location
+    from datasets.parts import gather_parts, has_places
     from training.command import run_training
     from training.images import open_source
     from training.settings import TrainSettings
 
-    settings = TrainSettings(weights=weights, height=side, width=side, epochs=epochs)
+    settings = TrainSettings(weights=weights, height=side, width=side, epochs=epochs).model_copy(update=values)
     if not out.exists():
         run_training(Location(data), settings, out, task=task)
     source = open_source(Location(data), find_groups=settings.find_groups, seed=settings.seed, task=task)
-    return TrainedBundle(out, data, [(sample.path, sample.label) for sample in source.split.test])
+    held_out = source.split.test
+    parts = gather_parts(held_out, source.dataset.good).samples if has_places(held_out) else held_out
+    return TrainedBundle(out, data, [(sample.path, sample.label) for sample in parts])
 
 
 @contextmanager
@@ -86,3 +89,25 @@ def lay_out_cookies(shared_data: Path, photos: Path) -> Path:
             if not (place / photo.name).exists():
                 shutil.copyfile(photo, place / photo.name)
     return photos
+
+
+SCREWS = """
+zero = "missing"
+place = [
+  { name = "upper left", x = 0, y = 0, width = 300, height = 350 },
+  { name = "upper right", x = 300, y = 0, width = 300, height = 350 },
+  { name = "lower left", x = 0, y = 350, width = 300, height = 439 },
+  { name = "lower right", x = 300, y = 350, width = 300, height = 439 },
+]
+"""
+
+
+@pytest.fixture(scope="session")
+def screws_bundle(shared_data: Path, shared_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedBundle:
+    """Boards with four screw positions, each there or missing, judged one by one; the worst one decides."""
+    with common("screws", tmp_path_factory) as root:
+        photos = root / "photos"
+        if not photos.exists():
+            shutil.copytree(shared_data / "screws_missing" / "train_val_set", photos)
+            (photos / "places.toml").write_text(SCREWS)
+        return train_quickly(photos, root / "screws", shared_weights, epochs=2, size="auto", tile=64)

@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from camera_losses import lost
 from gige import FakeProcess, ip, network, number_of, require_aravis
 from network_namespace import require_namespaces
 
@@ -64,17 +65,6 @@ def whole_after_start(camera: Camera) -> Frame:
         if isinstance(one, Frame):
             return one
     raise AssertionError("no frame came whole")
-
-
-def lost(camera: Camera) -> CameraLostError:
-    """Grab until the camera is lost; whatever comes before is whole."""
-    until = time.monotonic() + BOUND_S
-    while time.monotonic() < until:
-        try:
-            camera.grab(None, 0.2)
-        except CameraLostError as error:
-            return error
-    raise AssertionError("the camera was not lost")
 
 
 def eventually(wanted: Callable[[], bool]) -> bool:

@@ -8,17 +8,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from cameras_command import as_json, cameras
 
 from camera.frame import Frame
 from camera.raw_playback import RawRecording
 from camera.raw_recording import INDEX, RawRecordingWriter
-from inspection.cli.cameras import app
 
 BOUND_S = 60.0
 STATION = """
@@ -36,23 +34,6 @@ driver = "simulated"
 [records]
 dir = "{folder}/records"
 """
-
-
-def cameras(*words: object) -> tuple[int, str]:
-    """Run a command in this process; return its exit code and what it said, an error's text included."""
-    result = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "200", "NO_COLOR": "1"})
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        code = getattr(result.exception, "exit_code", None)
-        assert isinstance(code, int), repr(result.exception)
-        return code, str(result.exception)
-    return result.exit_code, result.output
-
-
-def as_json(*words: object) -> dict[str, Any]:
-    code, text = cameras(*words, "--json")
-    assert code == 0, text
-    found: dict[str, Any] = json.loads(text)
-    return found
 
 
 @pytest.fixture

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from cameras_command import as_json, cameras
 from gige import FakeProcess, network
-from typer.testing import CliRunner
 
 from camera.frame import Frame
 from camera.raw_playback import RawRecording
 from camera.replay import Options, ReplayCamera
-from inspection.cli.cameras import app
 
 SERIAL = "CLI7"
 BOUND_S = 30.0
@@ -28,22 +25,6 @@ def gige_camera() -> Iterator[str]:
     """One camera for all of them, as on a bench."""
     with network(), FakeProcess(SERIAL, "--interface", "127.0.0.1", "--user-name", "bench", "--size", "320x240"):
         yield "aravis:127.0.0.1"  # by its address nobody has to search
-
-
-def cameras(*words: object) -> tuple[int, str]:
-    result = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "200", "NO_COLOR": "1"})
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        code = getattr(result.exception, "exit_code", None)
-        assert isinstance(code, int), repr(result.exception)
-        return code, str(result.exception)
-    return result.exit_code, result.output
-
-
-def as_json(*words: object) -> dict[str, Any]:
-    code, text = cameras(*words, "--json")
-    assert code == 0, text
-    found: dict[str, Any] = json.loads(text)
-    return found
 
 
 def values(camera: str) -> dict[str, object]:

@@ -10,7 +10,7 @@ import pytest
 from challenged import RUN, a_result
 from hand_line import HandLine
 from playwright.sync_api import Browser, expect
-from test_page import CUT_OFF, ESSENTIALS, HAS_CARD, PageProcess, browser, pass_until
+from test_page import CUT_OFF, ESSENTIALS, HAS_CARD, PageProcess, pass_until
 
 from inspection.challenge.due import Production
 from inspection.challenge.interlock import Interlock
@@ -20,7 +20,6 @@ from inspection.part import Reason
 from inspection.records.challenges import ChallengeEntry
 
 pytestmark = pytest.mark.browser
-__all__ = ["browser"]
 
 MESSAGE = [".lw-state .lw-message", ".lw-state .lw-message-text", ".lw-state .lw-message-remedy"]
 

@@ -24,7 +24,8 @@ from camera.errors import Cause, NodeError
 from camera.frame import BrokenFrame
 from camera.own_process import camera as own_camera
 from camera.own_process.camera import IsolatedCamera
-from inspection.camera_loop import CameraEvents, CameraLoop
+from inspection.camera_loop import CameraLoop
+from inspection.camera_presence import CameraEvents
 
 BOUND_S = 60.0
 
@@ -257,7 +258,7 @@ def test_features_are_read_and_written_beside_the_frames(
 
 
 def test_nothing_is_left_after_many_cycles(make: Callable[..., IsolatedCamera]) -> None:
-    """20 times open, grab, close, half of them ended by kill -9: no process, thread, file or memory remains."""
+    """8 times open, grab, close, half of them ended by kill -9: no process, thread, file or memory remains."""
 
     def cycle(killed: bool) -> None:
         camera = make(frames=2)
@@ -275,7 +276,7 @@ def test_nothing_is_left_after_many_cycles(make: Callable[..., IsolatedCamera]) 
 
     cycle(False)
     before = open_files(), threading.active_count(), shared_memory(), psutil.Process().children()
-    for number in range(20):
+    for number in range(8):
         cycle(number % 2 == 1)
     assert (open_files(), threading.active_count(), shared_memory(), psutil.Process().children()) == before
 

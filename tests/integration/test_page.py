@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from hand_line import HandLine
-from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, TimeoutError, expect
 
 from inspection.camera_history import CameraReport, CameraState
 from inspection.part import Reason
@@ -22,33 +21,7 @@ from inspection.part import Reason
 pytestmark = pytest.mark.browser
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 LOOPBACK = ("127.0.0.1", "localhost")
-expect.set_options(timeout=30_000)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start the system's Chromium, once."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    found = next((path for name in names if (path := shutil.which(name))), None)
-    if found is None:
-        message = f"no browser among {', '.join(names)}: the operators' page is not tested; install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=ARGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -164,6 +137,35 @@ def test_a_reject_appears_with_its_picture_and_opens_large(line: HandLine, shown
     expect(shown.locator(".lw-large-reason")).to_have_text("Scratch")
     expect(shown.locator(".lw-large-figures")).to_contain_text("97.0 %")
     shown.wait_for_function("document.querySelector('.lw-large-body img')?.naturalWidth === 640")
+
+
+def test_a_picture_that_is_not_there_yet_is_awaited(line: HandLine, shown: Page, tmp_path: Path) -> None:
+    """Its place is marked, it comes by itself once the station has it, and no script and no request fails."""
+    told: list[str] = []
+    hidden: dict[Path, Path] = {}
+
+    def hide_it(route: Route) -> None:
+        for file in (tmp_path / "records").rglob("*.jpg"):  # before the station is asked for it
+            hidden[file] = file.rename(file.with_suffix(".hidden"))
+        route.continue_()
+
+    shown.on("console", lambda message: told.append(message.text) if message.type == "error" else None)
+    shown.route("**/thumbnail*", hide_it)
+    part = pass_until(line, shown, "scratch", HAS_CARD)
+    card = shown.locator(f".lw-reject[data-part='{part}']")
+    expect(card.locator(".lw-awaited")).to_be_visible()
+    expect(card.locator("img")).to_be_hidden()
+    if folder := os.environ.get("LINEWARD_SCREENSHOTS"):
+        shown.screenshot(path=f"{folder}/reject-awaited.png")
+    shown.unroute("**/thumbnail*")
+    for file, place in hidden.items():
+        place.rename(file)
+    shown.wait_for_function(f"part => ({HAS_CARD})(part)?.querySelector('img').naturalWidth === 240", arg=part)
+    expect(card.locator(".lw-awaited")).to_be_hidden()
+    expect(card.locator("img")).to_be_visible()
+    if folder := os.environ.get("LINEWARD_SCREENSHOTS"):
+        shown.screenshot(path=f"{folder}/reject-there.png")
+    assert not told
 
 
 def test_each_verdict_is_shown_in_word_and_shape_with_its_own_picture(line: HandLine, shown: Page) -> None:
@@ -359,13 +361,14 @@ def test_the_essentials_fit_without_scrolling(
     line.alarms.raise_alarm("EJECTOR_LOST", port="/dev/ttyUSB0", detail="[Errno 5] Input/output error")
     line.cameras = _cameras(CameraState.LOST)
     line.pass_part("scratch")
+    page = browser.new_page()
+    page.goto(f"{served.url}/language/{language}")
+    expect(page.locator(".lw-state")).to_have_attribute("data-kind", "error")
     for width, height in ((1024, 600), (1024, 768), (1280, 800), (1920, 1080)):
-        page = browser.new_page(viewport={"width": width, "height": height})
-        page.goto(f"{served.url}/language/{language}")
-        expect(page.locator(".lw-state")).to_have_attribute("data-kind", "error")
+        page.set_viewport_size({"width": width, "height": height})
         assert page.evaluate(CUT_OFF, ESSENTIALS) == [], f"{width}×{height}"
         assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), f"{width}×{height}"
-        page.close()
+    page.close()
 
 
 def _cameras(side: CameraState) -> tuple[CameraReport, ...]:
@@ -403,16 +406,17 @@ def test_a_narrow_screen_scrolls_down_and_never_sideways(
     """On a phone or an upright panel all is in one column, nothing is cut off, and state, Start and Stop come first."""
     line.alarms.raise_alarm("EJECTOR_LOST", port="/dev/ttyUSB0", detail="[Errno 5] Input/output error")
     line.cameras = _cameras(CameraState.LOST)
+    page = browser.new_page()
+    page.goto(f"{served.url}/language/{language}")
+    expect(page.locator(".lw-state")).to_have_attribute("data-kind", "error")
     for width, height in ((360, 640), (480, 800), (600, 960), (760, 1000)):
-        page = browser.new_page(viewport={"width": width, "height": height})
-        page.goto(f"{served.url}/language/{language}")
-        expect(page.locator(".lw-state")).to_have_attribute("data-kind", "error")
+        page.set_viewport_size({"width": width, "height": height})
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{width}×{height}"
         assert page.evaluate(WIDER_THAN_THE_WINDOW) == [], f"{width}×{height}"
         stop = page.locator(".lw-state .lw-stop").bounding_box()
         assert stop is not None
         assert stop["y"] + stop["height"] <= height, f"{width}×{height}"
-        page.close()
+    page.close()
 
 
 def test_reject_tiles_are_alike(line: HandLine, shown: Page) -> None:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import psutil
 import pytest
+from camera_losses import lost
 
 pytest.importorskip("pypylon")
 
@@ -91,17 +92,6 @@ def link_of(camera: Camera) -> PylonLink:
     assert isinstance(camera, PylonCamera)
     assert isinstance(camera._link, PylonLink)
     return camera._link
-
-
-def lost(camera: Camera) -> CameraLostError:
-    """Grab until the camera is lost."""
-    until = time.monotonic() + BOUND_S
-    while time.monotonic() < until:
-        try:
-            camera.grab(None, 0.2)
-        except CameraLostError as error:
-            return error
-    raise AssertionError("the camera was not lost")
 
 
 def fire(camera: Camera) -> int:

@@ -24,7 +24,9 @@ from models.session import open_session
 pytestmark = [pytest.mark.training, pytest.mark.realdata, pytest.mark.timeout(900)]
 
 
-@pytest.mark.parametrize("released", ["magnetic_tile_bundle", "cookies_bundle", "cookies_anomaly_bundle"])
+@pytest.mark.parametrize(
+    "released", ["magnetic_tile_bundle", "cookies_bundle", "cookies_anomaly_bundle", "screws_bundle"]
+)
 def test_held_out_images_end_as_the_pulses_that_their_scores_ask_for(
     released: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

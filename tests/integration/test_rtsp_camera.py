@@ -133,6 +133,28 @@ def test_a_server_that_dies_is_a_lost_camera_and_opens_again() -> None:
         assert take(camera, 2)[0].counter == 1
 
 
+def test_a_camera_that_goes_while_nobody_grabs_is_missed_at_the_next_look() -> None:
+    """A look asks the server without a session: gone, back and frozen are told apart, and a running stream is left."""
+    port = free_port()
+    with RtspPeer(port=port) as peer, rtsp(peer.url("h264"), open_timeout_s=1.0) as camera:
+        assert camera.check_settings() == []
+        camera.start()
+        take(camera, 3)
+        assert camera.check_settings() == []
+        camera.stop()
+        assert camera.check_settings() == []
+        peer.kill()
+        with pytest.raises(CameraLostError, match="Connection refused") as gone:
+            camera.check_settings()
+        assert gone.value.cause is Cause.ABSENT
+        with RtspPeer(port=port) as again:
+            assert camera.check_settings() == []
+            again.freeze()
+            with pytest.raises(CameraLostError, match="does not answer") as frozen:
+                camera.check_settings()
+            assert frozen.value.cause is Cause.SILENT
+
+
 def test_a_server_that_falls_silent_is_a_lost_camera() -> None:
     """SIGSTOP: after silence_s the camera is lost as silent; a stop from another thread ends a grab by then, too."""
     with RtspPeer() as peer, rtsp(peer.url("h264"), silence_s=0.6) as camera:

@@ -10,7 +10,7 @@ from station_runs import GOES_ON, run_to_the_end
 from camera.backends import make_camera
 from camera.frame import Frame, Trigger
 from inspection.alarms import ALARMS
-from inspection.camera_loop import CameraEvents
+from inspection.camera_presence import CameraEvents
 from inspection.config import StationConfig
 from inspection.free_run_line import FreeRunEvents, FreeRunLine
 from inspection.part import Reason, Verdict

@@ -9,6 +9,7 @@ import pytest
 from station_runs import GOES_ON, run_to_the_end
 
 from camera.image_size import image_size
+from inspection.api.messages import result_message
 from inspection.config import StationConfig
 from inspection.errors import ConfigError
 from inspection.part import Evaluation, Reason, Verdict
@@ -53,7 +54,11 @@ def test_the_views_of_a_part_are_its_own_and_a_missing_one_rejects(tmp_path: Pat
         elif record.verdict is Verdict.PASS:
             assert all(view["evaluation"] == Evaluation.OK for view in record.extra["views"])
     reasons = [record.reason for record in records]
-    assert "MISSING_VIEW" in {alarm.name for alarm in station.alarms.active()}
+    told = {alarm.name: alarm.values for alarm in station.alarms.active()}
+    named = {record.missing_views for record in records if record.reason is Reason.MISSING_VIEW}
+    assert ("side",) in named
+    assert told["MISSING_VIEW"]["camera"] in {", ".join(cameras) for cameras in named}
+    assert named <= {tuple(result_message(record).missing_views) for record in records}
     assert both > PARTS // 2
     assert Reason.MISSING_VIEW in reasons
     assert Reason.NONE in reasons

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from datasets.location import Location
 from models.bundle import load_bundle
@@ -77,19 +75,6 @@ def test_comparison_counts_what_each_bundle_counts(magnetic_tile_bundle: Any) ->
     judged = judge_images(name, Location(data), split="test")
     again = measure(judged.scored, card.threshold.value, card.classes, "test")
     assert again.overkill == card.metrics.overkill
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start the system's Chromium, once."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    found = next((path for name in names if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip(f"no browser among {', '.join(names)}: the page is not looked at; install chromium")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.mark.browser

@@ -22,7 +22,7 @@ from training.images import open_source
 pytestmark = [pytest.mark.training, pytest.mark.realdata, pytest.mark.timeout(900)]
 
 
-@pytest.fixture(params=["magnetic_tile_bundle", "cookies_bundle"])
+@pytest.fixture(params=["magnetic_tile_bundle", "cookies_bundle", "screws_bundle"])
 def trained(request: pytest.FixtureRequest) -> Any:
     """Each of the models that were trained on photographs."""
     return request.getfixturevalue(request.param)
@@ -94,3 +94,13 @@ def test_biscuits_are_tested_on_the_source_s_own_test_images(cookies_bundle: Any
     group = {sample.path: sample.group for sample in source.dataset.samples}
     of_tests = {group[path] for path in group if path.name.startswith("test-")}
     assert {group[path] for path in held_out} == of_tests
+
+
+def test_every_screw_of_the_boards_held_out_is_judged_rightly(screws_bundle: Any) -> None:
+    """No slot of any held-out board is wrong, so neither is a board; four slots are counted for each."""
+    metrics = load_bundle(screws_bundle.bundle).card.metrics
+    assert set(metrics.per_place) == {"upper left", "upper right", "lower left", "lower right"}
+    for rate in metrics.per_place.values():
+        assert rate.numerator == rate.denominator == len(screws_bundle.held_out)
+    assert metrics.accuracy is not None
+    assert metrics.accuracy.value == 1.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,14 +16,13 @@ import cv2
 import numpy as np
 import pytest
 from gige import FakeProcess, network, require_aravis
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from camera.backends import make_camera
 
 pytestmark = pytest.mark.browser
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 SERIAL = "TUNE1"
 BOUND_S = 60.0
 STATION = """\
@@ -55,23 +53,6 @@ COVERED = """notice => {
     }).map(other => other.className);
 }"""
 SHOWN = "document.querySelector('.lw-live-picture')?.naturalWidth > 0"
-expect.set_options(timeout=60_000)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start the system's Chromium, once."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    found = next((path for name in names if (path := shutil.which(name))), None)
-    if found is None:
-        message = f"no browser among {', '.join(names)}: the tuning page is not tested; install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=ARGS)
-        yield chromium
-        chromium.close()
 
 
 _RUNNING: list[subprocess.Popen[str]] = []
@@ -180,6 +161,26 @@ def test_a_setting_reaches_the_device_and_the_file(browser: Browser, gige_camera
     saved = tomllib.loads((tmp_path / "top-settings.toml").read_text())
     assert saved["features"]["ExposureTime"] == 4321.0
     assert exposure_of_device() == 4321.0
+
+
+def test_what_is_typed_after_enter_is_kept(browser: Browser, gige_camera: FakeProcess, tmp_path: Path) -> None:
+    """The field has the cursor still: what the device gives back comes into it, but not over what is typed next."""
+    tuning = TuneProcess(tmp_path, "aravis:127.0.0.1", "-o", "frame_rate_hz=20")
+    page = opened(browser, tuning.url)
+    field = page.locator("[data-setting=exposure_us] input")
+    page.wait_for_function(NEW_PICTURE, arg=number_of(page), timeout=60_000)  # it is followed from here on
+    enter(page, "[data-setting=exposure_us]", "4321.0")
+    expect(page.locator(".lw-toml")).to_have_text("exposure_us = 4321.0")
+    expect(field).to_have_value("4321")  # as it was read back
+    field.press("End")
+    page.keyboard.type("9")
+    for _ in range(3):
+        page.wait_for_function(NEW_PICTURE, arg=number_of(page), timeout=60_000)
+        assert field.input_value() == "43219"
+    field.press("Enter")
+    expect(page.locator(".lw-toml")).to_have_text("exposure_us = 43219.0")
+    page.close()
+    tuning.end()
 
 
 def test_a_camera_that_goes_away_is_missed_and_comes_back_as_it_was_set(

@@ -18,7 +18,7 @@ export PYTHONPATH={root}:{root}/tests/support LINEWARD_TEST_VIVID={device}
 /sbin/modprobe -d {kernel} vivid n_devs=1 node_types=0x1 || exit 90
 ip link set lo up
 cd {root}
-{python} -m pytest -p no:cacheprovider -p no:hypothesispytest -rf -s tests/guest/uvc_vivid.py \
+{python} -m pytest -p no:cacheprovider -p no:hypothesispytest --color=no -rfs -s tests/guest/uvc_vivid.py \
    tests/contract/test_camera_contract.py -k "uvc" --timeout 120
 """
 
@@ -35,4 +35,7 @@ def test_the_uvc_camera_keeps_its_contract_on_the_kernels_test_camera(tmp_path: 
     assert re.search(r"^GUEST ENDED 0\s*$", console, re.MULTILINE), console[-20_000:]
     passed = re.search(r"(\d+) passed", console)
     assert passed is not None
-    assert int(passed[1]) >= 24
+    not_tried = re.findall(r"^SKIPPED \[1\] \S+ (.*?)\s*$", console, re.MULTILINE)
+    assert all("trigger" in reason for reason in not_tried), not_tried  # a V4L2 device is triggered by nothing
+    assert int(passed[1]) >= 22
+    assert int(passed[1]) + len(not_tried) >= 25

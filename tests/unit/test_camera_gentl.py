@@ -410,7 +410,7 @@ def process() -> psutil.Process:
 
 
 def test_reopening_leaves_nothing_behind(tl: str, process: psutil.Process) -> None:
-    """Twenty times opened, grabbed from and closed: no file, no thread, and no more memory than a few buffers."""
+    """Eight times opened, grabbed from and closed: no file, no thread, and no more memory than a few buffers."""
 
     def once() -> None:
         with camera(tl, features={"Width": 1024, "Height": 1024}) as source:
@@ -420,7 +420,7 @@ def test_reopening_leaves_nothing_behind(tl: str, process: psutil.Process) -> No
     for _ in range(3):
         once()
     files, threads, rss = process.num_fds(), process.num_threads(), process.memory_info().rss
-    for _ in range(20):
+    for _ in range(8):
         once()
     assert process.num_fds() == files
     assert process.num_threads() == threads

@@ -12,7 +12,8 @@ from camera.errors import CameraError, CameraLostError, CameraOpenError, Cause
 from camera.frame import BrokenFrame, Frame, Pixels
 from camera.interface import Camera
 from inspection.camera_history import CameraHistory
-from inspection.camera_loop import CameraEvents, CameraLoop
+from inspection.camera_loop import CameraLoop
+from inspection.camera_presence import CameraEvents
 
 BOUND_S = 20.0
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from typer.testing import CliRunner
 
 from datasets.check import check_dataset
@@ -25,8 +23,6 @@ from datasets.reader import read_dataset
 from datasets.sample import Mark, Place, Sample
 from datasets.suspects import Suspect, Suspicion
 from datasets.thumbnails import make_thumbnail
-
-ARGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
 
 def run(*arguments: str | Path) -> str:
@@ -185,22 +181,6 @@ def test_what_cannot_be_written_is_told(
     with pytest.raises(DatasetError, match=message):
         run("report", photos, *arguments)
     assert not list(Path().glob("sheet*"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start the system's Chromium, once."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    found = next((path for name in names if (path := shutil.which(name))), None)
-    if found is None:
-        message = f"no browser among {', '.join(names)}: the contact sheet is not looked at; install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=ARGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.mark.browser

@@ -263,6 +263,19 @@ def test_a_release_ends_before_the_window_of_a_part_that_is_not_passed() -> None
     assert outcome[1].by_default
 
 
+def test_a_gate_that_shuts_behind_one_part_does_not_spoil_the_release_of_the_next() -> None:
+    """It shut within the next part's window, and opened again in time for it: both are released, and none is FAILED."""
+    line = reject_line(positive_release=True, pulse_ns=18 * MS, window_ns=6 * MS)
+    start_ns = line.now_ns + 100 * MS
+    for part, after_us in enumerate((0, 23_500)):
+        line.expect(part, start_ns + after_us * 1000 + line.rules.lead_ns)
+        line.decide(part, Verdict.PASS)
+    outcome = line.finish()
+    assert [(at_ns - start_ns) // 1000 for at_ns, _ in line.edges] == [0, 18_000, 23_500, 41_500]
+    assert [outcome[part].action for part in range(2)] == [RELEASED, RELEASED]
+    assert line.core.count().cut_releases == 0
+
+
 def test_parts_that_the_gate_cannot_tell_apart_share_one_fate() -> None:
     """One part that is not passed takes its close neighbours along, on both sides; a chain hangs together."""
     line = reject_line(positive_release=True, window_ns=5 * MS, guard_ns=5 * MS)

@@ -7,32 +7,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from forgetful_memory import ForgetfulMemory
 from manual_ejector import ManualEjector
 
 from camera.frame import Frame, Trigger
 from inspection.alarm_board import AlarmBoard
 from inspection.flow import FlowSettings, PartFlow
 from inspection.motion import ClockMotion
-from inspection.part import Decision, Evaluation, PartResult, Reason, Verdict
+from inspection.part import Decision, Evaluation, Reason, Verdict
 from inspection.pipeline.batch_queue import Job, end_jobs
 from inspection.pipeline.decide import Judge
 from inspection.run_counters import RunCounters
 from inspection.tracking.fusion import Fusion
 from inspection.tracking.geometry import Geometry
-from inspection.tracking.part import PartInFlight
 
 JUDGE = Judge(("good", "bad"), 0, 0.5)
-
-
-class Memory:
-    """Takes everything and keeps nothing."""
-
-    run = "run-1"
-
-    def born(self, part: PartInFlight, due_host_ns: int, deadline_host_ns: int) -> None: ...
-
-    def submit(self, result: PartResult) -> bool:
-        return True
 
 
 def test_each_view_is_judged_by_its_own_judge() -> None:
@@ -41,12 +30,12 @@ def test_each_view_is_judged_by_its_own_judge() -> None:
     strict = replace(JUDGE, threshold=0.25)
     ejector = ManualEjector()
     flow = PartFlow(
-        FlowSettings(Geometry(10**9, 0), Fusion(), (JUDGE, strict), 30.0),
+        FlowSettings(Geometry(10**9, 0), Fusion(), ("top", "side"), (JUDGE, strict), 30.0),
         now=time.monotonic_ns,
         motion=ClockMotion(),
         ejector=ejector,
         submit=lambda job: jobs.append(job) is None,
-        memory=Memory(),
+        memory=ForgetfulMemory(),
         alarms=AlarmBoard(),
         counters=RunCounters(),
     )
@@ -78,12 +67,12 @@ def test_a_good_part_that_is_held_names_what_holds_it(alarms: list[str], shut: b
     """INTERLOCK where a challenge alone holds the line, SYSTEM where a fault does, too; the score stays readable."""
     board, ejector, results = AlarmBoard(), ManualEjector(), []
     flow = PartFlow(
-        FlowSettings(Geometry(10**9, 0), Fusion(), (JUDGE,), 30.0),
+        FlowSettings(Geometry(10**9, 0), Fusion(), ("top",), (JUDGE,), 30.0),
         now=time.monotonic_ns,
         motion=ClockMotion(),
         ejector=ejector,
         submit=lambda _job: True,
-        memory=Memory(),
+        memory=ForgetfulMemory(),
         alarms=board,
         counters=RunCounters(),
         offer=results.append,

@@ -11,52 +11,38 @@ from typing import ClassVar
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from queued_camera import QueuedCamera, events_in_words
 
 from camera.errors import CameraLostError, CameraOpenError
-from camera.frame import BrokenFrame, Frame, Pixels, Trigger
+from camera.frame import BrokenFrame, Frame, Trigger
 from camera.genicam.block_ids import BlockIds
 from camera.interface import Camera
-from inspection.camera_loop import CameraEvents
 from inspection.line import Line
 
 PIXELS = np.zeros((4, 4), np.uint8)
 
 
-class ScriptedCamera(Camera):
+class ScriptedCamera(QueuedCamera):
     """A camera at the other end of a script: frames, triggers and losses come when the test says so."""
 
     def __init__(self) -> None:
         super().__init__("scripted")
-        self.frames: queue.Queue[Frame | BrokenFrame | Exception] = queue.Queue()
         self.refuse_opening = 0
         self.openings = 0
 
     def deliver(self, counter: int, lost_before: int = 0, host_ns: int = 0) -> None:
-        self.frames.put(Frame(self.name, counter, None, host_ns or time.monotonic_ns(), lost_before, "Mono8", PIXELS))
+        self.exposures.put(
+            Frame(self.name, counter, None, host_ns or time.monotonic_ns(), lost_before, "Mono8", PIXELS)
+        )
 
     def break_off(self, counter: int, lost_before: int = 0, host_ns: int = 0) -> None:
-        self.frames.put(BrokenFrame(self.name, counter, None, host_ns, lost_before, "3 of 9 packets are missing"))
+        self.exposures.put(BrokenFrame(self.name, counter, None, host_ns, lost_before, "3 of 9 packets are missing"))
 
     def _open(self) -> None:
         self.openings += 1
         if self.refuse_opening:
             self.refuse_opening -= 1
             raise CameraOpenError("still gone")
-
-    def _start(self) -> None: ...
-
-    def _grab(self, into: Pixels | None, timeout_s: float) -> Frame | BrokenFrame | None:
-        try:
-            item = self.frames.get(timeout=timeout_s)
-        except queue.Empty:
-            return None
-        if isinstance(item, Exception):
-            raise item
-        return item
-
-    def _stop(self) -> None: ...
-
-    def _close(self) -> None: ...
 
 
 class TriggeringCamera(ScriptedCamera):
@@ -107,11 +93,7 @@ def _line(camera: Camera, log: Log, told: Callable[[str], None] = lambda text: N
         log,  # type: ignore[arg-type]
         frames,
         lambda timeout_s: True,
-        CameraEvents(
-            lost=lambda text: told(f"lost: {text}"),
-            recovered=lambda: told("recovered"),
-            failed=lambda text: told(f"failed: {text}"),
-        ),
+        events_in_words(told),
     )
 
 
@@ -250,7 +232,7 @@ def test_a_lost_camera_is_opened_again_and_no_number_comes_twice() -> None:
     camera.deliver(1)
     assert [log.next(), log.next()] == [("trigger", 1), ("frame", 1)]
     camera.refuse_opening = 1
-    camera.frames.put(CameraLostError("cable pulled"))
+    camera.exposures.put(CameraLostError("cable pulled"))
     assert told.get(timeout=10) == "lost: cable pulled"
     assert told.get(timeout=10) == "recovered"
     assert line.history.reopened == 1
@@ -267,7 +249,7 @@ def test_a_failure_of_a_thread_is_told() -> None:
     told: queue.Queue[str] = queue.Queue()
     line = _line(camera, log, told.put)
     line.start()
-    camera.frames.put(RuntimeError("driver bug"))
+    camera.exposures.put(RuntimeError("driver bug"))
     assert told.get(timeout=10) == "failed: RuntimeError: driver bug"
     line.stop()
     camera.close()

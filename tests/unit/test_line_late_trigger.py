@@ -11,17 +11,18 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from forgetful_memory import ForgetfulMemory
 from manual_ejector import ManualEjector
+from queued_camera import QueuedCamera, events_in_words
 
 from camera.errors import CameraLostError
-from camera.frame import BrokenFrame, Frame, Pixels, Trigger
+from camera.frame import BrokenFrame, Frame, Trigger
 from camera.interface import Camera
 from inspection.alarm_board import AlarmBoard
-from inspection.camera_loop import CameraEvents
 from inspection.flow import FlowSettings, PartFlow
 from inspection.line import Line
 from inspection.motion import ClockMotion
-from inspection.part import PartResult, Reason, Verdict
+from inspection.part import Reason, Verdict
 from inspection.pipeline.batch_queue import Job
 from inspection.pipeline.decide import Judge
 from inspection.run_counters import RunCounters
@@ -32,12 +33,11 @@ from inspection.tracking.part import PartInFlight
 WAIT_S = 20.0
 
 
-class LateCamera(Camera):
+class LateCamera(QueuedCamera):
     """A driver whose `trigger` returns only when the test lets it, long after its exposure was grabbed."""
 
     def __init__(self) -> None:
         super().__init__("late")
-        self.exposures: queue.Queue[Frame | BrokenFrame | Exception] = queue.Queue()
         self.may_return = threading.Semaphore(0)
         self.fails = False
         self._number = 0
@@ -56,8 +56,6 @@ class LateCamera(Camera):
     def _open(self) -> None:
         self._number = 0
 
-    def _start(self) -> None: ...
-
     def _trigger(self) -> Trigger | None:
         self._number += 1
         trigger = Trigger(self._number, time.monotonic_ns())
@@ -65,19 +63,6 @@ class LateCamera(Camera):
         if self.fails:
             raise CameraLostError("unplugged before it could answer")
         return trigger
-
-    def _grab(self, into: Pixels | None, timeout_s: float) -> Frame | BrokenFrame | None:
-        try:
-            item = self.exposures.get(timeout=timeout_s)
-        except queue.Empty:
-            return None
-        if isinstance(item, Exception):
-            raise item
-        return item
-
-    def _stop(self) -> None: ...
-
-    def _close(self) -> None: ...
 
 
 class SlowNewsCamera(LateCamera):
@@ -104,17 +89,6 @@ class SlowNewsCamera(LateCamera):
         return trigger
 
 
-class Memory:
-    """Keeps what ended."""
-
-    run = "run-1"
-
-    def born(self, part: PartInFlight, due_host_ns: int, deadline_host_ns: int) -> None: ...
-
-    def submit(self, result: PartResult) -> bool:
-        return True
-
-
 class Bench:
     """A real line and a real flow between a camera and an ejector that the test moves."""
 
@@ -123,22 +97,17 @@ class Bench:
         self.told: queue.Queue[str] = queue.Queue()
         self.ejector, self.camera = ManualEjector(), camera
         self.flow = PartFlow(
-            FlowSettings(Geometry(10**12, 0), Fusion(), (Judge(("good", "bad"), 0, 0.5),), 30.0),
+            FlowSettings(Geometry(10**12, 0), Fusion(), ("late",), (Judge(("good", "bad"), 0, 0.5),), 30.0),
             now=time.monotonic_ns,
             motion=ClockMotion(),
             ejector=self.ejector,
             submit=lambda job: self.jobs.append(job) is None,
-            memory=Memory(),
+            memory=ForgetfulMemory(),
             alarms=AlarmBoard(),
             counters=RunCounters(),
         )
         self.ejector.open(self.flow.on_actuation, self.flow.on_ejector_health)
-        events = CameraEvents(
-            lost=lambda error: self.told.put(f"lost: {error}"),
-            recovered=lambda: self.told.put("recovered"),
-            failed=self.told.put,
-        )
-        self.line = Line(camera, self.flow, 1, lambda timeout_s: True, events)
+        self.line = Line(camera, self.flow, 1, lambda timeout_s: True, events_in_words(self.told.put))
 
     def part(self, number: int) -> PartInFlight:
         return self.flow.tracker._parts[number]

@@ -71,6 +71,13 @@ def test_a_reject_without_a_score_says_its_reason_alone() -> None:
     assert (said.detail, said.part) == ("View missing", "Part 8")
 
 
+def test_a_missing_view_names_its_camera() -> None:
+    """Somebody has to go there; a record of before the names were kept says the reason alone."""
+    told = pb.Result(reason=pb.REASON_MISSING_VIEW, missing_views=["side", "top (2/3)"])
+    assert words.why_rejected(told, TEXTS) == "View missing: side, top (2/3)"
+    assert words.why_rejected(pb.Result(reason=pb.REASON_MISSING_VIEW), TEXTS) == "View missing"
+
+
 @given(st.sampled_from([value for value in pb.Verdict.values() if value != pb.VERDICT_PASS]))
 @settings(max_examples=5, deadline=None)
 def test_nothing_but_a_pass_is_ever_ok(verdict: pb.Verdict.ValueType) -> None:

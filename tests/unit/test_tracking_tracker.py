@@ -35,7 +35,7 @@ class Bench:
             ClockMotion(),
             self.ejector,
             Fusion(),
-            views,
+            ("top", "side")[:views],
             lambda: self.may_pass,
             lambda part: self.born.append(part.number),
             self.results.append,
@@ -286,6 +286,7 @@ def test_a_view_that_is_known_to_be_lost_decides_at_once() -> None:
     bench.ejector.due(1)
     assert bench.result()[1] is Reason.MISSING_VIEW
     assert [view["missing"] for view in bench.results[0].extra["views"]] == [False, True]
+    assert [view["camera"] for view in bench.results[0].extra["views"]] == ["top", "side"]
     assert bench.results[0].extra["views"][0]["place"] == (0, 0, 4, 4)
 
 

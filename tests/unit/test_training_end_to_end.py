@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
 import pytest
+from command_runs import Command, Done
 
 from datasets.location import Location
 from datasets.synthetic import PartRenderer
@@ -46,7 +47,6 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def command(photos: Path, out: Path, *more: str) -> list[str]:
     """The command line as a shell would run it."""
-    main = "from inspection.cli.main import main; main()"
     options = [
         "--backbone",
         "compact",
@@ -59,19 +59,25 @@ def command(photos: Path, out: Path, *more: str) -> list[str]:
         "--threads",
         "1",
     ]
-    return [sys.executable, "-c", main, "train", "--data", str(photos), "--out", str(out), *options, *more]
-
-
-def run(arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run to the end."""
-    return subprocess.run(arguments, capture_output=True, text=True, timeout=200, check=False)
+    return ["train", "--data", str(photos), "--out", str(out), *options, *more]
 
 
 @pytest.fixture(scope="module")
-def whole(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
+def said(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the commands of this file write what they say."""
+    return tmp_path_factory.mktemp("said")
+
+
+def run(arguments: list[str], said: Path) -> Done:
+    """Run to the end."""
+    return Command(arguments, said).end()
+
+
+@pytest.fixture(scope="module")
+def whole(photos: Path, said: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
     """One uninterrupted run: its bundle and what it printed with --json."""
     out = tmp_path_factory.mktemp("whole") / "parts"
-    done = run(command(photos, out, "--json"))
+    done = run(command(photos, out, "--json"), said)
     assert done.returncode == 0, done.stderr
     assert "from scratch" in done.stderr
     assert re.search(r"about .* on 1 thread\(s\): 4 epoch\(s\)", done.stderr), done.stderr
@@ -127,46 +133,102 @@ def test_no_piece_is_in_two_parts_of_the_split(photos: Path, whole: tuple[Path, 
     assert all(count % 3 == 0 for part in counts.values() for count in part.values())
 
 
-def test_an_interrupted_run_goes_on_and_ends_with_the_same_weights(
-    photos: Path, whole: tuple[Path, dict[str, object]], tmp_path: Path
+def test_a_run_interrupted_and_killed_at_any_moment_ends_with_the_same_weights(
+    photos: Path, whole: tuple[Path, dict[str, object]], said: Path, tmp_path: Path
 ) -> None:
-    """SIGINT after an epoch: 130, no bundle; other options are refused; the same command ends bit for bit alike."""
+    """SIGINT: 130, no bundle; other options are refused; SIGKILL at random moments; the same command ends alike."""
     out = tmp_path / "parts"
-    with subprocess.Popen(
-        command(photos, out), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    ) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if line.startswith("epoch 1/"):
-                break
-        process.send_signal(signal.SIGINT)
-        said = process.stderr.read()
-    assert process.returncode == 130, said
-    assert "the same command" in said
-    assert "Traceback" not in said
+    first = Command(command(photos, out), said)
+    assert first.wait_until(lambda: "epoch 1/" in first.said)
+    assert first.process.pid is not None
+    os.kill(first.process.pid, signal.SIGINT)
+    told = first.end()
+    assert told.returncode == 130, told.stderr
+    assert "the same command" in told.stderr
+    assert "Traceback" not in told.stderr
     assert not out.exists()
-    other = run(command(photos, out, "--seed", "9"))
+    other = run(command(photos, out, "--seed", "9"), said)
     assert other.returncode == 2
     assert "seed: 0 then, 9 now" in other.stderr
-    resumed = run(command(photos, out))
+
+    moments = random.Random(5)
+    state = out.with_name("parts.run") / "checkpoint.pt"
+    inside = 0
+    for _ in range(4):
+        changes, last = moments.randint(1, 4), [state.stat().st_ino]
+        going = Command(command(photos, out, "--checkpoint-seconds", "0"), said)
+
+        def so_many(seen: list[int] = last, wanted: int = changes) -> bool:
+            now = state.stat().st_ino if state.exists() else seen[-1]
+            if now != seen[-1]:
+                seen.append(now)
+            return len(seen) > wanted
+
+        assert going.wait_until(so_many), going.said
+        for _ in range(moments.randint(0, 30_000)):
+            pass  # somewhere in the next step, or in the writing of its state
+        going.process.kill()
+        assert going.end().returncode == -signal.SIGKILL
+        inside += " steps of 4" in going.said
+    assert inside, "no start went on from within an epoch"
+    resumed = run(command(photos, out), said)
     assert resumed.returncode == 0, resumed.stderr
-    assert re.search(r"going on after epoch [1-3] of 4", resumed.stderr)
+    assert re.search(r"going on after epoch [1-3]( and \d+ steps)? of 4", resumed.stderr)
     assert load_bundle(out).card.files["model.onnx"] == load_bundle(whole[0]).card.files["model.onnx"]
+    assert logged(out)["loss/training"] == [1, 2, 3, 4]
 
 
-def test_a_finished_bundle_is_not_replaced_unasked(photos: Path, whole: tuple[Path, dict[str, object]]) -> None:
+def logged(out: Path) -> dict[str, list[int]]:
+    """What TensorBoard reads from the logs of a run: the steps of each scalar, and of each picture."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(out.with_name(out.name + ".run") / "tensorboard"))
+    events.Reload()
+    tags = events.Tags()
+    steps = {name: [event.step for event in events.Scalars(name)] for name in tags["scalars"]}
+    return steps | {name: [event.step for event in events.Images(name)] for name in tags["images"]}
+
+
+def test_tensorboard_shows_the_run(whole: tuple[Path, dict[str, object]]) -> None:
+    """Losses, AUROC, learning rate and speed of each epoch; of the model: figures, confusion, what it misjudged."""
+    found = logged(whole[0])
+    for name in ("loss/training", "loss/validation", "AUROC/validation", "learning rate", "images per second"):
+        assert found[name] == [1, 2, 3, 4], name
+    assert found["AUROC/test"] == found["confusion/test"] == [4]
+    card = load_bundle(whole[0]).card
+    assert card.metrics.escape is not None
+    assert card.metrics.overkill is not None
+    wrong = [name for name in found if name.startswith(("missed/", "false alarms/"))]
+    assert len(wrong) == min(8, card.metrics.escape.numerator) + min(8, card.metrics.overkill.numerator)
+
+
+def test_the_card_says_how_to_make_the_model_again(photos: Path, whole: tuple[Path, dict[str, object]]) -> None:
+    """Command, seed, versions, digest of the images, device and processes are in the card."""
+    card = load_bundle(whole[0]).card
+    origin = card.provenance
+    assert origin.command is not None
+    assert origin.command.startswith(f"lineward train --data {photos} --out")
+    assert "--backbone compact --size 64x48" in origin.command
+    assert (origin.seed, origin.settings["device"], origin.settings["processes"]) == (0, "cpu", 1)
+    assert {"python", "torch", "numpy"} <= set(origin.versions)
+    assert len(card.data.digest) == 64
+
+
+def test_a_finished_bundle_is_not_replaced_unasked(
+    photos: Path, whole: tuple[Path, dict[str, object]], said: Path
+) -> None:
     """The same command again is refused before anything is read, and the bundle stays as it is."""
     before = load_bundle(whole[0]).digest
-    again = run(command(photos, whole[0]))
+    again = run(command(photos, whole[0]), said)
     assert again.returncode == 2
     assert "--overwrite" in again.stderr
     assert load_bundle(whole[0]).digest == before
 
 
-def test_what_is_no_bundle_is_left_alone(photos: Path, tmp_path: Path) -> None:
+def test_what_is_no_bundle_is_left_alone(photos: Path, said: Path, tmp_path: Path) -> None:
     """A folder with other files at --out is refused before the training, even with --overwrite."""
     (tmp_path / "notes.txt").write_text("mine")
-    refused = run(command(photos, tmp_path, "--overwrite"))
+    refused = run(command(photos, tmp_path, "--overwrite"), said)
     assert refused.returncode == 2
     assert "is no bundle, it is left alone" in refused.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]

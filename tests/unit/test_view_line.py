@@ -6,15 +6,15 @@ import threading
 import time
 
 import numpy as np
+from forgetful_memory import ForgetfulMemory
 from manual_ejector import ManualEjector
 
 from camera.frame import ClockReading, Pixels
 from camera.simulated import Options, SimulatedCamera
 from inspection.alarm_board import AlarmBoard
-from inspection.camera_loop import CameraEvents
+from inspection.camera_presence import CameraEvents
 from inspection.flow import FlowSettings, PartFlow
 from inspection.motion import ClockMotion
-from inspection.part import PartResult
 from inspection.pipeline.decide import Judge
 from inspection.run_counters import RunCounters
 from inspection.tracking.device_clock import DeviceClock
@@ -23,7 +23,6 @@ from inspection.tracking.geometry import Geometry
 from inspection.tracking.match_settings import MatchSettings, Numbering
 from inspection.tracking.matched_view import MatchedView
 from inspection.tracking.matching import Matcher
-from inspection.tracking.part import PartInFlight
 from inspection.view_line import ViewLine
 
 MS = 1_000_000
@@ -37,17 +36,6 @@ class Plain:
 
     def truth(self, part: int) -> str:
         return str(part)
-
-
-class Memory:
-    """Takes everything and keeps nothing."""
-
-    run = "run-1"
-
-    def born(self, part: PartInFlight, due_host_ns: int, deadline_host_ns: int) -> None: ...
-
-    def submit(self, result: PartResult) -> bool:
-        return True
 
 
 class AskedCamera(SimulatedCamera):
@@ -76,12 +64,12 @@ def test_the_clock_of_a_camera_is_asked_again_while_it_runs() -> None:
     settings = MatchSettings(Numbering.EXPOSURES, earliest=-5 * MS, latest=5 * MS, arrival=100 * MS, closest=20 * MS)
     view = MatchedView(Matcher(settings), DeviceClock(), ClockMotion())
     flow = PartFlow(
-        FlowSettings(Geometry(10**9, 0), Fusion(), (Judge(("good", "bad"), 0, 0.5),) * 2, 30.0),
+        FlowSettings(Geometry(10**9, 0), Fusion(), ("top", "side"), (Judge(("good", "bad"), 0, 0.5),) * 2, 30.0),
         now=time.monotonic_ns,
         motion=ClockMotion(),
         ejector=ManualEjector(),
         submit=lambda _job: True,
-        memory=Memory(),
+        memory=ForgetfulMemory(),
         alarms=AlarmBoard(),
         counters=RunCounters(),
         matched_views={1: view},

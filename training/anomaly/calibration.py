@@ -54,23 +54,19 @@ def scale_of_both(before: Scale, strangeness: Floats, defective: NDArray[np.bool
     logit = before.logit(strangeness)
     bad, good = int(defective.sum()), int((~defective).sum())
     wanted = np.where(defective, (bad + 1) / (bad + 2), 1 / (good + 2))
-    tried = [(slope, _offset(slope * logit, wanted)) for slope in _SLOPES.tolist()]
-    slope, offset = min(tried, key=lambda pair: _loss(pair[0] * logit + pair[1], wanted))
-    return before.then(slope, offset)
+    scaled = _SLOPES[:, None] * logit
+    offsets = _offsets(scaled, float(wanted.sum()))
+    moved = scaled + offsets[:, None]
+    best = int((np.logaddexp(0.0, moved) - wanted * moved).sum(axis=1).argmin())
+    return before.then(float(_SLOPES[best]), float(offsets[best]))
 
 
-def _offset(logit: Floats, wanted: Floats) -> float:
-    """Give what to add so that the mean probability is the mean of what is wanted, by halving."""
-    low, high = -float(logit.max()) - 20.0, -float(logit.min()) + 20.0
+def _offsets(logits: Floats, wanted: float) -> Floats:
+    """Give what to add to each row of logits (m, n) so that its probabilities sum up to what is wanted, by halving."""
+    low, high = -logits.max(axis=1) - 20.0, 20.0 - logits.min(axis=1)
     for _ in range(60):
         middle = (low + high) / 2.0
-        if float((1.0 / (1.0 + np.exp(-np.clip(logit + middle, -500, 500)))).sum()) < float(wanted.sum()):
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2.0
-
-
-def _loss(logit: Floats, wanted: Floats) -> float:
-    """Give the cross entropy, from logits: log(1 + e^x) - t·x."""
-    return float((np.logaddexp(0.0, logit) - wanted * logit).sum())
+        few = (0.5 + 0.5 * np.tanh((logits + middle[:, None]) / 2.0)).sum(axis=1) < wanted
+        low, high = np.where(few, middle, low), np.where(few, high, middle)
+    found: Floats = (low + high) / 2.0
+    return found

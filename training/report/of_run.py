@@ -17,8 +17,8 @@ from training.runfolder import RunFolder
 
 def report_run(
     released: Release, test: Part, folder: RunFolder, data: str, history: History, training_s: float
-) -> None:
-    """Score the test images with the released bundle and write `report.html` into the run's folder."""
+) -> Tried:
+    """Score the test images with the released bundle, write `report.html` into the run's folder, give what it shows."""
     session = open_session(released.bundle)
     begun_ns = time.monotonic_ns()
     raw = run_session(session, test.pixels)
@@ -39,6 +39,7 @@ def report_run(
         scoring_s=scoring_s,
         training_s=training_s,
         history=history,
-        per_place=released.bundle.card.metrics.per_place,
+        metrics=released.bundle.card.metrics,
     )
     write_report(tried, folder.report)
+    return tried

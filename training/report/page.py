@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
 from models.bundle import Bundle
-from models.card import Rate, Threshold
+from models.card import Metrics, Threshold
 from models.publish import publish_file
 from models.session import Session
 from training.curve import operating_curve
@@ -16,6 +16,7 @@ from training.intervals import upper_limit
 from training.metrics import Scored, calibration, measure
 from training.report.figures import calibration_chart, learning_chart, operating_chart, score_chart
 from training.report.pictures import Load, choose_worst, gallery
+from training.report.sizes import size_section
 from training.report.style import CSS
 from training.report.tables import confusion_table, data_table, figures_table, origin_table
 from training.statements import count_of, more_defects_words, percent
@@ -30,7 +31,8 @@ class Tried:
 
     names: of the images. load: gives chosen ones as the model sees them, uint8 (n, h, w, c). data: what the images are
     called, digest: their sha256 where it is known. scoring_s: spent in the session. training_s, history: of the run,
-    where this is one. per_place: of images with places, how often each is judged rightly.
+    where this is one. metrics: of the images at the card's threshold, where they are known, with those of the map and
+    of the places.
     """
 
     bundle: Bundle
@@ -44,7 +46,7 @@ class Tried:
     scoring_s: float | None = None
     training_s: float | None = None
     history: History = ()
-    per_place: Mapping[str, Rate] = field(default_factory=dict)
+    metrics: Metrics | None = None
 
 
 def write_report(tried: Tried, out: Path) -> None:
@@ -121,8 +123,7 @@ def _summary(tried: Tried) -> str:
 
 def _chosen(tried: Tried, threshold: Threshold) -> str:
     card = tried.bundle.card
-    metrics = measure(tried.scored, threshold.value, card.classes, tried.split)
-    metrics = metrics.model_copy(update={"per_place": dict(tried.per_place)})
+    metrics = tried.metrics or measure(tried.scored, threshold.value, card.classes, tried.split)
     return (
         "<h2>Figures at the threshold of the card</h2>"
         f"<p>A part is rejected from a defect probability of {100 * threshold.value:.4g} % on.</p>"
@@ -131,6 +132,7 @@ def _chosen(tried: Tried, threshold: Threshold) -> str:
         "limits above take into account by counting pieces.</p>"
         "<h2>Which class was taken for which</h2>"
         f"{confusion_table(metrics.confusion or (), card.classes)}"
+        f"{size_section(metrics, card)}"
     )
 
 

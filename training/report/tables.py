@@ -19,14 +19,14 @@ def figures_table(metrics: Metrics) -> str:
         ("Overkill: good images that would be rejected", metrics.overkill),
         ("Accuracy: images judged rightly", metrics.accuracy),
     ]
-    rows = [(name, *_rate_cells(rate)) for name, rate in rates]
+    rows = [(name, *rate_cells(rate)) for name, rate in rates]
     for name, estimate in (("AUROC (1 is perfect, 0.5 is chance)", metrics.auroc),
                            ("Average precision", metrics.average_precision)):  # fmt: skip
-        rows.append((name, *_estimate_cells(estimate)))
-    rows += [(f"Judged rightly: {name}", *_rate_cells(rate)) for name, rate in metrics.per_class.items()]
-    rows += [(f"Place judged rightly: {name}", *_rate_cells(rate)) for name, rate in metrics.per_place.items()]
+        rows.append((name, *estimate_cells(estimate)))
+    rows += [(f"Judged rightly: {name}", *rate_cells(rate)) for name, rate in metrics.per_class.items()]
+    rows += [(f"Place judged rightly: {name}", *rate_cells(rate)) for name, rate in metrics.per_place.items()]
     if metrics.per_place:
-        rows.append(("All places judged rightly", *_rate_cells(all_places(metrics.per_place))))
+        rows.append(("All places judged rightly", *rate_cells(all_places(metrics.per_place))))
     return table(("", "value", "95 % interval", "counted"), rows)
 
 
@@ -57,6 +57,7 @@ def origin_table(card: Card, digest: str) -> str:
     origin = card.provenance
     rows = [
         ("made", f"{origin.created_wall:%Y-%m-%d %H:%M} {origin.created_wall.tzname()} by {origin.tool}"),
+        *((("command", origin.command),) if origin.command else ()),
         ("task and network", f"{card.task}, {origin.network}"),
         ("weights it started from", origin.weights),
         ("input", f"{card.input.width} × {card.input.height} pixels, {card.input.pixel_format}"),
@@ -92,7 +93,8 @@ def table(head: Row, rows: Sequence[Row]) -> str:
     return f"<table><tr>{top}</tr>{body}</table>" if top else f"<table>{body}</table>"
 
 
-def _rate_cells(rate: Rate | None) -> Row:
+def rate_cells(rate: Rate | None) -> Row:
+    """Give a share, its interval and what was counted."""
     if rate is None:
         return ("–", "–", "no such image")
     return (
@@ -102,7 +104,8 @@ def _rate_cells(rate: Rate | None) -> Row:
     )
 
 
-def _estimate_cells(estimate: Estimate | None) -> Row:
+def estimate_cells(estimate: Estimate | None) -> Row:
+    """Give a figure, its interval and how that was made."""
     if estimate is None:
         return ("–", "–", "needs good and bad images")
     return (f"{estimate.value:.4f}", f"{estimate.low:.4f} to {estimate.high:.4f}", estimate.method)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from torch import nn
 
-from models.card import MapSpec, PlaceSpec
+from models.card import GoldenSpec, MapSpec, PlaceSpec
 from training.images import Source
 from training.material import Material
 from training.network import Start
 from training.runfolder import RunFolder
 from training.screen import Screen
 from training.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from training.fitting import Epoch
 
 History = Sequence[Mapping[str, float | int | None]]
 
@@ -37,6 +40,7 @@ class Fitted:
     places: tuple[PlaceSpec, ...] = ()
     tile: int | None = None
     smallest_defect_px: float | None = None
+    golden: GoldenSpec | None = None
 
 
 class Task(Protocol):
@@ -50,4 +54,24 @@ class Task(Protocol):
         self, material: Material, settings: TrainSettings, start: Start, folder: RunFolder, screen: Screen
     ) -> Fitted:
         """Fit, or go on with what the folder kept, and calibrate on the validation images. Raises TrainingError."""
+        ...
+
+
+@runtime_checkable
+class Watched(Task, Protocol):
+    """A task that tells of every epoch, so that several settings can be tried and the poor ones ended early."""
+
+    def fit_watched(
+        self,
+        material: Material,
+        settings: TrainSettings,
+        start: Start,
+        folder: RunFolder,
+        screen: Screen,
+        watch: Callable[[Epoch], None],
+    ) -> Fitted:
+        """Fit as `fit` does and give each epoch to `watch`, also those that an earlier start finished.
+
+        What `watch` raises ends the fitting.
+        """
         ...

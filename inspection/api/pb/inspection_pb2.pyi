@@ -362,6 +362,7 @@ class Result(_message.Message):
     HAS_IMAGE_FIELD_NUMBER: _builtins.int
     RECORD_HASH_FIELD_NUMBER: _builtins.int
     TRUTH_FIELD_NUMBER: _builtins.int
+    MISSING_VIEWS_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Position in the station's hash chain, from 1; never reused."""
     run: _builtins.str
@@ -398,6 +399,10 @@ class Result(_message.Message):
     def raw_scores(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """The model's raw scores, one per class of the card."""
 
+    @_builtins.property
+    def missing_views(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The cameras that gave no picture of a part with several views; "side (2/3)": the second of its three pictures."""
+
     def __init__(
         self,
         *,
@@ -420,10 +425,11 @@ class Result(_message.Message):
         has_image: _builtins.bool = ...,
         record_hash: _builtins.str = ...,
         truth: _builtins.str = ...,
+        missing_views: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_latency_us", b"_latency_us", "_lateness_us", b"_lateness_us", "_score", b"_score", "_threshold", b"_threshold", "latency_us", b"latency_us", "lateness_us", b"lateness_us", "score", b"score", "threshold", b"threshold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_latency_us", b"_latency_us", "_lateness_us", b"_lateness_us", "_score", b"_score", "_threshold", b"_threshold", "bundle_digest", b"bundle_digest", "by_default", b"by_default", "defect_class", b"defect_class", "ejector_action", b"ejector_action", "evaluation", b"evaluation", "has_image", b"has_image", "latency_us", b"latency_us", "lateness_us", b"lateness_us", "part", b"part", "raw_scores", b"raw_scores", "reason", b"reason", "record_hash", b"record_hash", "run", b"run", "score", b"score", "sequence", b"sequence", "threshold", b"threshold", "trigger_wall_ns", b"trigger_wall_ns", "truth", b"truth", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_latency_us", b"_latency_us", "_lateness_us", b"_lateness_us", "_score", b"_score", "_threshold", b"_threshold", "bundle_digest", b"bundle_digest", "by_default", b"by_default", "defect_class", b"defect_class", "ejector_action", b"ejector_action", "evaluation", b"evaluation", "has_image", b"has_image", "latency_us", b"latency_us", "lateness_us", b"lateness_us", "missing_views", b"missing_views", "part", b"part", "raw_scores", b"raw_scores", "reason", b"reason", "record_hash", b"record_hash", "run", b"run", "score", b"score", "sequence", b"sequence", "threshold", b"threshold", "trigger_wall_ns", b"trigger_wall_ns", "truth", b"truth", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__latency_us: _TypeAlias = _typing.Literal["latency_us"]  # noqa: Y015
     _WhichOneofArgType__latency_us: _TypeAlias = _typing.Literal["_latency_us", b"_latency_us"]  # noqa: Y015

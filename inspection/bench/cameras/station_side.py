@@ -11,7 +11,8 @@ from camera.errors import CameraError
 from camera.frame import BrokenFrame, Frame
 from camera.interface import Camera
 from inspection.bench.cameras.tally import Tally
-from inspection.camera_loop import CameraEvents, CameraLoop
+from inspection.camera_loop import CameraLoop
+from inspection.camera_presence import CameraEvents
 
 _KEPT = 8  # as many as two workers with batches of four look at
 

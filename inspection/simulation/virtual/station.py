@@ -12,7 +12,7 @@ from typing import Any
 from camera.frame import ClockReading, Frame, Trigger
 from inspection.alarm_board import AlarmBoard
 from inspection.alarms import Reaction
-from inspection.camera_loop import CameraEvents
+from inspection.camera_presence import CameraEvents
 from inspection.ejector.controller.wire import BinFull, FaultReport, Stranger
 from inspection.faults.watch import EjectorWatch, RejectWatch
 from inspection.flow import FlowSettings, PartFlow
@@ -103,8 +103,9 @@ class VirtualStation:
         """Return the real flow; a test that doubts this simulator makes a broken one."""
         plan = self._plan
         judge = Remembered(("good", "bad"), 0, plan.THRESHOLD)
+        cameras = [f"camera {view}" for view in range(plan.cameras)]
         return PartFlow(
-            FlowSettings(plan.geometry(), plan.fusion(), [judge] * plan.cameras, plan.pulse_ns / MS),
+            FlowSettings(plan.geometry(), plan.fusion(), cameras, [judge] * plan.cameras, plan.pulse_ns / MS),
             now=self._agenda.clock,
             motion=self.motion,
             ejector=self.ejector,

@@ -1,0 +1,82 @@
+"""The photos that a bundle was made from, in its own three parts, brought to any input size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.location import Location
+from datasets.sample import Dataset, Sample
+from datasets.splits import Split
+from models.bundle import Bundle
+from models.card import Card
+from training.arrange import truths
+from training.errors import EvaluationError
+from training.evaluation import choose_images
+from training.images import fill_pixels, open_grouped
+from training.material import Part
+
+
+@dataclass(frozen=True, slots=True)
+class Photos:
+    """Training, validation and test images of a bundle: a plain value. work: folder for their pixels."""
+
+    dataset: Dataset
+    split: Split
+    classes: tuple[str, ...]
+    channels: int
+    work: Path
+    threads: int
+
+    @property
+    def train(self) -> tuple[Sample, ...]:
+        """Give the images that the bundle was trained on."""
+        return self.split.train
+
+    def part(self, name: str, height: int, width: int) -> Part:
+        """Return 'validation' or 'test' at an input size."""
+        samples: tuple[Sample, ...] = getattr(self.split, name)
+        groups, names = tuple(s.group for s in samples), tuple(map(self.dataset.name_of, samples))
+        return Part(self.pixels(samples, height, width, name), truths(samples, self.classes), groups, names)
+
+    def pixels(self, samples: Sequence[Sample], height: int, width: int, name: str = "some") -> NDArray[np.uint8]:
+        """Load images at a size, uint8 (n, height, width, channels), into an array on disk."""
+        file = self.work / f"{name}-{height}x{width}.npy"
+        shape = (len(samples), height, width, self.channels)
+        if name != "some" and file.exists():
+            kept: NDArray[np.uint8] = np.lib.format.open_memmap(file, mode="r")
+            return kept
+        pixels = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
+        fill_pixels(samples, pixels, self.threads, lambda: None)
+        return pixels
+
+
+def refuse_parts_of_pictures(card: Card, option: str) -> None:
+    """Raise EvaluationError for models that do not judge one picture with one label by itself."""
+    if card.places or card.task == "template":
+        what = "several places of a picture" if card.places else "a picture beside its template"
+        raise EvaluationError(
+            f"{option}: '{card.name}' judges {what} — so far this works for models that judge a picture by itself — "
+            "leave it out, and compare the bundles with `lineward model compare`"
+        )
+
+
+def open_photos(bundle: Bundle, location: Location, split_file: Path | None, work: Path, threads: int) -> Photos:
+    """Read the photos of a bundle's training. Raises DatasetError, and EvaluationError where they are not those."""
+    card = bundle.card
+    refuse_parts_of_pictures(card, "--data")
+    find = bool(card.provenance.settings.get("find_groups"))
+    dataset = open_grouped(replace(location, good=card.good_class), find_groups=find)
+    train, validation, test = (
+        tuple(choose_images(dataset, bundle, part, split_file)) for part in ("train", "validation", "test")
+    )
+    if not (train and validation and test):
+        raise EvaluationError(
+            f"{location.folder}: holds {len(train)} training, {len(validation)} validation and {len(test)} test images "
+            f"of '{card.name}' — some of each are needed — give the folder of its training"
+        )
+    return Photos(dataset, Split(train, validation, test), card.classes, card.input.channels, work, threads)

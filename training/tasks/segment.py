@@ -1,0 +1,143 @@
+"""Where the defects lie, learned from masks and outlines; the part is judged from the map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from models.card import MapSpec
+from training.fitting import steps_per_epoch
+from training.images import Source
+from training.masks import UNKNOWN
+from training.material import Material, Part
+from training.network import Start
+from training.runfolder import RunFolder
+from training.screen import Screen, duration
+from training.segment.calibrate import fit_calibration
+from training.segment.deployed import DeployedSegmenter
+from training.segment.fitting import SegmentFitting, measure_part, sample_cells
+from training.segment.material import load_outlined
+from training.segment.network import Segmenter
+from training.settings import TrainSettings
+from training.statements import SMALLEST_PX, count_of
+from training.tasks.task import Fitted
+
+# A forward pass of validation or test images costs about a third of a training step on as many.
+_FORWARD_SHARE = 0.4
+
+
+class Segment:
+    """The task 'segment': a value without state."""
+
+    def load(self, source: Source, settings: TrainSettings, folder: RunFolder, advance: Callable[[], None]) -> Material:
+        """Load every image and its mask at the input size."""
+        return load_outlined(source, settings, folder, advance)
+
+    def fit(
+        self, material: Material, settings: TrainSettings, start: Start, folder: RunFolder, screen: Screen
+    ) -> Fitted:
+        """Fit decoder and backbone together, epoch by epoch, then calibrate the scores of the part."""
+        _tell_marks(material, settings, screen)
+        torch.manual_seed(settings.seed)
+        network = Segmenter(settings.backbone, len(material.classes), start, settings.height, settings.width)
+        model = DeployedSegmenter(network, len(material.classes))
+        fitting = SegmentFitting(model, settings, pretrained=start.weights is not None)
+        state = folder.load()
+        if state is not None:
+            fitting.restore(state)
+            screen.say(f"going on after epoch {len(fitting.history)} of {settings.epochs}, from {folder.path}")
+        _tell_estimate(fitting, material, settings, screen)
+        _run_epochs(fitting, material, settings, folder, screen)
+        temperature = _calibrate(model, material.validation, settings.batch_size)
+        rows, columns = network.map_size
+        return Fitted(
+            model,
+            temperature,
+            f"{settings.backbone} with a feature pyramid",
+            [epoch.as_dict() for epoch in fitting.history],
+            map=MapSpec(height=rows, width=columns),
+            smallest_defect_px=material.defects[0].area_px if material.defects else None,
+        )
+
+
+TASK = Segment()
+
+
+def _calibrate(model: DeployedSegmenter, validation: Part, batch_size: int) -> float:
+    """Make probabilities of the scores of the parts and of the cells of the map; gives the divisor of the scores."""
+    _, raw = measure_part(model, validation, batch_size)
+    for (divisor, shift), scores in (
+        (fit_calibration(raw, validation.truth), (model.temperature, model.shift)),
+        (fit_calibration(*sample_cells(model, validation, batch_size)), (model.cell_temperature, model.cell_shift)),
+    ):
+        scores[0].fill_(divisor)
+        scores[1].fill_(shift)
+    return float(model.temperature)
+
+
+def _run_epochs(
+    fitting: SegmentFitting, material: Material, settings: TrainSettings, folder: RunFolder, screen: Screen
+) -> None:
+    steps = steps_per_epoch(len(material.train.truth), settings.batch_size)
+    first = len(fitting.history)
+    with screen.bar("training", steps * (settings.epochs - first)) as advance:
+        for _ in range(first, settings.epochs):
+            loss = fitting.run_epoch(material.train, advance)
+            epoch = fitting.close_epoch(loss, material.validation)
+            folder.save(fitting.state())
+            area = "" if epoch.validation_auroc is None else f", validation AUROC {epoch.validation_auroc:.4f}"
+            screen.say(
+                f"epoch {epoch.number}/{settings.epochs}: training loss {epoch.train_loss:.4f}, "
+                f"validation loss {epoch.validation_loss:.4f}{area}"
+            )
+
+
+def _tell_marks(material: Material, settings: TrainSettings, screen: Screen) -> None:
+    """Say how many defects teach where they are, which only their class, and how small the smallest is."""
+    for name, part in (("train", material.train), ("validation", material.validation), ("test", material.test)):
+        bad = np.flatnonzero(part.truth != 0).tolist()
+        unmarked = [row for row in bad if part.masks is not None and bool((part.masks[row] == UNKNOWN).all())]
+        told = f"  {name}: {len(bad) - len(unmarked)} of {count_of(len(bad), 'defective image')} marked"
+        if unmarked:
+            told += f"; on {_named(part.names, unmarked)} nothing is marked: only the class counts"
+        screen.say(told)
+    for index, label in enumerate(material.classes):
+        lacking = [
+            name for name, part in (("validation", material.validation), ("test", material.test))
+            if not (part.truth == index).any()
+        ]  # fmt: skip
+        if lacking:
+            images = int((material.train.truth == index).sum())
+            screen.say(
+                f"  '{label}' has {count_of(images, 'training image')} and none for {' and '.join(lacking)}: it is "
+                "learned, and nothing tells how well — add images of other pieces"
+            )
+    tiny = [defect for defect in material.defects if defect.area_px < SMALLEST_PX]
+    if tiny:
+        screen.say(
+            f"warning: {len(tiny)} of {len(material.defects)} marked training defects have fewer than {SMALLEST_PX:g} "
+            f"pixels at the input of {settings.width}×{settings.height}, the smallest {tiny[0].area_px:.2g} (a "
+            f"{tiny[0].label} of {tiny[0].path.name}): hardly to be seen — train with a larger --size, cut the picture "
+            "to the part, or look whether these are specks of the mask"
+        )
+
+
+def _named(names: Sequence[str], rows: Sequence[int], count: int = 3) -> str:
+    shown = ", ".join(names[row] for row in rows[:count] if row < len(names))
+    more = f" and {len(rows) - count} more" if len(rows) > count else ""
+    return f"{len(rows)} ({shown}{more})"
+
+
+def _tell_estimate(fitting: SegmentFitting, material: Material, settings: TrainSettings, screen: Screen) -> None:
+    step_s = fitting.seconds_per_step(material.train)
+    images = len(material.train.truth)
+    left = settings.epochs - len(fitting.history)
+    forwards = left * len(material.validation.truth) + 3 * len(material.test.truth)
+    total_s = step_s * (left * steps_per_epoch(images, settings.batch_size))
+    total_s += step_s * _FORWARD_SHARE * forwards / settings.batch_size
+    screen.say(
+        f"about {duration(total_s)} on {settings.threads} thread(s): {left} epoch(s) of "
+        f"{steps_per_epoch(images, settings.batch_size)} steps at {step_s * 1000:.0f} ms"
+    )

@@ -1,0 +1,163 @@
+"""The loop that fits the comparing network, and what makes its scores frequencies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.score import defect_probability
+from training.fitting import MIN_DRAWS, Epoch, run_module
+from training.memory import keep_freed_memory
+from training.metrics import auroc
+from training.settings import TrainSettings
+from training.template.crops import Aligned, Batch, draw
+from training.template.locate import filled_up
+from training.template.model import Comparing, part_logits, type_odds
+from training.template.network import GRAIN, ComparingNetwork
+
+_WEIGHT_DECAY = 0.01
+_CROPS_OF_A_PHOTO = 2
+_WARM_UP_SHARE = 0.1
+_HARDEST = 0.01  # share of the good cells of a batch that count once more
+_DEFECT_WEIGHT = 2.0
+_SLOPES = (0.2, 5.0)
+
+
+class Fitting:
+    """One comparing network being fitted; whoever made it owns it and calls it from one thread.
+
+    Everything random in an epoch comes from (seed, epoch), so that a run which was interrupted between two epochs ends
+    with the same weights as one which was not.
+    """
+
+    def __init__(self, model: Comparing, network: ComparingNetwork, settings: TrainSettings) -> None:
+        keep_freed_memory()
+        torch.set_num_threads(settings.threads)
+        torch.use_deterministic_algorithms(True)
+        self.model, self.network = model, network
+        self.history: list[Epoch] = []
+        self._settings = settings
+        self._optimizer = torch.optim.AdamW(network.parameters(), lr=settings.lr, weight_decay=_WEIGHT_DECAY)
+
+    def run_epoch(self, aligned: Aligned, advance: Callable[[], None]) -> float:
+        """Draw and learn from one epoch's crops; gives the mean loss."""
+        number, settings = len(self.history), self._settings
+        torch.manual_seed(settings.seed + 1000 * number)
+        self.network.train()
+        steps = steps_of(len(aligned.rows), settings.batch_size)
+        total = 0.0
+        batches = draw(
+            aligned, settings.seed, number, steps, settings.batch_size, flips=settings.flips, moves=settings.moves
+        )
+        for step, batch in enumerate(batches):
+            self._set_rate((number * steps + step + 1) / (settings.epochs * steps))
+            self._optimizer.zero_grad()
+            loss = loss_of(self.network, batch)
+            torch.autograd.backward(loss)
+            self._optimizer.step()
+            total += loss.item()
+            advance()
+        return total / steps
+
+    def close_epoch(self, train_loss: float, pixels: NDArray[np.uint8], defective: NDArray[np.bool_]) -> Epoch:
+        """Measure validation photos as parts and add the epoch to the history."""
+        raw = run_module(self.model, pixels, 4)[0]
+        probability = np.clip(defect_probability(raw, 0), 1e-7, 1 - 1e-7)
+        loss = float(-np.where(defective, np.log(probability), np.log(1 - probability)).mean())
+        both = bool(defective.any() and not defective.all())
+        area = auroc(probability, defective) if both else None
+        self.history.append(Epoch(len(self.history) + 1, train_loss, loss, area))
+        return self.history[-1]
+
+    def state(self) -> dict[str, object]:
+        """Give everything that the next epoch depends on."""
+        return {
+            "model": self.network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "history": [epoch.as_dict() for epoch in self.history],
+        }
+
+    def restore(self, state: dict[str, object]) -> None:
+        """Go back to a state that `state` gave."""
+        self.network.load_state_dict(state["model"])  # type: ignore[arg-type]
+        self._optimizer.load_state_dict(state["optimizer"])  # type: ignore[arg-type]
+        self.history = [Epoch(**fields) for fields in state["history"]]  # type: ignore[attr-defined]
+
+    def _set_rate(self, progress: float) -> None:
+        warm = min(1.0, progress / _WARM_UP_SHARE)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._settings.lr * warm * 0.5 * (1.0 + math.cos(math.pi * progress))
+
+
+def steps_of(photos: int, batch_size: int) -> int:
+    """Give the steps of an epoch: two crops of each photo, of a handful more."""
+    return math.ceil(max(_CROPS_OF_A_PHOTO * photos, MIN_DRAWS) / batch_size)
+
+
+def loss_of(network: nn.Module, batch: Batch) -> Tensor:
+    """Give the loss of a step: of each cell where marks tell what it shows, of the whole photo where they do not.
+
+    The hundredth of the good cells that looks worst counts once more, since the worst cell alone rejects a part.
+    """
+    total = torch.zeros(())
+    if batch.marked.any():
+        planes, cells = batch.planes[batch.marked], batch.cells[batch.marked]
+        logits = network(filled_up(planes, GRAIN))[:, :, : cells.shape[1], : cells.shape[2]]
+        losses = functional.cross_entropy(logits, cells, reduction="none")
+        good = losses[cells == 0]
+        hardest = good.topk(max(1, int(_HARDEST * good.numel()))).values.mean() if good.numel() else 0.0
+        defects = losses[cells > 0]
+        bad = defects.mean() if defects.numel() else 0.0
+        share = float((cells > 0).float().mean())
+        total = total + good.sum() / cells.numel() + _DEFECT_WEIGHT * share * bad + hardest * 0.1
+    if not batch.marked.all():
+        parts = part_logits(type_odds(network, batch.planes[~batch.marked]))
+        wanted = batch.types[~batch.marked].float()
+        total = total + functional.binary_cross_entropy_with_logits(parts, wanted)
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """A line through the log odds of parts: a plain value. Their logit becomes gain · logit + offset."""
+
+    gain: float
+    offset: float
+
+
+def calibrate(raw: NDArray[np.float32], defective: NDArray[np.bool_]) -> Calibrated:
+    """Fit the logit of the defect probability to how often parts are defective.
+
+    raw: scores (n, classes), the good class first; both kinds of parts weigh the same. Source: Platt, Probabilistic
+    outputs for support vector machines, 1999, with his targets (n + 1) / (n + 2) instead of 1, so that a small sample
+    without mistakes does not claim certainty. The gain stays within 0.2..5.
+    """
+    scores = raw[:, 1:].astype(np.float64)
+    top = scores.max(1)
+    whole = torch.from_numpy(top + np.log(np.exp(scores - top[:, None]).sum(1)))
+    bad, good = int(defective.sum()), int((~defective).sum())
+    wanted = torch.from_numpy(np.where(defective, (bad + 1) / (bad + 2), 1 / (good + 2)))
+    weight = torch.from_numpy(np.where(defective, 0.5 / max(bad, 1), 0.5 / max(good, 1)))
+    best = (math.inf, 1.0, 0.0)
+    for gain in np.exp(np.linspace(math.log(_SLOPES[0]), math.log(_SLOPES[1]), 60)):
+        offset = _offset_for(whole * float(gain), wanted, weight)
+        losses = functional.binary_cross_entropy_with_logits(whole * float(gain) + offset, wanted, reduction="none")
+        best = min(best, (float((losses * weight).sum()), float(gain), offset))
+    return Calibrated(best[1], best[2])
+
+
+def _offset_for(logits: Tensor, wanted: Tensor, weight: Tensor) -> float:
+    """Find the offset at which the mean probability is the wanted one, by halving."""
+    low, high = -60.0, 60.0
+    goal = float((wanted * weight).sum())
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if float((torch.sigmoid(logits + middle) * weight).sum()) > goal else (middle, high)
+    return (low + high) / 2
