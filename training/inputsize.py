@@ -48,7 +48,7 @@ class _Seen:
     """What is known of the images: sizes, and areas of defects as shares of their image (or place).
 
     smallest: of all outlined defects. telling: the smallest among the largest defect of each image, by which an image
-    can be told to be bad.
+    can be told to be bad; slips of less than 4 pixels in the image as it was taken do not count.
     """
 
     sizes: Counter[Size]
@@ -104,14 +104,19 @@ def _look(samples: Sequence[Sample]) -> _Seen:
     sizes = sizes_of(paths)
     outlined = [sample for sample in samples if sample.marks or sample.mask is not None]
 
-    def shares(sample: Sample) -> list[float]:
+    def areas(sample: Sample) -> tuple[float, float, float] | None:
+        """Give the shares of the smallest and of the largest defect, and the latter's pixels as it was taken."""
         width, height = sizes[sample.path]
-        return [defect.area_px / (width * height) for defect in defects_of(sample, height, width, size=(width, height))]
+        found = [defect.area_px for defect in defects_of(sample, height, width, size=(width, height))]
+        place = sample.place
+        taken = (place.width * place.height if place is not None else width * height) / (width * height)
+        return (min(found) / width / height, max(found) / width / height, max(found) * taken) if found else None
 
-    found = [areas for areas in in_threads(shares, outlined) if areas]
-    smallest = min((min(areas) for areas in found), default=None)
-    telling = min((max(areas) for areas in found), default=None)
-    return _Seen(Counter(sizes.values()), smallest, telling)
+    found = [area for area in in_threads(areas, outlined) if area is not None]
+    smallest = min((area[0] for area in found), default=None)
+    # No size helps where even the image as it was taken shows less: most often a slip of the pen.
+    telling = [area[1] for area in found if area[2] >= ENOUGH_PX] or [area[1] for area in found]
+    return _Seen(Counter(sizes.values()), smallest, min(telling, default=None))
 
 
 def _for_places(samples: Sequence[Sample], seen: _Seen, settings: TrainSettings) -> _Choice:

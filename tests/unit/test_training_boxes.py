@@ -200,6 +200,12 @@ def test_the_input_grows_until_the_smallest_defect_has_four_pixels(tmp_path: Pat
     assert (chosen.height, chosen.width, chosen.tile) == (224, 224, None)
     assert "scaled to 0.17 in width, 0.22 in height" in chosen.told[0]
     assert any("give a larger --size, or cut the images with --tile" in line for line in chosen.told)
+    mask = np.zeros((192, 256), np.uint8)
+    mask[50, 50] = 255
+    cv2.imwrite(str(tmp_path / "small" / "1_mask.png"), mask)
+    chosen = plan(tmp_path / "small")
+    assert chosen.height == 224  # no size would help: a slip of one pixel
+    assert any("warning: 1.0 pixels" in line for line in chosen.told)
     write_dots(tmp_path / "plain", 6, outlined=False, width=800, height=600)
     chosen = plan(tmp_path / "plain")
     assert (chosen.height, chosen.width, chosen.tile, chosen.smallest_defect_px) == (224, 224, None, None)
