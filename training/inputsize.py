@@ -81,7 +81,7 @@ def plan_input(source: Source, settings: TrainSettings) -> InputPlan:
             "--task classify, or leave --tile out"
         )
     seen = _look(samples)
-    decided = _for_places(samples, seen, settings) if placed else _for_images(seen, settings, source.task)
+    decided = _for_places(samples, seen, settings) if placed else _for_images(seen, settings, source)
     height, width, tile = decided
     if tile is not None and not placed:
         cut_tiles(height, width, tile)
@@ -138,19 +138,27 @@ def _place_side(places: int) -> int:
     return next((side for side in _PLACE_SIDES if places * side * side <= budget), _PLACE_SIDES[-1])
 
 
-def _for_images(seen: _Seen, settings: TrainSettings, task: str) -> _Choice:
+def _for_images(seen: _Seen, settings: TrainSettings, source: Source) -> _Choice:
     width, height = seen.native
-    large = height * width >= 4 * AUTO_TILE**2
+    cuttable = source.task == "classify" and height * width >= 4 * AUTO_TILE**2
     if settings.size == "stated":
         return settings.height, settings.width, settings.tile
-    if settings.size == "native" or settings.tile is not None:
-        tile = settings.tile if settings.tile is not None or task != "classify" or not large else _tile(height, width)
-        return height, width, tile
+    if settings.tile is not None:
+        return height, width, settings.tile
+    if settings.size == "native":
+        return height, width, _tile(height, width) if cuttable and _every_class_outlined(source) else None
     side = _whole_side(seen)
-    if task == "classify" and large and seen.telling is not None and seen.telling * side * side < ENOUGH_PX:
+    lost = seen.telling is not None and seen.telling * side * side < ENOUGH_PX
+    if cuttable and lost and _every_class_outlined(source):
         height, width = _within_budget(height, width)
         return height, width, _tile(height, width)
     return side, side, None
+
+
+def _every_class_outlined(source: Source) -> bool:
+    """Tell whether of every defect type a training image is outlined, as tiles need it."""
+    outlined = {sample.label for sample in source.split.train if sample.marks or sample.mask is not None}
+    return outlined >= set(source.classes) - {source.dataset.good}
 
 
 def _whole_side(seen: _Seen) -> int:

@@ -212,6 +212,21 @@ def test_the_input_grows_until_the_smallest_defect_has_four_pixels(tmp_path: Pat
     assert any("no defect is outlined" in line for line in chosen.told)
 
 
+def test_a_class_that_nobody_outlined_is_not_cut_into_tiles_unasked(tmp_path: Path) -> None:
+    """With spots outlined and stains not, tiles could learn no stain: the input stays whole, with a warning."""
+    write_dots(tmp_path / "two", 12, width=1280, height=1024)
+    labels = tmp_path / "two" / "labels.csv"
+    lines = labels.read_text().splitlines()
+    for number in (1, 5, 9):
+        lines[number + 1] = f"{number}.png,stain,"
+        (tmp_path / "two" / f"{number}_mask.png").unlink()
+    labels.write_text("\n".join(lines) + "\n")
+    chosen = plan(tmp_path / "two")
+    assert (chosen.height, chosen.width, chosen.tile) == (320, 320, None)
+    assert any("warning: 2.8 pixels" in line for line in chosen.told)
+    assert plan(tmp_path / "two", tile=256).tile == 256
+
+
 def test_images_of_very_different_shapes_are_told_of(tmp_path: Path) -> None:
     """The plan says by how much they are stretched, and that nothing is cut off."""
     for name, shape in (("good/0", (100, 300)), ("good/1", (300, 100)), ("bad/2", (200, 200)), ("bad/3", (200, 200))):
