@@ -26,7 +26,7 @@ from training.images import fill_pixels, open_grouped
 from training.map_figures import MapTally, add_map_figures
 from training.masks import fill_masks, has_marks
 from training.metrics import Scored, class_accuracy, measure
-from training.placewise import rate_places, refuse_other_places
+from training.placewise import all_places, rate_places, refuse_other_places
 from training.remembered import choose_remembered
 
 _BATCH = 8
@@ -51,6 +51,7 @@ class Evaluation:
     def as_json(self) -> dict[str, object]:
         """Give what `lineward evaluate --json` prints."""
         accuracy = class_accuracy(self.metrics.confusion or ())
+        places = all_places(self.metrics.per_place)
         return {
             "bundle": str(self.bundle),
             "data": str(self.data),
@@ -60,6 +61,7 @@ class Evaluation:
             "groups": self.groups,
             "metrics": self.metrics.model_dump(mode="json"),
             "class_accuracy": accuracy.model_dump(mode="json") if accuracy is not None else None,
+            "place_accuracy": places.model_dump(mode="json") if places is not None else None,
             "missed": list(self.missed),
             "false_alarms": list(self.false_alarms),
         }

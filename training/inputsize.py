@@ -48,7 +48,7 @@ class _Seen:
     """What is known of the images: sizes, and areas of defects as shares of their image (or place).
 
     smallest: of all outlined defects. telling: the smallest among the largest defect of each image, by which an image
-    can be told to be bad.
+    can be told to be bad; slips of less than 4 pixels in the image as it was taken do not count.
     """
 
     sizes: Counter[Size]
@@ -81,7 +81,7 @@ def plan_input(source: Source, settings: TrainSettings) -> InputPlan:
             "--task classify, or leave --tile out"
         )
     seen = _look(samples)
-    decided = _for_places(samples, seen, settings) if placed else _for_images(seen, settings, source.task)
+    decided = _for_places(samples, seen, settings) if placed else _for_images(seen, settings, source)
     height, width, tile = decided
     if tile is not None and not placed:
         cut_tiles(height, width, tile)
@@ -104,14 +104,19 @@ def _look(samples: Sequence[Sample]) -> _Seen:
     sizes = sizes_of(paths)
     outlined = [sample for sample in samples if sample.marks or sample.mask is not None]
 
-    def shares(sample: Sample) -> list[float]:
+    def areas(sample: Sample) -> tuple[float, float, float] | None:
+        """Give the shares of the smallest and of the largest defect, and the latter's pixels as it was taken."""
         width, height = sizes[sample.path]
-        return [defect.area_px / (width * height) for defect in defects_of(sample, height, width, size=(width, height))]
+        found = [defect.area_px for defect in defects_of(sample, height, width, size=(width, height))]
+        place = sample.place
+        taken = (place.width * place.height if place is not None else width * height) / (width * height)
+        return (min(found) / width / height, max(found) / width / height, max(found) * taken) if found else None
 
-    found = [areas for areas in in_threads(shares, outlined) if areas]
-    smallest = min((min(areas) for areas in found), default=None)
-    telling = min((max(areas) for areas in found), default=None)
-    return _Seen(Counter(sizes.values()), smallest, telling)
+    found = [area for area in in_threads(areas, outlined) if area is not None]
+    smallest = min((area[0] for area in found), default=None)
+    # No size helps where even the image as it was taken shows less: most often a slip of the pen.
+    telling = [area[1] for area in found if area[2] >= ENOUGH_PX] or [area[1] for area in found]
+    return _Seen(Counter(sizes.values()), smallest, min(telling, default=None))
 
 
 def _for_places(samples: Sequence[Sample], seen: _Seen, settings: TrainSettings) -> _Choice:
@@ -133,19 +138,27 @@ def _place_side(places: int) -> int:
     return next((side for side in _PLACE_SIDES if places * side * side <= budget), _PLACE_SIDES[-1])
 
 
-def _for_images(seen: _Seen, settings: TrainSettings, task: str) -> _Choice:
+def _for_images(seen: _Seen, settings: TrainSettings, source: Source) -> _Choice:
     width, height = seen.native
-    large = height * width >= 4 * AUTO_TILE**2
+    cuttable = source.task == "classify" and height * width >= 4 * AUTO_TILE**2
     if settings.size == "stated":
         return settings.height, settings.width, settings.tile
-    if settings.size == "native" or settings.tile is not None:
-        tile = settings.tile if settings.tile is not None or task != "classify" or not large else _tile(height, width)
-        return height, width, tile
+    if settings.tile is not None:
+        return height, width, settings.tile
+    if settings.size == "native":
+        return height, width, _tile(height, width) if cuttable and _every_class_outlined(source) else None
     side = _whole_side(seen)
-    if task == "classify" and large and seen.telling is not None and seen.telling * side * side < ENOUGH_PX:
+    lost = seen.telling is not None and seen.telling * side * side < ENOUGH_PX
+    if cuttable and lost and _every_class_outlined(source):
         height, width = _within_budget(height, width)
         return height, width, _tile(height, width)
     return side, side, None
+
+
+def _every_class_outlined(source: Source) -> bool:
+    """Tell whether of every defect type a training image is outlined, as tiles need it."""
+    outlined = {sample.label for sample in source.split.train if sample.marks or sample.mask is not None}
+    return outlined >= set(source.classes) - {source.dataset.good}
 
 
 def _whole_side(seen: _Seen) -> int:

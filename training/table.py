@@ -30,6 +30,7 @@ def release_json(bundle: Bundle, parity: Parity) -> JsonObject:
         "threshold": card.threshold.model_dump(mode="json"),
         "metrics": card.metrics.model_dump(mode="json"),
         "class_accuracy": _dumped(class_accuracy(card.metrics.confusion or ())),
+        "place_accuracy": _dumped(all_places(card.metrics.per_place)),
         "data": card.data.model_dump(mode="json"),
         "smallest_defect_px": card.smallest_defect_px,
         "parity": {"images": parity.images, "max_abs": parity.max_abs, "flips": parity.flips},

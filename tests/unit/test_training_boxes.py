@@ -200,10 +200,31 @@ def test_the_input_grows_until_the_smallest_defect_has_four_pixels(tmp_path: Pat
     assert (chosen.height, chosen.width, chosen.tile) == (224, 224, None)
     assert "scaled to 0.17 in width, 0.22 in height" in chosen.told[0]
     assert any("give a larger --size, or cut the images with --tile" in line for line in chosen.told)
+    mask = np.zeros((192, 256), np.uint8)
+    mask[50, 50] = 255
+    cv2.imwrite(str(tmp_path / "small" / "1_mask.png"), mask)
+    chosen = plan(tmp_path / "small")
+    assert chosen.height == 224  # no size would help: a slip of one pixel
+    assert any("warning: 1.0 pixels" in line for line in chosen.told)
     write_dots(tmp_path / "plain", 6, outlined=False, width=800, height=600)
     chosen = plan(tmp_path / "plain")
     assert (chosen.height, chosen.width, chosen.tile, chosen.smallest_defect_px) == (224, 224, None, None)
     assert any("no defect is outlined" in line for line in chosen.told)
+
+
+def test_a_class_that_nobody_outlined_is_not_cut_into_tiles_unasked(tmp_path: Path) -> None:
+    """With spots outlined and stains not, tiles could learn no stain: the input stays whole, with a warning."""
+    write_dots(tmp_path / "two", 12, width=1280, height=1024)
+    labels = tmp_path / "two" / "labels.csv"
+    lines = labels.read_text().splitlines()
+    for number in (1, 5, 9):
+        lines[number + 1] = f"{number}.png,stain,"
+        (tmp_path / "two" / f"{number}_mask.png").unlink()
+    labels.write_text("\n".join(lines) + "\n")
+    chosen = plan(tmp_path / "two")
+    assert (chosen.height, chosen.width, chosen.tile) == (320, 320, None)
+    assert any("warning: 2.8 pixels" in line for line in chosen.told)
+    assert plan(tmp_path / "two", tile=256).tile == 256
 
 
 def test_images_of_very_different_shapes_are_told_of(tmp_path: Path) -> None:
