@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -86,4 +84,4 @@ def levelled(values: Tensor) -> Tensor:
 def _bent(logit: Tensor) -> Tensor:
     """Go on as a logarithm above `_STRAIGHT`, with the same slope there; the order stays."""
     above = torch.clamp(logit - _STRAIGHT, 0.0, _FARTHEST)
-    return cast(Tensor, torch.clamp(logit, max=_STRAIGHT) + _BEND * torch.log(1.0 + above / _BEND))
+    return torch.clamp(logit, max=_STRAIGHT) + _BEND * torch.log(1.0 + above / _BEND)

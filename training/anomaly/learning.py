@@ -95,7 +95,7 @@ def _scale(detector: Detector, apart: Tensor, material: Material) -> Scale:
 
 def _refuse_poor(train: Part, pieces: Tensor, method: str) -> None:
     """Raise TrainingDataError where nothing could be learned from the good images."""
-    count, images = len(pieces.unique()), len(train.truth)
+    count, images = int(pieces.max()) + 1, len(train.truth)
     if count < FEWEST[method]:
         raise TrainingDataError(
             f"{count} good piece(s) ({images} image(s)) to learn from — '{method}' needs at least {FEWEST[method]} "

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -55,8 +53,8 @@ class Memory:
         for image, piece in zip(features, pieces.tolist(), strict=True):
             flat = image.reshape(-1, image.shape[2])
             drawn = flat[torch.randperm(len(flat), generator=self._random)[: self._per_image]]
-            for part in drawn.split(WAITING - REMEMBERED):
-                self._wait(part, piece)
+            for begin in range(0, len(drawn), WAITING - REMEMBERED):
+                self._wait(drawn[begin : begin + WAITING - REMEMBERED], piece)
 
     def finish(self) -> Nearest:
         """Thin out what waits and give the judge of it."""
@@ -104,4 +102,4 @@ def spread_out(rows: Tensor, count: int) -> Tensor:
 
 def root(square: Tensor) -> Tensor:
     """Give the root; what is left of a difference of equal numbers counts as a thousandth."""
-    return cast(Tensor, square.clamp_min(1e-6).sqrt())
+    return square.clamp_min(1e-6).sqrt()

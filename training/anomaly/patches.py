@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -94,7 +93,8 @@ class Patches(nn.Module):
     def settle(self, mean: Tensor, variance: Tensor) -> None:
         """Take over mean and variance of each channel (channels,) over the training images; once, before `forward`."""
         scales = []
-        for layer, level in zip(variance.split(self._channels), mean.split(self._channels), strict=True):
+        edge = self._channels[0]
+        for layer, level in ((variance[:edge], mean[:edge]), (variance[edge:], mean[edge:])):
             # A layer without any variance carries the rounding of its level alone, which must not be blown up.
             spread = layer.mean().sqrt().clamp_min(1e-4 * float(level.abs().mean()) + 1e-20)
             scales.append(torch.full_like(layer, 1.0) / (spread * len(layer) ** 0.5))
@@ -103,7 +103,7 @@ class Patches(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Give the features of each place."""
-        return cast(Tensor, (self.read(pixels) - self.shift) @ self.mix)
+        return (self.read(pixels) - self.shift) @ self.mix
 
 
 def _around(features: Tensor) -> Tensor:
