@@ -28,10 +28,7 @@ def test_export_gives_the_same_scores_and_map_in_any_batch(
     """Sizes that no stride divides, too: torch and ONNX agree, and so do batches of one and of three."""
     torch.manual_seed(0)
     model = DeployedSegmenter(Segmenter(backbone, 3, SCRATCH, height, width), 3).eval()
-    model.temperature.fill_(1.7)
-    model.shift.fill_(-0.4)
-    model.cell_temperature.fill_(2.0)
-    model.cell_shift.fill_(0.3)
+    model.calibrate((1.7, -0.4), (2.0, 0.3))
     graph = export_onnx(model, height, width, 1, with_map=True)
     session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
     pixels = np.random.default_rng(0).integers(0, 256, (3, height, width, 1), np.uint8)

@@ -49,6 +49,13 @@ class DeployedSegmenter(nn.Module):
         logits = self.logits(pixels)
         return self.scores(logits), torch.sigmoid(self.cell_odds(logits) / self.cell_temperature + self.cell_shift)
 
+    def calibrate(self, parts: tuple[float, float], cells: tuple[float, float]) -> None:
+        """Take divisor and shift of the parts' scores and of the cells' odds (`training.segment.calibrate`)."""
+        for value, buffer in zip(
+            (*parts, *cells), (self.temperature, self.shift, self.cell_temperature, self.cell_shift), strict=True
+        ):
+            buffer.fill_(value)
+
     def logits(self, pixels: Tensor) -> Tensor:
         """Turn uint8 (n, h, w, 1 or 3) into logits (n, classes, map height, map width); grey becomes three channels."""
         images = pixels.permute(0, 3, 1, 2).float()

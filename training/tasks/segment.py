@@ -11,7 +11,7 @@ from models.card import MapSpec
 from training.fitting import steps_per_epoch
 from training.images import Source
 from training.masks import UNKNOWN
-from training.material import Material, Part
+from training.material import Material
 from training.network import Start
 from training.runfolder import RunFolder
 from training.screen import Screen, duration
@@ -38,7 +38,7 @@ class Segment:
     def fit(
         self, material: Material, settings: TrainSettings, start: Start, folder: RunFolder, screen: Screen
     ) -> Fitted:
-        """Fit decoder and backbone together, epoch by epoch, then calibrate the scores of the part."""
+        """Fit decoder and backbone together, epoch by epoch, then calibrate the scores of the part and the map."""
         _tell_marks(material, settings, screen)
         torch.manual_seed(settings.seed)
         network = Segmenter(settings.backbone, len(material.classes), start, settings.height, settings.width)
@@ -50,11 +50,14 @@ class Segment:
             screen.say(f"going on after epoch {len(fitting.history)} of {settings.epochs}, from {folder.path}")
         _tell_estimate(fitting, material, settings, screen)
         _run_epochs(fitting, material, settings, folder, screen)
-        temperature = _calibrate(model, material.validation, settings.batch_size)
+        _, raw = measure_part(model, material.validation, settings.batch_size)
+        parts = fit_calibration(raw, material.validation.truth)
+        cells = fit_calibration(*sample_cells(model, material.validation, settings.batch_size))
+        model.calibrate(parts, cells)
         rows, columns = network.map_size
         return Fitted(
             model,
-            temperature,
+            parts[0],
             f"{settings.backbone} with a feature pyramid",
             [epoch.as_dict() for epoch in fitting.history],
             map=MapSpec(height=rows, width=columns),
@@ -63,18 +66,6 @@ class Segment:
 
 
 TASK = Segment()
-
-
-def _calibrate(model: DeployedSegmenter, validation: Part, batch_size: int) -> float:
-    """Make probabilities of the scores of the parts and of the cells of the map; gives the divisor of the scores."""
-    _, raw = measure_part(model, validation, batch_size)
-    for (divisor, shift), scores in (
-        (fit_calibration(raw, validation.truth), (model.temperature, model.shift)),
-        (fit_calibration(*sample_cells(model, validation, batch_size)), (model.cell_temperature, model.cell_shift)),
-    ):
-        scores[0].fill_(divisor)
-        scores[1].fill_(shift)
-    return float(model.temperature)
 
 
 def _run_epochs(
