@@ -109,7 +109,8 @@ def refuse_untrainable(task: str, dataset: Dataset, split: Split, where: str, ad
             "least one defect class — add a folder with photos of defects, or learn from good parts alone with "
             "--task anomaly"
         )
-    have = {sample.label for sample in split.train}
+    # A map is learned from each mark, so that a type counts where it is not the first label of an image, too.
+    have = {name for sample in split.train for name in (sample.types if task == "template" else (sample.label,))}
     wanted = (dataset.good,) if from_good else dataset.classes
     lacking = [name for name in wanted if name not in have]
     for name, part in (("validation", split.validation), ("test", split.test)):
