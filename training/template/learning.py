@@ -27,6 +27,7 @@ _BATCH = 4
 _LOOKED_AT = 48  # validation photos after each epoch; all of them at the end
 _NO_LIKENESS = 0.3
 _FLOORS = (0.2, 0.9)
+_MOST_VALUES = 2**25  # of differences that are looked at at once: 128 MiB, 1,310 photos of 640×640
 _GOOD_LOGIT = 6.0  # of the middle good part, where no defect says what a score means
 
 
@@ -60,14 +61,17 @@ def fit_tolerance(material: TemplateMaterial, folder: RunFolder, screen: Screen)
     nothing = np.zeros((number, height, width), np.float32)
     model = Comparing(material.goldens, Tolerance(nothing, nothing + 1.0)).eval()
     aligned = align_photos(model, material, folder, screen)
-    differences = np.empty((len(aligned.rows), height, width), np.float16)
-    for index, row in enumerate(aligned.rows):
+    most = max(1, min(len(aligned.rows), _MOST_VALUES // (height * width)))
+    chosen = np.unique(np.linspace(0, len(aligned.rows) - 1, most).round().astype(np.intp))
+    differences = np.empty((len(chosen), height, width), np.float32)
+    for place, index in enumerate(chosen):
+        row = aligned.rows[index]
         photo, golden = (
             torch.from_numpy(np.array(kind)).permute(2, 0, 1)[None].float()
             for kind in (aligned.photos[index], aligned.goldens[row])
         )
-        differences[index] = difference(compare(photo, golden))[0, 0].numpy()
-    model.judge = learn_tolerance(differences.astype(np.float32), aligned.rows, number)
+        differences[place] = difference(compare(photo, golden))[0, 0].numpy()
+    model.judge = learn_tolerance(differences, aligned.rows[chosen], number)
     good = material.validation.truth == 0
     raw = run_module(model, material.validation.pixels[good], _BATCH)[0][:, 1].astype(np.float64)
     middle = float(np.median(raw))
