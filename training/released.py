@@ -16,7 +16,8 @@ from training.network import ARCHITECTURES, Start, Weights, build_network
 from training.settings import TrainSettings
 
 _NETWORK = "network."  # training.deployed.Deployed calls it so
-_NOT_KEPT = frozenset({"weights", "task"})  # the weights are the bundle's own, the task follows from the card
+# The weights are the bundle's own, the task follows from the card, the device is that of the machine.
+_NOT_KEPT = frozenset({"weights", "task", "device"})
 
 
 def settings_of(card: Card) -> dict[str, object]:
