@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.training, pytest.mark.realdata, pytest.mark.timeout(60
 def test_a_few_strips_go_from_the_photos_to_the_figures(
     shared_data: Path, shared_weights: Path, tmp_path: Path
 ) -> None:
-    """Seven classes, pieces found, one fold trained, released and tested from its bundle; nothing is claimed reached."""
+    """Seven classes, one fold trained, released and tested from its bundle; nothing is claimed to be reached."""
     options = ["--data", str(shared_data), "--weights", str(shared_weights), "--out", str(tmp_path / "bench")]
     command = ["bench", "training", *options, "--only", "x_sdd", "--quick", "--threads", "1", "--json"]
     done = CliRunner().invoke(app, command, catch_exceptions=False)
