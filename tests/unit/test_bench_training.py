@@ -186,7 +186,7 @@ def test_a_set_is_measured_or_it_is_said_why_not(first: tuple[Path, dict[str, ob
     assert x_sdd["auroc"] is None
     assert x_sdd["accuracy"]["of"] == x_sdd["images"] == sum(row["images"] for row in x_sdd["folds"])
     assert x_sdd["classes"] == ["red iron", "slag inclusion", "surface scratch"]
-    assert x_sdd["reached"] == {"accuracy": x_sdd["accuracy"]["value"] >= 0.98}
+    assert x_sdd["reached"] == {"accuracy": None}  # a quick run reaches nothing
     assert x_sdd["peak_own_mb"] > 50
     assert x_sdd["train_s_per_fold"] > 0
     assert x_sdd["settings"]["backbone"] == "compact"

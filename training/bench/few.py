@@ -28,15 +28,21 @@ def shuffled(names: Sequence[str]) -> list[str]:
 def copy_few(dataset: Dataset, samples: Sequence[Sample], target: Path) -> None:
     """Copy these images with their masks, templates and the files of their names to `target`; what lies there stays.
 
-    Lists in the root (groups, splits) are copied whole: readers pass over lines about images that are not there.
+    Lists (groups, splits), which no image has its name from, are copied whole: readers pass over lines about images
+    that are not there.
     """
     chosen = {file for sample in samples for file in (sample.path, sample.mask, sample.template) if file is not None}
-    stems = {path.stem.removesuffix("_test") for path in (sample.path for sample in samples)}
+    stems = _stems(samples)
+    others = _stems(dataset.samples) - stems
     lists = {".txt", ".xml", ".json", ".csv", ".toml"}
     for file in sorted(dataset.root.rglob("*")):
-        described = file.suffix.lower() in lists and (file.parent == dataset.root or file.stem in stems)
+        described = file.suffix.lower() in lists and file.stem not in others
         if file in chosen or (described and file.is_file()):
             place = target / file.relative_to(dataset.root)
             if not place.exists():
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, place)
+
+
+def _stems(samples: Sequence[Sample]) -> set[str]:
+    return {sample.path.stem.removesuffix("_test").removesuffix("_temp") for sample in samples}

@@ -150,7 +150,9 @@ class Bench:
             "state": "measured",
             **found,
             **(at_thresholds(parts, results) if one.has_good else {}),
-            "reached": {name: _reaches(found[name], limit) for name, limit in one.target.items()},
+            "reached": {
+                name: None if self.quick else _reaches(found[name], limit) for name, limit in one.target.items()
+            },
             "folds": rows,
             "cut_into": 1 if one.stated else self.folds,
             "train_s_per_fold": round(sum(times) / len(times), 1) if times else None,
