@@ -94,7 +94,7 @@ def _load_tiles(source: Source, settings: TrainSettings, folder: RunFolder, adva
 
 def _boxes(material: Material, cut: Cut, chosen: Sequence[Chosen], folder: RunFolder) -> Boxes:
     total = sum(map(len, chosen))
-    pixels = folder.pixels((total, cut.side, cut.side, material.channels), "boxes.npy")
+    pixels = folder.pixels((total, cut.side, cut.side, material.channels), "boxes")
     parts, begin = [], 0
     for part, boxes in zip((material.train, material.validation, material.test), chosen, strict=True):
         rows = pixels[begin : begin + len(boxes)]

@@ -15,7 +15,7 @@ from training.errors import SettingsError, UnfinishedRunError
 
 _RUN_FILE = "run.json"
 _CHECKPOINT = "checkpoint.pt"
-_PIXELS = "pixels.npy"
+_PIXELS = "pixels"
 _CANDIDATE = "candidate"
 
 
@@ -76,7 +76,7 @@ class RunFolder:
 
     def pixels(self, shape: tuple[int, int, int, int], name: str = _PIXELS) -> NDArray[np.uint8]:
         """Make an array on disk, uint8 (n, h, w, c), so that the images need not fit into memory."""
-        return np.lib.format.open_memmap(self.path / name, mode="w+", dtype=np.uint8, shape=shape)
+        return np.lib.format.open_memmap(self.path / f"{name}.npy", mode="w+", dtype=np.uint8, shape=shape)
 
     def forget(self) -> None:
         """Remove what only an unfinished run needs; charts and history stay."""
