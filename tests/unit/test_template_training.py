@@ -136,7 +136,7 @@ def test_labels_without_marks_are_learned_from_too(tmp_path: Path) -> None:
     """Class folders of one product and templates.csv: the network learns types from what differs, without any box."""
     data = write_one_product(tmp_path / "set", good=40, bad=40)
     folder = RunFolder(tmp_path / "out")
-    settings = settings_of(epochs=4)
+    settings = settings_of(epochs=3)
     source = open_source(Location(data), find_groups=False, seed=0, task="template")
     folder.open({}, restart=True)
     material = TASK.load(source, settings, folder, lambda: None)
