@@ -14,7 +14,7 @@ from training.guard import open_guard
 from training.hardware import DEVICE_TASKS, choose_device
 from training.images import Source, open_source
 from training.inputsize import plan_input
-from training.material import Material
+from training.material import Material, mark_test
 from training.network import Start, build_network, choose_start
 from training.pictures import learn_pictures
 from training.release import Conditions, Release
@@ -141,6 +141,8 @@ def _prepare(job: Job, folder: RunFolder, screen: Screen, team: Team, *, restart
         material = find_task(settings.task).load(source, settings, folder, advance)
     source.refuse_changed()
     material = replace(material, smallest_defect_px=plan.smallest_defect_px)
+    if team.leads and (source.task != "classify" or material.boxes is not None):
+        material = mark_test(material, source, folder, settings.threads)
     conditions = replace(conditions, command=job.command)
     if job.picture_limits and team.leads:
         screen.say("limits of focus, exposure and position …")

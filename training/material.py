@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datasets.marks import Defect
+from datasets.parts import has_places
 from datasets.sample import Sample
 from models.card import DataOrigin
 from training.arrange import truths, types_of
 from training.images import Source, fill_pixels
+from training.masks import fill_masks, has_marks
 from training.metrics import Scored
 from training.runfolder import RunFolder
 from training.settings import TrainSettings
@@ -136,3 +138,16 @@ def load_material(source: Source, settings: TrainSettings, folder: RunFolder, ad
         test=part(2, split.test),
         split_sha256=source.split_sha256,
     )
+
+
+def mark_test(material: Material, source: Source, folder: RunFolder, threads: int) -> Material:
+    """Give a material the masks of its test images, where something is marked, to hold the maps against.
+
+    Not where a task has read them already, nor where the labels are those of places.
+    """
+    test = source.split.test
+    if material.test.masks is not None or has_places(test) or not any(map(has_marks, test)):
+        return material
+    masks = folder.pixels((len(test), *material.test.pixels.shape[1:3]), "test-masks")
+    fill_masks(test, source.dataset.classes, masks, threads)
+    return replace(material, test=replace(material.test, masks=masks))

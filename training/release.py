@@ -130,8 +130,7 @@ def release(
     candidate = write_bundle(folder.candidate, model=graph, draft=draft, golden=golden, overwrite=True)
     session = open_session(candidate)
     scores = run_session(session, material.test.pixels)
-    if places is not None:
-        _refuse_other_map(session, material.test.pixels, places)
+    shown = None if places is None else _maps_unless_other(session, material.test.pixels, places)
     parity = compare_scores(reference, scores, good_index=good, threshold=threshold.value)
     refuse_unless_same(session, golden, parity)
     engines = measure_parity(
@@ -141,7 +140,7 @@ def release(
     scored = material.test.scored(scores, good)
     complete = draft.model_copy(
         update={
-            "metrics": _measure(material, scored, places, draft),
+            "metrics": _measure(material, scored, shown, draft),
             "calibration": calibration(scored, fitted.temperature, "test"),
             "latency": latency_of(session),
             "parity": engines,
@@ -165,18 +164,18 @@ def run_session(session: Session, pixels: NDArray[np.uint8]) -> NDArray[np.float
     return np.concatenate(parts)
 
 
-def _refuse_other_map(session: Session, pixels: NDArray[np.uint8], places: NDArray[np.float32]) -> None:
-    """Raise ReleaseRefusedError where the exported map is not the one of the fitted model."""
+def _maps_unless_other(session: Session, pixels: NDArray[np.uint8], places: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give the exported maps (n, h, w); raise ReleaseRefusedError where they are not those of the fitted model."""
     limit = session.card.tolerance.score_abs
-    apart = 0.0
-    for begin in range(0, len(pixels), _BATCH):
-        shown = session.run_with_map(np.array(pixels[begin : begin + _BATCH]))[1]
-        apart = float(np.maximum(apart, largest_difference(places[begin : begin + _BATCH], shown)))
+    starts = range(0, len(pixels), _BATCH)
+    shown = np.concatenate([session.run_with_map(np.array(pixels[start : start + _BATCH]))[1] for start in starts])
+    apart = largest_difference(places, shown)
     if not apart <= limit:
         raise ReleaseRefusedError(
             f"the exported map is not that of the trained model: it differs by up to {apart:.3g} — at most {limit:.3g} "
             "is allowed — nothing was released; report this with the versions of torch and onnxruntime"
         )
+    return shown
 
 
 def _measure(material: Material, scored: Scored, shown: NDArray[np.float32] | None, draft: CardDraft) -> Metrics:

@@ -75,11 +75,11 @@ def _install(missing: list[str], package: str) -> str:
 
 def _providers() -> Iterator[Finding]:
     """Load a real model on each execution provider: what is listed does not always load."""
-    import onnxruntime
-
-    from models.bundle import load_bundle
+    from models.bundle import load_bundle  # first: it keeps ONNX Runtime from reporting home
     from models.references import resolve_bundle, zoo_names
     from models.session import open_session
+
+    import onnxruntime  # isort: skip
 
     listed = onnxruntime.get_available_providers()
     for name in zoo_names()[:1]:

@@ -150,7 +150,7 @@ def test_images_with_other_places_are_not_judged(slots: Trained, tmp_path: Path)
     (tmp_path / "plain" / "good").mkdir(parents=True)
     cv2.imwrite(str(tmp_path / "plain" / "good" / "0.png"), cv2.imread(str(slots.photos / "0.png")))
     judged = judge_images(str(slots.bundle.path), Location(tmp_path / "plain"))
-    assert judged.place_rates(0.5) == {}
+    assert judged.metrics(0.5).per_place == {}
     assert len(judged.scored.probability) == 1
 
 
