@@ -103,7 +103,13 @@ def run_training(
     return released
 
 
-def _refuse_foreign_method(settings: TrainSettings) -> None:
+def _refuse_foreign(settings: TrainSettings) -> None:
+    """Raise SettingsError for an option that means nothing to the task."""
+    if settings.weights is not None and settings.task == "template":
+        raise SettingsError(
+            "--weights: the task template compares photos with golden images by a small network of its own, which "
+            "starts from scratch — there is nothing to give it — leave --weights out"
+        )
     if settings.method is not None and settings.task != "anomaly":
         raise SettingsError(
             f"--method {settings.method}: is a way to find anomalies and the task is {settings.task} — methods are for "
@@ -123,7 +129,7 @@ def _prepare(job: Job, folder: RunFolder, screen: Screen, team: Team, *, restart
             f"--task {source.task}: is fitted by one process, not by {team.size} — several can share "
             f"{', '.join(_SHARED)} — start it without torchrun"
         )
-    _refuse_foreign_method(settings)
+    _refuse_foreign(settings)
     if source.task not in DEVICE_TASKS and (settings.device == "cuda" or settings.amp == "on"):
         raise SettingsError(
             f"--device {settings.device}, --amp {settings.amp}: the task {source.task} learns on the CPU in full "

@@ -22,6 +22,7 @@ AUTO_TILE = 256
 AUTO_BOXES = 64
 _STEP = 32
 _MOST_WHOLE = 2048
+_MOST_COMPARED = 1024
 _PLACE_SIDES = (224, 192, 160, 128, 96, 64)
 _PLACES_AT_FULL_SIDE = 8
 
@@ -70,8 +71,9 @@ def plan_input(source: Source, settings: TrainSettings) -> InputPlan:
     """Decide the input size and the tiles of a run, and say what is left of native size and of the smallest defect.
 
     'auto' takes 224, or the smallest multiple of 32 at which each defective image's largest outlined defect keeps 4
-    pixels, up to 320 and the native size; where that does not suffice, 'classify' cuts native images into tiles. Of
-    images with places, it takes the size at which no place has to be enlarged. Raises SettingsError, DatasetError.
+    pixels, up to 320 and the native size; where that does not suffice, 'classify' cuts native images into tiles.
+    'template' compares native images, up to 1,024 pixels a side. Of images with places, it takes the size at which no
+    place has to be enlarged. Raises SettingsError, DatasetError.
     """
     samples = source.dataset.samples
     placed = has_places(samples) and source.task == "classify"
@@ -147,12 +149,20 @@ def _for_images(seen: _Seen, settings: TrainSettings, source: Source) -> _Choice
         return height, width, settings.tile
     if settings.size == "native":
         return height, width, _tile(height, width) if cuttable and _every_class_outlined(source) else None
+    if source.task == "template":
+        return _compared(height, width)
     side = _whole_side(seen)
     lost = seen.telling is not None and seen.telling * side * side < ENOUGH_PX
     if cuttable and lost and _every_class_outlined(source):
         height, width = _within_budget(height, width)
         return height, width, _tile(height, width)
     return side, side, None
+
+
+def _compared(height: int, width: int) -> _Choice:
+    """Give the native size, which is compared pixel by pixel with a golden image, or the largest one up to 1,024."""
+    scale = min(1.0, _MOST_COMPARED / max(height, width))
+    return max(32, round(height * scale)), max(32, round(width * scale)), None
 
 
 def _every_class_outlined(source: Source) -> bool:

@@ -26,7 +26,7 @@ from training.bench.throughput import measure_throughput
 from training.errors import SettingsError, TrainingError
 from training.images import open_grouped
 from training.network import choose_start
-from training.settings import TrainSettings
+from training.settings import TrainSettings, usual_fitting
 from training.tasks.table import find_task
 
 _QUICK_GROUPS = 8
@@ -98,7 +98,7 @@ class Bench:
             f"{one.name}: {len(dataset.samples)} images of {len({s.group for s in dataset.samples})} pieces, "
             f"{'its own split' if one.stated else f'{len(splits)} of {self.folds} folds'}"
         )
-        settings = self.settings
+        settings = self._settings_of(one)
         if self.quick and has_places(dataset.samples):
             settings = settings.model_copy(update={"tile": settings.height})
         plans = []
@@ -122,6 +122,14 @@ class Bench:
             (folder / _PLAN).write_text(plan.model_dump_json(indent=2) + "\n", encoding="utf-8")
             plans.append(plan)
         return plans
+
+    def _settings_of(self, one: BenchSet) -> TrainSettings:
+        """Return the settings of a set: 'template' starts from scratch, as long as others do without weights."""
+        if one.task != "template" or self.settings.weights is None:
+            return self.settings
+        usual, scratch = usual_fitting(self.settings.weights), usual_fitting(None)
+        kept = {key: getattr(self.settings, key) for key in usual if getattr(self.settings, key) != usual[key]}
+        return self.settings.model_copy(update={"weights": None} | scratch | kept)
 
     def _few(self, one: BenchSet, place: Path) -> Location:
         """Copy a few pieces of a set and return where they lie."""
@@ -159,7 +167,7 @@ class Bench:
             "peak_own_mb": round(max(memory)) if memory else None,
             "classes": list(results[0].classes),
             "network": results[0].network,
-            "settings": self.settings.model_dump(mode="json"),
+            "settings": self._settings_of(one).model_dump(mode="json"),
         }
 
     def throughput(self, say: Callable[[str], None], *, rounds: int) -> Figures:
