@@ -152,9 +152,14 @@ class StoredRecord(NamedTuple):
     @property
     def missing_views(self) -> tuple[str, ...]:
         """Return the cameras that gave no picture of a part with several views; of one that makes several, which."""
-        views = self.extra.get("views", ())
-        cameras = [view.get("camera", f"#{place}") for place, view in enumerate(views, 1)]
-        return tuple(_exposure(cameras, place) for place, view in enumerate(views) if view["missing"])
+        return missing_views(self.extra)
+
+
+def missing_views(extra: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return by what a record says beside the verdict the cameras that gave no picture of its part."""
+    views = extra.get("views", ())
+    cameras = [view.get("camera", f"#{place}") for place, view in enumerate(views, 1)]
+    return tuple(_exposure(cameras, place) for place, view in enumerate(views) if view["missing"])
 
 
 def _exposure(cameras: Sequence[str], place: int) -> str:

@@ -35,7 +35,7 @@ class Bench:
             ClockMotion(),
             self.ejector,
             Fusion(),
-            ("top", "side")[:views],
+            ("top", "side", "bottom")[:views],
             lambda: self.may_pass,
             lambda part: self.born.append(part.number),
             self.results.append,

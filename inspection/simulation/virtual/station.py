@@ -19,6 +19,7 @@ from inspection.flow import FlowSettings, PartFlow
 from inspection.line import Line
 from inspection.motion import ClockMotion, EncoderMotion, Motion
 from inspection.part import PartResult
+from inspection.records.record import missing_views
 from inspection.run_counters import RunCounters
 from inspection.simulation.virtual.agenda import Agenda
 from inspection.simulation.virtual.belt import Piece
@@ -265,6 +266,7 @@ def _as_record(result: PartResult) -> SimpleNamespace:
     decided_ns = result.stages.decided_host_ns
     return SimpleNamespace(
         extra=result.extra,
+        missing_views=missing_views(result.extra),
         run=result.run,
         part=result.part,
         verdict=result.decision.verdict,
