@@ -34,7 +34,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("board")
     settings = TrainSettings(backbone="compact", height=SIDE, width=SIDE, threads=1, find_groups=False)
     data = write_one_product(folder / "set", good=30, bad=0, side=SIDE)
-    return run_training(Location(data), settings, folder / "bundle", task="template").bundle.path
+    released = run_training(Location(data), settings, folder / "bundle", task="template", picture_limits=False)
+    return released.bundle.path
 
 
 def test_parts_end_as_the_golden_image_asks_for(bundle: Path, tmp_path: Path) -> None:
