@@ -53,10 +53,13 @@ def each_frame_had_its_trigger(row: CameraUnderTest) -> None:
 
 def _listen(row: CameraUnderTest, camera: Camera, triggers: list[Trigger], failed: list[CameraError]) -> None:
     try:
-        while not camera.exhausted and (row.finite or len(triggers) < row.parts):
-            trigger = camera.wait_trigger(row.patience_s)
+        while row.finite or len(triggers) < row.parts:
+            ended = camera.exhausted  # the other thread may have the last frame before this one has every trigger
+            trigger = camera.wait_trigger(0.0 if ended else row.patience_s)
             if trigger is not None:
                 triggers.append(trigger)
+            elif ended:
+                break
     except CameraError as error:
         failed.append(error)
 
