@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from datasets.files import Progress
 from datasets.sample import Dataset
 from datasets.splits import NAMES, split_dataset
 from datasets.suspects import Suspicion
+
+_LISTED = 10  # file names told in one sentence; JSON has them all
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,8 @@ class Report:
 
     sizes: (width, height, images), the most frequent first. repeated: groups of images of one piece. stated_groups:
     True where a groups file says what belongs together. agreement: what was found against that file, None without one.
-    suspects: labels that are probably wrong, None where nobody looked for them.
+    suspects: labels that are probably wrong, None where nobody looked for them. turned: images with an EXIF
+    orientation, which is not followed. dark: images that are nearly black.
     """
 
     root: str
@@ -49,15 +53,15 @@ class Report:
     stated_groups: bool
     agreement: PairAgreement | None
     suspects: Suspicion | None = None
+    turned: tuple[str, ...] = ()
+    dark: tuple[str, ...] = ()
 
     def errors(self) -> list[str]:
         """Return what must be mended before a model is trained, one sentence each."""
         found = []
         if not self.good:
             found.append(f"no class is known to be good ({', '.join(self.counts)}); say which passes with --good NAME")
-        found += [
-            f"same content, different classes: {', '.join(names)}; keep the right one" for names in self.conflicts
-        ]
+        found += [f"same content, different classes: {listed(names)}; keep the right one" for names in self.conflicts]
         return found
 
     def warnings(self) -> list[str]:
@@ -75,6 +79,17 @@ class Report:
                 else "run 'lineward dataset groups' and keep its groups.csv"
             )
             found.append(f"{len(self.straddling)} pairs of images of one piece straddle the split; {cure}")
+        if self.turned:
+            found.append(
+                f"{len(self.turned)} image(s) carry an EXIF orientation, which is not followed: they are used as the "
+                f"sensor stored them, and marks count from that corner; where that is wrong, turn the pixels and save "
+                f"again: {listed(self.turned)}"
+            )
+        if self.dark:
+            found.append(
+                f"{len(self.dark)} image(s) are nearly black; of 16-bit files the full range counts, so values of "
+                f"fewer bits must be scaled up first: {listed(self.dark)}"
+            )
         if self.suspects is not None and self.suspects.found:
             found.append(self.suspects.verdict())
         return found
@@ -90,6 +105,12 @@ class Report:
             "errors": self.errors(),
             "warnings": self.warnings(),
         }
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the first ten names, and how many more there are."""
+    more = f" … and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
 
 
 def check_dataset(dataset: Dataset, *, seed: int = 0, progress: Progress | None = None) -> Report:
@@ -120,6 +141,8 @@ def check_dataset(dataset: Dataset, *, seed: int = 0, progress: Progress | None 
         conflicts=_names(own, (paths for paths in found.exact if len({labels_of[path] for path in paths}) > 1)),
         stated_groups=grouped,
         agreement=compare_groups(found.groups, stated) if grouped else None,
+        turned=tuple(own[path] for path in found.turned),
+        dark=tuple(own[path] for path in found.dark),
     )
 
 

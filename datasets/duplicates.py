@@ -17,6 +17,7 @@ from datasets.linking import link
 from datasets.near import Pairs, candidates, scores_of, threshold_of
 
 _SCALE_STEP = 1.15  # images whose sizes differ by less were most likely taken at one scale and cropped
+_DARK = 32  # of 255, below which all of a picture is nearly black: 12 bits in a 16-bit file end at 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ class Duplicates:
 
     exact: images of equal content. near: pairs found by their looks, of images that differ in content. threshold: the
     peak from which a pair counted. groups: group of every path (images without a duplicate have one of their own).
-    sizes: width, height of every path.
+    sizes: width, height of every path. turned: images whose EXIF orientation says that they lie on a side or head.
+    dark: images without a pixel above `_DARK`.
     """
 
     exact: tuple[tuple[Path, ...], ...]
@@ -42,6 +44,8 @@ class Duplicates:
     threshold: float
     groups: Mapping[Path, str]
     sizes: Mapping[Path, tuple[int, int]]
+    turned: tuple[Path, ...] = ()
+    dark: tuple[Path, ...] = ()
 
     def repeated(self) -> tuple[tuple[Path, ...], ...]:
         """Return the groups of more than one image."""
@@ -79,8 +83,8 @@ def find_duplicates(paths: Sequence[Path], *, progress: Progress | None = None) 
     steps = 2 * len(paths)
     facts = list(in_threads(_fact, paths, total=steps, progress=progress))
     same: defaultdict[str, list[int]] = defaultdict(list)
-    for index, (content, _) in enumerate(facts):
-        same[content].append(index)
+    for index, fact in enumerate(facts):
+        same[fact[0]].append(index)
     unique = [indices[0] for indices in same.values()]
     sizes = np.array([facts[index][1] for index in unique]).reshape(-1, 2)
 
@@ -88,7 +92,9 @@ def find_duplicates(paths: Sequence[Path], *, progress: Progress | None = None) 
         if progress is not None:
             progress(len(paths) + done + len(paths) - len(unique), total)
 
-    pairs, scores, threshold = _near([paths[index] for index in unique], sizes, total=steps, progress=advance)
+    pairs, scores, threshold, brightest = _near(
+        [paths[index] for index in unique], sizes, total=steps, progress=advance
+    )
     pairs = np.asarray(unique, np.int64)[pairs] if len(pairs) else pairs
     numbers = link(len(paths), same.values(), pairs, scores.tolist())
     width = len(str(len(paths)))
@@ -97,7 +103,14 @@ def find_duplicates(paths: Sequence[Path], *, progress: Progress | None = None) 
         near=tuple(Pair(paths[a], paths[b], float(s)) for (a, b), s in zip(pairs.tolist(), scores, strict=True)),
         threshold=threshold,
         groups={path: f"piece-{number + 1:0{width}d}" for path, number in zip(paths, numbers, strict=True)},
-        sizes={path: size for path, (_, size) in zip(paths, facts, strict=True)},
+        sizes={path: size for path, (_, size, _) in zip(paths, facts, strict=True)},
+        turned=tuple(path for path, (*_, orientation) in zip(paths, facts, strict=True) if orientation != 1),
+        dark=tuple(
+            paths[k]
+            for first, high in zip(unique, brightest, strict=True)
+            if high < _DARK
+            for k in same[facts[first][0]]
+        ),
     )
 
 
@@ -114,16 +127,16 @@ def compare_groups(found: Mapping[Path, str], stated: Mapping[Path, str]) -> Pai
     )
 
 
-def _fact(path: Path) -> tuple[str, tuple[int, int]]:
+def _fact(path: Path) -> tuple[str, tuple[int, int], int]:
     data = read_bytes(path)
     header = inspect_bytes(path, data)
-    return hashlib.sha256(data).hexdigest(), (header.width, header.height)
+    return hashlib.sha256(data).hexdigest(), (header.width, header.height), header.orientation
 
 
 def _near(
     paths: Sequence[Path], sizes: np.ndarray[tuple[int, int], np.dtype[np.int64]], *, total: int, progress: Progress
-) -> tuple[Pairs, np.ndarray[tuple[int], np.dtype[np.float32]], float]:
-    """Return the pairs that show one piece, their scores and the threshold.
+) -> tuple[Pairs, np.ndarray[tuple[int], np.dtype[np.float32]], float, list[int]]:
+    """Return the pairs that show one piece, their scores, the threshold, and the brightest pixel of each image.
 
     Images are compared at one common scale, where crops of one piece meet, and where sizes differ also with every image
     scaled to one length, where a copy meets the picture that it was made smaller from.
@@ -132,18 +145,18 @@ def _near(
     common = max(1.0, float(np.median(long_sides)) / CONTENT_PX) if len(sizes) else 1.0
     resized = bool(len(sizes)) and long_sides.max() > _SCALE_STEP * long_sides.min()
 
-    def looks_of(index: int) -> tuple[Look, Look | None]:
+    def looks_of(index: int) -> tuple[Look, Look | None, int]:
         pixels = load_image(paths[index])
         own = max(1.0, float(long_sides[index]) / CONTENT_PX)
-        return look_of(pixels, common), look_of(pixels, own) if resized else None
+        return look_of(pixels, common), look_of(pixels, own) if resized else None, int(pixels.max())
 
     looks = list(in_threads(looks_of, range(len(paths)), total=total, progress=progress))
-    shifted = [look for look, _ in looks]
+    shifted = [look for look, *_ in looks]
     threshold = threshold_of(shifted)
     pairs = candidates(shifted)
     scores = scores_of(shifted, pairs)
     if resized:
-        scaled = [look for _, look in looks if look is not None]
+        scaled = [look for _, look, _ in looks if look is not None]
         more = candidates(scaled)
         ratio = long_sides[more[:, 0]] / long_sides[more[:, 1]]
         more = more[np.maximum(ratio, 1 / ratio) > _SCALE_STEP]
@@ -153,4 +166,4 @@ def _near(
     first = np.ones(len(pairs), bool)
     first[1:] = (pairs[1:] != pairs[:-1]).any(axis=1)
     keep = first & (scores >= threshold)
-    return pairs[keep], scores[keep], threshold
+    return pairs[keep], scores[keep], threshold, [brightest for *_, brightest in looks]

@@ -19,11 +19,12 @@ class HeaderError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the head of an image file says: format and size in pixels."""
+    """What the head of an image file says: format, size in pixels as stored, EXIF orientation (1: upright)."""
 
     format: str
     width: int
     height: int
+    orientation: int = 1
 
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -54,7 +55,7 @@ def read_header(data: bytes) -> Header:
         width, height = {"JPEG": _jpeg_size, "PNG": _png_size, "BMP": _bmp_size, "TIFF": _tiff_size}[kind](data)
     except (struct.error, IndexError) as error:
         raise HeaderError(f"the {kind} header is cut off after {len(data)} bytes") from error
-    return Header(kind, width, height)
+    return Header(kind, width, height, _orientation(data) if kind == "JPEG" else 1)
 
 
 def check_complete(data: bytes, header: Header) -> None:
@@ -92,6 +93,19 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
             height, width = struct.unpack_from(">HH", data, at + 3)
             return width, height
     raise HeaderError("the JPEG names no frame size")
+
+
+def _orientation(data: bytes) -> int:
+    """Return the EXIF orientation (Exif 2.3, tag 274) of a JPEG; 1 where it states none that can be read."""
+    for marker, at in _jpeg_segments(data):
+        (length,) = struct.unpack_from(">H", data, at)
+        exif = data[at + 2 : at + length]
+        if marker == 0xE1 and exif.startswith(b"Exif\0\0") and exif[6:10] in TIFF_SIGNATURES:
+            try:
+                return _tiff_entries(exif[6:]).get(274, (1,))[0]
+            except (struct.error, IndexError):
+                return 1
+    return 1
 
 
 def _jpeg_end(data: bytes) -> None:

@@ -81,6 +81,11 @@ def _inspect(root: Path, found: Found, progress: Progress | None) -> dict[Path, 
 
 def _header_of(path: Path) -> Header | str:
     try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        name = str(path).encode(errors="backslashreplace").decode()
+        return f"{name}: the name is no UTF-8 text, which tables and reports cannot hold; rename the file or its folder"
+    try:
         return inspect_bytes(path, read_bytes(path))
     except ImageError as error:
         return str(error)

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from datasets.check import Report
+from datasets.check import Report, listed
 from datasets.suspects import Suspicion
 
 _SHOWN = 10  # rows of a list before "… and N more"
@@ -25,7 +25,7 @@ def print_report(report: Report, console: Console) -> None:
         f"{len(report.repeated)} groups of {images} images in all."
     )
     for names in report.exact[:_SHOWN]:
-        console.print(f"  equal: {escape(', '.join(names))}")
+        console.print(f"  equal: {escape(listed(names))}")
     _more(console, len(report.exact))
     if report.agreement is not None:
         of = report.agreement

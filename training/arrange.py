@@ -131,4 +131,6 @@ def refuse_untrainable(task: str, dataset: Dataset, split: Split, where: str, ad
         if not any(sample.label == dataset.good for sample in part) if from_good else not part:
             lacking.append(name)
     if lacking:
-        raise TrainingDataError(f"{where}: {', '.join(lacking)} would get no image — {advice}")
+        every = (*split.train, *split.validation, *split.test)
+        pieces = f"{len(every)} images of {len({sample.group for sample in every})} piece(s)"
+        raise TrainingDataError(f"{where}: {', '.join(lacking)} would get no image, of {pieces} in all — {advice}")

@@ -68,7 +68,7 @@ def find_format(folder: Folder, name: str | None = None) -> Format:
     seen = {name: what for name, what in seen.items() if what}
     if not seen:
         return next((rows[name] for name in FOLDER_FORMATS if rows[name].recognise(folder)), rows["class-folders"])
-    if classes := _class_folders(folder):
+    if folder.named is None and (classes := _class_folders(folder)):
         seen["class-folders"] = classes
     if len(seen) > 1:
         listed = "; ".join(f"{name} ({what})" for name, what in seen.items())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -79,6 +81,24 @@ def test_check_reports_conflicts_with_exit_code_1(parts: Path) -> None:
     assert "error" in text
 
 
+def test_check_warns_of_pictures_that_lie_on_a_side_and_of_black_ones(parts: Path) -> None:
+    """An EXIF orientation that is not followed, and 12 bits in a 16-bit file, are told with the names."""
+    good = sorted((parts / "good").iterdir())
+    pixels = cv2.imread(str(good[0]))
+    done, jpeg = cv2.imencode(".jpg", pixels)
+    assert done
+    exif = b"Exif\0\0MM\0*\0\0\0\x08" + struct.pack(">HHHIHHI", 1, 274, 3, 1, 6, 0, 0)
+    turned = jpeg.tobytes()[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg.tobytes()[2:]
+    (parts / "good" / "turned.jpg").write_bytes(turned)
+    grey = cv2.cvtColor(pixels[::-1], cv2.COLOR_BGR2GRAY).astype(np.uint16) * 16
+    assert cv2.imwrite(str(parts / "good" / "twelve.png"), grey)
+    code, text = run("check", parts, "--json")
+    report = json.loads(text)
+    assert (code, report["turned"], report["dark"]) == (0, ["good/turned.jpg"], ["good/twelve.png"])
+    assert any("1 image(s) carry an EXIF orientation" in told for told in report["warnings"])
+    assert any("1 image(s) are nearly black" in told for told in report["warnings"])
+
+
 def test_check_without_a_good_class(parts: Path) -> None:
     """A set of defects alone is reported, with exit code 1 and how to go on; --good is taken."""
     (parts / "good").rename(parts / "plain")
@@ -133,8 +153,11 @@ def test_check_takes_a_format_and_a_file_of_labels(parts: Path, tmp_path: Path) 
     assert code == 0
     assert (report["layout"], report["counts"]) == ("labels-csv", {"good": 39, "chip": 1})
     assert report["warnings"][0].startswith("1 class(es) with one image, which no split can part: chip")
+    code, text = run("check", parts, "--annotations", labels, "--json")  # to name the file is to choose it
+    assert (code, json.loads(text)["layout"]) == (0, "labels-csv")
+    shutil.copy(labels, parts / "labels.csv")
     with pytest.raises(DatasetError, match="labels in 2 formats at once"):
-        run("check", parts, "--annotations", labels)
+        run("check", parts)
 
 
 def test_check_of_places_compares_images_and_not_their_places(parts: Path, tmp_path: Path) -> None:

@@ -256,6 +256,9 @@ def test_outlines_inside_class_folders_are_two_formats(tmp_path: Path) -> None:
     WRITERS["labelme"](tmp_path, {"a.png": (DENT,), "b.png": ()}, WIDTH, HEIGHT)
     assert "class-folders (folders bad, good)" in refused(tmp_path)
     assert read_dataset(tmp_path, format="labelme").counts() == {"good": 1, "dent": 1}
+    WRITERS["coco"](tmp_path, {"a.png": (DENT,), "b.png": ()}, WIDTH, HEIGHT)
+    named = read_dataset(tmp_path, annotations=tmp_path / "annotations/instances.json")
+    assert (named.layout, named.counts()) == ("coco", {"good": 1, "dent": 1})
     assert read_dataset(tmp_path, format="class-folders").counts() == {"good": 1, "bad": 1}
 
 

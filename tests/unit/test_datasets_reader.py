@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,15 @@ def test_empty_and_missing_folders(tmp_path: Path) -> None:
         read_dataset(tmp_path)
     with pytest.raises(DatasetError, match="no such folder"):
         read_dataset(tmp_path / "nowhere")
+
+
+def test_a_name_that_is_no_text_is_refused_by_name(tmp_path: Path) -> None:
+    """A file name in another encoding than UTF-8 is one of those that cannot be used, and the message can be shown."""
+    fill(tmp_path, "good/1.png", "bad/2.png")
+    (tmp_path / "bad/2.png").rename(os.fsdecode(os.fsencode(tmp_path / "bad") + b"/\xfcber.png"))
+    with pytest.raises(DatasetError, match=r"1 image file\(s\)[^:]*:\s.*bad/.*ber\.png: the name is no UTF-8") as info:
+        read_dataset(tmp_path)
+    str(info.value).encode()
 
 
 def test_groups_file_by_path_by_name_and_by_class(tmp_path: Path) -> None:
