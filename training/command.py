@@ -8,6 +8,7 @@ from pathlib import Path
 
 from datasets.location import Location
 from datasets.parts import has_places
+from training.conditions import Conditions
 from training.errors import SettingsError, TrainingInterrupted
 from training.gathering import open_retrained
 from training.guard import open_guard
@@ -17,16 +18,17 @@ from training.inputsize import plan_input
 from training.material import Material, mark_test
 from training.network import Start, build_network, choose_start
 from training.pictures import learn_pictures
-from training.release import Conditions, Release
+from training.release import Release
 from training.released import refuse_other_task, start_from
 from training.remembered import FILE as SPLIT_FILE
 from training.remembered import contents, split_csv
 from training.retraining import Retraining
-from training.run import Target, train_model
+from training.run import train_model
 from training.runfolder import CHECKPOINT_S, RunFolder
 from training.screen import Screen
 from training.settings import TrainSettings
 from training.space import SweepPlan, refuse_unswept
+from training.target import Target
 from training.tasks.table import find_task
 from training.tasks.task import Watched
 from training.team import Team, join_team, leave_team
