@@ -21,13 +21,15 @@ from models.optimise import ADVANTAGE, Choice, Measured, call_ms, machine, throu
 from models.parity import Reference, measure_parity, ways_to_run
 from models.session import CPU, open_session
 from training.comparison import ALPHA, pair_up
+from training.drafted import golden_rows
 from training.errors import TrainingError
 from training.intervals import worse_test
+from training.latency import latency_of
 from training.lighter import AS_IT_IS, Form, Recipe, present_form
 from training.metrics import Scored, calibration, measure
 from training.photos import Photos
-from training.release import golden_rows, latency_of, run_session
 from training.remembered import FILE as SPLIT_FILE
+from training.scoring import run_session
 from training.statements import percent
 from training.threshold import DEFAULT_ESCAPE, DEFAULT_OVERKILL, choose_threshold
 

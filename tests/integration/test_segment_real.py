@@ -48,12 +48,13 @@ class Trained:
 def tiles(shared_data: Path, shared_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """Good tiles and two kinds of small defects, two exposures of a piece at most, split by piece."""
     from training.command import run_training
+    from training.job import Job
 
     folder = tmp_path_factory.mktemp("outlined-tiles")
     _link(shared_data / "magnetic_tile", folder / "tiles")
     where = Location(folder / "tiles")
     settings = TrainSettings(weights=shared_weights, height=_SIDE, width=_SIDE, epochs=4, threads=1)
-    run_training(where, settings, folder / "model", picture_limits=False)  # every picture must be judged
+    run_training(Job(where, settings, folder / "model", picture_limits=False))  # every picture must be judged
     source = open_source(where, find_groups=True, seed=0, task="segment")
     samples = source.split.test
     pixels = np.empty((len(samples), _SIDE, _SIDE, 1), np.uint8)

@@ -21,6 +21,7 @@ from models.bundle import load_bundle
 from models.score import defect_probability
 from models.session import open_session
 from training.command import run_training
+from training.job import Job
 from training.settings import TrainSettings
 
 pytestmark = pytest.mark.training
@@ -34,7 +35,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("board")
     settings = TrainSettings(backbone="compact", height=SIDE, width=SIDE, threads=1, find_groups=False)
     data = write_one_product(folder / "set", good=30, bad=0, side=SIDE)
-    released = run_training(Location(data), settings, folder / "bundle", task="template", picture_limits=False)
+    released = run_training(Job(Location(data), settings, folder / "bundle", task="template", picture_limits=False))
     return released.bundle.path
 
 

@@ -16,6 +16,7 @@ from training.arrange import TaskName
 from training.bench.peak import Peak
 from training.command import run_training
 from training.evaluation import Judged, judge_images
+from training.job import Job
 from training.metrics import Scored
 from training.placewise import place_probabilities
 from training.settings import TrainSettings
@@ -80,7 +81,7 @@ def _make(plan: Plan) -> FoldResult:
     begun_ns = time.monotonic_ns()
     with Peak() as peak:
         if not bundle.exists():
-            run_training(plan.location, plan.settings, bundle, task=plan.task, split_file=plan.split)
+            run_training(Job(plan.location, plan.settings, bundle, task=plan.task, split_file=plan.split))
         spent_s = (time.monotonic_ns() - begun_ns) / 1e9
         judged = judge_images(
             str(bundle), plan.location, split="test", split_file=plan.split, threads=plan.settings.threads
