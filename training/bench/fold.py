@@ -15,8 +15,8 @@ from datasets.location import Location
 from training.arrange import TaskName
 from training.bench.peak import Peak
 from training.command import run_training
-from training.evaluation import Judged, judge_images
 from training.job import Job
+from training.judging import Judged, judge_images
 from training.metrics import Scored
 from training.placewise import place_probabilities
 from training.settings import TrainSettings

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.score import defect_probability
-from training.fitting import MIN_DRAWS, Epoch, run_module
+from training.draws import MIN_DRAWS
+from training.fitting import Epoch, run_module
 from training.memory import keep_freed_memory
 from training.metrics import auroc
 from training.settings import TrainSettings
