@@ -17,6 +17,7 @@ from training.draws import MIN_DRAWS
 from training.fitting import Epoch, run_module
 from training.memory import keep_freed_memory
 from training.metrics import auroc
+from training.odds import fit_odds_among
 from training.settings import TrainSettings
 from training.template.crops import Aligned, Batch, draw
 from training.template.locate import filled_up
@@ -31,7 +32,7 @@ _HARDEST = 0.01  # share of the good cells of a batch that count once more
 _HARDEST_WEIGHT = 0.1
 _DEFECT_WEIGHT = 2.0
 _SHARPNESS = 0.05  # of 0..1; noise differs by less, missing or extra material by several times that
-_SLOPES = (0.2, 5.0)
+_GAINS = np.exp(np.linspace(math.log(0.2), math.log(5.0), 60))
 
 
 class Fitting:
@@ -153,29 +154,9 @@ class Calibrated:
 def calibrate(raw: NDArray[np.float32], defective: NDArray[np.bool_]) -> Calibrated:
     """Fit the logit of the defect probability to how often parts are defective.
 
-    raw: scores (n, classes), the good class first; both kinds of parts weigh the same. Source: Platt, Probabilistic
-    outputs for support vector machines, 1999, with his targets (n + 1) / (n + 2) instead of 1, so that a small sample
-    without mistakes does not claim certainty. The gain stays within 0.2..5.
+    raw: scores (n, classes), the good class first; both kinds of parts weigh the same. The gain stays within 0.2..5.
     """
     scores = raw[:, 1:].astype(np.float64)
     top = scores.max(1)
-    whole = torch.from_numpy(top + np.log(np.exp(scores - top[:, None]).sum(1)))
-    bad, good = int(defective.sum()), int((~defective).sum())
-    wanted = torch.from_numpy(np.where(defective, (bad + 1) / (bad + 2), 1 / (good + 2)))
-    weight = torch.from_numpy(np.where(defective, 0.5 / max(bad, 1), 0.5 / max(good, 1)))
-    best = (math.inf, 1.0, 0.0)
-    for gain in np.exp(np.linspace(math.log(_SLOPES[0]), math.log(_SLOPES[1]), 60)):
-        offset = _offset_for(whole * float(gain), wanted, weight)
-        losses = functional.binary_cross_entropy_with_logits(whole * float(gain) + offset, wanted, reduction="none")
-        best = min(best, (float((losses * weight).sum()), float(gain), offset))
-    return Calibrated(best[1], best[2])
-
-
-def _offset_for(logits: Tensor, wanted: Tensor, weight: Tensor) -> float:
-    """Find the offset at which the mean probability is the wanted one, by halving."""
-    low, high = -60.0, 60.0
-    goal = float((wanted * weight).sum())
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (low, middle) if float((torch.sigmoid(logits + middle) * weight).sum()) > goal else (middle, high)
-    return (low + high) / 2
+    logits = top + np.log(np.exp(scores - top[:, None]).sum(1))
+    return Calibrated(*fit_odds_among(_GAINS, logits, defective, balanced=True))
