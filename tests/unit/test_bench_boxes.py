@@ -45,7 +45,7 @@ def test_the_boxes_of_a_set_are_measured_type_by_type(run: tuple[Path, str]) -> 
     assert len(seen.found) == len(seen.marked) == 10
     assert [len(boxes) for boxes in seen.marked] == [1] * 10
     assert {box.label for boxes in seen.marked for box in boxes} == {0, 1}
-    assert {"photo", "repaired", "rescanned"} == set(seen.raw)
+    assert {"photo", "repaired"} == set(seen.raw)
     lines = printed.splitlines()
     told = next(line for line in lines if line.startswith("deeppcb, template"))
     assert "map_of_types 0." in told or "map_of_types 1." in told
@@ -100,4 +100,4 @@ def test_folds_are_pooled_into_one_precision() -> None:
     assert area["value"] == 1.0
 
 
-KINDS = {"photo": 3.0, "repaired": -3.0, "rescanned": -4.0}
+KINDS = {"photo": 3.0, "repaired": -3.0}

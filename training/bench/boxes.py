@@ -18,7 +18,7 @@ from training.template.measure import Seen, see_pairs
 from training.template.rebuilt import compares, rebuild
 
 FILE = "boxes.npz"
-_KINDS = ("photo", "repaired", "rescanned")
+_KINDS = ("photo", "repaired")  # those of golden images shown once more are among the scores of the whole fold
 _FIELDS = 6  # of a Box
 Figures = dict[str, object]
 
@@ -34,7 +34,8 @@ def keep_boxes(place: Path, judged: Judged, threads: int) -> None:
         return
     card = judged.bundle.card
     torch.set_num_threads(threads)
-    seen = see_pairs(rebuild(judged.bundle), samples, card.classes, card.input.height, card.input.width)
+    size = card.input
+    seen = see_pairs(rebuild(judged.bundle), samples, card.classes, size.height, size.width, _KINDS[1:])
     np.savez(
         place / FILE,
         found=_rows(seen.found),

@@ -28,7 +28,7 @@ class Seen:
     """What a model says of marked photos and of good parts made from them: a plain value.
 
     found, marked: boxes photo by photo; labels count the classes after the good one. raw: scores (n, classes) of each
-    kind, 'photo', 'repaired' and 'rescanned'. truth: class of each photo (n,), of all the others the good one.
+    kind, 'photo' and the good ones. truth: class of each photo (n,), of all the others the good one.
     """
 
     found: tuple[tuple[Box, ...], ...]
@@ -53,7 +53,10 @@ class Measured:
     photos: int
 
 
-def see_pairs(model: Comparing, samples: Sequence[Sample], classes: Sequence[str], height: int, width: int) -> Seen:
+def see_pairs(
+    model: Comparing, samples: Sequence[Sample], classes: Sequence[str], height: int, width: int,
+    kinds: Sequence[str] = ("repaired", "rescanned"),
+) -> Seen:  # fmt: skip
     """Show a model samples with marks and golden images, brought to (height, width); the good class comes first.
 
     Good parts are made in two ways. repaired: the photo itself with its golden image painted over each mark (and 4 px
@@ -61,23 +64,23 @@ def see_pairs(model: Comparing, samples: Sequence[Sample], classes: Sequence[str
     `training.template.scan.rescan` shows it. The golden images must lie in the model, which finds them by itself.
     """
     channels = model.store.shape[0]
-    kinds: dict[str, list[NDArray[np.float32]]] = {"photo": [], "repaired": [], "rescanned": []}
+    raw: dict[str, list[NDArray[np.float32]]] = {kind: [] for kind in ("photo", *kinds)}
     found: list[tuple[Box, ...]] = []
     for sample in samples:
         photo, golden = load_sample(sample), _golden_of(sample)
-        shown = {"photo": photo, "repaired": repair(sample, photo, golden), "rescanned": rescan(golden)}
-        pixels = np.stack([fit(image, height, width, channels) for image in shown.values()])
+        goods = [repair(sample, photo, golden) if kind == "repaired" else rescan(golden) for kind in kinds]
+        pixels = np.stack([fit(image, height, width, channels) for image in (photo, *goods)])
         with torch.inference_mode():
             aligned = model.align(torch.from_numpy(pixels))
             cells = model.cells(aligned)
             scores = model.judged(aligned, cells)[0].numpy()
             found.append(_boxes(aligned, cells))
-        for kind, row in zip(shown, scores, strict=True):
-            kinds[kind].append(row)
+        for rows, row in zip(raw.values(), scores, strict=True):
+            rows.append(row)
     return Seen(
         tuple(found),
         tuple(_marked(sample, classes, height, width) for sample in samples),
-        {kind: np.stack(rows) for kind, rows in kinds.items()},
+        {kind: np.stack(rows) for kind, rows in raw.items()},
         np.array([classes.index(sample.label) for sample in samples], dtype=np.intp),
         tuple(sample.group for sample in samples),
     )
