@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,18 +14,21 @@ from torch.nn import functional
 
 from models.score import defect_probability
 from training.draws import MIN_DRAWS
-from training.fitting import Epoch, run_module
+from training.fitting import Epoch
 from training.memory import keep_freed_memory
 from training.metrics import auroc
 from training.odds import fit_odds_among
 from training.settings import TrainSettings
 from training.template.crops import Aligned, Batch, draw
 from training.template.locate import filled_up
+from training.template.model import Aligned as OnGolden
 from training.template.model import Comparing
 from training.template.network import GRAIN, ComparingNetwork
 from training.template.tolerance import difference
 
+_RATE = 4.0  # times the rate of the settings, which suits networks twenty times as large
 _WEIGHT_DECAY = 0.01
+_FEW = 4
 _CROPS_OF_A_PHOTO = 2
 _WARM_UP_SHARE = 0.1
 _HARDEST = 0.01  # share of the good cells of a batch that count once more
@@ -71,9 +74,12 @@ class Fitting:
             advance()
         return total / steps
 
-    def close_epoch(self, train_loss: float, pixels: NDArray[np.uint8], defective: NDArray[np.bool_]) -> Epoch:
-        """Measure validation photos as parts and add the epoch to the history."""
-        raw = run_module(self.model, pixels, 4)[0]
+    def close_epoch(self, train_loss: float, shown: Sequence[Shown], defective: NDArray[np.bool_]) -> Epoch:
+        """Measure validation photos, which `show` aligned once, as parts and add the epoch to the history."""
+        self.model.eval()
+        with torch.inference_mode():
+            found = [photos.whole() for photos in shown]
+            raw = np.concatenate([self.model.judged(one, self.model.cells(one))[0].numpy() for one in found])
         probability = np.clip(defect_probability(raw, 0), 1e-7, 1 - 1e-7)
         loss = float(-np.where(defective, np.log(probability), np.log(1 - probability)).mean())
         both = bool(defective.any() and not defective.all())
@@ -98,7 +104,25 @@ class Fitting:
     def _set_rate(self, progress: float) -> None:
         warm = min(1.0, progress / _WARM_UP_SHARE)
         for group in self._optimizer.param_groups:
-            group["lr"] = self._settings.lr * warm * 0.5 * (1.0 + math.cos(math.pi * progress))
+            group["lr"] = _RATE * self._settings.lr * warm * 0.5 * (1.0 + math.cos(math.pi * progress))
+
+
+class Shown:
+    """A few photos on their golden images, a byte a value, so that they are aligned once; `show` makes them."""
+
+    def __init__(self, aligned: OnGolden) -> None:
+        self._kept = replace(aligned, level=aligned.level.round().byte(), golden=aligned.golden.byte())
+
+    def whole(self) -> OnGolden:
+        """Give them as the model compares them."""
+        return replace(self._kept, level=self._kept.level.float(), golden=self._kept.golden.float())
+
+
+def show(model: Comparing, pixels: NDArray[np.uint8]) -> tuple[Shown, ...]:
+    """Align photos uint8 (n, h, w, c) a few at a time."""
+    with torch.inference_mode():
+        starts = range(0, len(pixels), _FEW)
+        return tuple(Shown(model.align(torch.from_numpy(np.array(pixels[at : at + _FEW])))) for at in starts)
 
 
 def steps_of(photos: int, batch_size: int) -> int:

@@ -124,8 +124,13 @@ def stored_bytes(goldens: NDArray[np.uint8]) -> int:
 
 
 def all_binarised(goldens: NDArray[np.uint8]) -> bool:
-    """Tell whether each golden image has two levels only."""
-    return all(two_levels(golden) is not None for golden in goldens)
+    """Tell whether each golden image has two levels at most."""
+    return all(two_levels(golden) is not None or is_blank(golden) for golden in goldens)
+
+
+def is_blank(golden: NDArray[np.uint8]) -> bool:
+    """Tell whether a golden image shows nothing, so that no photo can be aligned with it."""
+    return bool(golden.min() == golden.max())
 
 
 def refuse_too_many(goldens: NDArray[np.uint8], where: str) -> None:

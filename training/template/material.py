@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,12 @@ from datasets.marks import class_map, smallest_defect
 from datasets.sample import Sample
 from models.resize import fit
 from training.arrange import truths
+from training.errors import TrainingDataError
 from training.images import Source, load_pixels
 from training.material import Material, Part
 from training.runfolder import RunFolder
 from training.settings import TrainSettings
-from training.template.goldens import assign_goldens, load_goldens, refuse_other_sizes, refuse_too_many
+from training.template.goldens import assign_goldens, is_blank, load_goldens, refuse_other_sizes, refuse_too_many
 from training.template.network import STRIDE
 
 _AHEAD = 32
@@ -30,7 +31,8 @@ class TemplateMaterial(Material):
     goldens: uint8 (k, h, w, c), golden_names: their files. rows: golden image of each training photo (n,).
     cells: class of each cell of 4×4 pixels of the training photos, uint8 (n, h / 4, w / 4). marked: (n,) whether they
     are known, of a good photo or one with marks. types: (n, classes) all types of the training photos. rescanned: how
-    many good photos are golden images, shown as if photographed once more.
+    many good photos are golden images, shown as if photographed once more. blank: how many training photos were left
+    out, since their golden image shows nothing.
     """
 
     goldens: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 0, 0, 0), np.uint8))
@@ -40,19 +42,31 @@ class TemplateMaterial(Material):
     marked: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     types: NDArray[np.bool_] = field(default_factory=lambda: np.empty((0, 0), np.bool_))
     rescanned: int = 0
+    blank: int = 0
     smallest_defect_px: float | None = None
 
 
 def load_paired(
     source: Source, settings: TrainSettings, folder: RunFolder, advance: Callable[[], None]
 ) -> TemplateMaterial:
-    """Load photos and golden images at the input size. Raises TrainingDataError where they do not fit together."""
+    """Load photos and golden images at the input size. Raises TrainingDataError where they do not fit together.
+
+    Training photos whose golden image is blank are left out: nothing says how they lie, and what differs is all of it.
+    """
     dataset, split = source.dataset, source.split
     assigned = assign_goldens(dataset)
     shape = (settings.height, settings.width, source.channels)
     goldens = folder.pixels((len(assigned.files), *shape), "goldens")
     sizes = load_goldens(assigned, goldens, settings.threads, lambda: None)
     refuse_too_many(goldens, str(dataset.root))
+    shows = [not is_blank(golden) for golden in goldens]
+    train = tuple(sample for sample in split.train if shows[assigned.of[sample.path]])
+    if not train:
+        raise TrainingDataError(
+            f"{dataset.root}: the golden images of all {len(split.train)} training photos are blank — a picture of a "
+            "part as it should be is needed — give other golden images"
+        )
+    blank, split = len(split.train) - len(train), replace(split, train=train)
     everything = (*split.train, *split.validation, *split.test)
     pixels = folder.pixels((len(everything), *shape), "pixels")
     found = _fill(everything, pixels, settings.threads, advance)
@@ -82,6 +96,7 @@ def load_paired(
         cells=_cells(split.train, source.classes, settings, folder),
         marked=np.array(known, dtype=np.bool_),
         types=types_of(split.train, source.classes),
+        blank=blank,
         rescanned=sum(sample.template == sample.path for sample in everything),
         smallest_defect_px=None if smallest is None else smallest.area_px,
     )
