@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from datasets.columns import describe_problems
 from datasets.images import load_image
 from datasets.sample import Dataset, Sample
 from models.resize import fit
+from training.ahead import each_of
 from training.errors import TrainingDataError
 from training.template.scan import two_levels
 
@@ -89,10 +89,9 @@ def load_goldens(
         return int(pixels.shape[1]), int(pixels.shape[0])
 
     sizes = {}
-    with ThreadPoolExecutor(threads) as pool:
-        for row, size in enumerate(pool.map(load, range(len(assigned.files)))):
-            sizes[row] = size
-            advance()
+    for row, size in enumerate(each_of(len(assigned.files), load, threads)):
+        sizes[row] = size
+        advance()
     return sizes
 
 
