@@ -11,8 +11,9 @@ import torch
 from datasets.synthetic import KINDS
 from models.errors import ModelError
 from training.deployed import Deployed
+from training.draws import steps_per_epoch
 from training.errors import TrainingError
-from training.fitting import Fitting, steps_per_epoch
+from training.fitting import Fitting
 from training.network import Start, build_network
 from training.run import train_model
 from training.runfolder import RunFolder

@@ -17,10 +17,11 @@ from training.arrange import choose_task
 from training.command import run_training
 from training.comparison import compare_bundles
 from training.errors import EvaluationError, SettingsError, TrainingDataError
-from training.evaluation import evaluate_bundle, judge_images
+from training.evaluation import evaluate_bundle
 from training.images import open_source
 from training.inputsize import InputPlan, plan_input
 from training.job import Job
+from training.judging import judge_images
 from training.settings import TrainSettings
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(600)]

@@ -13,10 +13,11 @@ from pydantic import BaseModel, ConfigDict
 
 from datasets.location import Location
 from training.arrange import TaskName
+from training.bench.boxes import keep_boxes
 from training.bench.peak import Peak
 from training.command import run_training
-from training.evaluation import Judged, judge_images
 from training.job import Job
+from training.judging import Judged, judge_images
 from training.metrics import Scored
 from training.placewise import place_probabilities
 from training.settings import TrainSettings
@@ -96,6 +97,7 @@ def _make(plan: Plan) -> FoldResult:
         network=card.provenance.network,
     )
     _write_scores(plan.place / SCORES, judged)
+    keep_boxes(plan.place, judged, plan.settings.threads)
     draft = plan.place / (RESULT + ".part")
     draft.write_text(result.model_dump_json(indent=2) + "\n", encoding="utf-8")
     draft.replace(plan.place / RESULT)  # last: a fold without it is not finished
