@@ -63,11 +63,12 @@ def test_an_input_with_too_few_places_is_refused_with_numbers() -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 40), st.integers(1, 9))
-def test_the_nearest_place_is_the_one_that_a_search_finds(seed: int, known: int, dimensions: int) -> None:
-    """The matrix product gives the distance of the plain definition."""
+def test_the_nearest_places_are_those_that_a_search_finds(seed: int, known: int, dimensions: int) -> None:
+    """The matrix product gives the distance of the plain definition: the mean to the three nearest."""
     features = places(images=2, side=3, dimensions=dimensions, seed=seed)
     remembered = torch.randn((known, dimensions), generator=torch.Generator().manual_seed(seed + 1))
-    wanted = (features[:, :, :, None, :] - remembered).norm(dim=4).amin(3)
+    apart = (features[:, :, :, None, :] - remembered).norm(dim=4)
+    wanted = apart.sort(3).values[..., :3].mean(3)
     assert torch.allclose(Nearest(remembered)(features), wanted, atol=3e-3)
 
 
@@ -80,22 +81,21 @@ def test_spreading_out_takes_one_of_each_cluster() -> None:
 
 
 def test_memory_stays_bounded_and_keeps_a_rare_look() -> None:
-    """Fifty images of 784 places after one odd place: at most a thousand are remembered, the odd one among them."""
+    """Fifty images of 784 places after three odd ones: at most a thousand are remembered, the odd ones among them."""
     learner = Memory(4, per_image=784, seed=0)
     odd = places(images=1, side=28, dimensions=4, seed=1)
-    odd[0, 0, 0] = 40.0
+    odd[0, 0, :3] += 40.0
     learner.add(odd, torch.tensor([0]))
     for number in range(1, 51):
         learner.add(places(images=1, side=28, dimensions=4, seed=number + 1), torch.tensor([number]))
         assert len(learner._known) == WAITING
     judge = learner.finish()
     assert len(judge.twice) == REMEMBERED
-    assert float(judge(odd)[0, 0, 0]) < 0.01
-    assert float(judge(odd + 30.0)[0, 5, 5]) > 5
+    assert float(judge(odd)[0, 0, :3].max()) < 10 < float(judge(odd + 20.0)[0, 5, 5])
 
 
 def test_leaving_out_forgets_all_images_of_the_piece(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without its own piece an image is as far as the nearest other one; with it, it is known."""
+    """Without its own piece an image is as far as the nearest others; with it, it is known."""
     monkeypatch.setattr(memory_module, "REMEMBERED", 400)
     features = torch.zeros((3, 6, 6, 2))
     features[2] = 5.0
@@ -104,7 +104,7 @@ def test_leaving_out_forgets_all_images_of_the_piece(monkeypatch: pytest.MonkeyP
     learner = Memory(2, per_image=36, seed=0)
     learner.add(features, pieces)
     judge = learner.finish()
-    assert float(judge(features).max()) < 0.01
+    assert float(judge(features).max()) < 0.05
     assert float(learner.leave_out(features, pieces).min()) > 6
 
 

@@ -1,4 +1,4 @@
-"""The method 'memory': a fixed number of remembered places; a place is as strange as its nearest one is far."""
+"""The method 'memory': a fixed number of remembered places; a place is as strange as its nearest ones are far."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from torch.nn import functional
 from training.anomaly.judge import Distance, squared_distances
 
 REMEMBERED = 1000
+NEIGHBOURS = 3  # one remembered place may be odd itself; of three, two have to be, too
 WAITING = 20_000  # places that are held before they are thinned out: 10 MB at 128 dimensions
 _FAR = 1e9
 
 
 class Nearest(Distance):
-    """Euclidean distance to the nearest remembered place; the detector owns it."""
+    """Mean Euclidean distance to the three nearest remembered places; the detector owns it."""
 
     twice: Tensor
     squares: Tensor
@@ -25,10 +26,10 @@ class Nearest(Distance):
         self.register_buffer("squares", (known * known).sum(1))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Give the distances as |a|² + min(|b|² - 2ab): one matrix product, whatever the batch."""
+        """Give the distances as |a|² + (|b|² - 2ab): one matrix product, whatever the batch."""
         flat = features.reshape(-1, features.shape[3])
-        nearest = functional.linear(flat, self.twice, self.squares).amin(1) + (flat * flat).sum(1)
-        return root(nearest).reshape(-1, features.shape[1], features.shape[2])
+        apart = functional.linear(flat, self.twice, self.squares)
+        return _mean_of_nearest(apart, flat).reshape(-1, features.shape[1], features.shape[2])
 
 
 class Memory:
@@ -69,8 +70,7 @@ class Memory:
             pieces.repeat_interleave(features.shape[1] * features.shape[2])[:, None]
             == self._pieces[None, : self._count]
         )
-        nearest = apart.masked_fill_(own, _FAR).amin(1) + (flat * flat).sum(1)
-        return root(nearest).reshape(features.shape[:3])
+        return _mean_of_nearest(apart.masked_fill_(own, _FAR), flat).reshape(features.shape[:3])
 
     def _wait(self, places: Tensor, piece: int) -> None:
         if self._count + len(places) > WAITING:
@@ -98,6 +98,13 @@ def spread_out(rows: Tensor, count: int) -> Tensor:
         apart = torch.minimum(apart, squares + squares[last] - 2.0 * (rows @ rows[last]))
         chosen.append(int(apart.argmax()))
     return torch.tensor(chosen)
+
+
+def _mean_of_nearest(apart: Tensor, flat: Tensor) -> Tensor:
+    """Give the mean distance (n,) of features (n, d) to their nearest places, of |b|² - 2ab (n, remembered)."""
+    count = min(NEIGHBOURS, int(apart.shape[1]))
+    nearest = apart.topk(count, 1, largest=False).values + (flat * flat).sum(1, keepdim=True)
+    return root(nearest).mean(1)
 
 
 def root(square: Tensor) -> Tensor:
