@@ -139,8 +139,15 @@ def test_report_command_writes_a_whole_page_that_fetches_nothing(
     photos: Path, bundles: tuple[Path, Path], tmp_path: Path
 ) -> None:
     """All elements close, every picture lies in the page, names are escaped, limits and digest are told."""
-    done = run(tmp_path, "report", str(bundles[0]), "--data", str(photos), "--out", "page.html", "--no-find-groups")
+    made = ("--data", str(photos), "--out", "page.html", "--no-find-groups", "--json")
+    done = run(tmp_path, "report", str(bundles[0]), *made)
     assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["report"], told["data"], told["images"]) == (
+        "page.html",
+        str(photos),
+        len(list(photos.rglob("*.png"))),
+    )
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     page = Outside()
     page.feed(text)
