@@ -79,6 +79,7 @@ def _identity(job: Job, source: Source, settings: TrainSettings, start: Start) -
         **settings.model_dump(mode="json"),
         "weights": start.told,
         "name": job.target.name,
+        "photos": len(source.dataset.samples),
         "images": source.digest,
         "good": source.dataset.good,
     }
