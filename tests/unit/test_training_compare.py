@@ -158,6 +158,7 @@ def test_report_command_writes_a_whole_page_that_fetches_nothing(
     assert "&lt;b&gt;&amp;.png" in text
     assert "4 defective pieces would have passed" in text
     assert "more than the 4 in this sample" in text
+    assert "Whether it is rejected is not decided here but by the threshold" in text
     judged = judge_images(str(bundles[0]), Location(photos))
     assert judged.dataset.digest() in text
 
