@@ -132,5 +132,5 @@ def refuse_untrainable(task: str, dataset: Dataset, split: Split, where: str, ad
             lacking.append(name)
     if lacking:
         every = (*split.train, *split.validation, *split.test)
-        pieces = f"{len(every)} images of {len({sample.group for sample in every})} piece(s)"
+        pieces = f"{len(every)} image(s) of {len({sample.group for sample in every})} piece(s)"
         raise TrainingDataError(f"{where}: {', '.join(lacking)} would get no image, of {pieces} in all — {advice}")

@@ -17,6 +17,7 @@ FindOption = Annotated[
     bool, typer.Option("--find-groups/--no-find-groups", help="Count photos of one piece as one where no file says so.")
 ]
 ThreadsOption = Annotated[int, typer.Option(min=1, max=256, help="CPU threads.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 BundleArgument = Annotated[str, typer.Argument(help="The bundle: a folder, a zip, or zoo:NAME.", metavar="BUNDLE")]
 
 
@@ -30,6 +31,7 @@ def report(
     groups: Groups = None,
     find_groups: FindOption = True,
     threads: ThreadsOption = 2,
+    as_json: JsonOption = False,
 ) -> None:
     """Write one HTML page on what a bundle does on labelled photos: limits, curves, worst images, origin."""
     from training.errors import EvaluationError
@@ -56,6 +58,9 @@ def report(
         metrics=judged.metrics(card.threshold.value),
     )
     write_report(tried, file)
+    if as_json:
+        typer.echo(json.dumps({"report": str(file), "images": len(judged.samples), "data": str(judged.dataset.root)}))
+        return
     typer.echo(f"{file}: {len(judged.samples)} images of {judged.dataset.root}")
 
 
@@ -69,7 +74,7 @@ def compare(
     groups: Groups = None,
     find_groups: FindOption = True,
     threads: ThreadsOption = 2,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Tell whether bundle B is really better than A on the same photos: paired tests, and where they differ."""
     from training.comparison import compare_bundles

@@ -43,7 +43,8 @@ def prepare(job: Job, folder: RunFolder, screen: Screen, team: Team) -> Prepared
     opened = open_job(job)
     source, start = opened.source, opened.start
     settings = job.settings.model_copy(update={"task": source.task})
-    screen.say(f"{settings.backbone}, {start.told}")
+    if source.task != "template":  # that compares with a small network of its own
+        screen.say(f"{settings.backbone}, {start.told}")
     screen.say(f"task {source.task}: {source.why}")
     refuse_foreign(settings, team)
     plan = plan_input(source, settings)
@@ -78,6 +79,7 @@ def _identity(job: Job, source: Source, settings: TrainSettings, start: Start) -
         **settings.model_dump(mode="json"),
         "weights": start.told,
         "name": job.target.name,
+        "photos": len(source.dataset.samples),
         "images": source.digest,
         "good": source.dataset.good,
     }

@@ -91,7 +91,8 @@ def guard_table(rows: Sequence[GuardRow]) -> Table:
 
 def print_metrics(console: Console, metrics: Metrics, classes: Sequence[str]) -> None:
     """Print the figures with their 95 % intervals, then each class and the confusion matrix."""
-    table = Table(title=f"Figures on the {metrics.split} images, with 95 % intervals")
+    which = "all" if metrics.split == "all" else f"the {metrics.split}"
+    table = Table(title=f"Figures on {which} images, with 95 % intervals")
     for column in ("", "value", "interval", "counted"):
         table.add_column(column)
     accuracy = class_accuracy(metrics.confusion or ())

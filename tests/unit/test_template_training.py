@@ -120,6 +120,7 @@ def test_good_parts_alone_give_a_bundle_that_rejects_what_differs(tmp_path: Path
     done = train(data, tmp_path / "alone")
     assert done.returncode == 0, done.stderr
     assert "task template: good parts come with a golden image" in done.stderr
+    assert "mobilenet" not in done.stderr  # it has no part in this task
     card = load_bundle(tmp_path / "alone").card
     assert card.classes == ("good", "anomaly")
     assert card.threshold.rule == "good parts alone"

@@ -102,7 +102,7 @@ def test_a_disk_that_fills_up_within_an_epoch_costs_a_step(
 
 
 def test_photos_are_needed_only_until_they_are_loaded(photos: Path, undisturbed: str, tmp_path: Path) -> None:
-    """Photos that go while the model learns change nothing; an unfinished run does not go on with others."""
+    """Photos that go while the model learns change nothing; an unfinished run goes on with no others."""
     own = tmp_path / "photos"
     for file in photos.rglob("*.png"):
         (own / file.parent.name).mkdir(parents=True, exist_ok=True)
@@ -119,7 +119,10 @@ def test_photos_are_needed_only_until_they_are_loaded(photos: Path, undisturbed:
     lost.unlink()
     refused = Command(arguments, tmp_path).end()
     assert refused.returncode == 2
-    assert re.search(r"unfinished run of something else \(images: \w+ then, \w+ now\)", refused.stderr)
+    told = r"unfinished run of something else \(images: \w+ then, \w+ now; photos: (\d+) then, (\d+) now\)"
+    counts = re.search(told, refused.stderr)
+    assert counts is not None
+    assert int(counts[1]) == int(counts[2]) + 1
     lost.write_bytes(content)
     going = Command(arguments, tmp_path)
     assert going.wait_until(lambda: "going on after" in going.said)

@@ -139,8 +139,15 @@ def test_report_command_writes_a_whole_page_that_fetches_nothing(
     photos: Path, bundles: tuple[Path, Path], tmp_path: Path
 ) -> None:
     """All elements close, every picture lies in the page, names are escaped, limits and digest are told."""
-    done = run(tmp_path, "report", str(bundles[0]), "--data", str(photos), "--out", "page.html", "--no-find-groups")
+    made = ("--data", str(photos), "--out", "page.html", "--no-find-groups", "--json")
+    done = run(tmp_path, "report", str(bundles[0]), *made)
     assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["report"], told["data"], told["images"]) == (
+        "page.html",
+        str(photos),
+        len(list(photos.rglob("*.png"))),
+    )
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     page = Outside()
     page.feed(text)
@@ -151,6 +158,7 @@ def test_report_command_writes_a_whole_page_that_fetches_nothing(
     assert "&lt;b&gt;&amp;.png" in text
     assert "4 defective pieces would have passed" in text
     assert "more than the 4 in this sample" in text
+    assert "Whether it is rejected is not decided here but by the threshold" in text
     judged = judge_images(str(bundles[0]), Location(photos))
     assert judged.dataset.digest() in text
 
