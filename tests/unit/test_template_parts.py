@@ -15,7 +15,7 @@ from models.score import defect_probability
 from training.export import export_onnx
 from training.fitting import run_module
 from training.template.boxes import Box, average_precision, find_boxes, measure_boxes, overlap
-from training.template.fitting import calibrate
+from training.template.fitting import calibrate, loss_of_marks
 from training.template.learning import floor_of, moved
 from training.template.model import Comparing
 from training.template.network import ComparingNetwork
@@ -251,3 +251,18 @@ def test_training_compares_as_the_released_graph_does(channels: int, seed: int) 
     images = [torch.from_numpy(kind.astype(np.float32)).permute(2, 0, 1)[None] for kind in (photo, golden)]
     wanted = compare(images[0], images[1])[0].permute(1, 2, 0).numpy()
     np.testing.assert_allclose(compare_crop(photo, golden), wanted, atol=1e-6)
+
+
+def test_the_mean_odds_of_a_mark_teach_its_type() -> None:
+    """Each type of a crop counts once, however large; cells that are good or only disagree with their mean do not."""
+    cells = torch.zeros((2, 8, 8), dtype=torch.int64)
+    assert float(loss_of_marks(torch.randn(2, 4, 8, 8), cells)) == 0.0  # nothing is marked
+    cells[0, :4], cells[0, 6:, 6:], cells[1, 2:4, 2:4] = 1, 2, 3
+    logits = torch.zeros((2, 4, 8, 8))
+    assert float(loss_of_marks(logits, cells)) == pytest.approx(np.log(3))
+    logits[0, 1, :4] = 30.0  # of three marks the large one is right
+    assert float(loss_of_marks(logits, cells)) == pytest.approx(np.log(3) * 2 / 3)
+    logits[1, 3, 2, 2:4] = 60.0  # half of the cells say it, and twice as loudly
+    assert float(loss_of_marks(logits, cells)) == pytest.approx(np.log(3) / 3)
+    logits[0, 3, 4:6] = 30.0  # good cells have no type
+    assert float(loss_of_marks(logits, cells)) == pytest.approx(np.log(3) / 3)

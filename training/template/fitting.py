@@ -139,7 +139,7 @@ def loss_of(network: nn.Module, batch: Batch) -> Tensor:
     total = torch.zeros(())
     if batch.marked.any():
         seen, cells = logits[batch.marked], batch.cells[batch.marked]
-        total = total + _loss_of_cells(seen, cells) + _TYPE_WEIGHT * _loss_of_marks(seen, cells)
+        total = total + _loss_of_cells(seen, cells) + _TYPE_WEIGHT * loss_of_marks(seen, cells)
     if not batch.marked.all():
         odds = (logits[:, 1:] - logits[:, :1])[~batch.marked]
         parts = where_it_differs(odds, difference(batch.planes[~batch.marked]))
@@ -148,7 +148,7 @@ def loss_of(network: nn.Module, batch: Batch) -> Tensor:
     return total
 
 
-def _loss_of_marks(logits: Tensor, cells: Tensor) -> Tensor:
+def loss_of_marks(logits: Tensor, cells: Tensor) -> Tensor:
     """Give the loss of the types of what is marked, each type of a crop once: the mean odds of its cells decide.
 
     Most cells of a box show nothing of its type. Cell by cell the types of a defect stayed at chance for hundreds of
