@@ -15,7 +15,7 @@ from models.score import defect_probability
 from training.export import export_onnx
 from training.fitting import run_module
 from training.template.boxes import Box, average_precision, find_boxes, measure_boxes, overlap
-from training.template.fitting import calibrate
+from training.template.fitting import calibrate, loss_of_marks
 from training.template.learning import floor_of, moved
 from training.template.model import Comparing
 from training.template.network import ComparingNetwork
@@ -174,19 +174,31 @@ def test_calibrated_scores_are_frequencies_and_claim_no_certainty() -> None:
 
 
 def test_boxes_lie_where_the_map_says() -> None:
-    """Each spot of each type is one box with its peak as score, in pixels, moved by the shift; a faint one too."""
-    types = np.zeros((2, 40, 40), np.float32)
-    types[0, 4:9, 10:16] = 0.9
-    types[1, 20:26, 20:26] = 0.8
-    types[1, 30:34, 4:8] = 0.1
-    boxes = sorted(find_boxes(types, 4, (1, -2)), key=lambda box: -box.score)
+    """Each spot is a box with its peak as score, in pixels, moved by the shift; a faint one too."""
+    odds = np.full((2, 40, 40), -20.0, np.float32)
+    odds[0, 4:9, 10:16] = np.log(0.9 / 0.1)
+    odds[1, 20:26, 20:26] = np.log(0.8 / 0.2)
+    odds[1, 30:34, 4:8] = np.log(0.1 / 0.9)
+    boxes = sorted(find_boxes(odds, 4, (1, -2)), key=lambda box: -box.score)
     assert [(box.label, box.left, box.top, box.right, box.bottom) for box in boxes] == [
         (0, 38, 17, 62, 37),
         (1, 78, 81, 102, 105),
         (1, 14, 121, 30, 137),
     ]
     assert [round(box.score, 3) for box in boxes] == [0.9, 0.8, 0.1]
-    assert find_boxes(np.zeros((2, 40, 40), np.float32), 4) == ()
+    assert find_boxes(np.full((2, 40, 40), -20.0), 4) == ()
+
+
+def test_the_types_of_a_spot_share_its_score() -> None:
+    """Cells that disagree are one spot with a box of each type, whose scores add up to how sure the spot is."""
+    odds = np.full((2, 40, 40), -20.0, np.float32)
+    odds[:, 4:10, 10:16] = 3.0
+    odds[0, 4:10, 10:13] = 4.0
+    found = find_boxes(odds, 4)
+    assert [(box.label, box.left, box.right) for box in found] == [(0, 40, 64), (1, 40, 64)]
+    share = 1 / (1 + np.exp(-0.5))
+    assert found[0].score / (found[0].score + found[1].score) == pytest.approx(share)
+    assert 0.95 < found[0].score + found[1].score < 1.0
 
 
 def test_overlap_of_boxes() -> None:
@@ -239,3 +251,18 @@ def test_training_compares_as_the_released_graph_does(channels: int, seed: int) 
     images = [torch.from_numpy(kind.astype(np.float32)).permute(2, 0, 1)[None] for kind in (photo, golden)]
     wanted = compare(images[0], images[1])[0].permute(1, 2, 0).numpy()
     np.testing.assert_allclose(compare_crop(photo, golden), wanted, atol=1e-6)
+
+
+def test_the_mean_odds_of_a_mark_teach_its_type() -> None:
+    """Each type of a crop counts once, however large; cells that are good or only disagree with their mean do not."""
+    cells = torch.zeros((2, 8, 8), dtype=torch.int64)
+    assert float(loss_of_marks(torch.randn(2, 4, 8, 8), cells)) == 0.0  # nothing is marked
+    cells[0, :4], cells[0, 6:, 6:], cells[1, 2:4, 2:4] = 1, 2, 3
+    logits = torch.zeros((2, 4, 8, 8))
+    assert float(loss_of_marks(logits, cells)) == pytest.approx(np.log(3))
+    logits[0, 1, :4] = 30.0  # of three marks the large one is right
+    assert float(loss_of_marks(logits, cells)) == pytest.approx(np.log(3) * 2 / 3)
+    logits[1, 3, 2, 2:4] = 60.0  # half of the cells say it, and twice as loudly
+    assert float(loss_of_marks(logits, cells)) == pytest.approx(np.log(3) / 3)
+    logits[0, 3, 4:6] = 30.0  # good cells have no type
+    assert float(loss_of_marks(logits, cells)) == pytest.approx(np.log(3) / 3)

@@ -38,7 +38,7 @@ pytestmark = pytest.mark.training
 def settings_of(**changes: object) -> TrainSettings:
     """Short runs at the boards' own size."""
     values: dict[str, object] = {
-        "task": "template", "backbone": "compact", "epochs": 2, "height": SIDE, "width": SIDE, "lr": 3e-3, "threads": 1,
+        "task": "template", "backbone": "compact", "epochs": 2, "height": SIDE, "width": SIDE, "lr": 1e-3, "threads": 1,
     }  # fmt: skip
     return TrainSettings.model_validate(values | changes)
 
@@ -46,7 +46,7 @@ def settings_of(**changes: object) -> TrainSettings:
 def train(data: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
     """The command line as a shell would run it."""
     main = "from inspection.cli.main import main; main()"
-    options = ["--backbone", "compact", "--size", str(SIDE), "--lr", "0.003", "--threads", "1", "--no-find-groups"]
+    options = ["--backbone", "compact", "--size", str(SIDE), "--lr", "0.001", "--threads", "1", "--no-find-groups"]
     line = [sys.executable, "-c", main, "train", "--data", str(data), "--out", str(out), "--json", *options, *more]
     return subprocess.run(line, capture_output=True, text=True, timeout=280, check=False)
 
@@ -149,7 +149,7 @@ def test_labels_without_marks_are_learned_from_too(tmp_path: Path) -> None:
     area = fitted.history[-1]["validation_auroc"]
     assert area is not None
     assert area > 0.9
-    assert fitted.network == "comparing-1"
+    assert fitted.network == "comparing-2"
     assert fitted.golden is not None
     assert fitted.golden.rescanned == 0
 

@@ -14,6 +14,7 @@ from models.card import Estimate
 # DeepPCB counts a box as found above this overlap with one of the same type (its readme, "Benchmarks").
 DEEPPCB_IOU = 0.33
 _CLEAR, _FAINT = 0.3, 0.02
+_LEAST_SHARE = 0.02
 _BOOTSTRAPS = 200
 
 Floats = NDArray[np.floating]
@@ -31,21 +32,22 @@ class Box:
     score: float = 1.0
 
 
-def find_boxes(types: Floats, stride: int, shift: tuple[int, int] = (0, 0)) -> tuple[Box, ...]:
-    """Return the boxes of a map of probabilities (types, h, w) with cells of `stride` pixels, moved by (down, right).
+def find_boxes(odds: Floats, stride: int, shift: tuple[int, int] = (0, 0)) -> tuple[Box, ...]:
+    """Return the boxes of a map of log odds against good (types, h, w), cells of `stride` pixels, moved (down, right).
 
-    A box is a spot of one type: cells above 0.3, or else cells above 0.02 and half of the spot's highest. Its score is
-    the highest mean of 3×3 cells.
+    A box is a spot that is not good: cells of a defect probability above 0.3, or else cells above 0.02 and half of the
+    spot's highest. The mean odds of all its cells tell its types. Each that has a chance is a box of the spot; together
+    they have the spot's highest mean of 3×3 cells as score. Cell by cell a spot of a type that is hard to tell would
+    fall apart.
     """
+    whole = np.concatenate([np.zeros_like(odds[:1]), odds]).astype(np.float64)
+    places = 1.0 - _softmax(whole)[0]
+    smooth: Floats = np.asarray(cv2.blur(places.astype(np.float32), (3, 3), borderType=cv2.BORDER_REPLICATE))
     found: list[Box] = []
-    for label, places in enumerate(types):
-        smooth: Floats = np.asarray(cv2.blur(places.astype(np.float32), (3, 3), borderType=cv2.BORDER_REPLICATE))
-        clear = np.asarray(places > _CLEAR)
-        found += [_box(label, spot, smooth, stride, shift) for spot in _spots(clear)]
-        for spot in _spots(np.asarray(places > _FAINT)):
-            if not (clear & spot).any():
-                half = spot & (places >= 0.5 * float(places[spot].max()))
-                found.append(_box(label, half, smooth, stride, shift))
+    for spot in _clear_and_faint(places):
+        shares = _softmax(odds[:, spot].astype(np.float64).mean(1))
+        corners, sure = _corners(spot, stride, shift), float(smooth[spot].max())
+        found += [Box(label, *corners, sure * float(s)) for label, s in enumerate(shares) if s > _LEAST_SHARE]
     return tuple(found)
 
 
@@ -142,23 +144,34 @@ def _mean(of: Sequence[float | None]) -> float:
     return float(np.mean(there)) if there else 0.0
 
 
+def _clear_and_faint(places: Floats) -> Iterator[NDArray[np.bool_]]:
+    clear = np.asarray(places > _CLEAR)
+    yield from _spots(clear)
+    for spot in _spots(np.asarray(places > _FAINT)):
+        if not (clear & spot).any():
+            yield spot & np.asarray(places >= 0.5 * float(places[spot].max()))
+
+
 def _spots(mask: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
     number, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
     for spot in range(1, number):
         yield labels == spot
 
 
-def _box(label: int, spot: NDArray[np.bool_], smooth: Floats, stride: int, shift: tuple[int, int]) -> Box:
+def _corners(spot: NDArray[np.bool_], stride: int, shift: tuple[int, int]) -> tuple[float, float, float, float]:
     rows, columns = np.nonzero(spot)
     down, right = shift
-    return Box(
-        label,
+    return (
         float(columns.min() * stride + right),
         float(rows.min() * stride + down),
         float((columns.max() + 1) * stride + right),
         float((rows.max() + 1) * stride + down),
-        float(smooth[spot].max()),
     )
+
+
+def _softmax(odds: Floats) -> Floats:
+    powers = np.exp(odds - odds.max(0))
+    return np.asarray(powers / powers.sum(0))
 
 
 def _area(box: Box) -> float:

@@ -119,10 +119,8 @@ def repair(sample: Sample, photo: NDArray[np.uint8], golden: NDArray[np.uint8]) 
 
 def _boxes(aligned: Aligned, cells: torch.Tensor) -> tuple[Box, ...]:
     """Find the boxes of the first photo."""
-    first = cells[:1]
-    types = torch.softmax(torch.cat([torch.zeros_like(first[:, :1]), first], 1), 1)[0, 1:].numpy()
     down, right = (int(step) for step in aligned.shift[0])
-    return find_boxes(types, STRIDE, (down, right))
+    return find_boxes(cells[0].numpy(), STRIDE, (down, right))
 
 
 def _golden_of(sample: Sample) -> NDArray[np.uint8]:

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-NAME = "comparing-1"
+NAME = "comparing-2"
 STRIDE = 4  # pixels in a cell of the map
 GRAIN = 16  # sides that the network takes are multiples of it; others are filled up
+_STEM = 16  # channels at half the size of the input: edges and gaps of a few pixels tell the types apart
 _WIDTHS = (24, 40, 56)
 _PRIOR = 4.0  # what the good class starts with: nearly every cell of nearly every part is good
 
@@ -19,14 +20,16 @@ class ComparingNetwork(nn.Module):
     def __init__(self, planes: int, types: int) -> None:
         super().__init__()
         first, second, third = _WIDTHS
-        self.enter = _layer(planes, first, size=6, stride=4, padding=1)
+        self.enter = nn.Sequential(
+            _layer(planes, _STEM, size=4, stride=2, padding=1), _layer(_STEM, first, size=4, stride=2, padding=1)
+        )
         self.fine = _layer(first, first)
         self.down = _layer(first, second, stride=2)
-        self.middle = _layer(second, second)
+        self.middle = nn.Sequential(_layer(second, second), _layer(second, second))
         self.deeper = _layer(second, third, stride=2)
         self.coarse = nn.Sequential(_layer(third, third), _layer(third, third, dilation=2), _layer(third, third))
         self.narrow = _layer(third, second, size=1, padding=0)
-        self.joined = _layer(second, second)
+        self.joined = nn.Sequential(_layer(second, second), _layer(second, second))
         self.shrink = _layer(second, first, size=1, padding=0)
         self.last = _layer(first, first)
         self.cells = nn.Conv2d(first, types + 1, 1)
