@@ -108,6 +108,9 @@ def train(
     picture_limits: Annotated[
         bool, typer.Option(help="Learn limits of focus, exposure and position, which the station holds.")
     ] = True,
+    novelty_limit: Annotated[
+        bool, typer.Option(help="Learn how far a picture may be off those of the training; beyond it none passes.")
+    ] = True,
     name: Annotated[str | None, typer.Option(help="Name in the card; default from --out.")] = None,
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
     device: Annotated[str, typer.Option(help="auto (the GPU where torch can use one), cpu or cuda.")] = "auto",
@@ -187,6 +190,7 @@ def train(
         logs=tensorboard,
         retraining=retraining,
         picture_limits=picture_limits,
+        novelty_limit=novelty_limit,
     )
     if as_json:
         typer.echo(json.dumps(release_json(released.bundle, released.parity)))

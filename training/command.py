@@ -46,6 +46,7 @@ class Job:
     plan: SweepPlan | None
     retraining: Retraining | None
     picture_limits: bool
+    novelty_limit: bool
     command: str | None
 
 
@@ -76,18 +77,19 @@ def run_training(
     logs: bool = False,
     retraining: Retraining | None = None,
     picture_limits: bool = True,
+    novelty_limit: bool = True,
 ) -> Release:
     """Train on labelled photos and write the bundle; raise DatasetError, ModelError or TrainingError.
 
     task: what to learn, None: as the labels allow; `settings.task` is set to it. command: goes into the card as it is.
     plan: of a sweep, None for one run. every_s: seconds between two kept states inside an epoch. logs: for TensorBoard.
     retraining: the bundle to start from, whose task and split are kept. picture_limits: whether the card holds limits
-    of focus, exposure and position. In a process that torchrun started and that only computes, this ends with
-    SystemExit.
+    of focus, exposure and position, novelty_limit: one of how far a picture may be off those of the training. In a
+    process that torchrun started and that only computes, this ends with SystemExit.
     """
     team = join_team(choose_device(settings.device))
     target = Target(out, name or _name_from(out), overwrite)
-    job = Job(location, settings, target, task, split_file, plan, retraining, picture_limits, command)
+    job = Job(location, settings, target, task, split_file, plan, retraining, picture_limits, novelty_limit, command)
     _refuse_unshared(team, settings, plan)
     screen = Screen(silent=not team.leads)
     folder = RunFolder(out, every_s=every_s, say=screen.say, writes=team.leads, logs=logs)
@@ -149,7 +151,7 @@ def _prepare(job: Job, folder: RunFolder, screen: Screen, team: Team, *, restart
     material = replace(material, smallest_defect_px=plan.smallest_defect_px)
     if team.leads and (source.task != "classify" or material.boxes is not None):
         material = mark_test(material, source, folder, settings.threads)
-    conditions = replace(conditions, command=job.command)
+    conditions = replace(conditions, command=job.command, novelty=job.novelty_limit)
     if job.picture_limits and team.leads:
         screen.say("limits of focus, exposure and position …")
         whole = material.boxes is not None and has_places(source.dataset.samples)

@@ -18,7 +18,7 @@ from datasets.splits import split_dataset
 from models.bundle import Bundle, load_bundle
 from models.card import Card, Metrics, Rate
 from models.references import resolve_bundle
-from models.score import defect_probability
+from models.score import beyond, defect_probability
 from models.session import Session, open_session
 from training.arrange import ANOMALY, arrange, rescanned, truths, types_of
 from training.errors import EvaluationError
@@ -159,9 +159,9 @@ def judge_images(
             tally.add(masks, shown, share, tuple(sample.group for sample in chunk))
 
     looked_at = labels is not None or tally is not None
-    raw, seconds = score_samples(session, samples, threads, advance, watch=watch if looked_at else None)
+    raw, novel, seconds = score_samples(session, samples, threads, advance, watch=watch if looked_at else None)
     groups = tuple(s.group for s in samples)
-    scored = Scored(raw, truths(samples, card.classes), groups, card.good_index, types_of(samples, card.classes))
+    scored = Scored(raw, truths(samples, card.classes), groups, card.good_index, types_of(samples, card.classes), novel)
     shown = np.concatenate(maps) if maps else None
     return Judged(bundle, session, dataset, samples, scored, split, seconds, labels, shown, tally)
 
@@ -187,7 +187,7 @@ def evaluate_bundle(
     judged = judge_images(reference, location, split=split, split_file=split_file, threads=threads, advance=advance)
     card, scored = judged.bundle.card, judged.scored
     limit = card.threshold.value if threshold is None else threshold
-    rejected = scored.probability >= limit
+    rejected = scored.rejected_up_to >= limit
     names = np.array(judged.names)
     return Evaluation(
         bundle=judged.bundle.path,
@@ -256,12 +256,15 @@ def score_samples(
     advance: Callable[[], None] = lambda: None,
     *,
     watch: Watch | None = None,
-) -> tuple[NDArray[np.float32], float]:
-    """Load and score samples in batches: raw scores (n, classes), and the seconds spent in the session.
+) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None, float]:
+    """Load and score samples in batches: raw scores (n, classes), which are novel (n,), and the session's seconds.
+
+    None is novel where the card has no limit of novelty.
 
     watch: gets the samples, scores and maps (n, h, w) of each batch, of a model that has maps.
     """
-    size = session.card.input
+    size, spec = session.card.input, session.card.novelty
+    novel: list[NDArray[np.bool_]] = []
     parts: list[NDArray[np.float32]] = []
     spent_ns = 0
     for start in range(0, len(samples), _BATCH):
@@ -269,12 +272,11 @@ def score_samples(
         pixels = np.empty((len(chunk), size.height, size.width, size.channels), np.uint8)
         fill_pixels(chunk, pixels, threads, advance)
         begun_ns = time.monotonic_ns()
-        if watch is None:
-            scores = session.run(pixels)
-            spent_ns += time.monotonic_ns() - begun_ns
-        else:
-            scores, shown = session.run_with_map(pixels)
-            spent_ns += time.monotonic_ns() - begun_ns
-            watch(chunk, scores, shown)
-        parts.append(scores)
-    return np.concatenate(parts), spent_ns / 1e9
+        given = session.run_all(pixels)
+        spent_ns += time.monotonic_ns() - begun_ns
+        if watch is not None and given.map is not None:
+            watch(chunk, given.scores, given.map)
+        parts.append(given.scores)
+        if spec is not None and given.novelty is not None:
+            novel.append(beyond(given.novelty, spec.limit))
+    return np.concatenate(parts), np.concatenate(novel) if novel else None, spent_ns / 1e9

@@ -19,14 +19,15 @@ from models.errors import ModelError
 from models.golden import Golden
 from models.optimise import ADVANTAGE, Choice, Measured, call_ms, machine, throughput, versions
 from models.parity import Reference, measure_parity, ways_to_run
-from models.session import CPU, open_session
+from models.session import CPU, Given, open_session, outputs_of
 from training.comparison import ALPHA, pair_up
-from training.errors import TrainingError
+from training.errors import EvaluationError, TrainingError
 from training.intervals import worse_test
 from training.lighter import AS_IT_IS, Form, Recipe, present_form
 from training.metrics import Scored, calibration, measure
+from training.novelty_limit import lay_out, tried_on
 from training.photos import Photos
-from training.release import golden_rows, latency_of, run_session
+from training.release import golden_rows, latency_of, novel_of, run_session
 from training.remembered import FILE as SPLIT_FILE
 from training.statements import percent
 from training.threshold import DEFAULT_ESCAPE, DEFAULT_OVERKILL, choose_threshold
@@ -156,30 +157,40 @@ def _candidate(form: Form, photos: Photos, *, keep_threshold: bool = False) -> C
     shown = golden_rows(test)
     inputs = np.array(test.pixels[shown])
     session = ort.InferenceSession(form.graph, providers=[CPU])
-    golden = Golden(inputs=inputs, scores=session.run(["scores"], {"pixels": inputs})[0])
+    names = outputs_of(card)
+    given = Given(**dict(zip(names, session.run(names, {"pixels": inputs}), strict=True)))
+    golden = Golden(inputs=inputs, scores=given.scores, novelty=given.novelty)
     place = photos.work / form.name.replace(" ", "-")
     draft = card.model_copy(update={"parity": (), "guards": ()})
     bundle = write_bundle(place, model=form.graph, draft=draft, golden=golden, overwrite=True)
     opened = open_session(bundle)
     good = card.good_index
-    threshold = card.threshold
+    threshold, novelty = card.threshold, card.novelty
+    held_out = run_session(opened, validation.pixels)
+    if novelty is not None and held_out.novelty is not None and not keep_threshold:
+        novelty = lay_out(held_out.novelty, validation.groups)
+        if novelty is None:
+            raise EvaluationError("its novelty is no number on some validation image")
     if not keep_threshold:
         threshold = choose_threshold(
-            validation.scored(run_session(opened, validation.pixels), good),
+            validation.scored(held_out.scores, good),
             threshold.target_escape,
             target_overkill=threshold.target_overkill,
             costs=threshold.costs,
         )
-    raw = run_session(opened, test.pixels)
-    scored = test.scored(raw, good)
-    draft = draft.model_copy(update={"threshold": threshold})
+    said = run_session(opened, test.pixels)
+    draft = draft.model_copy(update={"threshold": threshold, "novelty": novelty})
+    scored = test.scored(said.scores, good, novel_of(draft, said))
     bundle = write_bundle(place, model=form.graph, draft=draft, golden=golden, overwrite=True)
     ways = [way for way in ways_to_run(bundle) if way.threads == 1]
-    rows = measure_parity(bundle, Reference(test.pixels, raw), budget_s=_PARITY_S, ways=ways)
+    rows = measure_parity(
+        bundle, Reference(test.pixels, said.scores, None, said.novelty), budget_s=_PARITY_S, ways=ways
+    )
     metrics = measure(scored, threshold.value, card.classes, "test")
     temperature = card.calibration.temperature if card.calibration else 1.0
     complete = draft.model_copy(
         update={
+            "novelty": None if novelty is None else tried_on(novelty, said.novelty, test, good),
             "metrics": metrics,
             "calibration": calibration(scored, temperature, "test"),
             "latency": latency_of(opened),
@@ -205,7 +216,7 @@ def _worse(present: Candidate, candidate: Candidate, limits: Limits) -> str:
         ("overkill", candidate.metrics.overkill, limits.overkill, ~present.scored.defective),
     )
     wrong = [
-        (one.scored.probability >= one.bundle.card.threshold.value) != present.scored.defective
+        (one.scored.rejected_up_to >= one.bundle.card.threshold.value) != present.scored.defective
         for one in (present, candidate)
     ]
     for name, rate, limit, chosen in kinds:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from models.benchmark import measure_batch_times
 from models.bundle import Bundle, load_bundle, write_bundle
@@ -21,15 +22,17 @@ from models.checks import BATCHES, Parity, check_batch_invariance, compare_score
 from models.engines import ONNXRUNTIME
 from models.golden import Golden
 from models.parity import Reference, measure_parity
-from models.session import CPU, Session, open_session
+from models.score import beyond
+from models.session import CPU, Given, Session, open_session
 from training.errors import ReleaseRefusedError
 from training.export import export_onnx
-from training.fitting import run_module
+from training.fitting import run_outputs
 from training.guard import Guard, guard_words, refuse_worse
 from training.hardware import DEVICE_TASKS, choose_device
 from training.map_figures import MapTally, add_map_figures
 from training.material import Material, Part
 from training.metrics import Scored, calibration, measure
+from training.novelty_limit import hold, learn_novelty, limit_words, tried_on
 from training.placewise import rate_places
 from training.runfolder import RunFolder
 from training.settings import TrainSettings
@@ -58,14 +61,15 @@ class Release:
 class Conditions:
     """What a release takes along and has to stand, beside parity: a plain value.
 
-    parity_s: about how long all engines in all batch sizes may take. pictures: their limits,
-    for the card. guard: sets on which the bundle
-    in use is compared with; trained: sha256 of the files that were learned from. files: further ones of the bundle.
+    parity_s: about how long all engines in all batch sizes may take. pictures: their limits, for the card. novelty:
+    whether the model tells of pictures unlike those of the training. guard: sets on which the bundle in use is compared
+    with; trained: sha256 of the files that were learned from. files: further ones of the bundle.
     made_from: digest of the bundle in use. command: as it was typed. say: takes a line for the person who waits.
     """
 
     parity_s: float = 30.0
     pictures: QualityReference | None = None
+    novelty: bool = True
     guard: Guard | None = None
     trained: frozenset[str] = frozenset()
     files: Mapping[str, bytes] = field(default_factory=dict)
@@ -95,16 +99,24 @@ def release(
     conditions = conditions or Conditions()
     good = material.good_index
     model, with_map = fitted.model, fitted.map is not None
+    telling = learn_novelty(model, material) if conditions.novelty else None
+    held_out = _said_by(model, material.validation.pixels, with_map=with_map, with_novelty=telling is not None)
+    novelty = None
+    if telling is not None and held_out.novelty is not None:
+        novelty = hold(telling, held_out.novelty, material.validation)
+        conditions.say(limit_words(novelty, material.validation))
     threshold = choose_threshold(
-        material.validation.scored(run_module(model, material.validation.pixels, _BATCH)[0], good),
+        material.validation.scored(held_out.scores, good),
         settings.escape_target,
         target_overkill=settings.overkill_target,
         costs=settings.costs,
     )
-    reference, places = run_module(model, material.test.pixels, _BATCH)
-    rows = golden_rows(material.test)
-    golden = Golden(inputs=np.array(material.test.pixels[rows]), scores=reference[rows])
-    graph = export_onnx(model, settings.height, settings.width, material.channels, with_map=with_map)
+    with_novelty = novelty is not None
+    reference = _said_by(model, material.test.pixels, with_map=with_map, with_novelty=with_novelty)
+    golden = golden_of(material.test, reference)
+    graph = export_onnx(
+        model, settings.height, settings.width, material.channels, with_map=with_map, with_novelty=with_novelty
+    )
     draft = CardDraft(
         name=name,
         task=settings.task,
@@ -126,20 +138,30 @@ def release(
         tile=fitted.tile,
         smallest_defect_px=fitted.smallest_defect_px or material.smallest_defect_px,
         golden=fitted.golden,
+        novelty=novelty,
     )
     candidate = write_bundle(folder.candidate, model=graph, draft=draft, golden=golden, overwrite=True)
     session = open_session(candidate)
-    scores = run_session(session, material.test.pixels)
-    shown = None if places is None else _maps_unless_other(session, material.test.pixels, places)
-    parity = compare_scores(reference, scores, good_index=good, threshold=threshold.value)
+    said = run_session(session, material.test.pixels)
+    shown = None if reference.map is None else _maps_unless_other(session, material.test.pixels, reference.map)
+    parity = compare_scores(
+        reference.scores,
+        said.scores,
+        good_index=good,
+        threshold=threshold.value,
+        novel=(novel_of(draft, reference), novel_of(draft, said)),
+    )
     refuse_unless_same(session, golden, parity)
     engines = measure_parity(
-        candidate, Reference(material.test.pixels, reference, places), budget_s=conditions.parity_s
+        candidate,
+        Reference(material.test.pixels, reference.scores, reference.map, reference.novelty),
+        budget_s=conditions.parity_s,
     )
     refuse_unless_usable(engines)
-    scored = material.test.scored(scores, good)
+    scored = material.test.scored(said.scores, good, novel_of(draft, said))
     complete = draft.model_copy(
         update={
+            "novelty": None if novelty is None else tried_on(novelty, said.novelty, material.test, good),
             "metrics": _measure(material, scored, shown, draft),
             "calibration": calibration(scored, fitted.temperature, "test"),
             "latency": latency_of(session),
@@ -158,10 +180,35 @@ def release(
     return Release(load_bundle(out), parity)
 
 
-def run_session(session: Session, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Score uint8 (n, h, w, c) in batches: raw scores float32 (n, classes)."""
-    parts = [session.run(np.array(pixels[start : start + _BATCH])) for start in range(0, len(pixels), _BATCH)]
-    return np.concatenate(parts)
+def run_session(session: Session, pixels: NDArray[np.uint8]) -> Given:
+    """Score uint8 (n, h, w, c) in batches: raw scores float32 (n, classes), and the novelty (n,) where there is one."""
+    parts = [
+        session.run_all(np.array(pixels[start : start + _BATCH]))._replace(map=None)
+        for start in range(0, len(pixels), _BATCH)
+    ]
+    novelty = [part.novelty for part in parts if part.novelty is not None]
+    return Given(np.concatenate([part.scores for part in parts]), novelty=np.concatenate(novelty) if novelty else None)
+
+
+def novel_of(card: CardDraft, said: Given) -> NDArray[np.bool_] | None:
+    """Tell which images (n,) a card's limit of novelty stops; None where it has none."""
+    if card.novelty is None:
+        return None
+    assert said.novelty is not None
+    return beyond(said.novelty, card.novelty.limit)
+
+
+def golden_of(test: Part, said: Given) -> Golden:
+    """Give the golden vectors: a few test images with what was said of them."""
+    rows = golden_rows(test)
+    novelty = None if said.novelty is None else said.novelty[rows]
+    return Golden(inputs=np.array(test.pixels[rows]), scores=said.scores[rows], novelty=novelty)
+
+
+def _said_by(model: nn.Module, pixels: NDArray[np.uint8], *, with_map: bool, with_novelty: bool) -> Given:
+    """Give all that a fitted model says of uint8 (n, h, w, c)."""
+    given = run_outputs(model, pixels, _BATCH)
+    return Given(given[0], given[1] if with_map else None, given[-1] if with_novelty else None)
 
 
 def _maps_unless_other(session: Session, pixels: NDArray[np.uint8], places: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -192,7 +239,7 @@ def _tally(test: Part, shown: NDArray[np.float32] | None, scored: Scored) -> Map
     """Hold the maps against the truth, where there are both."""
     if shown is None or test.masks is None:
         return None
-    tally, probability = MapTally(), scored.probability
+    tally, probability = MapTally(), scored.rejected_up_to
     for start in range(0, len(shown), _BATCH):
         rows = slice(start, start + _BATCH)
         tally.add(np.array(test.masks[rows]), shown[rows], probability[rows], test.groups[rows])

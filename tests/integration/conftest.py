@@ -34,7 +34,9 @@ def train_quickly(
 
     settings = TrainSettings(weights=weights, height=side, width=side, epochs=epochs).model_copy(update=values)
     if not out.exists():
-        run_training(Location(data), settings, out, task=task, picture_limits=False)  # every picture must be judged
+        run_training(
+            Location(data), settings, out, task=task, picture_limits=False, novelty_limit=False
+        )  # every picture is judged
     source = open_source(Location(data), find_groups=settings.find_groups, seed=settings.seed, task=task)
     held_out = source.split.test
     parts = gather_parts(held_out, source.dataset.good).samples if has_places(held_out) else held_out
