@@ -30,8 +30,12 @@ _BATCH = 16
 
 @runtime_checkable
 class Telling(Protocol):
-    """A fitted model that can tell how far a picture is off those of its training."""
+    """A fitted model that can tell how far a picture is off those of its training.
 
+    middle: path of the layer whose features tell it; '' of a model that is not to.
+    """
+
+    middle: str
     novelty: Novelty | None
 
     def features(self, pixels: Tensor) -> Tensor:
@@ -47,7 +51,7 @@ def learn_novelty(model: nn.Module, material: Material) -> Telling | None:
     """
     boxes = material.boxes
     telling = model.network if boxes is not None and isinstance(model.network, nn.Module) else model
-    if not isinstance(telling, Telling):
+    if not isinstance(telling, Telling) or not telling.middle:
         return None
     train = material.train if boxes is None else boxes.train
     telling.novelty = fit_novelty(_features(telling, train.pixels), train.truth)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -21,8 +22,12 @@ from inspection.part import Evaluation, Reason, Verdict
 from inspection.simulation.account import settle
 from inspection.station import Station
 from models.bundle import Bundle, load_bundle
+from models.card import Card
+from models.engines import ONNXRUNTIME, OPENVINO, assert_parity
+from models.errors import ParityError
+from models.parity import Reference, Way, measure_parity
 from models.score import defect_probability
-from models.session import open_session
+from models.session import Given, Session, open_session
 
 pytestmark = pytest.mark.training
 
@@ -158,3 +163,45 @@ def test_evaluate_counts_the_unknown_as_rejected(bundle: Bundle, tmp_path: Path)
     assert done.exit_code == 0, done.output
     assert '"missed": []' in done.stdout
     assert '"numerator": 20, "denominator": 20' in done.stdout
+
+
+@dataclass
+class Shifted:
+    """ONNX Runtime, with its novelty changed on the way out."""
+
+    session: Session
+    factor: float
+    provider: str = "a changed engine"
+
+    @property
+    def card(self) -> Card:
+        return self.session.card
+
+    def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return self.session.run(batch)
+
+    def run_all(self, batch: NDArray[np.uint8]) -> Given:
+        given = self.session.run_all(batch)
+        assert given.novelty is not None
+        return given._replace(novelty=given.novelty * np.float32(self.factor))
+
+    def warm(self, sizes: object = ()) -> None:
+        """Nothing to warm."""
+
+
+@pytest.mark.parametrize(("factor", "why"), [(1.01, "the novelty differs by up to 0.0"), (40.0, "verdicts change"),
+                                             (np.nan, "the novelty differs by up to nan")])  # fmt: skip
+def test_an_engine_of_another_novelty_is_refused(bundle: Bundle, factor: float, why: str) -> None:
+    """By the gate before the release, and by a station that opens it; the engine itself is taken."""
+    session = open_session(bundle)
+    pixels = np.concatenate([bundle.golden().inputs] * 3)
+    said = session.run_all(pixels)
+    own = Way(ONNXRUNTIME, 1, 1, lambda: Shifted(session, 1.0))
+    other = Way(OPENVINO, 1, 1, lambda: Shifted(session, factor))
+    reference = Reference(pixels, said.scores, None, said.novelty)
+    rows = measure_parity(bundle, reference, budget_s=60.0, ways=[own, other])
+    assert all(row.usable == (row.engine == ONNXRUNTIME) for row in rows)
+    assert any(why in row.why for row in rows if not row.usable)
+    assert_parity(Shifted(session, 1.0), bundle)
+    with pytest.raises(ParityError, match="above the limit"):
+        assert_parity(Shifted(session, factor), bundle)

@@ -139,13 +139,16 @@ def _chosen(tried: Tried, threshold: Threshold) -> str:
 def _novelty(tried: Tried) -> str:
     """Tell how many of the images are beyond the model's limit of novelty, good and defective apart."""
     spec, novel, bad = tried.bundle.card.novelty, tried.scored.novel, tried.scored.defective
+    if tried.bundle.card.task not in ("classify", "segment"):
+        return ""
     if spec is None or novel is None:
         return " The model does not tell of pictures unlike those of its training: an unknown object may pass."
     good = count_of(int((~bad).sum()), "good image")
     return (
         " Rejected is, too, whatever its score, what is unlike the pictures of the training: "
         f"{int((novel & ~bad).sum())} of {good} and {int((novel & bad).sum())} of {int(bad.sum())} defective ones. "
-        f"The limit comes from {spec.pieces} held-out pieces; of further ones like these at most {percent(spec.bound)} are beyond it."
+        f"The limit comes from {spec.pieces} held-out pieces; of further ones like these at most {percent(spec.bound)} "
+        "are beyond it."
     )
 
 

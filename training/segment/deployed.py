@@ -33,6 +33,7 @@ class DeployedSegmenter(nn.Module):
     def __init__(self, network: Segmenter, classes: int) -> None:
         super().__init__()
         self.network = network
+        self.middle = network.middle
         self.novelty = None
         self.gain = nn.Parameter(torch.ones(classes - 1))
         self.offset = nn.Parameter(torch.zeros(classes - 1))
@@ -52,12 +53,12 @@ class DeployedSegmenter(nn.Module):
         """
         if self.novelty is None:
             return self._told(self.logits(pixels))
-        logits, features = run_and_see(self.network, self.network.middle, self._normal(pixels))
+        logits, features = run_and_see(self.network, self.middle, self._normal(pixels))
         return (*self._told(logits), self.novelty(features))
 
     def features(self, pixels: Tensor) -> Tensor:
         """Give the mean over all places of the middle features of uint8 (n, h, w, 1 or 3): (n, features)."""
-        return run_and_see(self.network, self.network.middle, self._normal(pixels))[1].mean(dim=(2, 3))
+        return run_and_see(self.network, self.middle, self._normal(pixels))[1].mean(dim=(2, 3))
 
     def _told(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         return self.scores(logits), torch.sigmoid(self.cell_odds(logits) / self.cell_temperature + self.cell_shift)
