@@ -3,133 +3,62 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from datasets.location import Location
 from datasets.options import Annotations, Form, Good, Groups
-
-Data = Annotated[
-    Path, typer.Option(help="Folder of labelled photos, in any format that `lineward dataset formats` lists.")
-]
-SplitFile = Annotated[
-    Path | None,
-    typer.Option(help="CSV with file,split, as `lineward dataset split` writes it, instead of a split by the seed."),
-]
+from training import options as option
+from training.typed import typed_command
 
 
 def train(
     ctx: typer.Context,
-    data: Data,
-    out: Annotated[Path, typer.Option(help="The bundle to write: a folder, or a zip when it ends in .zip.")],
-    task: Annotated[
-        str | None,
-        typer.Option(help="classify, anomaly (good parts alone), segment or template; else as the labels allow."),
-    ] = None,
-    method: Annotated[
-        str | None, typer.Option(help="Of the task anomaly: memory (default) or gaussian, for aligned parts.")
-    ] = None,
+    data: option.Data,
+    out: option.Out,
+    task: option.Task = None,
+    method: option.Method = None,
     form: Form = None,
     annotations: Annotations = None,
-    backbone: Annotated[
-        str,
-        typer.Option(
-            help="mobilenet_v2, mobilenet_v3_small, mobilenet_v3_large, resnet18, efficientnet_b0, or our compact."
-        ),
-    ] = "mobilenet_v2",
-    weights: Annotated[
-        str | None,
-        typer.Option(help="State dict FILE to start from, or 'download' for torchvision's; else from scratch."),
-    ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(help="Passes over the images; default 8 with weights, 30 without.")
-    ] = None,
-    size: Annotated[
-        str,
-        typer.Option(
-            help="Input of the model in pixels: SIDE or WIDTHxHEIGHT, native, or auto (224, or what defects need)."
-        ),
-    ] = "auto",
-    tile: Annotated[
-        int | None,
-        typer.Option(help="Cut the input into tiles of this side, or bring each place to it; else as the images need."),
-    ] = None,
-    batch_size: Annotated[int, typer.Option(help="Images in a training step.")] = 16,
-    lr: Annotated[
-        float | None, typer.Option(help="Peak learning rate; default 1e-4 with weights, 1e-3 without.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of the split and of everything random.")] = 0,
+    backbone: option.Backbone = "mobilenet_v2",
+    weights: option.Weights = None,
+    epochs: option.Epochs = None,
+    size: option.Size = "auto",
+    tile: option.Tile = None,
+    batch_size: option.BatchSize = 16,
+    lr: option.LearningRate = None,
+    seed: option.Seed = 0,
     good: Good = None,
     groups: Groups = None,
-    split_file: SplitFile = None,
-    escape_target: Annotated[
-        float | None,
-        typer.Option(help="Share of bad parts that may pass, at 95 % confidence. [0.005 unless another is given]"),
-    ] = None,
-    overkill_target: Annotated[
-        float | None, typer.Option(help="Share of good parts that may be rejected, at 95 % confidence.")
-    ] = None,
-    escape_cost: Annotated[float | None, typer.Option(help="What a bad part that passes costs, in any unit.")] = None,
-    overkill_cost: Annotated[float | None, typer.Option(help="What a good part that is rejected costs.")] = None,
-    defect_share: Annotated[float, typer.Option(help="Share of bad parts on the line, for the costs.")] = 0.01,
-    find_groups: Annotated[
-        bool, typer.Option(help="Where no groups are stated, keep near duplicates together in the split.")
-    ] = True,
-    flips: Annotated[bool, typer.Option(help="Whether a mirrored part keeps its label.")] = True,
-    moves: Annotated[
-        bool, typer.Option(help="Whether a part that lies 3 % beside or 4° askew keeps its label.")
-    ] = True,
-    light: Annotated[
-        bool, typer.Option(help="Whether a part lit 15 % brighter, darker or flatter keeps its label.")
-    ] = True,
-    start_from: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            metavar="BUNDLE",
-            help="Retrain this bundle: its weights, settings and split are kept; --data holds its old photos.",
-        ),
-    ] = None,
-    add: Annotated[
-        list[Path] | None, typer.Option(metavar="DIR", help="With --from: new photos; may be given several times.")
-    ] = None,
-    guard: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="DIR",
-            help="With --from: photos on which the new bundle may be no worse, else nothing is written; several times.",
-        ),
-    ] = None,
-    picture_limits: Annotated[
-        bool, typer.Option(help="Learn limits of focus, exposure and position, which the station holds.")
-    ] = True,
-    novelty_limit: Annotated[
-        bool, typer.Option(help="Learn how far a picture may be off those of the training; beyond it none passes.")
-    ] = True,
-    name: Annotated[str | None, typer.Option(help="Name in the card; default from --out.")] = None,
-    threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
-    device: Annotated[str, typer.Option(help="auto (the GPU where torch can use one), cpu or cuda.")] = "auto",
-    amp: Annotated[str, typer.Option(help="Mixed precision: auto (on a GPU alone), on or off.")] = "auto",
-    sweep: Annotated[
-        int | None, typer.Option(help="Try N settings, judge them by the validation images, release the best one.")
-    ] = None,
-    sweep_minutes: Annotated[float | None, typer.Option(help="Begin no further trial after so many minutes.")] = None,
-    sweep_over: Annotated[
-        str | None,
-        typer.Option(help="Of lr, epochs, flips, moves, size, backbone, with commas. [lr,epochs,flips,moves]"),
-    ] = None,
-    checkpoint_seconds: Annotated[
-        float, typer.Option(min=0, max=86400, help="Keep the state so often inside an epoch; 0: after every step.")
-    ] = 60.0,
-    tensorboard: Annotated[bool, typer.Option(help="Log the run into BUNDLE.run/tensorboard.")] = True,
-    restart: Annotated[bool, typer.Option("--restart", help="Forget an unfinished run instead of going on.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the bundle at --out.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+    split_file: option.SplitFile = None,
+    escape_target: option.EscapeTarget = None,
+    overkill_target: option.OverkillTarget = None,
+    escape_cost: option.EscapeCost = None,
+    overkill_cost: option.OverkillCost = None,
+    defect_share: option.DefectShare = 0.01,
+    find_groups: option.FindGroups = True,
+    flips: option.Flips = True,
+    moves: option.Moves = True,
+    light: option.Light = True,
+    start_from: option.StartFrom = None,
+    add: option.Add = None,
+    guard: option.GuardedSets = None,
+    picture_limits: option.PictureLimits = True,
+    novelty_limit: option.NoveltyLimit = True,
+    name: option.Name = None,
+    threads: option.Threads = 2,
+    device: option.Device = "auto",
+    amp: option.Amp = "auto",
+    sweep: option.Sweep = None,
+    sweep_minutes: option.SweepMinutes = None,
+    sweep_over: option.SweepOver = None,
+    checkpoint_seconds: option.CheckpointSeconds = 60.0,
+    tensorboard: option.Tensorboard = True,
+    restart: option.Restart = False,
+    overwrite: option.Overwrite = False,
+    as_json: option.Json = False,
 ) -> None:
     """Train a model from labelled photos and release it as a bundle; Ctrl-C keeps what was finished."""
     from training.settings import make_settings, size_values, usual_fitting
@@ -162,6 +91,7 @@ def train(
     )
     try:
         from training.command import run_training
+        from training.job import Job
         from training.released import settings_of
         from training.retraining import retraining_of
         from training.table import print_release, release_json
@@ -176,21 +106,23 @@ def train(
     if retraining is not None:
         values = settings_of(retraining.bundle.card) | {key: values[key] for key in _given(ctx, values)}
     released = run_training(
-        Location(data, form, annotations, good, groups),
-        make_settings(**values),
-        out,
-        task=task,
-        name=name,
-        split_file=split_file,
-        restart=restart,
-        overwrite=overwrite,
-        command=typed_command(sys.argv),
-        plan=plan,
-        every_s=checkpoint_seconds,
-        logs=tensorboard,
-        retraining=retraining,
-        picture_limits=picture_limits,
-        novelty_limit=novelty_limit,
+        Job(
+            Location(data, form, annotations, good, groups),
+            make_settings(**values),
+            out,
+            task=task,
+            name=name,
+            split_file=split_file,
+            restart=restart,
+            overwrite=overwrite,
+            command=typed_command(sys.argv),
+            plan=plan,
+            every_s=checkpoint_seconds,
+            logs=tensorboard,
+            retraining=retraining,
+            picture_limits=picture_limits,
+            novelty_limit=novelty_limit,
+        )
     )
     if as_json:
         typer.echo(json.dumps(release_json(released.bundle, released.parity)))
@@ -211,13 +143,13 @@ def _given(ctx: typer.Context, values: dict[str, object]) -> list[str]:
 
 def evaluate(
     bundle: Annotated[str, typer.Argument(help="The bundle: a folder, a zip, or zoo:NAME.")],
-    data: Data,
+    data: option.Data,
     split: Annotated[str, typer.Option(help="all, or train, validation, test of the training images.")] = "all",
     threshold: Annotated[float | None, typer.Option(help="Defect probability; default the card's.")] = None,
     form: Form = None,
     annotations: Annotations = None,
     groups: Groups = None,
-    split_file: SplitFile = None,
+    split_file: option.SplitFile = None,
     threads: Annotated[int, typer.Option(min=1, max=256, help="CPU threads.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
@@ -244,19 +176,3 @@ def evaluate(
     for what, names in (("bad, passed", result.missed), ("good, rejected", result.false_alarms)):
         for file in names:
             console.print(f"{what}: {file}", markup=False)
-
-
-def typed_command(arguments: Sequence[str]) -> str:
-    """Give a command line for the card as it was typed, the shell's expansion of ~ taken back.
-
-    Whatever else names a place on this machine was typed by a person, who may have meant it to be known.
-    """
-    home = str(Path.home())
-    words = (f"~{word[len(home) :]}" if word == home or word.startswith(home + "/") else word for word in arguments[1:])
-    return " ".join(("lineward", *map(_quoted, words)))
-
-
-def _quoted(word: str) -> str:
-    return (
-        "~" + (shlex.quote(word[1:]) if word[1:] else "") if word.startswith("~/") or word == "~" else shlex.quote(word)
-    )

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from datasets.location import Location
 from training.errors import EvaluationError
-from training.evaluation import Judged, judge_images
 from training.intervals import difference_interval, sign_test
+from training.judging import Judged, judge_images
 from training.metrics import Scored, auroc
 from training.statements import count_of, percent
 
@@ -95,7 +95,7 @@ def compare_bundles(
 ) -> Comparison:
     """Score the images of a data set with both bundles, each at its card's threshold, and test the difference.
 
-    The arguments are those of `training.evaluation.judge_images`; raises also EvaluationError where the bundles do not
+    The arguments are those of `training.judging.judge_images`; raises also EvaluationError where the bundles do not
     stand for the same images.
     """
     first, second = (

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from models.score import defect_probability
 from training.batches import Batches, seed_of
 from training.deployed import Deployed
+from training.draws import Truth, draw_rows, steps_per_epoch
 from training.errors import UnfinishedRunError
 from training.hardware import Hardware
 from training.memory import keep_freed_memory
@@ -27,9 +28,7 @@ from training.settings import TrainSettings
 from training.team import present_team
 
 Pixels = NDArray[np.uint8]
-Truth = NDArray[np.intp] | NDArray[np.float32]  # class of each image (n,), or shares (n, classes) of several types
 
-MIN_DRAWS = 256  # a handful of photos still gets enough steps per epoch
 _WEIGHT_DECAY = 0.01
 _WARM_UP_SHARE = 0.1
 
@@ -179,33 +178,6 @@ class Fitting:
             loss = nn.functional.cross_entropy(self._learner(self._hardware.put(batch)), self._hardware.put(wanted))
         self._hardware.descend(loss, self._optimizer)
         return loss.item()
-
-
-def steps_per_epoch(images: int, batch_size: int) -> int:
-    """Give the steps of an epoch: as many draws as images, at least `MIN_DRAWS`."""
-    return math.ceil(max(images, MIN_DRAWS) / batch_size)
-
-
-def draw_rows(truth: Truth, steps: int, batch_size: int, seed: Sequence[int]) -> list[NDArray[np.intp]]:
-    """Draw which images each step learns from, with their shares, with replacement: (batch_size,) for each step."""
-    random = np.random.default_rng(seed)
-    drawn = random.choice(len(truth), size=steps * batch_size, p=draw_shares(truth))
-    return np.split(drawn.astype(np.intp), steps)
-
-
-def draw_shares(truth: Truth) -> NDArray[np.float64]:
-    """Give the probability of drawing each image (n,): rare classes more often, by the root of their rarity.
-
-    The full inverse would show the few images of a rare class so often that they are learned by heart. An image of
-    several types is as rare as the rarest of them.
-    """
-    if truth.ndim == 1:
-        weights = 1.0 / np.sqrt(np.bincount(truth)[truth])
-    else:
-        counts = np.count_nonzero(truth, axis=0)
-        weights = (1.0 / np.sqrt(np.maximum(counts, 1)) * (truth > 0)).max(axis=1)
-    shares: NDArray[np.float64] = weights / weights.sum()
-    return shares
 
 
 def score_pixels(

@@ -18,11 +18,11 @@ from models.score import defect_probability
 from models.session import open_session
 from training.comparison import ALPHA, pair_up
 from training.errors import ReleaseRefusedError
-from training.evaluation import score_samples
 from training.gathering import read_like
 from training.images import group_by_look
 from training.intervals import at_least, worse_test
 from training.photos import refuse_parts_of_pictures
+from training.scoring import score_samples
 from training.statements import percent
 from training.threshold import DEFAULT_ESCAPE
 

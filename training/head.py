@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from training.deployed import Deployed
-from training.fitting import Pixels, Truth, draw_shares, score_pixels
+from training.draws import Truth, draw_shares
+from training.fitting import Pixels, score_pixels
 from training.network import head_of
 from training.settings import TrainSettings
 

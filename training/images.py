@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,12 +17,12 @@ from datasets.sample import Dataset, Sample
 from datasets.splitfile import read_split, split_digest
 from datasets.splits import Split, split_dataset
 from models.resize import fit
+from training.ahead import each_of
 from training.arrange import arrange, choose_task, classes_of, refuse_untrainable
 from training.errors import TrainingDataError
 from training.ledger import Ledger
 from training.template.scan import rescan
 
-_AHEAD = 32
 _PROBED = 64
 
 Stamp = tuple[int, int]
@@ -178,7 +177,5 @@ def fill_pixels(
         if ledger is not None:
             ledger.note(index, out[index])
 
-    with ThreadPoolExecutor(threads) as pool:
-        for start in range(0, len(samples), _AHEAD):
-            for _ in pool.map(place, range(start, min(start + _AHEAD, len(samples)))):
-                advance()
+    for _ in each_of(len(samples), place, threads):
+        advance()

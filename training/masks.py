@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +12,11 @@ from datasets.files import read_bytes
 from datasets.images import inspect_bytes
 from datasets.marks import Defect, class_map, defects_of, read_mask
 from datasets.sample import Sample
+from training.ahead import each_of
 
 Mask = NDArray[np.uint8]
 
 UNKNOWN = 255
-_AHEAD = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +69,9 @@ def fill_masks(
         return Truth(nothing, truth.contradicts, truth.defects)
 
     told: list[Truth] = []
-    with ThreadPoolExecutor(threads) as pool:
-        for start in range(0, len(samples), _AHEAD):
-            for truth in pool.map(place, range(start, min(start + _AHEAD, len(samples)))):
-                told.append(truth)
-                advance()
+    for truth in each_of(len(samples), place, threads):
+        told.append(truth)
+        advance()
     return told
 
 

@@ -110,19 +110,23 @@ class Material:
 
 def load_material(source: Source, settings: TrainSettings, folder: RunFolder, advance: Callable[[], None]) -> Material:
     """Load every image of a data set at the input size, into an array beside the bundle."""
-    dataset, split = source.dataset, source.split
+    split = source.split
     everything = (*split.train, *split.validation, *split.test)
     pixels = folder.pixels((len(everything), settings.height, settings.width, source.channels))
     fill_pixels(everything, pixels, settings.threads, advance, folder.ledger(len(everything)))
-    bounds = (0, len(split.train), len(split.train) + len(split.validation), len(everything))
+    return material_of(source, settings, pixels)
+
+
+def material_of(source: Source, settings: TrainSettings, pixels: NDArray[np.uint8]) -> Material:
+    """Put loaded pixels uint8 (n, h, w, c) beside their truth: training images first, then validation, then test."""
+    dataset, split = source.dataset, source.split
+    bounds = np.cumsum([0, len(split.train), len(split.validation), len(split.test)]).tolist()
 
     def part(number: int, samples: tuple[Sample, ...]) -> Part:
-        rows = pixels[bounds[number] : bounds[number + 1]]
-        groups = tuple(sample.group for sample in samples)
         return Part(
-            rows,
+            pixels[bounds[number] : bounds[number + 1]],
             truths(samples, source.classes),
-            groups,
+            tuple(sample.group for sample in samples),
             tuple(map(dataset.title_of, samples)),
             types_of(samples, source.classes),
         )

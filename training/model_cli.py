@@ -33,7 +33,7 @@ def report(
 ) -> None:
     """Write one HTML page on what a bundle does on labelled photos: limits, curves, worst images, origin."""
     from training.errors import EvaluationError
-    from training.evaluation import judge_images
+    from training.judging import judge_images
     from training.report.page import Tried, write_report
 
     if out is not None and out.suffix.lower() not in (".html", ".htm"):

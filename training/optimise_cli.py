@@ -115,6 +115,7 @@ def _backbone(text: str, bundle: Bundle, location: Location, split_file: Path | 
     """Return a network to train with the settings of the bundle's card, on its photos and split."""
     from training.command import run_training
     from training.errors import EvaluationError
+    from training.job import Job
     from training.lighter import Backbone
     from training.released import settings_of
     from training.settings import make_settings
@@ -127,12 +128,14 @@ def _backbone(text: str, bundle: Bundle, location: Location, split_file: Path | 
         if card.data.split_sha256 is not None and split_file is None:
             raise EvaluationError("the bundle was not split by a seed: --split-file is needed to train beside it")
         run_training(
-            replace(location, good=card.good_class),
-            settings,
-            folder,
-            task=card.task,
-            name=f"{card.name[:40]}-{name}",
-            split_file=split_file,
+            Job(
+                replace(location, good=card.good_class),
+                settings,
+                folder,
+                task=card.task,
+                name=f"{card.name[:40]}-{name}",
+                split_file=split_file,
+            )
         )
         return folder
 

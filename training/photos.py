@@ -15,8 +15,8 @@ from datasets.splits import Split
 from models.bundle import Bundle
 from models.card import Card
 from training.arrange import truths
+from training.choosing import choose_images
 from training.errors import EvaluationError
-from training.evaluation import choose_images
 from training.images import fill_pixels, open_grouped
 from training.material import Part
 

@@ -78,7 +78,13 @@ def start_from(bundle: Bundle, classes: tuple[str, ...], settings: TrainSettings
 
 
 def weights_of(bundle: Bundle) -> Weights:
-    """Return the tensors of the network by their names in it, in the precision of the graph.
+    """Return the tensors of the network by their names in it, in the precision of the graph."""
+    found = tensors_of(bundle)
+    return {name.removeprefix(_NETWORK): value for name, value in found.items() if name.startswith(_NETWORK)}
+
+
+def tensors_of(bundle: Bundle) -> Weights:
+    """Return all tensors that the graph holds, by their names in the exported module.
 
     The exporter keeps one copy of tensors that are equal and gives it the other names by an Identity node.
     """
@@ -87,11 +93,7 @@ def weights_of(bundle: Bundle) -> Weights:
     for node in graph.node:
         if node.op_type == "Identity" and node.input[0] in arrays:
             arrays[node.output[0]] = arrays[node.input[0]]
-    return {
-        name.removeprefix(_NETWORK): torch.from_numpy(numpy_helper.to_array(tensor).copy())
-        for name, tensor in arrays.items()
-        if name.startswith(_NETWORK)
-    }
+    return {name: torch.from_numpy(numpy_helper.to_array(tensor).copy()) for name, tensor in arrays.items()}
 
 
 def _grown(rows: torch.Tensor, before: tuple[str, ...], classes: tuple[str, ...]) -> torch.Tensor:

@@ -4,53 +4,26 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
-from models.bundle import read_card
-from models.errors import ModelError
 from training.charts import draw_confusion, draw_curves
-from training.errors import SettingsError, TrainingInterrupted
+from training.conditions import Conditions
+from training.errors import TrainingInterrupted
 from training.material import Material
 from training.network import Start
-from training.release import Conditions, Release, release
+from training.release import Release, release
 from training.report.of_run import report_run
 from training.runfolder import RunFolder
 from training.runlog import RunLog
 from training.screen import Screen
 from training.settings import TrainSettings
+from training.target import Target
 from training.tasks.table import find_task
 from training.tasks.task import History
 from training.team import present_team
 
 # The engines are compared in all batch sizes for no longer than this, and than this share of what the training took.
 _LEAST_PARITY_S, _PARITY_SHARE = 15.0, 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a run writes to, and what it may replace there: a plain value."""
-
-    out: Path
-    name: str
-    overwrite: bool = False
-
-    def refuse_taken(self) -> None:
-        """Raise before hours of training what would be refused at its end: something that may not be replaced."""
-        if not self.out.exists() or (self.out.is_dir() and not any(self.out.iterdir())):
-            return
-        try:
-            there = read_card(self.out)
-        except ModelError as error:
-            raise SettingsError(
-                f"--out {self.out}: exists and is no bundle, it is left alone — a bundle replaces only a bundle — "
-                f"choose another path or remove it yourself ({error})"
-            ) from error
-        if not self.overwrite:
-            raise SettingsError(
-                f"--out {self.out}: bundle '{there.card.name}' is there already — it is replaced only on request — "
-                "choose another path or add --overwrite"
-            )
 
 
 def train_model(
@@ -100,12 +73,10 @@ def _train(
         fitted,
         material,
         settings,
-        out=target.out,
-        name=target.name,
-        start=start.told,
-        folder=folder,
-        overwrite=target.overwrite,
-        conditions=replace(conditions, parity_s=max(_LEAST_PARITY_S, _PARITY_SHARE * trained_s), say=screen.say),
+        target,
+        start.told,
+        folder,
+        replace(conditions, parity_s=max(_LEAST_PARITY_S, _PARITY_SHARE * trained_s), say=screen.say),
     )
     _draw(fitted.history, released, folder)
     spent_s = (time.monotonic_ns() - begun_ns) / 1e9

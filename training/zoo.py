@@ -11,14 +11,16 @@ import torch
 from datasets.synthetic import KINDS
 from models.errors import ModelError
 from training.deployed import Deployed
+from training.draws import steps_per_epoch
 from training.errors import TrainingError
-from training.fitting import Fitting, steps_per_epoch
+from training.fitting import Fitting
 from training.network import Start, build_network
-from training.run import Target, train_model
+from training.run import train_model
 from training.runfolder import RunFolder
 from training.screen import Screen
 from training.settings import TrainSettings
 from training.table import print_release
+from training.target import Target
 from training.zoo_parts import TEST_SEEDS, TRAIN_SEEDS, VALIDATION_SEEDS, Pictures, close_ups, make_material, render
 
 _CLOSE_UP_PX = 80

@@ -30,13 +30,14 @@ def train_quickly(
     from datasets.parts import gather_parts, has_places
     from training.command import run_training
     from training.images import open_source
+    from training.job import Job
     from training.settings import TrainSettings
 
     settings = TrainSettings(weights=weights, height=side, width=side, epochs=epochs).model_copy(update=values)
     if not out.exists():
         run_training(
-            Location(data), settings, out, task=task, picture_limits=False, novelty_limit=False
-        )  # every picture is judged
+            Job(Location(data), settings, out, task=task, picture_limits=False, novelty_limit=False)
+        )  # every picture must be judged
     source = open_source(Location(data), find_groups=settings.find_groups, seed=settings.seed, task=task)
     held_out = source.split.test
     parts = gather_parts(held_out, source.dataset.good).samples if has_places(held_out) else held_out

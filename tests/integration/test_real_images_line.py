@@ -7,15 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from station_runs import GOES_ON, far_end, run_to_the_end
+from replayed_line import replay
 
 from datasets.images import load_image
-from inspection.config import StationConfig
-from inspection.ejector.simulated import SimulatedBoard
 from inspection.part import EjectorAction, Reason, Verdict
 from inspection.records.verify import verify
-from inspection.simulation.account import settle
-from inspection.station import Station
 from models.bundle import load_bundle
 from models.resize import fit
 from models.score import defect_probability
@@ -34,15 +30,8 @@ def test_held_out_images_end_as_the_pulses_that_their_scores_ask_for(
     the serial line saw a pulse for exactly the images whose verdict is REJECT, in their order."""
     trained: Any = request.getfixturevalue(released)
     images = [path for path, _ in trained.held_out]
-    listing = tmp_path / "held-out.txt"
-    listing.write_text("\n".join(map(str, images)))
-    board = SimulatedBoard("lcus", channels=2)
-    try:
-        station = Station(_config(trained.bundle, listing, board.port, tmp_path / "records"))
-        records = run_to_the_end(station)
-        account = settle(len(images), len(records), records, far_end(station, board))
-    finally:
-        board.close()
+    run = replay(trained.bundle, images, tmp_path, rate_hz=15)
+    records, account, station = run.records, run.account, run.station
     assert account.promises_broken == []
     assert account.pulses == sum(record.verdict is Verdict.REJECT for record in records) > 0
     assert verify(station.config.records.dir).ok
@@ -62,22 +51,6 @@ def test_held_out_images_end_as_the_pulses_that_their_scores_ask_for(
     bad = [record.score for record in in_time if labels[record.part] != good]
     fine = [record.score for record in in_time if labels[record.part] == good]
     assert np.mean(bad) > np.mean(fine)
-
-
-def _config(bundle: Path, listing: Path, port: str, records: Path) -> StationConfig:
-    return StationConfig.model_validate(
-        {
-            "camera": {"backend": "replay", "path": str(listing), "rate_hz": 15},
-            "model": {"bundle": str(bundle)},
-            "geometry": {"travel_time_s": 2.0},
-            "ejector": {
-                "driver": "lcus", "port": port, "pulse_ms": 10, "window_ms": 30, "heartbeat_channel": 2,
-                "board": {"channels": 2},
-            },
-            "records": {"dir": str(records), "min_free_mb": 0},
-            "reactions": GOES_ON,
-        }
-    )  # fmt: skip
 
 
 def _offline_scores(bundle_path: Path, images: list[Path]) -> list[float]:

@@ -10,15 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from station_runs import GOES_ON, far_end, run_to_the_end
+from replayed_line import replay
 
 from datasets.location import Location
 from datasets.sample import Sample
-from inspection.config import StationConfig
-from inspection.ejector.simulated import SimulatedBoard
 from inspection.part import EjectorAction, Reason, Verdict
-from inspection.simulation.account import settle
-from inspection.station import Station
 from models.bundle import Bundle, load_bundle
 from models.score import defect_probability
 from models.session import open_session
@@ -48,14 +44,15 @@ class Trained:
 def tiles(shared_data: Path, shared_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """Good tiles and two kinds of small defects, two exposures of a piece at most, split by piece."""
     from training.command import run_training
+    from training.job import Job
 
     folder = tmp_path_factory.mktemp("outlined-tiles")
     _link(shared_data / "magnetic_tile", folder / "tiles")
     where = Location(folder / "tiles")
     settings = TrainSettings(weights=shared_weights, height=_SIDE, width=_SIDE, epochs=4, threads=1)
     run_training(
-        where, settings, folder / "model", picture_limits=False, novelty_limit=False
-    )  # every picture is judged
+        Job(where, settings, folder / "model", picture_limits=False, novelty_limit=False)
+    )  # every picture must be judged
     source = open_source(where, find_groups=True, seed=0, task="segment")
     samples = source.split.test
     pixels = np.empty((len(samples), _SIDE, _SIDE, 1), np.uint8)
@@ -114,15 +111,8 @@ def test_map_is_higher_on_the_marked_defect_than_elsewhere(tiles: Trained) -> No
 def test_held_out_tiles_end_as_the_pulses_that_their_scores_ask_for(tiles: Trained, tmp_path: Path) -> None:
     """The bundle runs in the station as any other: each tile's score is the offline one, each reject a pulse."""
     images = [sample.path for sample in tiles.samples]
-    listing = tmp_path / "held-out.txt"
-    listing.write_text("\n".join(map(str, images)))
-    board = SimulatedBoard("lcus", channels=2)
-    try:
-        station = Station(_config(tiles.bundle.path, listing, board.port, tmp_path / "records"))
-        records = run_to_the_end(station)
-        account = settle(len(images), len(records), records, far_end(station, board))
-    finally:
-        board.close()
+    run = replay(tiles.bundle.path, images, tmp_path)
+    records, account = run.records, run.account
     assert account.promises_broken == []
     raw = open_session(tiles.bundle).run(tiles.pixels)
     expected = defect_probability(raw, tiles.bundle.card.good_index)
@@ -131,19 +121,3 @@ def test_held_out_tiles_end_as_the_pulses_that_their_scores_ask_for(tiles: Train
         assert fired == (record.verdict is Verdict.REJECT)
         if record.reason is not Reason.LATE:
             assert record.score == pytest.approx(expected[record.part - 1], abs=1e-3)
-
-
-def _config(bundle: Path, listing: Path, port: str, records: Path) -> StationConfig:
-    return StationConfig.model_validate(
-        {
-            "camera": {"backend": "replay", "path": str(listing), "rate_hz": 10},
-            "model": {"bundle": str(bundle)},
-            "geometry": {"travel_time_s": 2.0},
-            "ejector": {
-                "driver": "lcus", "port": port, "pulse_ms": 10, "window_ms": 30, "heartbeat_channel": 2,
-                "board": {"channels": 2},
-            },
-            "records": {"dir": str(records), "min_free_mb": 0},
-            "reactions": GOES_ON,
-        }
-    )  # fmt: skip

@@ -8,19 +8,16 @@ import cv2
 import numpy as np
 import pytest
 from board_pairs import draw_board, photograph, spoil, write_one_product
-from station_runs import GOES_ON, far_end, run_to_the_end
+from replayed_line import replay
 
 from datasets.images import load_image
 from datasets.location import Location
-from inspection.config import StationConfig
-from inspection.ejector.simulated import SimulatedBoard
 from inspection.part import Reason, Verdict
-from inspection.simulation.account import settle
-from inspection.station import Station
 from models.bundle import load_bundle
 from models.score import defect_probability
 from models.session import open_session
 from training.command import run_training
+from training.job import Job
 from training.settings import TrainSettings
 
 pytestmark = pytest.mark.training
@@ -34,7 +31,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("board")
     settings = TrainSettings(backbone="compact", height=SIDE, width=SIDE, threads=1, find_groups=False)
     data = write_one_product(folder / "set", good=30, bad=0, side=SIDE)
-    released = run_training(Location(data), settings, folder / "bundle", task="template", picture_limits=False)
+    released = run_training(Job(Location(data), settings, folder / "bundle", task="template", picture_limits=False))
     return released.bundle.path
 
 
@@ -49,15 +46,8 @@ def test_parts_end_as_the_golden_image_asks_for(bundle: Path, tmp_path: Path) ->
     files = [tmp_path / f"{number:02d}.png" for number in range(len(photos))]
     for file, pixels in zip(files, photos, strict=True):
         cv2.imwrite(str(file), pixels)
-    listing = tmp_path / "parts.txt"
-    listing.write_text("\n".join(map(str, files)))
-    lcus = SimulatedBoard("lcus", channels=2)
-    try:
-        station = Station(_config(bundle, listing, lcus.port, tmp_path / "records"))
-        records = run_to_the_end(station)
-        account = settle(len(files), len(records), records, far_end(station, lcus))
-    finally:
-        lcus.close()
+    run = replay(bundle, files, tmp_path)
+    records, account = run.records, run.account
     assert account.promises_broken == []
     assert account.pulses == sum(record.verdict is Verdict.REJECT for record in records)
     loaded = load_bundle(bundle)
@@ -77,19 +67,3 @@ def test_parts_end_as_the_golden_image_asks_for(bundle: Path, tmp_path: Path) ->
     in_time = [record for record in ordered[:20] if record.reason is not Reason.LATE]
     rejected = [record.part % 2 == 0 for record in in_time if record.verdict is Verdict.REJECT]
     assert sum(rejected) >= 0.9 * sum(record.part % 2 == 0 for record in in_time)
-
-
-def _config(bundle: Path, listing: Path, port: str, records: Path) -> StationConfig:
-    return StationConfig.model_validate(
-        {
-            "camera": {"backend": "replay", "path": str(listing), "rate_hz": 10},
-            "model": {"bundle": str(bundle)},
-            "geometry": {"travel_time_s": 2.0},
-            "ejector": {
-                "driver": "lcus", "port": port, "pulse_ms": 10, "window_ms": 30, "heartbeat_channel": 2,
-                "board": {"channels": 2},
-            },
-            "records": {"dir": str(records), "min_free_mb": 0},
-            "reactions": GOES_ON,
-        }
-    )  # fmt: skip

@@ -15,8 +15,8 @@ from playwright.sync_api import Browser
 from datasets.location import Location
 from models.bundle import load_bundle
 from training.comparison import compare_bundles
-from training.evaluation import judge_images
 from training.intervals import upper_limit
+from training.judging import judge_images
 from training.metrics import measure
 from training.runfolder import RunFolder
 from training.threshold import piece_scores

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from datasets.location import Location
 from training.command import run_training
+from training.job import Job
 from training.release import Release
 from training.settings import TrainSettings
 
@@ -42,4 +43,4 @@ def write_blobs(root: Path, first_seed: int = 0, **counts: int) -> Path:
 
 def train_blobs(photos: Path, out: Path, **more: object) -> Release:
     """Train the small network on them."""
-    return run_training(Location(photos), QUICK, out, **more)  # type: ignore[arg-type]
+    return run_training(Job(Location(photos), QUICK, out, **more))  # type: ignore[arg-type]

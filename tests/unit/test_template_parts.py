@@ -19,6 +19,7 @@ from training.template.fitting import calibrate
 from training.template.learning import floor_of, moved
 from training.template.model import Comparing
 from training.template.network import ComparingNetwork
+from training.template.planes import compare, compare_crop
 from training.template.scan import rescan, two_levels
 from training.template.store import GoldenStore
 
@@ -226,3 +227,15 @@ def test_boxes_are_measured_by_type_and_each_mark_is_found_once() -> None:
     assert measure_boxes([[third]], [[mark]], 1, iou=0.5).mean.value == 0.0
     with pytest.raises(ValueError, match="nothing is marked"):
         measure_boxes([[]], [[]], 1)
+
+
+@given(channels=st.sampled_from([1, 3]), seed=st.integers(0, 99))
+@settings(max_examples=10, deadline=None)
+def test_training_compares_as_the_released_graph_does(channels: int, seed: int) -> None:
+    """The planes of a crop that training makes are those that the model makes of it."""
+    random = np.random.default_rng(seed)
+    photo = (random.random((20, 28, channels)) * 255).astype(np.float32)
+    golden = random.integers(0, 256, photo.shape, np.uint8)
+    images = [torch.from_numpy(kind.astype(np.float32)).permute(2, 0, 1)[None] for kind in (photo, golden)]
+    wanted = compare(images[0], images[1])[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(compare_crop(photo, golden), wanted, atol=1e-6)

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from board_pairs import SIDE, draw_board, photograph, spoil, write_one_product, write_pairs
 
 from datasets.errors import DatasetError
@@ -27,6 +28,9 @@ from training.runfolder import RunFolder
 from training.screen import Screen
 from training.settings import TrainSettings
 from training.tasks.template import TASK
+from training.template.goldens import stored_bytes
+from training.template.material import load_paired
+from training.template.store import GoldenStore
 
 pytestmark = pytest.mark.training
 
@@ -247,3 +251,38 @@ def test_templates_csv_gives_each_photo_its_golden_image(tmp_path: Path) -> None
         (data / "templates.csv").write_text("file,template\n" + text)
         with pytest.raises(DatasetError, match=told):
             read_dataset(data)
+
+
+def test_photos_with_a_blank_golden_image_are_left_out_of_the_training(pairs: Path, tmp_path: Path) -> None:
+    """Of binarised boards one golden image is empty: its pair is not learned from, and every value stays a bit.
+
+    Where all are empty nothing is trained."""
+    root = tmp_path / "set"
+    for file in sorted(pairs.rglob("*")):
+        place = root / file.relative_to(pairs)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if file.suffix == ".png":
+            pixels = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
+            assert pixels is not None
+            cv2.imwrite(str(place), np.where(pixels > 120, 255, 0))
+        elif file.is_file():
+            place.write_bytes(file.read_bytes())
+    blank = np.full((SIDE, SIDE), 255, np.uint8)
+    source = open_source(Location(root), find_groups=False, seed=0)
+    golden = next(sample.template for sample in source.split.train if sample.template is not None and sample.marks)
+    cv2.imwrite(str(golden), blank)
+    source = open_source(Location(root), find_groups=False, seed=0)
+    folder = RunFolder(tmp_path / "out")
+    folder.open({}, restart=True)
+    material = load_paired(source, settings_of(), folder, lambda: None)
+    assert 1 <= material.blank <= 2  # the photo, and the golden image itself where that is a good photo
+    assert len(material.rows) == len(material.train.truth) == len(source.split.train) - material.blank
+    assert stored_bytes(material.goldens) == material.goldens.size // 8
+    store = GoldenStore(material.goldens)
+    given = store(torch.arange(store.number)).permute(0, 2, 3, 1).numpy()
+    np.testing.assert_array_equal(given, material.goldens)
+    for file in root.rglob("*_temp.png"):
+        cv2.imwrite(str(file), blank)
+    empty = open_source(Location(root), find_groups=False, seed=0)
+    with pytest.raises(TrainingDataError, match="are blank"):
+        load_paired(empty, settings_of(), folder, lambda: None)

@@ -23,6 +23,7 @@ from training.command import run_training
 from training.comparison import compare_bundles
 from training.errors import SettingsError, TrainingDataError, WeightsError
 from training.evaluation import evaluate_bundle
+from training.job import Job
 from training.settings import Method, TrainSettings
 from training.table import release_json
 
@@ -67,7 +68,7 @@ def with_defects(good_only: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 def bundle_of_good(good_only: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Made from good parts alone, without asking for a task."""
     out = tmp_path_factory.mktemp("of-good") / "parts"
-    run_training(Location(good_only), settings(overkill_target=0.2), out)
+    run_training(Job(Location(good_only), settings(overkill_target=0.2), out))
     return out
 
 
@@ -119,7 +120,7 @@ def test_spoiled_parts_are_found_by_what_good_ones_look_like(
 ) -> None:
     """No defect is learned from; each spoiled part scores above each good one, and the threshold is the escape's."""
     out = tmp_path / "parts"
-    released = run_training(Location(with_defects), settings(method), out, task="anomaly")
+    released = run_training(Job(Location(with_defects), settings(method), out, task="anomaly"))
     card = card_of(out)
     assert set(card.data.counts["train"]) == {"good"}
     assert card.data.counts["test"]["anomaly"] >= 4
@@ -136,7 +137,7 @@ def test_spoiled_parts_are_found_by_what_good_ones_look_like(
 def test_the_same_images_give_the_same_graph(bundle_of_good: Path, good_only: Path, tmp_path: Path) -> None:
     """Trained twice, the models are the same, bit for bit."""
     again = tmp_path / "parts"
-    run_training(Location(good_only), settings(overkill_target=0.2), again)
+    run_training(Job(Location(good_only), settings(overkill_target=0.2), again))
     assert load_bundle(again).card.files["model.onnx"] == load_bundle(bundle_of_good).card.files["model.onnx"]
 
 
@@ -188,7 +189,7 @@ def test_killed_or_interrupted_the_same_command_ends_with_a_bundle(good_only: Pa
         assert "random and tell coarse differences only" in said
         assert not out.exists()
     assert "the same command" in said
-    released = run_training(Location(good_only), settings(), out, task="anomaly", name="parts")
+    released = run_training(Job(Location(good_only), settings(), out, task="anomaly", name="parts"))
     printed = json.loads(json.dumps(release_json(released.bundle, released.parity)))
     assert printed["metrics"]["auroc"] is None
     assert printed["threshold"]["rule"] == "good parts alone"
@@ -211,11 +212,11 @@ def noise(count: int) -> list[np.ndarray]:
 def test_too_few_good_parts_are_refused_with_numbers(tmp_path: Path) -> None:
     """One image, or six of which three are kept for validation and test: what is there and what is needed is said."""
     with pytest.raises(TrainingDataError, match="would get no image"):
-        run_training(Location(photos_of(tmp_path / "one", noise(1))), settings(), tmp_path / "a")
+        run_training(Job(Location(photos_of(tmp_path / "one", noise(1))), settings(), tmp_path / "a"))
     with pytest.raises(TrainingDataError, match=r"3 good piece\(s\) \(3 image\(s\)\) .* 'memory' needs at least 4"):
-        run_training(Location(photos_of(tmp_path / "five", noise(5))), settings(), tmp_path / "b")
+        run_training(Job(Location(photos_of(tmp_path / "five", noise(5))), settings(), tmp_path / "b"))
     with pytest.raises(TrainingDataError, match=r"'gaussian' needs at least 8"):
-        run_training(Location(tmp_path / "five"), settings("gaussian"), tmp_path / "c")
+        run_training(Job(Location(tmp_path / "five"), settings("gaussian"), tmp_path / "c"))
 
 
 def test_a_folder_of_defects_alone_is_refused(tmp_path: Path) -> None:
@@ -223,14 +224,14 @@ def test_a_folder_of_defects_alone_is_refused(tmp_path: Path) -> None:
     root = photos_of(tmp_path / "photos", noise(6))
     (root / "good").rename(root / "scratch")
     with pytest.raises(Exception, match=r"no class looks like the good one .* scratch"):
-        run_training(Location(root), settings(), tmp_path / "a", task="anomaly")
+        run_training(Job(Location(root), settings(), tmp_path / "a", task="anomaly"))
 
 
 def test_images_all_alike_are_refused_with_their_number(tmp_path: Path) -> None:
     """Copies of one picture tell nothing of how good parts differ."""
     root = photos_of(tmp_path / "copies", noise(1) * 12)
     with pytest.raises(TrainingDataError, match=r"all 7 good images .* are the same picture"):
-        run_training(Location(root), settings(), tmp_path / "a")
+        run_training(Job(Location(root), settings(), tmp_path / "a"))
 
 
 def test_what_does_not_fit_is_refused_before_anything_is_learned(
@@ -238,11 +239,11 @@ def test_what_does_not_fit_is_refused_before_anything_is_learned(
 ) -> None:
     """An input with too few places, a method of another task, weights that are none or of another network."""
     with pytest.raises(SettingsError, match=r"--size 64x32: gives 8×4 places"):
-        run_training(Location(good_only), settings(height=32), tmp_path / "a")
+        run_training(Job(Location(good_only), settings(height=32), tmp_path / "a"))
     with pytest.raises(SettingsError, match=r"--method gaussian: .* the task is classify"):
-        run_training(Location(with_defects), settings("gaussian"), tmp_path / "b", task="classify")
+        run_training(Job(Location(with_defects), settings("gaussian"), tmp_path / "b", task="classify"))
     corrupt = tmp_path / "weights.pt"
     corrupt.write_bytes(b"no weights")
     with pytest.raises(WeightsError, match="is no state dict"):
-        run_training(Location(good_only), settings(weights=corrupt), tmp_path / "c")
+        run_training(Job(Location(good_only), settings(weights=corrupt), tmp_path / "c"))
     assert not any((tmp_path / name).exists() for name in "abc")

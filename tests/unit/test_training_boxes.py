@@ -17,9 +17,11 @@ from training.arrange import choose_task
 from training.command import run_training
 from training.comparison import compare_bundles
 from training.errors import EvaluationError, SettingsError, TrainingDataError
-from training.evaluation import evaluate_bundle, judge_images
+from training.evaluation import evaluate_bundle
 from training.images import open_source
 from training.inputsize import InputPlan, plan_input
+from training.job import Job
+from training.judging import judge_images
 from training.settings import TrainSettings
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(600)]
@@ -85,7 +87,7 @@ def slots(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     root = tmp_path_factory.mktemp("slots")
     write_slots(root / "photos", 36)
     settings = QUICK.model_copy(update={"epochs": 5, "size": "auto", "tile": 32})
-    return Trained(run_training(Location(root / "photos"), settings, root / "bundle").bundle, root / "photos")
+    return Trained(run_training(Job(Location(root / "photos"), settings, root / "bundle")).bundle, root / "photos")
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +96,7 @@ def tiles(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     root = tmp_path_factory.mktemp("tiles")
     write_dots(root / "photos", 32)
     settings = QUICK.model_copy(update={"epochs": 4, "size": "native", "tile": 64})
-    released = run_training(Location(root / "photos"), settings, root / "bundle", task="classify")
+    released = run_training(Job(Location(root / "photos"), settings, root / "bundle", task="classify"))
     return Trained(released.bundle, root / "photos")
 
 
@@ -266,16 +268,16 @@ def test_cuts_that_cannot_be_are_refused(tmp_path: Path) -> None:
     write_dots(tmp_path / "unmarked", 6, outlined=False)
     settings = QUICK.model_copy(update={"size": "native", "tile": 64})
     with pytest.raises(TrainingDataError, match="no training tile shows spot — tiles learn from outlined defects"):
-        run_training(Location(tmp_path / "unmarked"), settings, tmp_path / "out", task="classify")
+        run_training(Job(Location(tmp_path / "unmarked"), settings, tmp_path / "out", task="classify"))
     write_slots(tmp_path / "slots", 12)
     file = tmp_path / "slots" / "places.csv"
     boxes = file.read_text()
     file.write_text(boxes.replace("d,80,60,80,60", "d,90,60,80,60"))
     with pytest.raises(DatasetError, match=r"place 'd' ends at \(170, 120\) in 160×120 pixels"):
-        run_training(Location(tmp_path / "slots"), QUICK, tmp_path / "out")
+        run_training(Job(Location(tmp_path / "slots"), QUICK, tmp_path / "out"))
     file.write_text(boxes)
     labels = tmp_path / "slots" / "labels.csv"
     labels.write_text(labels.read_text().replace("missing", "").replace("wrong", ""))
     with pytest.raises(TrainingDataError, match="holds the one class 'good'"):
-        run_training(Location(tmp_path / "slots"), QUICK, tmp_path / "out", task="classify")
+        run_training(Job(Location(tmp_path / "slots"), QUICK, tmp_path / "out", task="classify"))
     assert not (tmp_path / "out").exists()

@@ -19,7 +19,7 @@ from datasets.location import Location
 from datasets.synthetic import PartRenderer
 from training.comparison import compare_areas, compare_bundles, pair_up
 from training.errors import EvaluationError
-from training.evaluation import judge_images
+from training.judging import judge_images
 from training.metrics import Scored, auroc
 from training.report.page import Tried, render_report
 from training.report.pictures import choose_worst

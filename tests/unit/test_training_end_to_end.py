@@ -20,7 +20,7 @@ from models.checks import Parity
 from models.verify import verify_bundle
 from training.errors import ReleaseRefusedError
 from training.evaluation import evaluate_bundle
-from training.release import refuse_unless_same
+from training.gate import refuse_unless_same
 
 pytestmark = pytest.mark.training
 

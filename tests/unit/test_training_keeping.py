@@ -20,7 +20,6 @@ from datasets.location import Location
 from datasets.sample import Sample
 from training.batches import Batches
 from training.checkpoint import Checkpoints
-from training.cli import typed_command
 from training.deployed import Deployed
 from training.errors import RunFolderFullError, SettingsError, TrainingDataError, UnfinishedRunError
 from training.fitting import Fitting
@@ -33,6 +32,7 @@ from training.runfolder import RunFolder
 from training.settings import TrainSettings
 from training.space import make_plan
 from training.team import Team
+from training.typed import typed_command
 
 
 @contextmanager

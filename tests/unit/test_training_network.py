@@ -12,9 +12,10 @@ import torch
 
 from training.augment import Augmentation
 from training.deployed import Deployed
+from training.draws import draw_shares
 from training.errors import WeightsError
 from training.export import export_onnx
-from training.fitting import Fitting, draw_shares
+from training.fitting import Fitting
 from training.network import ARCHITECTURES, Start, build_network, choose_start, head_of
 from training.settings import TrainSettings
 

@@ -15,7 +15,8 @@ from datasets.sample import Sample
 from models.score import defect_probability
 from training.arrange import refuse_untrainable, types_of
 from training.deployed import Deployed
-from training.fitting import Fitting, draw_shares, fit_temperature, score_pixels
+from training.draws import draw_shares
+from training.fitting import Fitting, fit_temperature, score_pixels
 from training.images import open_source
 from training.material import Material, Part, load_material
 from training.metrics import Scored, class_accuracy, measure

@@ -19,6 +19,7 @@ from training.command import run_training
 from training.errors import EvaluationError, TrainingDataError
 from training.evaluation import evaluate_bundle
 from training.images import open_source
+from training.job import Job
 from training.settings import make_settings
 
 pytestmark = pytest.mark.training
@@ -53,7 +54,7 @@ def bundle(photos: Path, files: tuple[Path, Path], tmp_path_factory: pytest.Temp
     settings = make_settings(
         backbone="compact", epochs=1, height=48, width=64, batch_size=8, lr=1e-3, threads=1, find_groups=False
     )
-    run_training(Location(photos), settings, out, split_file=files[0])
+    run_training(Job(Location(photos), settings, out, split_file=files[0]))
     return out
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from training.odds import fit_odds_among
+
 Floats = NDArray[np.float64]
 
 RARE = 0.01  # of good parts; a part that is as strange as that is called defective with probability 1/2
@@ -48,25 +50,6 @@ def scale_of_good(strangeness: Floats) -> Scale:
 def scale_of_both(before: Scale, strangeness: Floats, defective: NDArray[np.bool_]) -> Scale:
     """Correct a scale so that its probabilities are likeliest on images of both kinds (n,), at least one of each.
 
-    Platt scaling with his smoothed targets (Platt 1999, "Probabilistic outputs for support vector machines"), its slope
-    within 0.1..2 of the one before: two kinds that lie apart would ask for an endless one.
+    Its slope stays within 0.1..2 of the one before: two kinds that lie apart would ask for an endless one.
     """
-    logit = before.logit(strangeness)
-    bad, good = int(defective.sum()), int((~defective).sum())
-    wanted = np.where(defective, (bad + 1) / (bad + 2), 1 / (good + 2))
-    scaled = _SLOPES[:, None] * logit
-    offsets = _offsets(scaled, float(wanted.sum()))
-    moved = scaled + offsets[:, None]
-    best = int((np.logaddexp(0.0, moved) - wanted * moved).sum(axis=1).argmin())
-    return before.then(float(_SLOPES[best]), float(offsets[best]))
-
-
-def _offsets(logits: Floats, wanted: float) -> Floats:
-    """Give what to add to each row of logits (m, n) so that its probabilities sum up to what is wanted, by halving."""
-    low, high = -logits.max(axis=1) - 20.0, 20.0 - logits.min(axis=1)
-    for _ in range(60):
-        middle = (low + high) / 2.0
-        few = (0.5 + 0.5 * np.tanh((logits + middle[:, None]) / 2.0)).sum(axis=1) < wanted
-        low, high = np.where(few, middle, low), np.where(few, high, middle)
-    found: Floats = (low + high) / 2.0
-    return found
+    return before.then(*fit_odds_among(_SLOPES, before.logit(strangeness), defective))

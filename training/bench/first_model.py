@@ -11,6 +11,7 @@ from datasets.sample import Dataset
 from training.bench.few import copy_few, shuffled
 from training.bench.sets import BenchSet
 from training.command import run_training
+from training.job import Job
 from training.settings import TrainSettings
 
 PHOTOS = 1000
@@ -42,7 +43,7 @@ def measure_first_model(
         copy_few(dataset, chosen, place / "data" / location.folder.relative_to(data))
         say(f"first model: {photos} photos of {one.name} …")
         began_ns = time.monotonic_ns()
-        run_training(one.find(place / "data", place), settings, place / "bundle", task=one.task)
+        run_training(Job(one.find(place / "data", place), settings, place / "bundle", task=one.task))
         spent_s = (time.monotonic_ns() - began_ns) / 1e9
         return {
             f"first_model_{photos}_photos_s": round(spent_s, 1),

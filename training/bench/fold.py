@@ -13,9 +13,11 @@ from pydantic import BaseModel, ConfigDict
 
 from datasets.location import Location
 from training.arrange import TaskName
+from training.bench.boxes import keep_boxes
 from training.bench.peak import Peak
 from training.command import run_training
-from training.evaluation import Judged, judge_images
+from training.job import Job
+from training.judging import Judged, judge_images
 from training.metrics import Scored
 from training.placewise import place_probabilities
 from training.settings import TrainSettings
@@ -80,7 +82,7 @@ def _make(plan: Plan) -> FoldResult:
     begun_ns = time.monotonic_ns()
     with Peak() as peak:
         if not bundle.exists():
-            run_training(plan.location, plan.settings, bundle, task=plan.task, split_file=plan.split)
+            run_training(Job(plan.location, plan.settings, bundle, task=plan.task, split_file=plan.split))
         spent_s = (time.monotonic_ns() - begun_ns) / 1e9
         judged = judge_images(
             str(bundle), plan.location, split="test", split_file=plan.split, threads=plan.settings.threads
@@ -95,6 +97,7 @@ def _make(plan: Plan) -> FoldResult:
         network=card.provenance.network,
     )
     _write_scores(plan.place / SCORES, judged)
+    keep_boxes(plan.place, judged, plan.settings.threads)
     draft = plan.place / (RESULT + ".part")
     draft.write_text(result.model_dump_json(indent=2) + "\n", encoding="utf-8")
     draft.replace(plan.place / RESULT)  # last: a fold without it is not finished

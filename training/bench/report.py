@@ -19,6 +19,7 @@ from training.screen import Screen, duration
 from training.settings import TrainSettings, make_settings, size_values, usual_fitting
 
 EXTRAS = ("throughput", "inference")
+_FIGURES = ("accuracy", "auroc", "auroc_of_repaired", "ap", "map_of_types")
 _QUICK = {"epochs": 1, "height": 64, "width": 64}
 
 
@@ -68,8 +69,11 @@ def print_all(result: dict[str, Any]) -> None:
         if one["state"] != "measured":
             console.print(f"{name}, {one['task']}: {one['state'].upper()}: {one['why']}", markup=False)
             continue
-        found = [f"{key} {_interval(one[key])}" for key in ("accuracy", "auroc", "ap") if one[key] is not None]
+        found = [f"{key} {_interval(one[key])}" for key in _FIGURES if one.get(key) is not None]
         console.print(f"{name}, {one['task']}: {', '.join(found)}; {_took(one)}", markup=False)
+        if boxes := one.get("map_of_types"):
+            told = ", ".join(f"{name} {_share(value)}" for name, value in boxes["by_type"].items())
+            console.print(f"  boxes, overlap above {boxes['overlap_above']:g}: {told}", markup=False)
         for key, limit in one["target"].items():
             console.print(f"  aimed at: {key} ≥ {limit:g}: {_word(one['reached'][key])}", markup=False)
         for key, value in one["published"].items():
@@ -102,6 +106,10 @@ def _made() -> dict[str, Any]:
 
 def _interval(figure: dict[str, Any]) -> str:
     return f"{figure['value']:.4f} ({figure['low']:.3f}–{figure['high']:.3f})"
+
+
+def _share(value: float | None) -> str:
+    return "not marked" if value is None else f"{value:.4f}"
 
 
 def _took(one: dict[str, Any]) -> str:

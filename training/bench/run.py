@@ -16,6 +16,7 @@ from datasets.parts import has_places
 from datasets.sample import Dataset
 from datasets.splitfile import write_split
 from datasets.splits import Split
+from training.bench.boxes import box_figures, read_boxes
 from training.bench.few import copy_few, few_pieces
 from training.bench.fold import BUNDLE, RESULT, FoldResult, Plan
 from training.bench.folds import cut_folds, stated_split
@@ -151,6 +152,8 @@ class Bench:
     def _told(self, one: BenchSet, plans: Sequence[Plan], results: Sequence[FoldResult]) -> Figures:
         parts = [read_scored(plan.place) for plan in plans]
         found = figures(pooled(parts), results[0].classes, has_good=one.has_good)
+        if boxes := [seen for plan in plans if (seen := read_boxes(plan.place)) is not None]:
+            found |= box_figures(boxes, results[0].classes)
         rows = [fold_row(part, result, has_good=one.has_good) for part, result in zip(parts, results, strict=True)]
         times = [result.train_s for result in results if result.train_s is not None]
         memory = [result.peak_own_mb for result in results if result.peak_own_mb is not None]
@@ -159,7 +162,7 @@ class Bench:
             **found,
             **(at_thresholds(parts, results) if one.has_good else {}),
             "reached": {
-                name: None if self.quick else _reaches(found[name], limit) for name, limit in one.target.items()
+                name: None if self.quick else _reaches(found.get(name), limit) for name, limit in one.target.items()
             },
             "folds": rows,
             "cut_into": 1 if one.stated else self.folds,

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training.deployed import Deployed
-from training.fitting import MIN_DRAWS, Fitting, Pixels, score_pixels, steps_per_epoch
+from training.draws import MIN_DRAWS, steps_per_epoch
+from training.fitting import Fitting, Pixels, score_pixels
 from training.network import Start, build_network
 from training.settings import TrainSettings
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from models.session import open_session
 from training.material import Part
-from training.release import Release, novel_of, run_session
+from training.release import Release
 from training.report.page import History, Tried, write_report
 from training.runfolder import RunFolder
+from training.scoring import novel_of, run_session
 
 
 def report_run(

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from models.score import defect_probability
 from training.augment import Augmentation
-from training.fitting import Epoch, draw_shares, steps_per_epoch
+from training.draws import draw_shares, steps_per_epoch
+from training.fitting import Epoch
 from training.masks import UNKNOWN, cells_of
 from training.material import Part
 from training.memory import keep_freed_memory

@@ -10,7 +10,8 @@ import torch
 
 from training.crops import is_cut, load_boxes
 from training.deployed import Deployed
-from training.fitting import Epoch, Fitting, fit_temperature, score_pixels, steps_per_epoch
+from training.draws import steps_per_epoch
+from training.fitting import Epoch, Fitting, fit_temperature, score_pixels
 from training.head import start_head
 from training.images import Source
 from training.material import Material, load_material

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from models.card import MapSpec
-from training.fitting import steps_per_epoch
+from training.draws import steps_per_epoch
 from training.images import Source
 from training.masks import UNKNOWN
 from training.material import Material

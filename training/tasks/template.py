@@ -34,6 +34,8 @@ class Template:
         assert isinstance(material, TemplateMaterial)
         if start.weights is not None:
             screen.say("the comparing network starts from scratch: the weights of a backbone do not fit it")
+        if material.blank:
+            screen.say(f"{material.blank} training photos are left out: their golden image is blank")
         if material.rescanned:
             screen.say(
                 f"{material.rescanned} good images are golden images themselves: each is shown as if it had been "

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,24 +13,29 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.score import defect_probability
-from training.fitting import MIN_DRAWS, Epoch, run_module
+from training.draws import MIN_DRAWS
+from training.fitting import Epoch
 from training.memory import keep_freed_memory
 from training.metrics import auroc
+from training.odds import fit_odds_among
 from training.settings import TrainSettings
 from training.template.crops import Aligned, Batch, draw
 from training.template.locate import filled_up
+from training.template.model import Aligned as OnGolden
 from training.template.model import Comparing
 from training.template.network import GRAIN, ComparingNetwork
 from training.template.tolerance import difference
 
+_RATE = 4.0  # times the rate of the settings, which suits networks twenty times as large
 _WEIGHT_DECAY = 0.01
+_FEW = 4
 _CROPS_OF_A_PHOTO = 2
 _WARM_UP_SHARE = 0.1
 _HARDEST = 0.01  # share of the good cells of a batch that count once more
 _HARDEST_WEIGHT = 0.1
 _DEFECT_WEIGHT = 2.0
 _SHARPNESS = 0.05  # of 0..1; noise differs by less, missing or extra material by several times that
-_SLOPES = (0.2, 5.0)
+_GAINS = np.exp(np.linspace(math.log(0.2), math.log(5.0), 60))
 
 
 class Fitting:
@@ -69,9 +74,12 @@ class Fitting:
             advance()
         return total / steps
 
-    def close_epoch(self, train_loss: float, pixels: NDArray[np.uint8], defective: NDArray[np.bool_]) -> Epoch:
-        """Measure validation photos as parts and add the epoch to the history."""
-        raw = run_module(self.model, pixels, 4)[0]
+    def close_epoch(self, train_loss: float, shown: Sequence[Shown], defective: NDArray[np.bool_]) -> Epoch:
+        """Measure validation photos, which `show` aligned once, as parts and add the epoch to the history."""
+        self.model.eval()
+        with torch.inference_mode():
+            found = [photos.whole() for photos in shown]
+            raw = np.concatenate([self.model.judged(one, self.model.cells(one))[0].numpy() for one in found])
         probability = np.clip(defect_probability(raw, 0), 1e-7, 1 - 1e-7)
         loss = float(-np.where(defective, np.log(probability), np.log(1 - probability)).mean())
         both = bool(defective.any() and not defective.all())
@@ -96,7 +104,25 @@ class Fitting:
     def _set_rate(self, progress: float) -> None:
         warm = min(1.0, progress / _WARM_UP_SHARE)
         for group in self._optimizer.param_groups:
-            group["lr"] = self._settings.lr * warm * 0.5 * (1.0 + math.cos(math.pi * progress))
+            group["lr"] = _RATE * self._settings.lr * warm * 0.5 * (1.0 + math.cos(math.pi * progress))
+
+
+class Shown:
+    """A few photos on their golden images, a byte a value, so that they are aligned once; `show` makes them."""
+
+    def __init__(self, aligned: OnGolden) -> None:
+        self._kept = replace(aligned, level=aligned.level.round().byte(), golden=aligned.golden.byte())
+
+    def whole(self) -> OnGolden:
+        """Give them as the model compares them."""
+        return replace(self._kept, level=self._kept.level.float(), golden=self._kept.golden.float())
+
+
+def show(model: Comparing, pixels: NDArray[np.uint8]) -> tuple[Shown, ...]:
+    """Align photos uint8 (n, h, w, c) a few at a time."""
+    with torch.inference_mode():
+        starts = range(0, len(pixels), _FEW)
+        return tuple(Shown(model.align(torch.from_numpy(np.array(pixels[at : at + _FEW])))) for at in starts)
 
 
 def steps_of(photos: int, batch_size: int) -> int:
@@ -152,29 +178,9 @@ class Calibrated:
 def calibrate(raw: NDArray[np.float32], defective: NDArray[np.bool_]) -> Calibrated:
     """Fit the logit of the defect probability to how often parts are defective.
 
-    raw: scores (n, classes), the good class first; both kinds of parts weigh the same. Source: Platt, Probabilistic
-    outputs for support vector machines, 1999, with his targets (n + 1) / (n + 2) instead of 1, so that a small sample
-    without mistakes does not claim certainty. The gain stays within 0.2..5.
+    raw: scores (n, classes), the good class first; both kinds of parts weigh the same. The gain stays within 0.2..5.
     """
     scores = raw[:, 1:].astype(np.float64)
     top = scores.max(1)
-    whole = torch.from_numpy(top + np.log(np.exp(scores - top[:, None]).sum(1)))
-    bad, good = int(defective.sum()), int((~defective).sum())
-    wanted = torch.from_numpy(np.where(defective, (bad + 1) / (bad + 2), 1 / (good + 2)))
-    weight = torch.from_numpy(np.where(defective, 0.5 / max(bad, 1), 0.5 / max(good, 1)))
-    best = (math.inf, 1.0, 0.0)
-    for gain in np.exp(np.linspace(math.log(_SLOPES[0]), math.log(_SLOPES[1]), 60)):
-        offset = _offset_for(whole * float(gain), wanted, weight)
-        losses = functional.binary_cross_entropy_with_logits(whole * float(gain) + offset, wanted, reduction="none")
-        best = min(best, (float((losses * weight).sum()), float(gain), offset))
-    return Calibrated(best[1], best[2])
-
-
-def _offset_for(logits: Tensor, wanted: Tensor, weight: Tensor) -> float:
-    """Find the offset at which the mean probability is the wanted one, by halving."""
-    low, high = -60.0, 60.0
-    goal = float((wanted * weight).sum())
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (low, middle) if float((torch.sigmoid(logits + middle) * weight).sum()) > goal else (middle, high)
-    return (low + high) / 2
+    logits = top + np.log(np.exp(scores - top[:, None]).sum(1))
+    return Calibrated(*fit_odds_among(_GAINS, logits, defective, balanced=True))

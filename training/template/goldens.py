@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from datasets.columns import describe_problems
 from datasets.images import load_image
 from datasets.sample import Dataset, Sample
 from models.resize import fit
+from training.ahead import each_of
 from training.errors import TrainingDataError
 from training.template.scan import two_levels
 
@@ -89,10 +89,9 @@ def load_goldens(
         return int(pixels.shape[1]), int(pixels.shape[0])
 
     sizes = {}
-    with ThreadPoolExecutor(threads) as pool:
-        for row, size in enumerate(pool.map(load, range(len(assigned.files)))):
-            sizes[row] = size
-            advance()
+    for row, size in enumerate(each_of(len(assigned.files), load, threads)):
+        sizes[row] = size
+        advance()
     return sizes
 
 
@@ -124,8 +123,13 @@ def stored_bytes(goldens: NDArray[np.uint8]) -> int:
 
 
 def all_binarised(goldens: NDArray[np.uint8]) -> bool:
-    """Tell whether each golden image has two levels only."""
-    return all(two_levels(golden) is not None for golden in goldens)
+    """Tell whether each golden image has two levels at most."""
+    return all(two_levels(golden) is not None or is_blank(golden) for golden in goldens)
+
+
+def is_blank(golden: NDArray[np.uint8]) -> bool:
+    """Tell whether a golden image shows nothing, so that no photo can be aligned with it."""
+    return bool(golden.min() == golden.max())
 
 
 def refuse_too_many(goldens: NDArray[np.uint8], where: str) -> None:

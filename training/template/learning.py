@@ -16,7 +16,7 @@ from training.screen import Screen, duration
 from training.settings import TrainSettings
 from training.tasks.task import History
 from training.template.crops import Aligned
-from training.template.fitting import Fitting, calibrate, steps_of
+from training.template.fitting import Fitting, calibrate, show, steps_of
 from training.template.material import TemplateMaterial
 from training.template.model import Comparing, cells_of
 from training.template.network import ComparingNetwork
@@ -152,12 +152,12 @@ def _run_epochs(
     steps = steps_of(len(aligned.rows), settings.batch_size)
     first = len(fitting.history)
     looked = np.unique(np.linspace(0, len(material.validation.truth) - 1, _LOOKED_AT).round().astype(np.intp))
-    pixels, defective = np.array(material.validation.pixels[looked]), material.validation.truth[looked] != 0
+    shown, defective = show(fitting.model, material.validation.pixels[looked]), material.validation.truth[looked] != 0
     with screen.bar("training", steps * (settings.epochs - first)) as advance:
         for _ in range(first, settings.epochs):
             begun_ns = time.monotonic_ns()
             loss = fitting.run_epoch(aligned, advance)
-            epoch = fitting.close_epoch(loss, pixels, defective)
+            epoch = fitting.close_epoch(loss, shown, defective)
             folder.save(fitting.state())
             left_s = (time.monotonic_ns() - begun_ns) / 1e9 * (settings.epochs - epoch.number)
             area = "" if epoch.validation_auroc is None else f", validation AUROC {epoch.validation_auroc:.4f}"

@@ -16,12 +16,31 @@ from models.card import Metrics
 from models.resize import fit
 from training.metrics import Scored, measure
 from training.template.boxes import DEEPPCB_IOU, Box, Precision, find_boxes, measure_boxes
-from training.template.model import Comparing
+from training.template.model import Aligned, Comparing
 from training.template.network import STRIDE
 from training.template.scan import rescan
 
-_BATCH = 4
 _MARGIN_PX = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a model says of marked photos and of good parts made from them: a plain value.
+
+    found, marked: boxes photo by photo; labels count the classes after the good one. raw: scores (n, classes) of each
+    kind, 'photo' and the good ones. truth: class of each photo (n,), of all the others the good one.
+    """
+
+    found: tuple[tuple[Box, ...], ...]
+    marked: tuple[tuple[Box, ...], ...]
+    raw: dict[str, NDArray[np.float32]]
+    truth: NDArray[np.intp]
+    groups: tuple[str, ...]
+
+    def against(self, kind: str) -> Scored:
+        """Give the photos beside good parts of a kind."""
+        raw = np.concatenate([self.raw["photo"], self.raw[kind]])
+        return Scored(raw, np.concatenate([self.truth, np.zeros_like(self.truth)]), self.groups * 2, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,48 +53,57 @@ class Measured:
     photos: int
 
 
-def measure_pairs(
-    model: Comparing, samples: Sequence[Sample], classes: Sequence[str], height: int, width: int, *, threshold: float,
-    iou: float = DEEPPCB_IOU,
-) -> Measured:  # fmt: skip
-    """Measure a model on samples with marks and golden images, brought to (height, width); the good class comes first.
+def see_pairs(
+    model: Comparing, samples: Sequence[Sample], classes: Sequence[str], height: int, width: int,
+    kinds: Sequence[str] = ("repaired", "rescanned"),
+) -> Seen:  # fmt: skip
+    """Show a model samples with marks and golden images, brought to (height, width); the good class comes first.
 
     Good parts are made in two ways. repaired: the photo itself with its golden image painted over each mark (and 4 px
     around), so that what is left is how two real pictures of one part differ. rescanned: the golden image as
     `training.template.scan.rescan` shows it. The golden images must lie in the model, which finds them by itself.
     """
     channels = model.store.shape[0]
-    kinds: dict[str, list[NDArray[np.float32]]] = {"photo": [], "repaired": [], "rescanned": []}
-    found: list[Sequence[Box]] = []
+    raw: dict[str, list[NDArray[np.float32]]] = {kind: [] for kind in ("photo", *kinds)}
+    found: list[tuple[Box, ...]] = []
     for sample in samples:
         photo, golden = load_sample(sample), _golden_of(sample)
-        shown = {"photo": photo, "repaired": repair(sample, photo, golden), "rescanned": rescan(golden)}
-        pixels = np.stack([fit(image, height, width, channels) for image in shown.values()])
+        goods = [repair(sample, photo, golden) if kind == "repaired" else rescan(golden) for kind in kinds]
+        pixels = np.stack([fit(image, height, width, channels) for image in (photo, *goods)])
         with torch.inference_mode():
-            scores = model(torch.from_numpy(pixels))[0].numpy()
-            found.append(boxes_of(model, pixels[:1]))
-        for kind, row in zip(shown, scores, strict=True):
-            kinds[kind].append(row)
-    marked = [_marked(sample, classes, height, width) for sample in samples]
+            aligned = model.align(torch.from_numpy(pixels))
+            cells = model.cells(aligned)
+            scores = model.judged(aligned, cells)[0].numpy()
+            found.append(_boxes(aligned, cells))
+        for rows, row in zip(raw.values(), scores, strict=True):
+            rows.append(row)
+    return Seen(
+        tuple(found),
+        tuple(_marked(sample, classes, height, width) for sample in samples),
+        {kind: np.stack(rows) for kind, rows in raw.items()},
+        np.array([classes.index(sample.label) for sample in samples], dtype=np.intp),
+        tuple(sample.group for sample in samples),
+    )
 
-    def against(kind: str) -> Metrics:
-        raw = np.stack([*kinds["photo"], *kinds[kind]])
-        truth = np.array([classes.index(sample.label) for sample in samples] + [0] * len(samples), dtype=np.intp)
-        return measure(Scored(raw, truth, tuple(s.group for s in samples) * 2, 0), threshold, classes, kind)
 
-    boxes = measure_boxes(found, marked, len(classes) - 1, iou)
-    return Measured(boxes, against("repaired"), against("rescanned"), len(samples))
+def measure_pairs(
+    model: Comparing, samples: Sequence[Sample], classes: Sequence[str], height: int, width: int, *, threshold: float,
+    iou: float = DEEPPCB_IOU,
+) -> Measured:  # fmt: skip
+    """Measure a model on samples with marks and golden images, as `see_pairs` shows them."""
+    seen = see_pairs(model, samples, classes, height, width)
+    repaired, rescanned = (
+        measure(seen.against(kind), threshold, classes, kind) for kind in ("repaired", "rescanned")
+    )  # fmt: skip
+    boxes = measure_boxes(seen.found, seen.marked, len(classes) - 1, iou)
+    return Measured(boxes, repaired, rescanned, len(samples))
 
 
 def boxes_of(model: Comparing, pixels: NDArray[np.uint8]) -> tuple[Box, ...]:
     """Return the boxes of one photo, uint8 (1, h, w, c), in its pixels; labels count the classes after the good one."""
     with torch.inference_mode():
         aligned = model.align(torch.from_numpy(np.array(pixels)))
-        cells = model.cells(aligned)
-        padded = torch.cat([torch.zeros_like(cells[:, :1]), cells], 1)
-        types = torch.softmax(padded, 1)[0, 1:].numpy()
-        down, right = (int(step) for step in aligned.shift[0])
-    return find_boxes(types, STRIDE, (down, right))
+        return _boxes(aligned, model.cells(aligned))
 
 
 def repair(sample: Sample, photo: NDArray[np.uint8], golden: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -87,6 +115,14 @@ def repair(sample: Sample, photo: NDArray[np.uint8], golden: NDArray[np.uint8]) 
         columns = slice(max(0, int(left) - _MARGIN_PX), int(right) + _MARGIN_PX + 1)
         mended[rows, columns] = golden[rows, columns]
     return mended
+
+
+def _boxes(aligned: Aligned, cells: torch.Tensor) -> tuple[Box, ...]:
+    """Find the boxes of the first photo."""
+    first = cells[:1]
+    types = torch.softmax(torch.cat([torch.zeros_like(first[:, :1]), first], 1), 1)[0, 1:].numpy()
+    down, right = (int(step) for step in aligned.shift[0])
+    return find_boxes(types, STRIDE, (down, right))
 
 
 def _golden_of(sample: Sample) -> NDArray[np.uint8]:

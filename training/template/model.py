@@ -60,7 +60,10 @@ class Comparing(nn.Module):
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Turn uint8 (n, h, w, c) into scores (n, 1 + types), the good class first, and the map (n, h / 4, w / 4)."""
         found = self.align(pixels)
-        cells = self.cells(found)
+        return self.judged(found, self.cells(found))
+
+    def judged(self, found: Aligned, cells: Tensor) -> tuple[Tensor, Tensor]:
+        """Give scores and map, as `forward` does, of photos and what `cells` gave of them."""
         parts = part_logits(cells)
         whole = torch.logsumexp(parts, 1, keepdim=True)
         types = parts + (self.gain * whole + self.offset - whole)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import cv2
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -40,6 +43,20 @@ def compare(photo: Tensor, golden: Tensor) -> Tensor:
     darkest = -functional.max_pool2d(-golden, side, 1, TOLERANCE_PX)
     lighter, darker = (photo - lightest).clamp_min(0.0), (darkest - photo).clamp_min(0.0)
     return torch.cat([photo, golden, lighter, darker], 1) / 255.0
+
+
+def compare_crop(photo: NDArray[np.float32], golden: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Give the planes of one photo as `compare` does, (h, w, c) to (h, w, 4 c), at a fifth of its cost in training."""
+    channels = golden.shape[2]
+    around = np.ones((2 * TOLERANCE_PX + 1,) * 2, np.uint8)
+    planes = np.empty((*golden.shape[:2], planes_of(channels)), np.float32)
+    planes[..., :channels] = photo
+    planes[..., channels : 2 * channels] = golden
+    lightest, darkest = (change(golden, around).reshape(golden.shape) for change in (cv2.dilate, cv2.erode))
+    np.maximum(photo - lightest, 0.0, out=planes[..., 2 * channels : 3 * channels])
+    np.maximum(darkest - photo, 0.0, out=planes[..., 3 * channels :])
+    planes *= np.float32(1.0 / 255.0)
+    return planes
 
 
 def _levelled(photo: Tensor, golden: Tensor, seen: Tensor) -> Tensor:

@@ -27,8 +27,8 @@ class GoldenStore(nn.Module):
         levels = np.zeros((number, 2), dtype=np.float32)
         for index, golden in enumerate(goldens):
             flat = np.ascontiguousarray(golden.transpose(2, 0, 1)).reshape(-1)
-            found = two_levels(golden) if self.binarised else None
-            if found is not None:
+            if self.binarised:
+                found = two_levels(golden) or (golden.min(), golden.max())
                 levels[index] = found
                 flat = np.packbits(flat == found[1])
             rows.append(flat)
