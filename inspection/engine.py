@@ -51,6 +51,7 @@ class Engine:
             classes=tuple(card.classes),
             good_index=card.classes.index(card.good_class),
             threshold=card.threshold.value if config.model.threshold is None else config.model.threshold,
+            novelty_limit=_novelty_limit(config, self.bundle),
         )
         sizes = [size for size in _MEASURED_SIZES if size <= inference.max_batch]
         name = chosen_engine(self.bundle) if inference.engine == "auto" else inference.engine
@@ -99,7 +100,7 @@ class Engine:
         answer: list[Decision | str] = []
 
         def done(jobs: Sequence[Job]) -> None:
-            answer.extend(job.failure if job.raw is None else self.judge.decide(job.raw) for job in jobs)
+            answer.extend(job.failure if job.raw is None else self.judge.decide(job.raw, job.novelty) for job in jobs)
             answered.set()
 
         deadline_host_ns = time.monotonic_ns() + round(timeout_s * 1e9)
@@ -125,6 +126,22 @@ class Engine:
         for worker in self.workers:
             worker.stop(timeout_s=2.0)
         self.queue.drain()
+
+
+def _novelty_limit(config: StationConfig, bundle: Bundle) -> float | None:
+    """Return how far a picture may be off those of the training: as configured, else as the card says; None: any way.
+
+    Raises ConfigError for a limit of a model that does not tell how far a picture is off.
+    """
+    asked, learned = config.model.novelty_limit, bundle.card.novelty
+    if asked is not None and learned is None:
+        raise ConfigError(
+            f"[model] novelty_limit {asked:g}: '{bundle.card.name}' does not tell how far a picture is off "
+            "those of its training — models of classify and segment do, of enough parts — leave it out"
+        )
+    if asked is None:
+        return None if learned is None else learned.limit
+    return asked
 
 
 def limits_of_views(config: StationConfig, bundle: Bundle | None) -> list[tuple[str, QualitySection | None]]:

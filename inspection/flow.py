@@ -253,7 +253,7 @@ class PartFlow:
         part.views[view].pose = job.pose
         part.views[view].located = job.located
         if job.raw is not None:
-            return self._settings.judges[view].decide(job.raw)
+            return self._settings.judges[view].decide(job.raw, job.novelty)
         if job.failure_reason is Reason.SYSTEM:
             part.note = job.failure
             self._warn("FRAME_UNUSABLE", part=part.number, detail=job.failure)

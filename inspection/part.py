@@ -62,6 +62,7 @@ class Decision:
     threshold: float | None = None
     defect_class: str = ""  # the most likely defect type, empty when none was scored
     raw_scores: tuple[float, ...] = ()
+    novelty: float | None = None  # how far the picture is off those of the training, where the model tells
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from models.bundle import Bundle
 from models.card import Card
 from models.checks import check_golden, compare_scores
 from models.errors import ParityError, SessionError
-from models.session import WARM_BATCHES, Session
+from models.session import WARM_BATCHES, Given, Session
 
 ONNXRUNTIME, OPENVINO = "onnxruntime", "openvino"
 NAMES = (ONNXRUNTIME, OPENVINO)
@@ -30,6 +30,10 @@ class Engine(Protocol):
 
     def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Score a batch uint8 (n, height, width, channels): raw scores float32 (n, classes). Raises SessionError."""
+        ...
+
+    def run_all(self, batch: NDArray[np.uint8]) -> Given:
+        """Score a batch and give map and novelty where the model has them. Raises SessionError."""
         ...
 
     def warm(self, sizes: Sequence[int] = WARM_BATCHES) -> None:

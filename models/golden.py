@@ -20,10 +20,14 @@ MAX_GOLDEN_VECTORS = 256
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """Inputs uint8 (K, height, width, channels) and their raw scores float32 (K, classes); read only."""
+    """Inputs uint8 (K, height, width, channels) and their raw scores float32 (K, classes); read only.
+
+    novelty: float32 (K,), of a model that gives it.
+    """
 
     inputs: NDArray[np.uint8]
     scores: NDArray[np.float32]
+    novelty: NDArray[np.float32] | None = None
 
     def problems(self, card: CardDraft) -> list[str]:
         """List what does not fit the card; empty when all does."""
@@ -40,12 +44,23 @@ class Golden:
             found.append(f"K must be the same in both and 1..{MAX_GOLDEN_VECTORS}")
         if not np.isfinite(self.scores).all():
             found.append("scores must be finite")
+        if (self.novelty is None) != (card.novelty is None):
+            found.append(f"novelty is {'missing' if self.novelty is None else 'there'}, the card says otherwise")
+        elif self.novelty is not None and not self._is_novelty(self.novelty, count):
+            found.append(f"novelty must be {count} finite float32 numbers")
         return found
 
+    @staticmethod
+    def _is_novelty(values: NDArray[np.float32], count: int) -> bool:
+        return values.dtype == np.float32 and values.shape == (count,) and bool(np.isfinite(values).all())
+
     def encode(self) -> bytes:
-        """Write both arrays as one compressed npz; the same arrays give the same bytes."""
+        """Write the arrays as one compressed npz; the same arrays give the same bytes."""
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, inputs=self.inputs, scores=self.scores)
+        if self.novelty is None:
+            np.savez_compressed(buffer, inputs=self.inputs, scores=self.scores)
+        else:
+            np.savez_compressed(buffer, inputs=self.inputs, scores=self.scores, novelty=self.novelty)
         return buffer.getvalue()
 
 
@@ -55,12 +70,13 @@ def decode_golden(data: bytes, where: str) -> Golden:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             inputs = _array(archive, "inputs.npy")
             scores = _array(archive, "scores.npy")
+            novelty = _array(archive, "novelty.npy") if "novelty.npy" in archive.namelist() else None
     except (KeyError, ValueError, EOFError, OSError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         raise BundleFormatError(
             f"{where}: not readable golden vectors ({error}) — needed are the arrays 'inputs' and 'scores' in an npz "
             f"of at most {MAX_GOLDEN_BYTES} bytes — export the model again"
         ) from error
-    return Golden(inputs=inputs, scores=scores)
+    return Golden(inputs=inputs, scores=scores, novelty=novelty)
 
 
 def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:

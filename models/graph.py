@@ -19,10 +19,15 @@ def graph_problems(session: ort.InferenceSession, card: Card) -> list[str]:
     """List how the graph's inputs and outputs differ from the card's; empty when nothing does.
 
     Wanted: one input `pixels` uint8 (N, height, width, channels), the output `scores` float32 (N, classes) and, where
-    the card speaks of a map, the output `map` float32 (N, height, width); each with a free N.
+    the card speaks of them, the outputs `map` float32 (N, height, width) and `novelty` float32 (N,); each with a free
+    N.
     """
     size = card.input
-    outputs = {"scores": [len(card.classes)]} | ({} if card.map is None else {"map": [card.map.height, card.map.width]})
+    outputs: dict[str, list[int]] = {"scores": [len(card.classes)]}
+    if card.map is not None:
+        outputs["map"] = [card.map.height, card.map.width]
+    if card.novelty is not None:
+        outputs["novelty"] = []
     return _role_problems(
         "input", session.get_inputs(), "tensor(uint8)", {"pixels": [size.height, size.width, size.channels]}
     ) + _role_problems("output", session.get_outputs(), "tensor(float)", outputs)

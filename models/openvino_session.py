@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.bundle import Bundle
 from models.errors import GraphError, SessionError
-from models.session import WARM_BATCHES, Session
+from models.session import WARM_BATCHES, Given, Session, outputs_of
 
 _DEVICE = "CPU"
 
@@ -73,6 +73,11 @@ class OpenVinoSession:
             raise SessionError(f"{self._where}: the model has no map — its card would speak of one — call `run`")
         scores, places = self._computed(["scores", "map"], batch)
         return scores, places
+
+    def run_all(self, batch: NDArray[np.uint8]) -> Given:
+        """Score a batch as `run` does and give map and novelty where the model has them. Raises SessionError."""
+        names = outputs_of(self.card)
+        return Given(**dict(zip(names, self._computed(names, batch), strict=True)))
 
     def _computed(self, names: Sequence[str], batch: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         self._require_batch(batch)

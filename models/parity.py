@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from models.bundle import Bundle
 from models.card import Card, ParityRow
-from models.checks import compare_scores, largest_difference
+from models.checks import compare_scores, largest_difference, novelty_apart
 from models.engines import ONNXRUNTIME, OPENVINO, installed
 from models.errors import ModelError
-from models.score import defect_probability
-from models.session import CPU, Session
+from models.score import beyond, defect_probability
+from models.session import CPU, Given, Session
 
 SIZES = (8, 1, 2, 4, 16)  # the first two are run on every image
 THREADS = (1, 2)
@@ -33,12 +33,13 @@ class Reference:
     """What the model itself says of test images: a plain value.
 
     pixels: uint8 (n, height, width, channels), may lie on disk. scores: float32 (n, classes). places: its map, float32
-    (n, map height, map width), None where it has none.
+    (n, map height, map width), novelty: float32 (n,), None where it has none.
     """
 
     pixels: NDArray[np.uint8]
     scores: NDArray[np.float32]
     places: NDArray[np.float32] | None = None
+    novelty: NDArray[np.float32] | None = None
 
 
 class Runner(Protocol):
@@ -46,13 +47,18 @@ class Runner(Protocol):
 
     provider: str
 
-    def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Score a batch."""
+    def run_all(self, batch: NDArray[np.uint8]) -> Given:
+        """Score a batch and give map and novelty where the model has them."""
         ...
 
-    def run_with_map(self, batch: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Score a batch and give the map, too."""
-        ...
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """What an engine said of some images: scores, novelty where the model has one, how far the maps are apart."""
+
+    scores: NDArray[np.float32]
+    novelty: NDArray[np.float32] | None
+    places_apart: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,19 +132,28 @@ def _sample(reference: Reference, card: Card, wanted: int) -> NDArray[np.intp]:
 
 def _row(way: Way, runner: Runner, size: int, rows: NDArray[np.intp], reference: Reference, card: Card) -> ParityRow:
     try:
-        scores, places_apart = _run(way, runner, size, rows, reference)
+        ran = _run(way, runner, size, rows, reference)
     except ModelError as error:
         return _unusable(way, len(reference.pixels), str(error), provider=runner.provider, batch=size)
     limit = card.tolerance.score_abs
     good = card.classes.index(card.good_class)
-    parity = compare_scores(reference.scores[rows], scores, good_index=good, threshold=card.threshold.value)
+    novel: tuple[NDArray[np.bool_] | None, NDArray[np.bool_] | None] = (None, None)
+    novelty_off = None
+    if card.novelty is not None and reference.novelty is not None and ran.novelty is not None:
+        before = reference.novelty[rows]
+        novel = beyond(before, card.novelty.limit), beyond(ran.novelty, card.novelty.limit)
+        novelty_off = novelty_apart(before, ran.novelty)
+    parity = compare_scores(
+        reference.scores[rows], ran.scores, good_index=good, threshold=card.threshold.value, novel=novel
+    )
     why = []
     if not parity.max_abs <= limit:
         why.append(f"scores differ by up to {parity.max_abs:.3g}, at most {limit:.3g} is allowed")
     if parity.flips:
         why.append(f"{parity.flips} of {parity.images} verdicts change, none may")
-    if places_apart is not None and not places_apart <= limit:
-        why.append(f"the map differs by up to {places_apart:.3g}, at most {limit:.3g} is allowed")
+    for name, apart in (("map", ran.places_apart), ("novelty", novelty_off)):
+        if apart is not None and not apart <= limit:
+            why.append(f"the {name} differs by up to {apart:.3g}, at most {limit:.3g} is allowed")
     return ParityRow(
         engine=way.engine,
         provider=runner.provider,
@@ -148,29 +163,32 @@ def _row(way: Way, runner: Runner, size: int, rows: NDArray[np.intp], reference:
         test_images=len(reference.pixels),
         max_abs=_number(parity.max_abs),
         flips=parity.flips,
-        map_max_abs=None if places_apart is None else _number(places_apart),
+        map_max_abs=None if ran.places_apart is None else _number(ran.places_apart),
+        novelty_max_abs=None if novelty_off is None else _number(novelty_off),
         usable=not why,
         why=f"in batches of {size} with {way.threads} thread(s) {'; '.join(why)}" if why else "",
     )
 
 
-def _run(
-    way: Way, runner: Runner, size: int, rows: NDArray[np.intp], reference: Reference
-) -> tuple[NDArray[np.float32], float | None]:
-    """Score images in full batches, the last one filled up with the first; give also how far the maps are apart."""
+def _run(way: Way, runner: Runner, size: int, rows: NDArray[np.intp], reference: Reference) -> _Ran:
+    """Run images in full batches, the last one filled up with the first."""
 
-    def one(start: int) -> tuple[NDArray[np.float32], float]:
+    def one(start: int) -> tuple[Given, float]:
         chosen = rows[np.arange(start, start + size) % len(rows)]
         batch = np.ascontiguousarray(np.array(reference.pixels[chosen]))
-        if reference.places is None:
-            return runner.run(batch), 0.0
-        scores, places = runner.run_with_map(batch)
-        return scores, largest_difference(reference.places[chosen], places)
+        told = runner.run_all(batch)
+        if reference.places is None or told.map is None:
+            return told, 0.0
+        return told._replace(map=None), largest_difference(reference.places[chosen], told.map)
 
     with ThreadPoolExecutor(way.callers) as pool:
         given = list(pool.map(one, range(0, len(rows), size)))
-    scores = np.concatenate([part for part, _ in given])[: len(rows)]
-    return scores, None if reference.places is None else float(np.max([apart for _, apart in given]))
+    novelty = [told.novelty for told, _ in given if told.novelty is not None]
+    return _Ran(
+        scores=np.concatenate([told.scores for told, _ in given])[: len(rows)],
+        novelty=np.concatenate(novelty)[: len(rows)] if novelty else None,
+        places_apart=None if reference.places is None else float(np.max([apart for _, apart in given])),
+    )
 
 
 def _unusable(way: Way, count: int, why: str, provider: str = "", batch: int = SIZES[0]) -> ParityRow:

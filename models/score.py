@@ -37,6 +37,16 @@ def defect_probability_of(scores: Sequence[float], good_index: int) -> float:
     return 1.0 if isnan(share) else share
 
 
+def is_beyond(novelty: float, limit: float) -> bool:
+    """Tell whether a picture is further off those of the training than the limit; what is no number is beyond it."""
+    return not novelty <= limit
+
+
+def beyond(novelty: ArrayLike, limit: float) -> NDArray[np.bool_]:
+    """Tell `is_beyond` of each picture (n,)."""
+    return ~(np.asarray(novelty) <= limit)
+
+
 def worst_class_of(scores: Sequence[float], good_index: int) -> int:
     """Give the index of the likeliest class other than the good one."""
     return max((index for index in range(len(scores)) if index != good_index), key=scores.__getitem__)

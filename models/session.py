@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
 from models.bundle import Bundle
+from models.card import CardDraft
 from models.checks import check_golden
 from models.errors import GraphError, ParityError, SessionError
 from models.graph import graph_problems
 
 CPU = "CPUExecutionProvider"
 WARM_BATCHES = (1, 2, 4, 8)
+
+
+class Given(NamedTuple):
+    """All that a model says of a batch: raw scores float32 (n, classes), and what its card speaks of beside them.
+
+    map: float32 (n, map height, map width). novelty: float32 (n,), how far each picture is off those of the training.
+    """
+
+    scores: NDArray[np.float32]
+    map: NDArray[np.float32] | None = None
+    novelty: NDArray[np.float32] | None = None
+
+
+def outputs_of(card: CardDraft) -> list[str]:
+    """Return the names of the outputs that a card speaks of, in the order of `Given`."""
+    spoken_of = {"map": card.map, "novelty": card.novelty}
+    return ["scores", *(name for name, section in spoken_of.items() if section is not None)]
 
 
 class Session:
@@ -60,6 +79,14 @@ class Session:
         self._require_batch(batch)
         scores, places = self._computed(["scores", "map"], batch)
         return self._required_scores(scores, batch), places
+
+    def run_all(self, batch: NDArray[np.uint8]) -> Given:
+        """Score a batch as `run` does, and give map and novelty where the model has them. Raises SessionError."""
+        self._require_batch(batch)
+        names = outputs_of(self.card)
+        given = Given(**dict(zip(names, self._computed(names, batch), strict=True)))
+        self._required_scores(given.scores, batch)
+        return given
 
     def _require_batch(self, batch: NDArray[np.uint8]) -> None:
         size = self.card.input

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from models.bundle import Bundle
-from models.card import Card, Estimate, ParityRow, PicturesLearned, Rate
+from models.card import Card, Estimate, NoveltySpec, ParityRow, PicturesLearned, Rate
 from models.checks import Check
 from models.optimise import Choice
 
@@ -83,6 +83,8 @@ def _facts(card: Card) -> list[Row]:
     ]
     if card.quality is not None and card.quality.learned is not None:
         rows.append(("pictures", picture_words(card.quality.learned)))
+    if card.novelty is not None:
+        rows.append(("novelty", novelty_words(card.novelty)))
     if origin.made_from is not None:
         rows.append(("made from", f"bundle {origin.made_from}"))
     rows += [
@@ -121,6 +123,20 @@ def picture_words(learned: PicturesLearned) -> str:
         f"limits from {learned.pieces} good parts, which stop at most {learned.stopped_at_most:.2%} of further ones "
         f"(before they were put {learned.widened:g} times as far off); of {learned.tested} good test images "
         f"{learned.tested_outside}"
+    )
+
+
+def novelty_words(spec: NoveltySpec) -> str:
+    """Say what the limit of novelty comes from and costs."""
+    tested = [
+        f"{rate.numerator} of {rate.denominator} {kind}"
+        for kind, rate in (("good", spec.good_beyond), ("defective", spec.defects_beyond))
+        if rate is not None
+    ]
+    return (
+        f"beyond {spec.limit:.4g} a picture is unlike those of the training and rejected, whatever its score; the "
+        f"limit comes from {spec.pieces} held-out parts and stops at most {spec.bound:.2%} of further parts like these "
+        f"(before it was put {spec.widened:g} times as far off); of the test images {', '.join(tested) or 'none'}"
     )
 
 

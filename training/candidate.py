@@ -8,18 +8,20 @@ import numpy as np
 import onnxruntime as ort
 
 from models.bundle import Bundle, write_bundle
-from models.card import CardDraft, Metrics, Threshold
+from models.card import CardDraft, Metrics, NoveltySpec, Threshold
 from models.engines import ONNXRUNTIME
 from models.golden import Golden
 from models.parity import Reference, measure_parity, ways_to_run
-from models.session import CPU, Session, open_session
+from models.session import CPU, Given, Session, open_session, outputs_of
 from training.drafted import golden_rows
+from training.errors import EvaluationError
 from training.latency import latency_of
 from training.lighter import Form
 from training.material import Part
 from training.metrics import Scored, calibration, measure
+from training.novelty_limit import lay_out, tried_on
 from training.photos import Photos
-from training.scoring import run_session
+from training.scoring import novel_of, run_session
 from training.threshold import choose_threshold
 
 _PARITY_S = 15.0
@@ -48,16 +50,19 @@ def make_candidate(form: Form, photos: Photos, *, keep_threshold: bool = False) 
 
     draft = card.model_copy(update={"parity": (), "guards": ()})
     opened = open_session(write(draft))
-    threshold = card.threshold if keep_threshold else _threshold_of(opened, validation)
-    raw = run_session(opened, test.pixels)
-    scored = test.scored(raw, card.good_index)
-    draft = draft.model_copy(update={"threshold": threshold})
+    threshold, novelty = (card.threshold, card.novelty) if keep_threshold else _limits_of(opened, validation)
+    said = run_session(opened, test.pixels)
+    draft = draft.model_copy(update={"threshold": threshold, "novelty": novelty})
+    scored = test.scored(said.scores, card.good_index, novel_of(draft, said))
     bundle = write(draft)
     ways = [way for way in ways_to_run(bundle) if way.threads == 1]
-    rows = measure_parity(bundle, Reference(test.pixels, raw), budget_s=_PARITY_S, ways=ways)
+    rows = measure_parity(
+        bundle, Reference(test.pixels, said.scores, None, said.novelty), budget_s=_PARITY_S, ways=ways
+    )
     metrics = measure(scored, threshold.value, card.classes, "test")
     temperature = card.calibration.temperature if card.calibration else 1.0
     told = {
+        "novelty": None if novelty is None else tried_on(novelty, said.novelty, test, card.good_index),
         "metrics": metrics,
         "calibration": calibration(scored, temperature, "test"),
         "latency": latency_of(opened),
@@ -71,15 +76,23 @@ def _golden_of(form: Form, test: Part) -> Golden:
     """Give golden vectors of the test images, with the scores that ONNX Runtime gives here."""
     inputs = np.array(test.pixels[golden_rows(test)])
     session = ort.InferenceSession(form.graph, providers=[CPU])
-    return Golden(inputs=inputs, scores=session.run(["scores"], {"pixels": inputs})[0])
+    names = outputs_of(form.draft)
+    given = Given(**dict(zip(names, session.run(names, {"pixels": inputs}), strict=True)))
+    return Golden(inputs=inputs, scores=given.scores, novelty=given.novelty)
 
 
-def _threshold_of(session: Session, validation: Part) -> Threshold:
-    """Choose the threshold anew on the validation images, for the targets and costs of the card."""
-    before = session.card.threshold
-    return choose_threshold(
-        validation.scored(run_session(session, validation.pixels), session.card.good_index),
+def _limits_of(session: Session, validation: Part) -> tuple[Threshold, NoveltySpec | None]:
+    """Lay out threshold and limit of novelty anew on the validation images, for the targets and costs of the card."""
+    before, said = session.card.threshold, run_session(session, validation.pixels)
+    novelty = None
+    if session.card.novelty is not None and said.novelty is not None:
+        novelty = lay_out(said.novelty, validation.groups)
+        if novelty is None:
+            raise EvaluationError("its novelty is no number on some validation image")
+    threshold = choose_threshold(
+        validation.scored(said.scores, session.card.good_index),
         before.target_escape,
         target_overkill=before.target_overkill,
         costs=before.costs,
     )
+    return threshold, novelty

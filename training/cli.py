@@ -46,6 +46,7 @@ def train(
     add: option.Add = None,
     guard: option.GuardedSets = None,
     picture_limits: option.PictureLimits = True,
+    novelty_limit: option.NoveltyLimit = True,
     name: option.Name = None,
     threads: option.Threads = 2,
     device: option.Device = "auto",
@@ -120,6 +121,7 @@ def train(
             logs=tensorboard,
             retraining=retraining,
             picture_limits=picture_limits,
+            novelty_limit=novelty_limit,
         )
     )
     if as_json:

@@ -114,7 +114,7 @@ def compare_judged(first: Judged, second: Judged) -> Comparison:
     limits = tuple(judged.bundle.card.threshold.value for judged in (first, second))
     one, two = first.scored, second.scored
     bad = one.defective
-    wrong = [(scored.probability >= limit) != bad for scored, limit in zip((one, two), limits, strict=True)]
+    wrong = [(scored.rejected_up_to >= limit) != bad for scored, limit in zip((one, two), limits, strict=True)]
     escape, overkill = (pair_up(one.groups, chosen, wrong[0], wrong[1]) for chosen in (bad, ~bad))
     differing = tuple(
         Differing(

@@ -13,14 +13,15 @@ from training.guard import Guard
 class Conditions:
     """What is known before the training and counts at the release: a plain value.
 
-    parity_s: about how long all engines in all batch sizes may take. pictures: their limits, for the card. guard: sets
-    on which the bundle in use is compared with; trained: sha256 of the files that were learned from. files: further
-    ones of the bundle. made_from: digest of the bundle in use. command: as it was typed. say: takes a line for the
-    person who waits.
+    parity_s: about how long all engines in all batch sizes may take. pictures: their limits, for the card. novelty:
+    whether the model tells of pictures unlike those of the training. guard: sets on which the bundle in use is compared
+    with; trained: sha256 of the files that were learned from. files: further ones of the bundle. made_from: digest of
+    the bundle in use. command: as it was typed. say: takes a line for the person who waits.
     """
 
     parity_s: float = 30.0
     pictures: QualityReference | None = None
+    novelty: bool = True
     guard: Guard | None = None
     trained: frozenset[str] = frozenset()
     files: Mapping[str, bytes] = field(default_factory=dict)

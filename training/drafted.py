@@ -8,13 +8,17 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from models.bundle import Bundle, write_bundle
 from models.card import CardDraft, InputSpec, Metrics, Provenance, Threshold, Tolerance
 from models.golden import Golden
+from models.session import Given
+from training.conditions import Conditions
 from training.export import export_onnx
-from training.fitting import run_module
+from training.fitting import run_outputs
 from training.material import Material, Part
+from training.novelty_limit import hold, learn_novelty, limit_words
 from training.scoring import BATCH
 from training.settings import TrainSettings
 from training.tasks.task import Fitted
@@ -29,15 +33,13 @@ _GOLDEN_COUNTS = (4, 8)
 class Drafted:
     """What a bundle is written of: a plain value.
 
-    scores, maps: what the fitted model, not yet the graph, gives on the test images (n, classes) and (n, h, w); maps is
-    None where it has none.
+    said: what the fitted model, not yet the graph, says of the test images.
     """
 
     graph: bytes
     card: CardDraft
     golden: Golden
-    scores: NDArray[np.float32]
-    maps: NDArray[np.float32] | None
+    said: Given
 
     def told(self, **sections: object) -> Drafted:
         """Give the same with some sections of the card replaced."""
@@ -51,25 +53,53 @@ class Drafted:
 
 
 def draft_bundle(
-    fitted: Fitted, material: Material, settings: TrainSettings, name: str, provenance: Provenance
+    fitted: Fitted,
+    material: Material,
+    settings: TrainSettings,
+    name: str,
+    provenance: Provenance,
+    conditions: Conditions,
 ) -> Drafted:
-    """Choose the threshold on the validation images, choose golden vectors of the test images, and export."""
-    model = fitted.model
+    """Lay out limits on the validation images, choose golden vectors of the test images, and export.
+
+    The limits are the threshold and, where the model is to tell of it, that of novelty.
+    """
+    model, with_map = fitted.model, fitted.map is not None
+    telling = learn_novelty(model, material) if conditions.novelty else None
+    held_out = _said_by(model, material.validation.pixels, with_map=with_map, with_novelty=telling is not None)
+    novelty = None
+    if telling is not None and held_out.novelty is not None:
+        novelty = hold(telling, held_out.novelty, material.validation)
+        conditions.say(limit_words(novelty, material.validation))
     threshold = choose_threshold(
-        material.validation.scored(run_module(model, material.validation.pixels, BATCH)[0], material.good_index),
+        material.validation.scored(held_out.scores, material.good_index),
         settings.escape_target,
         target_overkill=settings.overkill_target,
         costs=settings.costs,
     )
-    scores, maps = run_module(model, material.test.pixels, BATCH)
-    rows = golden_rows(material.test)
+    with_novelty = novelty is not None
+    said = _said_by(model, material.test.pixels, with_map=with_map, with_novelty=with_novelty)
+    size = settings.height, settings.width, material.channels
+    card = _draft_card(fitted, material, settings, name, threshold, provenance)
     return Drafted(
-        graph=export_onnx(model, settings.height, settings.width, material.channels, with_map=fitted.map is not None),
-        card=_draft_card(fitted, material, settings, name, threshold, provenance),
-        golden=Golden(inputs=np.array(material.test.pixels[rows]), scores=scores[rows]),
-        scores=scores,
-        maps=maps,
+        graph=export_onnx(model, *size, with_map=with_map, with_novelty=with_novelty),
+        card=card.model_copy(update={"novelty": novelty}),
+        golden=golden_of(material.test, said),
+        said=said,
     )
+
+
+def golden_of(test: Part, said: Given) -> Golden:
+    """Give the golden vectors: a few test images with what was said of them."""
+    rows = golden_rows(test)
+    novelty = None if said.novelty is None else said.novelty[rows]
+    return Golden(inputs=np.array(test.pixels[rows]), scores=said.scores[rows], novelty=novelty)
+
+
+def _said_by(model: nn.Module, pixels: NDArray[np.uint8], *, with_map: bool, with_novelty: bool) -> Given:
+    """Give all that a fitted model says of uint8 (n, h, w, c)."""
+    given = run_outputs(model, pixels, BATCH)
+    return Given(given[0], given[1] if with_map else None, given[-1] if with_novelty else None)
 
 
 def golden_rows(test: Part) -> NDArray[np.intp]:

@@ -70,7 +70,7 @@ def evaluate_bundle(
     judged = judge_images(reference, location, split=split, split_file=split_file, threads=threads, advance=advance)
     card, scored = judged.bundle.card, judged.scored
     limit = card.threshold.value if threshold is None else threshold
-    rejected = scored.probability >= limit
+    rejected = scored.rejected_up_to >= limit
     names = np.array(judged.names)
     return Evaluation(
         bundle=judged.bundle.path,

@@ -12,14 +12,17 @@ from torch import nn
 OPSET = 18
 
 
-def export_onnx(model: nn.Module, height: int, width: int, channels: int, *, with_map: bool = False) -> bytes:
+def export_onnx(
+    model: nn.Module, height: int, width: int, channels: int, *, with_map: bool = False, with_novelty: bool = False
+) -> bytes:
     """Export to one self-contained ONNX model: "pixels" uint8 (N, h, w, c) -> "scores" float32 (N, classes).
 
     The weights keep their names, BatchNorm apart from its convolution, so that a retraining can start from the graph;
     ONNX Runtime joins the two when it loads it, and runs the same kernels as of a graph in which they were joined.
     with_map: the model gives (scores, map), and the graph has the output "map" float32 (N, map height, map width), too.
+    with_novelty: the model gives it last, and the graph has the output "novelty" float32 (N,), too.
     """
-    outputs = ["scores", "map"] if with_map else ["scores"]
+    outputs = ["scores", *(["map"] if with_map else []), *(["novelty"] if with_novelty else [])]
     model.eval()
     buffer = io.BytesIO()
     # Two images: an example of one would let the tracer take the batch for a constant.

@@ -194,19 +194,26 @@ def score_pixels(
     return np.concatenate(scores)
 
 
-def run_module(
-    model: nn.Module, pixels: Pixels, batch_size: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Give the scores (n, classes) of uint8 (n, h, w, c) in evaluation mode and, where the model has one, the map."""
+def run_outputs(model: nn.Module, pixels: Pixels, batch_size: int) -> tuple[NDArray[np.float32], ...]:
+    """Give all that a model says of uint8 (n, h, w, c) in evaluation mode, the scores (n, classes) first."""
     model.eval()
-    scores: list[NDArray[np.float32]] = []
-    maps: list[NDArray[np.float32]] = []
+    found: list[tuple[Tensor, ...]] = []
     with torch.inference_mode():
         for start in range(0, len(pixels), batch_size):
             given = model(torch.from_numpy(np.array(pixels[start : start + batch_size])))
-            scores.append((given[0] if isinstance(given, tuple) else given).numpy())
-            maps += [given[1].numpy()] if isinstance(given, tuple) else []
-    return np.concatenate(scores), np.concatenate(maps) if maps else None
+            found.append(given if isinstance(given, tuple) else (given,))
+    return tuple(torch.cat(parts).numpy() for parts in zip(*found, strict=True))
+
+
+def run_module(
+    model: nn.Module, pixels: Pixels, batch_size: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Give the scores (n, classes) of uint8 (n, h, w, c) in evaluation mode and, where the model has one, the map.
+
+    The model tells no novelty yet.
+    """
+    given = run_outputs(model, pixels, batch_size)
+    return given[0], given[1] if len(given) > 1 else None
 
 
 def fit_temperature(raw: NDArray[np.float32], truth: Truth) -> float:

@@ -14,18 +14,18 @@ from models.checks import Parity, check_batch_invariance, compare_scores, larges
 from models.engines import ONNXRUNTIME
 from models.golden import Golden
 from models.parity import Reference, measure_parity
-from models.session import Session, open_session
+from models.session import Given, Session, open_session
 from training.drafted import Drafted
 from training.errors import ReleaseRefusedError
-from training.scoring import maps_of, run_session
+from training.scoring import maps_of, novel_of, run_session
 
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A candidate that is the fitted model: a plain value. scores, maps: of its session, of the test images."""
+    """A candidate that is the fitted model: a plain value. said, maps: by its session, of the test images."""
 
     session: Session
-    scores: NDArray[np.float32]
+    said: Given
     maps: NDArray[np.float32] | None
     parity: Parity
     engines: tuple[ParityRow, ...]
@@ -39,14 +39,19 @@ def pass_gate(candidate: Bundle, drafted: Drafted, pixels: NDArray[np.uint8], *,
     of in the rows, by which the card refuses them. parity_s: about how long all engines in all sizes may take.
     """
     session = open_session(candidate)
-    scores = run_session(session, pixels)
-    maps = None if drafted.maps is None else _maps_unless_other(session, pixels, drafted.maps)
-    good, limit = drafted.card.good_index, drafted.card.threshold.value
-    parity = compare_scores(drafted.scores, scores, good_index=good, threshold=limit)
+    said, fitted, card = run_session(session, pixels), drafted.said, drafted.card
+    maps = None if fitted.map is None else _maps_unless_other(session, pixels, fitted.map)
+    parity = compare_scores(
+        fitted.scores,
+        said.scores,
+        good_index=card.good_index,
+        threshold=card.threshold.value,
+        novel=(novel_of(card, fitted), novel_of(card, said)),
+    )
     refuse_unless_same(session, drafted.golden, parity)
-    engines = measure_parity(candidate, Reference(pixels, drafted.scores, drafted.maps), budget_s=parity_s)
+    engines = measure_parity(candidate, Reference(pixels, fitted.scores, fitted.map, fitted.novelty), budget_s=parity_s)
     _refuse_unless_usable(engines)
-    return Passed(session, scores, maps, parity, engines)
+    return Passed(session, said, maps, parity, engines)
 
 
 def refuse_unless_same(session: Session, golden: Golden, parity: Parity) -> None:

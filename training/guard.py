@@ -85,9 +85,10 @@ class Guard:
         )
 
     def _rejected(self, bundle: Bundle, samples: Sequence[Sample]) -> Flags:
-        raw, _ = score_samples(open_session(bundle, intra_op_threads=self.threads), samples, self.threads)
+        raw, novel, _ = score_samples(open_session(bundle, intra_op_threads=self.threads), samples, self.threads)
         card = bundle.card
-        return np.asarray(defect_probability(raw, card.classes.index(card.good_class)) >= card.threshold.value)
+        rejected = np.asarray(defect_probability(raw, card.classes.index(card.good_class)) >= card.threshold.value)
+        return rejected if novel is None else rejected | novel
 
 
 def open_guard(before: Bundle, folders: Sequence[Path], *, find_groups: bool, threads: int) -> Guard:

@@ -27,7 +27,7 @@ def _tally(test: Part, maps: NDArray[np.float32] | None, scored: Scored) -> MapT
     """Hold the maps against the truth, where there are both."""
     if maps is None or test.masks is None:
         return None
-    tally, probability = MapTally(), scored.probability
+    tally, probability = MapTally(), scored.rejected_up_to
     for start in range(0, len(maps), BATCH):
         rows = slice(start, start + BATCH)
         tally.add(np.array(test.masks[rows]), maps[rows], probability[rows], test.groups[rows])

@@ -20,8 +20,9 @@ class Job:
 
     task: what to learn, None: as the labels allow. name: in the card, None: from `out`. retraining: the bundle to start
     from, whose task and split are kept. plan: of a sweep, None for one run. picture_limits: whether the card holds
-    limits of focus, exposure and position. command: goes into the card as it is. restart: forget an unfinished run.
-    every_s: seconds between two kept states inside an epoch. logs: for TensorBoard.
+    limits of focus, exposure and position, novelty_limit: one of how far a picture may be off those of the training.
+    command: goes into the card as it is. restart: forget an unfinished run. every_s: seconds between two kept states
+    inside an epoch. logs: for TensorBoard.
     """
 
     location: Location
@@ -33,6 +34,7 @@ class Job:
     retraining: Retraining | None = None
     plan: SweepPlan | None = None
     picture_limits: bool = True
+    novelty_limit: bool = True
     command: str | None = None
     overwrite: bool = False
     restart: bool = False

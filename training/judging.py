@@ -130,9 +130,9 @@ def judge_images(
     tally = MapTally() if card.map is not None and any(map(has_marks, samples)) else None
     maps = _Maps(card, dataset.classes, threads, tally, wanted=labels is not None)
     watch = maps.take if labels is not None or tally is not None else None
-    raw, seconds = score_samples(session, samples, threads, advance, watch=watch)
+    raw, novel, seconds = score_samples(session, samples, threads, advance, watch=watch)
     groups = tuple(sample.group for sample in samples)
-    scored = Scored(raw, truths(samples, card.classes), groups, card.good_index, types_of(samples, card.classes))
+    scored = Scored(raw, truths(samples, card.classes), groups, card.good_index, types_of(samples, card.classes), novel)
     shown = np.concatenate(maps.kept) if maps.kept else None
     return Judged(bundle, session, dataset, samples, scored, split, seconds, labels, shown, tally)
 

@@ -52,9 +52,9 @@ class Part:
         shares: NDArray[np.float32] = (self.types / self.types.sum(axis=1, keepdims=True)).astype(np.float32)
         return shares
 
-    def scored(self, raw: NDArray[np.float32], good_index: int) -> Scored:
-        """Join the truth with raw scores (n, classes)."""
-        return Scored(raw, self.truth, self.groups, good_index, self.types)
+    def scored(self, raw: NDArray[np.float32], good_index: int, novel: NDArray[np.bool_] | None = None) -> Scored:
+        """Join the truth with raw scores (n, classes), and which images are novel (n,)."""
+        return Scored(raw, self.truth, self.groups, good_index, self.types, novel)
 
 
 @dataclass(frozen=True, slots=True)

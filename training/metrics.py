@@ -23,7 +23,7 @@ class Scored:
 
     raw: float32 (n, classes). truth: class index of each image (n,). groups: the piece that each image shows.
     good_index: column of the class that passes. types: which classes each image shows (n, classes), None where it is
-    the one of `truth` alone.
+    the one of `truth` alone. novel: which images (n,) are beyond the model's limit of novelty, None where it has none.
     """
 
     raw: NDArray[np.float32]
@@ -31,6 +31,7 @@ class Scored:
     groups: tuple[str, ...]
     good_index: int
     types: NDArray[np.bool_] | None = None
+    novel: NDArray[np.bool_] | None = None
 
     def shows(self, index: int) -> NDArray[np.bool_]:
         """Tell for each image (n,) whether it shows this class."""
@@ -42,6 +43,11 @@ class Scored:
         if len(self.raw) == 0:
             return np.zeros(0)
         return defect_probability(self.raw, self.good_index)
+
+    @property
+    def rejected_up_to(self) -> NDArray[np.float64]:
+        """Give up to which threshold each image (n,) is rejected: its defect probability, or 1 where it is novel."""
+        return self.probability if self.novel is None else np.where(self.novel, 1.0, self.probability)
 
     @property
     def defective(self) -> NDArray[np.bool_]:
@@ -88,7 +94,7 @@ def measure(scored: Scored, threshold: float, classes: Sequence[str], split: str
     threshold: good ones passed, defects rejected; an image of several types counts under each of them. What cannot be
     counted is None.
     """
-    defective, rejected = scored.defective, scored.probability >= threshold
+    defective, rejected = scored.defective, scored.rejected_up_to >= threshold
     bad, good = int(defective.sum()), int((~defective).sum())
     right = rejected == defective
     both = bad > 0 and good > 0

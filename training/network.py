@@ -23,11 +23,13 @@ Weights = Mapping[str, Tensor]
 class Architecture:
     """How a backbone is built: a plain value.
 
-    head: path of the last linear layer. frozen: modules that pretrained weights are good enough for (edges, textures);
-    leaving them out halves the cost of a step on a CPU.
+    head: path of the last linear layer. middle: path of features half-way, which still tell any thing from any
+    other; the later ones tell only what they were fitted to tell. frozen: modules that pretrained
+    weights are good enough for (edges, textures); leaving them out halves the cost of a step on a CPU.
     """
 
     head: str
+    middle: str
     frozen: tuple[str, ...] = ()
 
 
@@ -36,12 +38,12 @@ def _features(count: int) -> tuple[str, ...]:
 
 
 ARCHITECTURES: dict[str, Architecture] = {
-    "mobilenet_v2": Architecture("classifier.1", _features(7)),
-    "mobilenet_v3_small": Architecture("classifier.3", _features(4)),
-    "mobilenet_v3_large": Architecture("classifier.3", _features(7)),
-    "resnet18": Architecture("fc", ("conv1", "bn1", "layer1")),
-    "efficientnet_b0": Architecture("classifier.1", _features(3)),
-    "compact": Architecture("head"),
+    "mobilenet_v2": Architecture("classifier.1", "features.10", _features(7)),
+    "mobilenet_v3_small": Architecture("classifier.3", "features.6", _features(4)),
+    "mobilenet_v3_large": Architecture("classifier.3", "features.10", _features(7)),
+    "resnet18": Architecture("fc", "layer3", ("conv1", "bn1", "layer1")),
+    "efficientnet_b0": Architecture("classifier.1", "features.5", _features(3)),
+    "compact": Architecture("head", "features.4"),
 }
 
 

@@ -85,6 +85,9 @@ GuardedSets = Annotated[
 PictureLimits = Annotated[
     bool, typer.Option(help="Learn limits of focus, exposure and position, which the station holds.")
 ]
+NoveltyLimit = Annotated[
+    bool, typer.Option(help="Learn how far a picture may be off those of the training; beyond it none passes.")
+]
 Name = Annotated[str | None, typer.Option(help="Name in the card; default from --out.")]
 Threads = Annotated[int, typer.Option(help="CPU threads.")]
 Device = Annotated[str, typer.Option(help="auto (the GPU where torch can use one), cpu or cuda.")]

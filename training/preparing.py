@@ -55,7 +55,7 @@ def prepare(job: Job, folder: RunFolder, screen: Screen, team: Team) -> Prepared
     if team.leads:
         folder.open(_identity(job, source, settings, start), restart=job.restart)
     material = replace(_load(source, settings, folder, screen, team), smallest_defect_px=plan.smallest_defect_px)
-    conditions = opened.conditions
+    conditions = replace(opened.conditions, novelty=job.novelty_limit)
     if job.picture_limits and team.leads:
         screen.say("limits of focus, exposure and position …")
         whole = material.boxes is not None and has_places(source.dataset.samples)

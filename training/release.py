@@ -14,8 +14,10 @@ from training.held_out import measure_test
 from training.latency import latency_of
 from training.material import Material
 from training.metrics import calibration
+from training.novelty_limit import tried_on
 from training.provenance import provenance_of
 from training.runfolder import RunFolder
+from training.scoring import novel_of
 from training.settings import TrainSettings
 from training.target import Target
 from training.tasks.task import Fitted
@@ -45,11 +47,13 @@ def release(
     started from, in words.
     """
     provenance = provenance_of(settings, start, fitted.network, conditions)
-    drafted = draft_bundle(fitted, material, settings, target.name, provenance)
+    drafted = draft_bundle(fitted, material, settings, target.name, provenance, conditions)
     candidate = drafted.write(folder.candidate, overwrite=True)
     passed = pass_gate(candidate, drafted, material.test.pixels, parity_s=conditions.parity_s)
-    scored = material.test.scored(passed.scores, material.good_index)
+    said, good, novelty = passed.said, material.good_index, drafted.card.novelty
+    scored = material.test.scored(said.scores, good, novel_of(drafted.card, said))
     complete = drafted.told(
+        novelty=None if novelty is None else tried_on(novelty, said.novelty, material.test, good),
         metrics=measure_test(material, scored, passed.maps, drafted.card),
         calibration=calibration(scored, fitted.temperature, "test"),
         latency=latency_of(passed.session),

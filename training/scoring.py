@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.sample import Sample
-from models.session import Session
+from models.card import CardDraft
+from models.score import beyond
+from models.session import Given, Session
 from training.images import fill_pixels
 
 BATCH = 8
@@ -17,10 +19,22 @@ BATCH = 8
 Watch = Callable[[Sequence[Sample], NDArray[np.float32], NDArray[np.float32]], None]
 
 
-def run_session(session: Session, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Score uint8 (n, h, w, c) in batches: raw scores float32 (n, classes)."""
-    parts = [session.run(np.array(pixels[start : start + BATCH])) for start in range(0, len(pixels), BATCH)]
-    return np.concatenate(parts)
+def run_session(session: Session, pixels: NDArray[np.uint8]) -> Given:
+    """Score uint8 (n, h, w, c) in batches: raw scores float32 (n, classes), and the novelty (n,) where there is one."""
+    parts = [
+        session.run_all(np.array(pixels[start : start + BATCH]))._replace(map=None)
+        for start in range(0, len(pixels), BATCH)
+    ]
+    novelty = [part.novelty for part in parts if part.novelty is not None]
+    return Given(np.concatenate([part.scores for part in parts]), novelty=np.concatenate(novelty) if novelty else None)
+
+
+def novel_of(card: CardDraft, said: Given) -> NDArray[np.bool_] | None:
+    """Tell which images (n,) a card's limit of novelty stops; None where it has none."""
+    if card.novelty is None:
+        return None
+    assert said.novelty is not None
+    return beyond(said.novelty, card.novelty.limit)
 
 
 def maps_of(session: Session, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -36,25 +50,27 @@ def score_samples(
     advance: Callable[[], None] = lambda: None,
     *,
     watch: Watch | None = None,
-) -> tuple[NDArray[np.float32], float]:
-    """Load and score samples in batches: raw scores (n, classes), and the seconds spent in the session.
+) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None, float]:
+    """Load and score samples in batches: raw scores (n, classes), which are novel (n,), and the session's seconds.
+
+    None is novel where the card has no limit of novelty.
 
     watch: gets the samples, scores and maps (n, h, w) of each batch, of a model that has maps.
     """
     size = session.card.input
     parts: list[NDArray[np.float32]] = []
+    novel: list[NDArray[np.bool_]] = []
     spent_ns = 0
     for start in range(0, len(samples), BATCH):
         chunk = samples[start : start + BATCH]
         pixels = np.empty((len(chunk), size.height, size.width, size.channels), np.uint8)
         fill_pixels(chunk, pixels, threads, advance)
         begun_ns = time.monotonic_ns()
-        if watch is None:
-            scores = session.run(pixels)
-            spent_ns += time.monotonic_ns() - begun_ns
-        else:
-            scores, shown = session.run_with_map(pixels)
-            spent_ns += time.monotonic_ns() - begun_ns
-            watch(chunk, scores, shown)
-        parts.append(scores)
-    return np.concatenate(parts), spent_ns / 1e9
+        given = session.run_all(pixels)
+        spent_ns += time.monotonic_ns() - begun_ns
+        if watch is not None and given.map is not None:
+            watch(chunk, given.scores, given.map)
+        parts.append(given.scores)
+        if (stopped := novel_of(session.card, given)) is not None:
+            novel.append(stopped)
+    return np.concatenate(parts), np.concatenate(novel) if novel else None, spent_ns / 1e9

@@ -36,7 +36,7 @@ def why_refused(present: Candidate, candidate: Candidate, limits: Limits) -> str
         ("overkill", candidate.metrics.overkill, limits.overkill, ~present.scored.defective),
     )
     wrong = [
-        (one.scored.probability >= one.bundle.card.threshold.value) != present.scored.defective
+        (one.scored.rejected_up_to >= one.bundle.card.threshold.value) != present.scored.defective
         for one in (present, candidate)
     ]
     for name, rate, limit, chosen in kinds:

@@ -92,7 +92,7 @@ def piece_scores(scored: Scored) -> tuple[Floats, Floats]:
     """
     lowest: dict[str, float] = {}
     highest: dict[str, float] = {}
-    rows = zip(scored.groups, scored.probability.tolist(), scored.defective.tolist(), strict=True)
+    rows = zip(scored.groups, scored.rejected_up_to.tolist(), scored.defective.tolist(), strict=True)
     for group, share, bad in rows:
         if bad:
             lowest[group] = min(share, lowest.get(group, 1.0))
@@ -110,7 +110,7 @@ def _place(
         return _Placed(_cheapest(scored, costs, ceiling), "cost")
     if len(bad) and escape is not None:
         allowed = max(0, rank_allowed(len(bad), escape, confidence))
-        return _Placed(_at_or_below(float(bad[allowed]), scored.probability), "escape", escapes_allowed=allowed)
+        return _Placed(_at_or_below(float(bad[allowed]), scored.rejected_up_to), "escape", escapes_allowed=allowed)
     rule = "overkill" if len(bad) else "good parts alone"
     if len(good) == 0 or overkill is None:
         return _Placed(0.5, rule)
@@ -133,7 +133,7 @@ def _above(highest: float, scored: Scored) -> float:
 
     A score of 1 cannot be cleared: the threshold is then 1 and such parts are rejected.
     """
-    probability = scored.probability
+    probability = scored.rejected_up_to
     higher = probability > highest
     if higher.any() and bool(scored.defective[probability == probability[higher].min()].all()):
         return _at_or_below(float(probability[higher].min()), probability)
@@ -143,7 +143,7 @@ def _above(highest: float, scored: Scored) -> float:
 
 def _cheapest(scored: Scored, costs: Costs, ceiling: float) -> float:
     """Give the threshold, up to a ceiling, with the lowest expected cost of a part; of equal ones the lowest."""
-    probability, defective = scored.probability, scored.defective
+    probability, defective = scored.rejected_up_to, scored.defective
     levels = np.unique(probability)
     bad, good = np.sort(probability[defective]), np.sort(probability[~defective])
     escaped = np.searchsorted(bad, levels, "left") / max(1, len(bad))
@@ -159,7 +159,7 @@ def _cheapest(scored: Scored, costs: Costs, ceiling: float) -> float:
 
 def _count(scored: Scored, placed: _Placed, confidence: float, sample: str) -> Counted:
     """Count images and pieces on both sides; the limits are those of the rule's rank where the rule has one."""
-    defective, rejected = scored.defective, scored.probability >= placed.value
+    defective, rejected = scored.defective, scored.rejected_up_to >= placed.value
     bad, good = piece_scores(scored)
     pieces_escaped, pieces_rejected = int((bad < placed.value).sum()), int((good >= placed.value).sum())
     escapes, overkills = max(pieces_escaped, placed.escapes_allowed), max(pieces_rejected, placed.overkills_allowed)

@@ -73,6 +73,7 @@ pitch_mm = 60.0                 # distance between parts
 [model]
 bundle = "zoo:parts"            # the demo's model; or the folder or zip that `lineward train` wrote
 # threshold = 0.5               # defect probability from which a part is rejected; absent: what the card proposes
+# novelty_limit = 1.0           # how far a picture may be off those of the training; absent: as the card says
 
 # [region]                      # where the model looks in the pictures of cameras without a region of their own, in
 #                               # pixels; absent: all of it. It must lie inside the picture

@@ -39,6 +39,9 @@ class ModelSection(Section):
     threshold: float | None = Field(
         None, ge=0, le=1, description="defect probability from which a part is rejected; absent: what the card proposes"
     )
+    novelty_limit: float | None = Field(
+        None, gt=0, le=1000, description="how far a picture may be off those of the training; absent: as the card says"
+    )
 
 
 class InferenceSection(Section):

@@ -30,6 +30,7 @@ class Job:
 
     done: takes the jobs that ended together and have the same one, in their order in the batch.
     raw: the model's raw scores of this image, (classes,), or None when it could not be scored in time or at all.
+    novelty: how far the model holds this image to be off those of its training, None where it does not tell.
     view: which preparer crops and converts the pixels. pixel_format: PFNC name of raw pixels, '' for an image.
     quality: what the gate in front of the model found, None where no limit is held.
     pose: how the part lay in it, where that is looked for. located: False where it was not found.
@@ -46,6 +47,7 @@ class Job:
     priority: int = PART
     batch_host_ns: int = 0
     raw: Any = None
+    novelty: float | None = None
     failure: str = ""
     failure_reason: Reason = Reason.SYSTEM
     quality: Finding | None = None

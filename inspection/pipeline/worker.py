@@ -40,6 +40,7 @@ class Worker:
     ) -> None:
         self._queue = queue
         self._session = session
+        self._tells_novelty = session.card.novelty is not None
         self._slots = slots
         self._on_failure = on_failure
         self._gates = gates
@@ -89,13 +90,17 @@ class Worker:
         size = len(in_hand)
         if not size:
             return
-        scores = self._session.run(self._slots.filled[size])
+        given = self._session.run_all(self._slots.filled[size]) if self._tells_novelty else None
+        scores = self._session.run(self._slots.filled[size]) if given is None else given.scores
         self._warm_host_ns = time.monotonic_ns()
         self._queue.times.observe(size, (self._warm_host_ns - self.busy_since_host_ns) * 1e-9)
         self.batches += 1
         self.images += size
         for job, raw in zip(in_hand, scores, strict=True):
             job.raw = raw
+        if given is not None and given.novelty is not None:
+            for job, novelty in zip(in_hand, given.novelty.tolist(), strict=True):
+                job.novelty = novelty
         end_jobs(in_hand)
 
     def _prepare(self, in_hand: list[Job]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 from camera.frame import Frame
@@ -52,6 +53,8 @@ def _extra(part: PartInFlight) -> dict[str, Any]:
         extra["failure"] = part.note
     if any(view.quality is not None for view in part.views):
         extra["quality"] = [None if view.quality is None else view.quality.story() for view in part.views]
+    if any(view.decision is not None and view.decision.novelty is not None for view in part.views):
+        extra["novelty"] = [_novelty(view) for view in part.views]
     if not_located := [place for place, view in enumerate(part.views) if not view.located]:
         extra["not_located"] = not_located
     if any(view.pose is not None for view in part.views):
@@ -64,6 +67,12 @@ def _extra(part: PartInFlight) -> dict[str, Any]:
         extra["views"] = [_view(view, None if view.frame is None else next(boxes)) for view in part.views]
         extra["view"] = part.shown
     return extra
+
+
+def _novelty(view: View) -> float | None:
+    """Return how far a view's picture is off those of the training; None where nobody knows, or it is no number."""
+    told = None if view.decision is None else view.decision.novelty
+    return None if told is None or not isfinite(told) else float(f"{told:.4g}")
 
 
 def _view(view: View, place: Place | None) -> dict[str, Any]:

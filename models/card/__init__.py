@@ -9,6 +9,7 @@ from models.card.figures import Estimate, Rate
 from models.card.graph import RESIZE_METHOD, GoldenSpec, InputSpec, MapSpec, PlaceSpec
 from models.card.guards import GuardRow
 from models.card.metrics import Metrics, SizeRecall
+from models.card.novelty import NoveltySpec
 from models.card.origin import DataOrigin, Provenance
 from models.card.pictures import PicturesLearned, QualityReference
 from models.card.section import Count, FileName, Finite, Section, Sha256, Share
@@ -33,6 +34,7 @@ __all__ = [
     "Latency",
     "MapSpec",
     "Metrics",
+    "NoveltySpec",
     "ParityRow",
     "PicturesLearned",
     "PlaceSpec",

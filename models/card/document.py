@@ -11,6 +11,7 @@ from models.card.execution import Latency, ParityRow, Tolerance
 from models.card.graph import GoldenSpec, InputSpec, MapSpec, PlaceSpec
 from models.card.guards import GuardRow
 from models.card.metrics import Metrics
+from models.card.novelty import NoveltySpec
 from models.card.origin import DataOrigin, Provenance
 from models.card.pictures import QualityReference
 from models.card.section import FileName, Section, Sha256
@@ -43,6 +44,7 @@ class CardDraft(Section):
     places: tuple[PlaceSpec, ...] = Field(default=(), description="what the graph looks at; empty: all of its input")
     golden: GoldenSpec | None = Field(default=None, description="of the task 'template'")
     tile: int | None = Field(default=None, ge=16, description="side of the tiles that the graph cuts its input into")
+    novelty: NoveltySpec | None = Field(default=None, description="where the model tells of pictures unlike any other")
     smallest_defect_px: float | None = Field(
         default=None, ge=0.0, allow_inf_nan=False, description="of the training images, at the network's input"
     )

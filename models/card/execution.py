@@ -45,5 +45,11 @@ class ParityRow(Section):
     )
     flips: Count = Field(default=0, description="verdicts that change at the card's threshold")
     map_max_abs: float | None = Field(default=None, ge=0.0, allow_inf_nan=False, description="of a place of the map")
+    novelty_max_abs: float | None = Field(
+        default=None,
+        ge=0.0,
+        allow_inf_nan=False,
+        description="of the novelty in limits, or relative where that is less",
+    )
     usable: bool
     why: str = Field(default="", description="why it is not usable")

@@ -36,7 +36,7 @@ def train_quickly(
     settings = TrainSettings(weights=weights, height=side, width=side, epochs=epochs).model_copy(update=values)
     if not out.exists():
         run_training(
-            Job(Location(data), settings, out, task=task, picture_limits=False)
+            Job(Location(data), settings, out, task=task, picture_limits=False, novelty_limit=False)
         )  # every picture must be judged
     source = open_source(Location(data), find_groups=settings.find_groups, seed=settings.seed, task=task)
     held_out = source.split.test

@@ -54,7 +54,7 @@ def judged(engine: Engine, pixels: NDArray[np.uint8]) -> Job:
 
 def passes(engine: Engine, job: Job) -> bool:
     """Whether the part of this picture would pass."""
-    return job.raw is not None and engine.judge.decide(job.raw).verdict is Verdict.PASS
+    return job.raw is not None and engine.judge.decide(job.raw, job.novelty).verdict is Verdict.PASS
 
 
 def test_the_card_says_what_its_limits_come_from_and_cost(bundle: Bundle) -> None:

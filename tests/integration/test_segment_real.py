@@ -50,7 +50,9 @@ def tiles(shared_data: Path, shared_weights: Path, tmp_path_factory: pytest.Temp
     _link(shared_data / "magnetic_tile", folder / "tiles")
     where = Location(folder / "tiles")
     settings = TrainSettings(weights=shared_weights, height=_SIDE, width=_SIDE, epochs=4, threads=1)
-    run_training(Job(where, settings, folder / "model", picture_limits=False))  # every picture must be judged
+    run_training(
+        Job(where, settings, folder / "model", picture_limits=False, novelty_limit=False)
+    )  # every picture must be judged
     source = open_source(where, find_groups=True, seed=0, task="segment")
     samples = source.split.test
     pixels = np.empty((len(samples), _SIDE, _SIDE, 1), np.uint8)

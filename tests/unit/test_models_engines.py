@@ -16,6 +16,7 @@ from models.cli import app
 from models.engines import NAMES, ONNXRUNTIME, OPENVINO, Engine, assert_parity, installed, open_engine
 from models.errors import BundleWriteError, ParityError, SessionError
 from models.optimise import Choice, choice_path, chosen_engine, machine, optimise, versions, write_choice
+from models.session import Given
 
 SIDE = 16
 
@@ -75,6 +76,9 @@ class Shifted:
         scores = self._engine.run(batch)
         scores[:, 1] += self._shift
         return scores
+
+    def run_all(self, batch: np.ndarray) -> Given:
+        return Given(self.run(batch))
 
     def warm(self, sizes: object = ()) -> None:
         """Nothing to warm."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -48,3 +51,25 @@ def test_overruling_rejects_and_keeps_the_figures() -> None:
     late = overruled(passed, Reason.LATE)
     assert (late.verdict, late.reason, late.score) == (Verdict.REJECT, Reason.LATE, passed.score)
     assert not_decidable(Reason.NO_IMAGE).verdict is Verdict.REJECT
+
+
+@pytest.mark.parametrize("novelty", [1.0001, 50.0, math.inf, math.nan, None])
+@pytest.mark.parametrize("raw", [[9, 0, 0], [0, 9, 0]])
+def test_beyond_the_limit_of_novelty_no_score_counts(novelty: float | None, raw: list[float]) -> None:
+    """Neither good nor bad is decided; the figures stay readable. One that does not tell: alike."""
+    decision = replace(JUDGE, novelty_limit=1.0).decide(np.array(raw, np.float32), novelty)
+    assert decision.evaluation is Evaluation.NOT_DECIDABLE
+    assert decision.verdict is Verdict.REJECT
+    assert decision.reason is Reason.OUT_OF_DISTRIBUTION
+    assert decision.score is not None
+    assert decision.raw_scores == tuple(raw)
+    assert decision.novelty is novelty
+
+
+def test_within_the_limit_the_score_decides() -> None:
+    """As of a model that does not tell, with the novelty beside it; scores that are no numbers stay a fault."""
+    judge = replace(JUDGE, novelty_limit=1.0)
+    for raw in ([9, 0, 0], [0, 9, 0]):
+        scores = np.array(raw, np.float32)
+        assert judge.decide(scores, 1.0) == replace(JUDGE.decide(scores), novelty=1.0)
+    assert judge.decide(np.array([np.nan, 0, 0], np.float32), 0.5).reason is Reason.SYSTEM

@@ -15,7 +15,7 @@ from models.engines import ONNXRUNTIME, OPENVINO, installed, open_engine
 from models.errors import ParityError, SessionError
 from models.optimise import optimise
 from models.parity import SIZES, THREADS, Reference, Runner, Way, measure_parity, ways_to_run
-from models.session import Session
+from models.session import Given, Session
 from models.show import engine_words
 
 COUNT = 70
@@ -40,12 +40,10 @@ class Changed:
     def __init__(self, bundle: Bundle, change: Callable[[np.ndarray], np.ndarray]) -> None:
         self._session, self._change = Session(bundle), change
 
-    def run(self, batch: np.ndarray) -> np.ndarray:
-        return self._change(self._session.run(batch))
-
-    def run_with_map(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        scores, places = self._session.run_with_map(batch)
-        return scores, self._change(places)
+    def run_all(self, batch: np.ndarray) -> Given:
+        given = self._session.run_all(batch)
+        changed = "scores" if given.map is None else "map"
+        return given._replace(**{changed: self._change(getattr(given, changed))})
 
 
 def ways(bundle: Bundle, change: Callable[[np.ndarray], np.ndarray]) -> list[Way]:

@@ -13,7 +13,7 @@ from training.material import Part
 from training.release import Release
 from training.report.page import History, Tried, write_report
 from training.runfolder import RunFolder
-from training.scoring import run_session
+from training.scoring import novel_of, run_session
 
 
 def report_run(
@@ -22,7 +22,7 @@ def report_run(
     """Score the test images with the released bundle, write `report.html` into the run's folder, give what it shows."""
     session = open_session(released.bundle)
     begun_ns = time.monotonic_ns()
-    raw = run_session(session, test.pixels)
+    said = run_session(session, test.pixels)
     scoring_s = (time.monotonic_ns() - begun_ns) / 1e9
 
     def load(chosen: Sequence[int]) -> NDArray[np.uint8]:
@@ -31,7 +31,7 @@ def report_run(
     tried = Tried(
         bundle=released.bundle,
         session=session,
-        scored=test.scored(raw, released.bundle.card.good_index),
+        scored=test.scored(said.scores, released.bundle.card.good_index, novel_of(released.bundle.card, said)),
         names=test.names or [f"test image {index}" for index in range(len(test.truth))],
         load=load,
         data=data,

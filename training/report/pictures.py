@@ -34,7 +34,7 @@ class Worst:
 
 def choose_worst(scored: Scored, threshold: float, count: int = COUNT) -> Worst:
     """Choose the misses with the lowest and the false alarms with the highest probability, and rightly judged ones."""
-    share, bad = scored.probability, scored.defective
+    share, bad = scored.rejected_up_to, scored.defective
     upwards = np.argsort(share, kind="stable").tolist()
     lowest = [index for index in upwards if bad[index]]
     highest = [index for index in reversed(upwards) if not bad[index]]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from training.deployed import DEVIATION, MEAN
+from training.novelty import Novelty, run_and_see
 from training.segment.network import Segmenter
 
 _SHARPNESS = 2.0
@@ -27,10 +28,13 @@ class DeployedSegmenter(nn.Module):
     cell_temperature: Tensor
     cell_shift: Tensor
     beside_good: Tensor
+    novelty: Novelty | None
 
     def __init__(self, network: Segmenter, classes: int) -> None:
         super().__init__()
         self.network = network
+        self.middle = network.middle
+        self.novelty = None
         self.gain = nn.Parameter(torch.ones(classes - 1))
         self.offset = nn.Parameter(torch.zeros(classes - 1))
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1) * 255.0)
@@ -41,12 +45,22 @@ class DeployedSegmenter(nn.Module):
         self.register_buffer("cell_shift", torch.zeros(()))
         self.register_buffer("beside_good", torch.eye(classes)[1:])
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """Turn uint8 (n, h, w, 1 or 3) into calibrated scores (n, classes) and the map (n, map height, map width).
 
-        The map is the calibrated probability that a cell is defective, whatever the class.
+        The map is the calibrated probability that a cell is defective, whatever the class. Where the novelty is set it
+        is given, too (n,).
         """
-        logits = self.logits(pixels)
+        if self.novelty is None:
+            return self._told(self.logits(pixels))
+        logits, features = run_and_see(self.network, self.middle, self._normal(pixels))
+        return (*self._told(logits), self.novelty(features))
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """Give the mean over all places of the middle features of uint8 (n, h, w, 1 or 3): (n, features)."""
+        return run_and_see(self.network, self.middle, self._normal(pixels))[1].mean(dim=(2, 3))
+
+    def _told(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         return self.scores(logits), torch.sigmoid(self.cell_odds(logits) / self.cell_temperature + self.cell_shift)
 
     def calibrate(self, parts: tuple[float, float], cells: tuple[float, float]) -> None:
@@ -58,9 +72,11 @@ class DeployedSegmenter(nn.Module):
 
     def logits(self, pixels: Tensor) -> Tensor:
         """Turn uint8 (n, h, w, 1 or 3) into logits (n, classes, map height, map width); grey becomes three channels."""
+        return cast(Tensor, self.network(self._normal(pixels)))
+
+    def _normal(self, pixels: Tensor) -> Tensor:
         images = pixels.permute(0, 3, 1, 2).float()
-        normal = ((images - self.mean) / self.deviation).contiguous(memory_format=torch.channels_last)
-        return cast(Tensor, self.network(normal))
+        return ((images - self.mean) / self.deviation).contiguous(memory_format=torch.channels_last)
 
     def cell_odds(self, logits: Tensor) -> Tensor:
         """Give the log-odds of any defect in each cell (n, map height, map width), not yet calibrated."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from training.network import Start, build_network
+from training.network import ARCHITECTURES, Start, build_network
 
 STRIDE = 4  # pixels of the input that a cell of the map covers
 _WIDTH = 64
@@ -28,6 +28,7 @@ class Segmenter(nn.Module):
         super().__init__()
         self.stages = _stages(build_network(backbone, classes, start), backbone)
         self._taps, channels, self._sizes = _tap(self.stages, height, width)
+        self.middle = _middle(backbone)
         self.lateral = nn.ModuleList(_pointwise(count) for count in channels)
         self.smooth = nn.ModuleList(_separable() for _ in channels)
         self.head = nn.Conv2d(_WIDTH, classes, 1)
@@ -71,6 +72,12 @@ def _stages(network: nn.Module, backbone: str) -> nn.Sequential:
         )
         return nn.Sequential(stem, *(network.get_submodule(f"layer{number}") for number in range(1, 5)))
     return cast(nn.Sequential, network.get_submodule("features"))
+
+
+def _middle(backbone: str) -> str:
+    """Give the path of the architecture's middle layer among the stages."""
+    middle = ARCHITECTURES[backbone].middle
+    return middle.replace("layer", "stages.") if backbone == "resnet18" else middle.replace("features.", "stages.")
 
 
 def _tap(stages: nn.Sequential, height: int, width: int) -> tuple[tuple[int, ...], list[int], list[tuple[int, int]]]:

@@ -15,7 +15,7 @@ from training.fitting import Epoch, Fitting, fit_temperature, score_pixels
 from training.head import start_head
 from training.images import Source
 from training.material import Material, load_material
-from training.network import Start, build_network
+from training.network import ARCHITECTURES, Start, build_network
 from training.runfolder import RunFolder
 from training.runlog import RunLog
 from training.screen import Screen, duration
@@ -56,7 +56,9 @@ class Classify:
             of_boxes = self.fit_watched(material.boxes.alone(material), settings, start, folder, screen, watch)
             return put_together(of_boxes, material, material.boxes.cut)
         torch.manual_seed(settings.seed)
-        model = Deployed(build_network(settings.backbone, len(material.classes), start))
+        model = Deployed(
+            build_network(settings.backbone, len(material.classes), start), ARCHITECTURES[settings.backbone].middle
+        )
         pretrained = start.weights is not None
         fitting = Fitting(model, settings, pretrained=pretrained, good_index=material.good_index)
         team = present_team()

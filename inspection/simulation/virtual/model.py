@@ -35,7 +35,7 @@ RAW = [raw_scores(level) for level in range(LEVELS)]
 class Remembered(Judge):
     """The station's judge, asked once for each of the model's few answers: it is a pure function of them."""
 
-    def decide(self, raw: Any) -> Decision:
+    def decide(self, raw: Any, _novelty: float | None = None, /) -> Decision:
         """Return what the judge says of the scores of a level."""
         level: int = raw
         return _decided(self.threshold)[level]
