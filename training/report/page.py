@@ -132,8 +132,8 @@ def _chosen(tried: Tried, threshold: Threshold) -> str:
         "limits above take into account by counting pieces.</p>"
         "<h2>Which class was taken for which</h2>"
         f"{confusion_table(metrics.confusion or (), card.classes)}"
-        '<p class="soft">Each image counts under the class that the model finds likeliest. Whether it is rejected is not '
-        "decided here but by the threshold, so one that looks most like a good part may be rejected all the same.</p>"
+        '<p class="soft">Each image counts under the class that the model finds likeliest. Whether it is rejected is '
+        "not decided here but by the threshold, so one that looks good may be rejected all the same.</p>"
         f"{size_section(metrics, card)}"
     )
 
