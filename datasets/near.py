@@ -23,15 +23,16 @@ def threshold_of(looks: Sequence[Look]) -> float:
     """Return the peak from which two images of this set count as one piece.
 
     Pictures of one product in one fixture resemble each other whichever piece they show. So the threshold is the median
-    peak of random pairs and six standard deviations (robust: 1.4826 × median deviation), from FLOOR to CEILING.
+    peak of random pairs and six standard deviations (robust: 1.4826 × median deviation), from FLOOR to CEILING. Fewer
+    than 20 pairs do not tell how much pictures resemble each other: then only all but the same picture counts.
     """
     if len(looks) < 2:
-        return FLOOR
+        return CEILING
     rng = np.random.default_rng(0)
     first, second = rng.integers(len(looks), size=(2, _RANDOM_PAIRS))
     drawn = np.unique(np.sort(np.stack([first, second], 1)[first != second], axis=1), axis=0)
     if len(drawn) < 20:
-        return FLOOR
+        return CEILING
     found = scores_of(looks, drawn)
     middle = float(np.median(found))
     spread = 1.4826 * float(np.median(np.abs(found - middle)))

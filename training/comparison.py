@@ -206,6 +206,6 @@ def _pair_words(name: str, pair: Paired) -> str:
     if pair.pieces < pair.least:
         return f"{counted}: so few pieces cannot show any difference; at least {pair.least} are needed."
     return (
-        f"{counted} (p = {pair.p:.2g}): the sample does not show that either is better; a true difference between "
-        f"{percent(abs(pair.low))} for A and {percent(max(0.0, pair.high))} for B is compatible with it."
+        f"{counted} (p = {pair.p:.2g}): the sample does not show that either is better; in truth A may be wrong on up "
+        f"to {percent(max(0.0, -pair.low))} fewer, or B on up to {percent(max(0.0, pair.high))} fewer."
     )
