@@ -48,7 +48,7 @@ def test_a_handful_of_boards_teaches_what_is_wrong_with_others(shared_data: Path
     map is far higher on the marks than beside them; the exported graph gives the same scores and maps."""
     data = handful(shared_data, tmp_path / "boards")
     settings = TrainSettings(
-        task="template", epochs=3, height=640, width=640, batch_size=8, lr=1e-3, threads=1, find_groups=False
+        task="template", epochs=6, height=640, width=640, batch_size=8, lr=1e-3, threads=1, find_groups=False
     )
     source = open_source(Location(data), find_groups=False, seed=0)
     assert source.task == "template"
