@@ -126,7 +126,7 @@ def _chosen(tried: Tried, threshold: Threshold) -> str:
     metrics = tried.metrics or measure(tried.scored, threshold.value, card.classes, tried.split)
     return (
         "<h2>Figures at the threshold of the card</h2>"
-        f"<p>A part is rejected from a defect probability of {100 * threshold.value:.4g} % on.</p>"
+        f"<p>A part is rejected from a defect probability of {100 * threshold.value:.4g} % on.{_novelty(tried)}</p>"
         f"{figures_table(metrics)}"
         '<p class="soft">The intervals count images; images of one piece are not independent, which the one-sided '
         "limits above take into account by counting pieces.</p>"
@@ -135,6 +135,22 @@ def _chosen(tried: Tried, threshold: Threshold) -> str:
         '<p class="soft">Each image counts under the class that the model finds likeliest. Whether it is rejected is '
         "not decided here but by the threshold, so one that looks good may be rejected all the same.</p>"
         f"{size_section(metrics, card)}"
+    )
+
+
+def _novelty(tried: Tried) -> str:
+    """Tell how many of the images are beyond the model's limit of novelty, good and defective apart."""
+    spec, novel, bad = tried.bundle.card.novelty, tried.scored.novel, tried.scored.defective
+    if tried.bundle.card.task not in ("classify", "segment"):
+        return ""
+    if spec is None or novel is None:
+        return " The model does not tell of pictures unlike those of its training: an unknown object may pass."
+    good = count_of(int((~bad).sum()), "good image")
+    return (
+        " Rejected is, too, whatever its score, what is unlike the pictures of the training: "
+        f"{int((novel & ~bad).sum())} of {good} and {int((novel & bad).sum())} of {int(bad.sum())} defective ones. "
+        f"The limit comes from {spec.pieces} held-out pieces; of further ones like these at most {percent(spec.bound)} "
+        "are beyond it."
     )
 
 
