@@ -69,6 +69,15 @@ def test_parts_of_one_product_are_not_glued_together(tmp_path: Path) -> None:
     assert find_duplicates(paths).repeated() == ()
 
 
+def test_five_parts_of_one_product_stay_five_pieces(tmp_path: Path) -> None:
+    """So few do not tell how much parts resemble each other, and still are not taken for one; a copy is."""
+    renderer = PartRenderer(5, 320, 240)
+    paths = [write(tmp_path / f"{k}.png", renderer.render(k).pixels) for k in range(5)]
+    assert find_duplicates(paths).repeated() == ()
+    copy = write(tmp_path / "copy.jpg", renderer.render(0).pixels)
+    assert find_duplicates([*paths, copy]).repeated() == ((paths[0], copy),)
+
+
 def test_few_images(tmp_path: Path) -> None:
     """No image, one image and two strangers have no duplicates."""
     paths = [write(tmp_path / f"{k}.png", surface(k)) for k in range(2)]
