@@ -84,6 +84,7 @@ _ROWS = (
     Alarm("IMAGE_QUALITY", Severity.WARNING, blocks=False, values=("count", "camera", "why")),
     Alarm("IMAGE_DRIFT", Severity.WARNING, blocks=False, values=("percent", "camera", "why")),
     Alarm("PART_NOT_LOCATED", Severity.WARNING, blocks=False, values=("count", "camera")),
+    Alarm("UNKNOWN_LOOK", Severity.WARNING, blocks=False, values=("count",)),
     Alarm("FRAME_UNUSABLE", Severity.ERROR, blocks=False, values=("part", "detail")),
     Alarm("PARTS_TOO_CLOSE", Severity.WARNING, blocks=False, values=("gap_ms", "pulse_ms")),
     Alarm("PAGE_RESTARTED", Severity.INFO, blocks=False),

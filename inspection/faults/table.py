@@ -23,6 +23,7 @@ FAULTS: tuple[Fault, ...] = (
     model.LATE_VERDICTS,
     model.QUEUE_FULL,
     model.REJECTS_IN_A_ROW,
+    model.UNKNOWN_LOOK,
     ejector.EJECTOR_PORT_GONE,
     ejector.EJECTOR_PROCESS_DIED,
     controller.CONTROLLER_RESET,

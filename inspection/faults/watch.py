@@ -18,6 +18,9 @@ STEP_NS = 500_000_000
 """A wall clock that moved this much further or less than the monotonic one was set, not slewed."""
 
 _READING_NS = 5_000_000  # two readings of the clocks further apart than this do not belong together
+STRANGERS_IN_A_ROW = 3
+"""From how many parts in a row that look like nothing known somebody is told."""
+
 _TRANSIENT_S = 15.0
 _STEPPED_S = 60.0
 _ENCODER_SILENT_S = 0.5
@@ -34,12 +37,14 @@ class RejectWatch:
         """limit: from how many parts in a row that were not OK the alarm stands."""
         self._alarms = alarms
         self._limit = limit
+        self._strangers = 0
         self.in_a_row = 0
 
     def add(self, records: Iterable[StoredRecord]) -> None:
         """Look at records that have just become durable."""
         for record in records:
             self._count(record)
+            self._count_strangers(record)
             if record.ejector_action == EjectorAction.NOT_SEEN:
                 self._alarms.raise_alarm("EJECTOR_JAMMED", for_s=_TRANSIENT_S, part=record.part)
 
@@ -52,6 +57,16 @@ class RejectWatch:
             self.in_a_row += 1
             if self.in_a_row >= self._limit:
                 self._alarms.raise_alarm("REJECTS_IN_A_ROW", count=self.in_a_row)
+
+    def _count_strangers(self, record: StoredRecord) -> None:
+        """One part that looks like nothing known may be dirt; several are another product, camera or light."""
+        if record.reason == Reason.OUT_OF_DISTRIBUTION:
+            self._strangers += 1
+            if self._strangers >= STRANGERS_IN_A_ROW:
+                self._alarms.raise_alarm("UNKNOWN_LOOK", count=self._strangers)
+        elif record.score is not None:
+            self._strangers = 0
+            self._alarms.clear("UNKNOWN_LOOK")
 
 
 class CameraWatch:

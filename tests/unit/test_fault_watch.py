@@ -68,6 +68,19 @@ def test_rejects_in_a_row_end_with_a_part_that_is_ok(records: Records) -> None:
     assert _names(board) == set()
 
 
+def test_parts_that_look_like_nothing_known_are_told_of_until_one_is_known(records: Records) -> None:
+    """Three of them in a row; a part without a picture in between says nothing about looks, a defective one does."""
+    board = AlarmBoard()
+    watch = RejectWatch(board, limit=100)
+    stranger = overruled(PASSED, Reason.OUT_OF_DISTRIBUTION)
+    watch.add(records.of(stranger, stranger, REJECTED, stranger, not_decidable(Reason.NO_IMAGE), stranger))
+    assert _names(board) == set()
+    watch.add(records.of(stranger))
+    assert [(alarm.name, alarm.values) for alarm in board.active()] == [("UNKNOWN_LOOK", {"count": "3"})]
+    watch.add(records.of(REJECTED))
+    assert _names(board) == set()
+
+
 def test_what_the_station_itself_overruled_counts_as_what_was_found(records: Records) -> None:
     """While nothing may pass, a good part is rejected all the same: it still ends the row, or nothing ever would."""
     board = AlarmBoard({"REJECTS_IN_A_ROW": Reaction.REJECT_ALL})

@@ -89,3 +89,17 @@ REJECTS_IN_A_ROW = Fault(
     allowed=ANY,
     test="tests/integration/test_fault_parts.py::test_fault_rejects_in_a_row",
 )
+
+UNKNOWN_LOOK = Fault(
+    name="unknown_look",
+    what="parts look like nothing the model has learned: another product, a foreign object, a camera or light that has "
+    "changed",
+    alarm="UNKNOWN_LOOK",
+    station="each such part is rejected (OUT_OF_DISTRIBUTION) whatever its score; after 3 in a row somebody is told. "
+    "Only models whose card has a limit of novelty tell it",
+    ejector=says.ONE_PART,
+    recovers="with the first part whose look is known",
+    default=Reaction.WARN,
+    allowed=ANY,
+    test="tests/integration/test_novelty_line.py::test_an_unknown_object_never_passes_and_known_parts_do",
+)
