@@ -19,11 +19,11 @@ from datasets.splitfile import read_split, write_split
 from datasets.splits import Split
 from inspection.cli.main import app
 from training.bench.first_model import measure_first_model
-from training.bench.fold import Plan, run_fold
+from training.bench.fold import FoldResult, Plan, run_fold
 from training.bench.folds import cut_folds
 from training.bench.inference import measure_inference
 from training.bench.peak import Peak
-from training.bench.pool import figures, pooled, read_scored
+from training.bench.pool import at_thresholds, figures, pooled, read_scored
 from training.bench.sets import SETS, choose_sets
 from training.bench.throughput import measure_throughput
 from training.deployed import Deployed
@@ -106,6 +106,17 @@ def test_images_of_several_types_are_right_when_one_of_them_is_found() -> None:
     accuracy = figures(pooled([one, other]), ("good", "chip", "stain"), has_good=False)["accuracy"]
     assert isinstance(accuracy, dict)
     assert (accuracy["right"], accuracy["of"]) == (1, 2)
+
+
+def test_what_no_training_picture_looked_like_counts_as_stopped() -> None:
+    """Three defects and two good parts at a threshold of 0.5: a novel defect does not escape, a novel good is overkill."""
+    raw = np.array([[0, -3], [0, -3], [0, 3], [0, -3], [0, -3]], np.float32)
+    novel = np.array([True, False, False, True, False])
+    part = Scored(raw, np.array([1, 1, 1, 0, 0]), tuple("abcde"), 0, novel=novel)
+    result = FoldResult(
+        train_s=1.0, peak_whole_mb=None, peak_own_mb=None, threshold=0.5, classes=("good", "chip"), network="compact"
+    )
+    assert at_thresholds([part], [result]) == {"escapes": "1/3", "overkills": "1/2"}
 
 
 PEAK = """

@@ -115,18 +115,20 @@ def _scored(judged: Judged) -> Scored:
         truth=np.array([int(label != card.good_class) for labels in judged.place_labels for label in labels]),
         groups=tuple(group for group in judged.scored.groups for _ in card.places),
         good_index=0,
+        novel=None if judged.scored.novel is None else judged.scored.novel.repeat(len(card.places)),
     )
 
 
 def _write_scores(file: Path, judged: Judged) -> None:
     scored = _scored(judged)
-    types = scored.types if scored.types is not None else np.zeros(0, bool)
+    none = np.zeros(0, bool)
     np.savez(
         file,
         raw=scored.raw,
         truth=scored.truth,
         groups=np.array(scored.groups),
-        types=types,
+        types=none if scored.types is None else scored.types,
+        novel=none if scored.novel is None else scored.novel,
         good_index=scored.good_index,
     )
 

@@ -19,13 +19,14 @@ Figures = dict[str, object]
 def read_scored(place: Path) -> Scored:
     """Return what a finished fold has scored."""
     with np.load(place / SCORES) as kept:
-        types = kept["types"]
+        types, novel = kept["types"], kept["novel"]
         return Scored(
             kept["raw"],
             kept["truth"],
             tuple(kept["groups"].tolist()),
             int(kept["good_index"]),
             types if types.size else None,
+            novel if novel.size else None,
         )
 
 
@@ -63,12 +64,12 @@ def figures(scored: Scored, classes: Sequence[str], *, has_good: bool) -> Figure
 
 
 def at_thresholds(parts: Sequence[Scored], results: Sequence[FoldResult]) -> Figures:
-    """Count escapes and overkills, each fold at the threshold that its own validation images gave."""
+    """Count escapes and overkills, each fold at the threshold and novelty that its validation images gave."""
     escaped = rejected = bad = good = 0
     for part, result in zip(parts, results, strict=True):
-        limit = part.probability >= result.threshold
-        escaped += int((part.defective & ~limit).sum())
-        rejected += int((~part.defective & limit).sum())
+        stopped = part.rejected_up_to >= result.threshold
+        escaped += int((part.defective & ~stopped).sum())
+        rejected += int((~part.defective & stopped).sum())
         bad += int(part.defective.sum())
         good += int((~part.defective).sum())
     return {"escapes": f"{escaped}/{bad}", "overkills": f"{rejected}/{good}"}
