@@ -109,7 +109,7 @@ def test_images_of_several_types_are_right_when_one_of_them_is_found() -> None:
 
 
 def test_what_no_training_picture_looked_like_counts_as_stopped() -> None:
-    """Three defects and two good parts at a threshold of 0.5: a novel defect does not escape, a novel good is overkill."""
+    """A novel defect does not escape although its score would pass it, a novel good part is overkill."""
     raw = np.array([[0, -3], [0, -3], [0, 3], [0, -3], [0, -3]], np.float32)
     novel = np.array([True, False, False, True, False])
     part = Scored(raw, np.array([1, 1, 1, 0, 0]), tuple("abcde"), 0, novel=novel)
