@@ -18,7 +18,7 @@ test:  ## everything that CI checks (about 13 min on 2 cores; the first time 3 m
 	@scripts/system-packages
 	@scripts/test-producers
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest -m "not soak" --numprocesses $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -m "not soak" --numprocesses $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 check:  ## style, types and import rules (about 1 min)
 	@scripts/set-up dev "ruff, mypy and the import rules"

@@ -26,6 +26,7 @@ from training.template.tolerance import Tolerance, difference, learn_tolerance
 _BATCH = 4
 _LOOKED_AT = 48  # validation photos after each epoch; all of them at the end
 _NO_LIKENESS = 0.3
+_NO_FLOOR = -2.0  # of a correlation
 _FLOORS = (0.2, 0.9)
 _MOST_VALUES = 2**25  # of differences that are looked at at once: 128 MiB, 1,310 photos of 640×640
 _GOOD_LOGIT = 6.0  # of the middle good part, where no defect says what a score means
@@ -38,6 +39,8 @@ def fit_network(
     network = ComparingNetwork(planes_of(material.channels), len(material.classes) - 1)
     model = Comparing(material.goldens, network).eval()
     aligned = align_photos(model, material, folder, screen)
+    floor = float(model.floor)
+    model.floor.fill_(_NO_FLOOR)  # a photo that shows no golden image must not decide what the network's scores mean
     fitting = Fitting(model, network, settings)
     state = folder.load()
     if state is not None:
@@ -49,6 +52,7 @@ def fit_network(
     found = calibrate(raw, validation.truth != 0)
     model.gain.fill_(found.gain)
     model.offset.fill_(found.offset)
+    model.floor.fill_(floor)
     return model, [epoch.as_dict() for epoch in fitting.history]
 
 
