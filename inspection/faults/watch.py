@@ -64,7 +64,7 @@ class RejectWatch:
             self._strangers += 1
             if self._strangers >= STRANGERS_IN_A_ROW:
                 self._alarms.raise_alarm("UNKNOWN_LOOK", count=self._strangers)
-        elif record.score is not None:
+        elif record.evaluation != Evaluation.NOT_DECIDABLE:
             self._strangers = 0
             self._alarms.clear("UNKNOWN_LOOK")
 
