@@ -84,7 +84,7 @@ class CameraWatch:
         self._alarms = alarms
         self._next_ns = 0
         self._seen: dict[str, Mapping[str, int]] = {}
-        self._poor: dict[str, deque[bool]] = {}
+        self._poor: dict[str, deque[str]] = {}
 
     def look(self, reports: Callable[[], Iterable[CameraReport]], now_ns: int) -> None:
         """Raise or clear CAMERA_LINK_POOR; does something every two seconds at most."""
@@ -98,10 +98,10 @@ class CameraWatch:
             self._seen[camera.name] = signs
             grown = {name: count - before.get(name, 0) for name, count in signs.items() if count > before.get(name, 0)}
             looks = self._poor.setdefault(camera.name, deque(maxlen=self._LOOKS))
-            looks.append(bool(grown))
-            if sum(looks) >= self._POOR_LOOKS:
-                listed = ", ".join(f"{name.replace('_', ' ')} +{count}" for name, count in grown.items())
-                poor.append(f"{camera.name}: {listed or 'none for the moment'}")
+            looks.append(", ".join(f"{name.replace('_', ' ')} +{count}" for name, count in grown.items()))
+            signs_seen = [listed for listed in looks if listed]
+            if len(signs_seen) >= self._POOR_LOOKS:
+                poor.append(f"{camera.name}: {signs_seen[-1]}")
         self._alarms.tell("CAMERA_LINK_POOR", "; ".join(poor))
 
 
