@@ -8,7 +8,7 @@ from training.settings import TrainSettings
 from training.space import SweepPlan, refuse_unswept
 from training.team import Team
 
-_SHARED = ("classify",)  # the tasks that several processes can fit together
+_SHARED = ("classify", "segment")  # the tasks that several processes can fit together
 
 
 def refuse_unshared(team: Team, settings: TrainSettings, plan: SweepPlan | None) -> None:

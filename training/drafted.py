@@ -16,7 +16,7 @@ from models.golden import Golden
 from models.session import Given
 from training.conditions import Conditions
 from training.export import export_onnx
-from training.fitting import run_outputs
+from training.forward import run_outputs
 from training.material import Material, Part
 from training.novelty_limit import hold, learn_novelty, limit_words
 from training.scoring import BATCH

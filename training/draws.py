@@ -38,3 +38,8 @@ def draw_shares(truth: Truth) -> NDArray[np.float64]:
         weights = (1.0 / np.sqrt(np.maximum(counts, 1)) * (truth > 0)).max(axis=1)
     shares: NDArray[np.float64] = weights / weights.sum()
     return shares
+
+
+def seed_of(*numbers: int) -> int:
+    """Give the 32 bit seed that belongs to these numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from training.errors import SettingsError
+from training.settings import TrainSettings
 
-DEVICE_TASKS = ("classify",)  # the others learn on the CPU wherever they are
+DEVICE_TASKS = ("classify", "segment")  # the others learn on the CPU wherever they are
 
 
 def choose_device(asked: str) -> torch.device:
@@ -27,6 +28,11 @@ def choose_device(asked: str) -> torch.device:
     if asked == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
+
+
+def device_asked(settings: TrainSettings) -> str:
+    """Give what the settings ask for where the task can learn there, else 'cpu'."""
+    return settings.device if settings.task in DEVICE_TASKS else "cpu"
 
 
 class Hardware:

@@ -11,7 +11,7 @@ import torch
 
 from models.card import Provenance
 from training.conditions import Conditions
-from training.hardware import DEVICE_TASKS, choose_device
+from training.hardware import choose_device, device_asked
 from training.settings import TrainSettings
 from training.team import present_team
 
@@ -33,7 +33,7 @@ def provenance_of(settings: TrainSettings, start: str, network: str, conditions:
         settings=values
         | {
             "deterministic_kernels": torch.are_deterministic_algorithms_enabled(),
-            "device": choose_device(settings.device).type if settings.task in DEVICE_TASKS else "cpu",
+            "device": choose_device(device_asked(settings)).type,
             "processes": present_team().size,
         },
         command=conditions.command,

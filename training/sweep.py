@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from models.publish import publish_file
-from training.batches import seed_of
+from training.draws import seed_of
 from training.errors import RunFolderFullError, TrainingError
 from training.fitting import Epoch
 from training.images import Source

@@ -17,7 +17,7 @@ from models.card import CardDraft, DataOrigin, InputSpec, Metrics, Provenance, T
 from models.golden import Golden
 from training.deployed import Deployed
 from training.export import export_onnx
-from training.fitting import score_pixels
+from training.forward import score_pixels
 from training.network import ARCHITECTURES, Start, build_network
 from training.quantise import quantise
 

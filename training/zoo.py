@@ -10,8 +10,8 @@ import torch
 
 from datasets.synthetic import KINDS
 from models.errors import ModelError
+from training.classify.lesson import ClassLesson
 from training.deployed import Deployed
-from training.draws import steps_per_epoch
 from training.errors import TrainingError
 from training.fitting import Fitting
 from training.network import Start, build_network
@@ -38,11 +38,13 @@ def learn_close_ups(pictures: Pictures, screen: Screen) -> Start:
     pixels, truth = close_ups(pictures, _CLOSE_UP_PX, CLOSE_UPS.seed)
     torch.manual_seed(CLOSE_UPS.seed)
     model = Deployed(build_network(CLOSE_UPS.backbone, len(KINDS), Start(None, "")))
-    fitting = Fitting(model, CLOSE_UPS, pretrained=False, good_index=0)
-    with screen.bar("close-ups", CLOSE_UPS.epochs * steps_per_epoch(len(truth), CLOSE_UPS.batch_size)) as advance:
+    held = (pixels[::20], truth[::20])
+    lesson = ClassLesson(model, CLOSE_UPS, (pixels, truth), held, pretrained=False, good_index=0)
+    fitting = Fitting(lesson, CLOSE_UPS)
+    with screen.bar("close-ups", CLOSE_UPS.epochs * lesson.steps) as advance:
         for number in range(1, CLOSE_UPS.epochs + 1):
-            loss = fitting.run_epoch(pixels, truth, advance)
-            epoch = fitting.close_epoch(loss, pixels[::20], truth[::20])
+            loss = fitting.run_epoch(advance)
+            epoch = fitting.close_epoch(loss)
             screen.say(f"close-ups {number}/{CLOSE_UPS.epochs}: loss {loss:.4f}, unchanged {epoch.validation_loss:.4f}")
     return Start(model.network.state_dict(), f"from scratch: first {len(truth)} close-ups of the training parts")
 

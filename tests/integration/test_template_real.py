@@ -12,7 +12,7 @@ import pytest
 from datasets.location import Location
 from datasets.marks import class_map
 from training.export import export_onnx
-from training.fitting import run_module
+from training.forward import run_module
 from training.images import open_source
 from training.network import Start
 from training.runfolder import RunFolder

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from inspection.cli.main import main
+from training.classify.lesson import ClassLesson
 from training.deployed import Deployed
 from training.fitting import Fitting
 from training.network import Start, build_network
@@ -29,9 +30,9 @@ def fit(batch_size: int = 64) -> Fitting:
     settings = TrainSettings(backbone="compact", height=32, width=32, batch_size=batch_size, epochs=1, threads=1)
     pixels = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 1), dtype=np.uint8)
     truth = np.array([0, 1] * 3, dtype=np.intp)
-    fitting = Fitting(model, settings, pretrained=False, good_index=0)
-    loss = fitting.run_epoch(pixels, truth, lambda: None)
-    fitting.close_epoch(loss, pixels, truth)
+    photos = (pixels, truth)
+    fitting = Fitting(ClassLesson(model, settings, photos, photos, pretrained=False, good_index=0), settings)
+    fitting.close_epoch(fitting.run_epoch(lambda: None))
     return fitting
 
 

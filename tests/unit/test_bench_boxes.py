@@ -14,7 +14,7 @@ from inspection.cli.main import app
 from models.bundle import load_bundle
 from models.session import open_session
 from training.bench.boxes import FILE, box_figures, read_boxes
-from training.fitting import run_module
+from training.forward import run_module
 from training.template.boxes import Box
 from training.template.measure import Seen
 from training.template.rebuilt import rebuild

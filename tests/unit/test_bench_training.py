@@ -26,6 +26,7 @@ from training.bench.peak import Peak
 from training.bench.pool import at_thresholds, figures, pooled, read_scored
 from training.bench.sets import SETS, choose_sets
 from training.bench.throughput import measure_throughput
+from training.classify.lesson import ClassLesson
 from training.deployed import Deployed
 from training.errors import SettingsError, TrainingDataError
 from training.fitting import Fitting
@@ -314,14 +315,16 @@ def test_more_images_take_no_more_memory(tmp_path: Path) -> None:
         moves=False,
         light=False,
     )
-    fitting = Fitting(Deployed(build_network("compact", 2, Start(None, ""))), chosen, pretrained=False, good_index=0)
+    model = Deployed(build_network("compact", 2, Start(None, "")))
     peaks = []
     for count in (256, 256, 4096):
         pixels = np.lib.format.open_memmap(
             tmp_path / f"{count}.npy", mode="w+", dtype=np.uint8, shape=(count, 32, 32, 3)
         )
+        photos = (pixels, np.arange(count) % 2)
+        fitting = Fitting(ClassLesson(model, chosen, photos, photos, pretrained=False, good_index=0), chosen)
         with Peak() as peak:
-            fitting.run_epoch(pixels, np.arange(count) % 2, lambda: None)
+            fitting.run_epoch(lambda: None)
         peaks.append(peak.own_mb)
     assert peaks[1] is not None
     assert peaks[2] is not None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command_runs import Command
 from outlined_parts import KINDS, part, write_outlined
 
 from datasets.location import Location
@@ -21,6 +24,7 @@ from training.evaluation import evaluate_bundle
 pytestmark = [pytest.mark.training, pytest.mark.timeout(900)]
 
 EPOCHS, SIDE = 6, 48
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -94,18 +98,52 @@ def test_the_map_is_hot_where_the_defect_is(whole: tuple[Path, dict[str, object]
 def test_a_killed_run_goes_on_to_the_same_weights(
     parts: Path, whole: tuple[Path, dict[str, object], str], tmp_path: Path
 ) -> None:
-    """kill -9 after an epoch, the same command again: bit for bit the graph of the run that nobody killed."""
+    """kill -9 within an epoch, the same command again: bit for bit the graph of the run that nobody killed."""
     out = tmp_path / "model"
-    with subprocess.Popen(command(parts, out), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if line.startswith("epoch 2/"):
-                break
-        process.kill()
-        process.stderr.read()
+    going = Command([*command(parts, out)[3:], "--checkpoint-seconds", "0"], tmp_path)
+    assert going.wait_until(lambda: "epoch 2/" in going.said), going.said
+    states = tmp_path / "model.run"
+    kept = {path.name: path.read_bytes() for path in states.glob("checkpoint.pt")}
+    assert going.wait_until(lambda: {path.name: path.read_bytes() for path in states.glob("checkpoint.pt")} != kept)
+    going.process.kill()
+    assert going.end().returncode == -signal.SIGKILL
     assert not out.exists()
     again = subprocess.run(command(parts, out), capture_output=True, text=True, timeout=400, check=False)
     assert again.returncode == 0, again.stderr
-    assert re.search(r"going on after epoch [2-5] of 6", again.stderr), again.stderr
+    assert re.search(r"going on after epoch [2-5] and \d+ steps of 6", again.stderr), again.stderr
     assert load_bundle(out).card.files["model.onnx"] == load_bundle(whole[0]).card.files["model.onnx"]
     assert "By size of the defect" in again.stdout
+
+
+def test_two_processes_fit_one_segmenting_model(parts: Path, tmp_path: Path) -> None:
+    """torchrun, gloo: each learns from half of every batch; one bundle, whose scores are those that were measured."""
+    out = tmp_path / "model"
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*start, "-m", "inspection.cli.main", *command(parts, out, "--json")[3:]],
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+        cwd=REPOSITORY,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["parity"]["flips"] == 0
+    assert done.stderr.count("epoch 2/6") == 1
+    card = load_bundle(out).card
+    assert card.provenance.settings["processes"] == 2
+    assert card.metrics.auroc is not None
+    assert card.metrics.auroc.value > 0.8
+
+
+def test_a_sweep_and_mixed_precision_of_a_segmenting_model(parts: Path, tmp_path: Path) -> None:
+    """Two trials in bfloat16, of which the better one is released without being learned again."""
+    out = tmp_path / "model"
+    more = ("--sweep", "2", "--sweep-over", "lr", "--amp", "on", "--epochs", "2", "--json")
+    done = Command(command(parts, out, *more)[3:], tmp_path).end()
+    assert done.returncode == 0, done.stderr
+    trials = json.loads((tmp_path / "model.run" / "sweep.json").read_text())
+    best = min((row for row in trials if row["state"] == "complete"), key=lambda row: row["validation_loss"])
+    assert load_bundle(out).card.provenance.settings["lr"] == best["values"]["lr"]
+    assert load_bundle(out).card.map is not None

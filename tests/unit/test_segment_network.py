@@ -9,9 +9,11 @@ import torch
 from torch import nn
 
 from training.export import export_onnx
+from training.fitting import Fitting
+from training.material import Part
 from training.network import Start
 from training.segment.deployed import DeployedSegmenter
-from training.segment.fitting import SegmentFitting
+from training.segment.lesson import MapLesson
 from training.segment.network import Segmenter
 from training.settings import TrainSettings
 
@@ -67,8 +69,11 @@ def test_pretrained_statistics_stay_and_new_layers_learn_faster() -> None:
     weights = {f"features.{name}": tensor for name, tensor in network.stages.state_dict().items()}
     weights["classifier.1.weight"], weights["classifier.1.bias"] = torch.zeros(2, 1280), torch.zeros(2)
     model = DeployedSegmenter(Segmenter("mobilenet_v2", 2, Start(weights, "given"), 32, 32), 2)
-    fitting = SegmentFitting(model, TrainSettings(task="segment", threads=1), pretrained=True)
-    fitting._train_mode()
+    settings = TrainSettings(task="segment", threads=1)
+    pixels = np.zeros((2, 32, 32, 3), np.uint8)
+    part = Part(pixels, np.array([0, 1], dtype=np.intp), ("a", "b"), masks=np.zeros((2, 32, 32), np.uint8))
+    fitting = Fitting(MapLesson(model, settings, part, part, pretrained=True), settings)
+    fitting.lesson.train_mode()
     norms = [module for module in model.network.stages.modules() if isinstance(module, nn.BatchNorm2d)]
     assert norms
     assert not any(norm.training for norm in norms)

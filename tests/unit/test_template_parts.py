@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from models.score import defect_probability
 from training.export import export_onnx
-from training.fitting import run_module
+from training.forward import run_module
 from training.template.boxes import Box, average_precision, find_boxes, measure_boxes, overlap
-from training.template.fitting import calibrate, loss_of_marks
+from training.template.calibrate import calibrate
 from training.template.learning import floor_of, moved
+from training.template.loss import loss_of_marks
 from training.template.model import Comparing
 from training.template.network import ComparingNetwork
 from training.template.planes import compare, compare_crop, level

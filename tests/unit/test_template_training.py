@@ -155,7 +155,7 @@ def test_labels_without_marks_are_learned_from_too(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_fit_ends_with_the_same_weights(pairs: Path, tmp_path: Path) -> None:
-    """Stopped after the first of two epochs and taken up again: bit for bit the model of an uninterrupted run."""
+    """Stopped after the first step and taken up again: bit for bit the model of an uninterrupted run."""
     source = open_source(Location(pairs), find_groups=False, seed=0, task="template")
 
     def fit(folder: RunFolder) -> dict[str, object]:
@@ -165,7 +165,7 @@ def test_an_interrupted_fit_ends_with_the_same_weights(pairs: Path, tmp_path: Pa
         return {name: values.numpy().tobytes() for name, values in model.state_dict().items()}
 
     class Stopping(RunFolder):
-        """Ends the run as soon as the first epoch is kept."""
+        """Ends the run as soon as the first state is kept."""
 
         def save(self, state: object) -> None:
             super().save(state)  # type: ignore[arg-type]
@@ -173,7 +173,7 @@ def test_an_interrupted_fit_ends_with_the_same_weights(pairs: Path, tmp_path: Pa
 
     whole = fit(RunFolder(tmp_path / "whole"))
     with pytest.raises(KeyboardInterrupt):
-        fit(Stopping(tmp_path / "halves"))
+        fit(Stopping(tmp_path / "halves", every_s=0.0))
     assert fit(RunFolder(tmp_path / "halves")) == whole
 
 

@@ -20,6 +20,7 @@ from datasets.location import Location
 from datasets.sample import Sample
 from training.batches import Batches
 from training.checkpoint import Checkpoints
+from training.classify.lesson import ClassLesson
 from training.deployed import Deployed
 from training.errors import RunFolderFullError, SettingsError, TrainingDataError, UnfinishedRunError
 from training.fitting import Fitting
@@ -194,7 +195,7 @@ def test_processes_share_the_very_images_that_one_would_have_made() -> None:
     assert not torch.equal(first[1], first[3]), "the same photo twice in a batch is changed twice"
 
 
-def small_fit(**values: object) -> tuple[Fitting, np.ndarray, np.ndarray]:
+def small_fit(**values: object) -> Fitting:
     """A fitting of the small network on a few pixels."""
     torch.manual_seed(0)
     wanted = TrainSettings.model_validate(
@@ -202,19 +203,20 @@ def small_fit(**values: object) -> tuple[Fitting, np.ndarray, np.ndarray]:
     )
     model = Deployed(build_network(wanted.backbone, 2, Start(None, "")))
     pixels = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 1), dtype=np.uint8)
-    return Fitting(model, wanted, pretrained=False, good_index=0), pixels, np.array([0, 1] * 3, dtype=np.intp)
+    photos = (pixels, np.array([0, 1] * 3, dtype=np.intp))
+    return Fitting(ClassLesson(model, wanted, photos, photos, pretrained=False, good_index=0), wanted)
 
 
 def test_an_epoch_goes_on_from_any_step() -> None:
     """From the state after each of its steps, another process' fitting ends with the same weights, bit for bit."""
-    fitting, pixels, truth = small_fit(threads=2)
+    fitting = small_fit(threads=2)
     states: list[dict[str, object]] = []
-    fitting.run_epoch(pixels, truth, lambda: None, lambda: states.append(copied(fitting.state())))
+    fitting.run_epoch(lambda: None, lambda: states.append(copied(fitting.state())))
     assert [state["step"] for state in states] == [1, 2, 3, 4]
     for state in states:
-        other, _, _ = small_fit(threads=2)
+        other = small_fit(threads=2)
         other.restore(state)
-        other.run_epoch(pixels, truth, lambda: None)
+        other.run_epoch(lambda: None)
         for name, weights in fitting.model.state_dict().items():
             assert torch.equal(weights, other.model.state_dict()[name]), name
 
@@ -232,11 +234,11 @@ def copied(state: dict[str, object]) -> dict[str, object]:
 
 def test_the_state_of_another_network_is_refused() -> None:
     """A state dict of other tensors, and one without what a fitting needs: UnfinishedRunError with the reason."""
-    fitting, _, _ = small_fit()
+    fitting = small_fit()
     strange = build_network("compact", 3, Start(None, ""))
     for state in ({**fitting.state(), "model": Deployed(strange).state_dict()}, {"model": {}}, {}):
         with pytest.raises(UnfinishedRunError, match=r"not one of compact.*--restart"):
-            small_fit()[0].restore(state)
+            small_fit().restore(state)
 
 
 def test_the_processor_is_chosen_or_its_absence_told() -> None:
@@ -254,9 +256,8 @@ def test_the_processor_is_chosen_or_its_absence_told() -> None:
 
 def test_mixed_precision_learns_with_other_roundings() -> None:
     """With --amp on, an epoch runs in bfloat16 on the CPU: weights stay float32, the loss is near but not the same."""
-    plain, pixels, truth = small_fit()
-    mixed, _, _ = small_fit(amp="on")
-    losses = [fitting.run_epoch(pixels, truth, lambda: None) for fitting in (plain, mixed)]
+    plain, mixed = small_fit(), small_fit(amp="on")
+    losses = [fitting.run_epoch(lambda: None) for fitting in (plain, mixed)]
     assert losses[0] == pytest.approx(losses[1], rel=0.1)
     assert losses[0] != losses[1]
     assert all(weights.dtype == torch.float32 for weights in mixed.model.parameters())

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from training.augment import Augmentation
+from training.classify.lesson import ClassLesson
 from training.deployed import Deployed
 from training.draws import draw_shares
 from training.errors import WeightsError
@@ -102,7 +103,8 @@ def test_pretrained_batch_statistics_stay_as_they_came(tmp_path: Path) -> None:
     for pretrained, begin in ((True, start), (False, Start(None, ""))):
         model = Deployed(build_network("mobilenet_v3_small", 2, begin))
         before = {k: v.clone() for k, v in model.state_dict().items() if k.endswith("running_mean")}
-        Fitting(model, settings, pretrained=pretrained, good_index=0).run_epoch(pixels, truth, lambda: None)
+        lesson = ClassLesson(model, settings, (pixels, truth), (pixels, truth), pretrained=pretrained, good_index=0)
+        Fitting(lesson, settings).run_epoch(lambda: None)
         same = [torch.equal(v, before[k]) for k, v in model.state_dict().items() if k in before]
         assert len(same) > 10
         assert all(same) if pretrained else not any(same)

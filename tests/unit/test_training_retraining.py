@@ -21,7 +21,7 @@ from training.comparison import ALPHA
 from training.deployed import Deployed
 from training.errors import ReleaseRefusedError, SettingsError, TrainingDataError, WeightsError
 from training.evaluation import evaluate_bundle
-from training.fitting import run_module
+from training.forward import run_module
 from training.guard import open_guard, refuse_worse
 from training.intervals import at_least, worse_test
 from training.lighter import as_int8, draft_of, present_form

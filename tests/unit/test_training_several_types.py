@@ -14,9 +14,12 @@ from datasets.reader import read_dataset
 from datasets.sample import Sample
 from models.score import defect_probability
 from training.arrange import refuse_untrainable, types_of
+from training.classify.lesson import ClassLesson
+from training.classify.temperature import fit_temperature
 from training.deployed import Deployed
 from training.draws import draw_shares
-from training.fitting import Fitting, fit_temperature, score_pixels
+from training.fitting import Fitting
+from training.forward import score_pixels
 from training.images import open_source
 from training.material import Material, Part, load_material
 from training.metrics import Scored, class_accuracy, measure
@@ -123,10 +126,11 @@ def test_both_types_of_an_image_are_found_and_its_defect_probability_is_whole(ph
     material: Material = load_material(source, settings, folder, lambda: None)
     torch.manual_seed(0)
     model = Deployed(build_network("compact", 4, Start(None, "")))
-    fitting = Fitting(model, settings, pretrained=False, good_index=0)
+    train, validation = ((part.pixels, part.target) for part in (material.train, material.validation))
+    fitting = Fitting(ClassLesson(model, settings, train, validation, pretrained=False, good_index=0), settings)
     for _ in range(settings.epochs):
-        loss = fitting.run_epoch(material.train.pixels, material.train.target, lambda: None)
-        epoch = fitting.close_epoch(loss, material.validation.pixels, material.validation.target)
+        loss = fitting.run_epoch(lambda: None)
+        epoch = fitting.close_epoch(loss)
     assert epoch.validation_auroc == 1.0
     raw = score_pixels(model, material.test.pixels, 16)
     types = material.test.types

@@ -29,7 +29,7 @@ class Nearest(Distance):
         """Give the distances as |a|² + (|b|² - 2ab): one matrix product, whatever the batch."""
         flat = features.reshape(-1, features.shape[3])
         apart = functional.linear(flat, self.twice, self.squares)
-        return _mean_of_nearest(apart, flat).reshape(-1, features.shape[1], features.shape[2])
+        return _mean_of_nearest(apart, flat, len(self.squares)).reshape(-1, features.shape[1], features.shape[2])
 
 
 class Memory:
@@ -70,7 +70,7 @@ class Memory:
             pieces.repeat_interleave(features.shape[1] * features.shape[2])[:, None]
             == self._pieces[None, : self._count]
         )
-        return _mean_of_nearest(apart.masked_fill_(own, _FAR), flat).reshape(features.shape[:3])
+        return _mean_of_nearest(apart.masked_fill_(own, _FAR), flat, self._count).reshape(features.shape[:3])
 
     def _wait(self, places: Tensor, piece: int) -> None:
         if self._count + len(places) > WAITING:
@@ -100,10 +100,9 @@ def spread_out(rows: Tensor, count: int) -> Tensor:
     return torch.tensor(chosen)
 
 
-def _mean_of_nearest(apart: Tensor, flat: Tensor) -> Tensor:
+def _mean_of_nearest(apart: Tensor, flat: Tensor, remembered: int) -> Tensor:
     """Give the mean distance (n,) of features (n, d) to their nearest places, of |b|² - 2ab (n, remembered)."""
-    count = min(NEIGHBOURS, int(apart.shape[1]))
-    nearest = apart.topk(count, 1, largest=False).values + (flat * flat).sum(1, keepdim=True)
+    nearest = apart.topk(min(NEIGHBOURS, remembered), 1, largest=False).values + (flat * flat).sum(1, keepdim=True)
     return root(nearest).mean(1)
 
 

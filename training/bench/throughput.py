@@ -16,9 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from training.classify.lesson import ClassLesson
 from training.deployed import Deployed
 from training.draws import MIN_DRAWS, steps_per_epoch
-from training.fitting import Fitting, Pixels, score_pixels
+from training.fitting import Fitting
+from training.forward import Pixels, score_pixels
 from training.network import Start, build_network
 from training.settings import TrainSettings
 
@@ -47,25 +49,24 @@ def measure_throughput(
         torch.manual_seed(settings.seed)
         model = Deployed(build_network(settings.backbone, 2, start))
         bare = copy.deepcopy(model).to(memory_format=torch.channels_last)
-        fitting = Fitting(
-            model,
-            settings.model_copy(update={"epochs": rounds + 1}),
-            pretrained=start.weights is not None,
-            good_index=0,
-        )
+        chosen = settings.model_copy(update={"epochs": rounds + 1})
+        few = (pixels[:1], truth[:1])
+        pretrained = start.weights is not None
+        lesson = ClassLesson(model, chosen, (pixels, truth), few, pretrained=pretrained, good_index=0)
+        fitting = Fitting(lesson, chosen)
         real, bare_times = [], []
         for turn in range(rounds + 1):
-            spent = _spent(lambda: fitting.run_epoch(pixels, truth, lambda: None))
-            fitting.close_epoch(0.0, pixels[:1], truth[:1])  # counts the epoch
+            spent = _spent(lambda: fitting.run_epoch(lambda: None))
+            fitting.close_epoch(0.0)  # counts the epoch
             bare_spent = _learn_bare(
-                bare, _batches(pixels, truth, settings.batch_size), settings, pretrained=start.weights is not None
+                bare, _batches(pixels, truth, settings.batch_size), settings, pretrained=pretrained
             )
             if turn:
                 real.append(spent)
                 bare_times.append(bare_spent)
                 say(f"throughput, round {turn} of {rounds}: {spent.wall_s:.1f} s, bare {bare_spent.wall_s:.1f} s")
         began_ns = time.monotonic_ns()
-        score_pixels(fitting.model, pixels, settings.batch_size)
+        score_pixels(model, pixels, settings.batch_size)
         forward_s = (time.monotonic_ns() - began_ns) / 1e9 / _IMAGES
     drawn = steps_per_epoch(_IMAGES, settings.batch_size) * settings.batch_size
     pairs = list(zip(real, bare_times, strict=True))

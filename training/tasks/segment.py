@@ -8,24 +8,21 @@ import numpy as np
 import torch
 
 from models.card import MapSpec
-from training.draws import steps_per_epoch
+from training.epochs import Watch, fit_epochs
 from training.images import Source
 from training.masks import UNKNOWN
 from training.material import Material
 from training.network import Start
 from training.runfolder import RunFolder
-from training.screen import Screen, duration
+from training.screen import Screen
 from training.segment.calibrate import fit_calibration
 from training.segment.deployed import DeployedSegmenter
-from training.segment.fitting import SegmentFitting, measure_part, sample_cells
+from training.segment.lesson import MapLesson, measure_part, sample_cells
 from training.segment.material import load_outlined
 from training.segment.network import Segmenter
 from training.settings import TrainSettings
 from training.statements import SMALLEST_PX, count_of
 from training.tasks.task import Fitted
-
-# A forward pass of validation or test images costs about a third of a training step on as many.
-_FORWARD_SHARE = 0.4
 
 
 class Segment:
@@ -39,17 +36,25 @@ class Segment:
         self, material: Material, settings: TrainSettings, start: Start, folder: RunFolder, screen: Screen
     ) -> Fitted:
         """Fit decoder and backbone together, epoch by epoch, then calibrate the scores of the part and the map."""
+        return self.fit_watched(material, settings, start, folder, screen, lambda _epoch: None)
+
+    def fit_watched(
+        self,
+        material: Material,
+        settings: TrainSettings,
+        start: Start,
+        folder: RunFolder,
+        screen: Screen,
+        watch: Watch,
+    ) -> Fitted:
+        """Fit as `fit` does; `watch` gets every epoch when its state is kept, also those of an earlier start."""
         _tell_marks(material, settings, screen)
         torch.manual_seed(settings.seed)
         network = Segmenter(settings.backbone, len(material.classes), start, settings.height, settings.width)
         model = DeployedSegmenter(network, len(material.classes))
-        fitting = SegmentFitting(model, settings, pretrained=start.weights is not None)
-        state = folder.load()
-        if state is not None:
-            fitting.restore(state)
-            screen.say(f"going on after epoch {len(fitting.history)} of {settings.epochs}, from {folder.path}")
-        _tell_estimate(fitting, material, settings, screen)
-        _run_epochs(fitting, material, settings, folder, screen)
+        lesson = MapLesson(model, settings, material.train, material.validation, pretrained=start.weights is not None)
+        held_out = (len(material.validation.truth), 3 * len(material.test.truth))
+        history = fit_epochs(lesson, settings, folder, screen, watch, held_out=held_out)
         _, raw = measure_part(model, material.validation, settings.batch_size)
         parts = fit_calibration(raw, material.validation.truth)
         cells = fit_calibration(*sample_cells(model, material.validation, settings.batch_size))
@@ -58,31 +63,14 @@ class Segment:
         return Fitted(
             model,
             parts[0],
-            f"{settings.backbone} with a feature pyramid",
-            [epoch.as_dict() for epoch in fitting.history],
+            lesson.network,
+            history,
             map=MapSpec(height=rows, width=columns),
             smallest_defect_px=material.defects[0].area_px if material.defects else None,
         )
 
 
 TASK = Segment()
-
-
-def _run_epochs(
-    fitting: SegmentFitting, material: Material, settings: TrainSettings, folder: RunFolder, screen: Screen
-) -> None:
-    steps = steps_per_epoch(len(material.train.truth), settings.batch_size)
-    first = len(fitting.history)
-    with screen.bar("training", steps * (settings.epochs - first)) as advance:
-        for _ in range(first, settings.epochs):
-            loss = fitting.run_epoch(material.train, advance)
-            epoch = fitting.close_epoch(loss, material.validation)
-            folder.save(fitting.state())
-            area = "" if epoch.validation_auroc is None else f", validation AUROC {epoch.validation_auroc:.4f}"
-            screen.say(
-                f"epoch {epoch.number}/{settings.epochs}: training loss {epoch.train_loss:.4f}, "
-                f"validation loss {epoch.validation_loss:.4f}{area}"
-            )
 
 
 def _tell_marks(material: Material, settings: TrainSettings, screen: Screen) -> None:
@@ -119,16 +107,3 @@ def _named(names: Sequence[str], rows: Sequence[int], count: int = 3) -> str:
     shown = ", ".join(names[row] for row in rows[:count] if row < len(names))
     more = f" and {len(rows) - count} more" if len(rows) > count else ""
     return f"{len(rows)} ({shown}{more})"
-
-
-def _tell_estimate(fitting: SegmentFitting, material: Material, settings: TrainSettings, screen: Screen) -> None:
-    step_s = fitting.seconds_per_step(material.train)
-    images = len(material.train.truth)
-    left = settings.epochs - len(fitting.history)
-    forwards = left * len(material.validation.truth) + 3 * len(material.test.truth)
-    total_s = step_s * (left * steps_per_epoch(images, settings.batch_size))
-    total_s += step_s * _FORWARD_SHARE * forwards / settings.batch_size
-    screen.say(
-        f"about {duration(total_s)} on {settings.threads} thread(s): {left} epoch(s) of "
-        f"{steps_per_epoch(images, settings.batch_size)} steps at {step_s * 1000:.0f} ms"
-    )

@@ -17,7 +17,7 @@ from training.screen import Screen
 from training.settings import TrainSettings
 
 if TYPE_CHECKING:
-    from training.fitting import Epoch
+    from training.epochs import Watch
 
 History = Sequence[Mapping[str, float | int | None]]
 
@@ -68,7 +68,7 @@ class Watched(Task, Protocol):
         start: Start,
         folder: RunFolder,
         screen: Screen,
-        watch: Callable[[Epoch], None],
+        watch: Watch,
     ) -> Fitted:
         """Fit as `fit` does and give each epoch to `watch`, also those that an earlier start finished.
 

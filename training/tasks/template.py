@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 
 from models.card import GoldenSpec, MapSpec
+from training.epochs import Watch
 from training.images import Source
 from training.material import Material
 from training.network import Start
@@ -31,6 +32,18 @@ class Template:
         self, material: Material, settings: TrainSettings, start: Start, folder: RunFolder, screen: Screen
     ) -> Fitted:
         """Fit the comparing network epoch by epoch; without any defect learn how far good parts differ."""
+        return self.fit_watched(material, settings, start, folder, screen, lambda _epoch: None)
+
+    def fit_watched(
+        self,
+        material: Material,
+        settings: TrainSettings,
+        start: Start,
+        folder: RunFolder,
+        screen: Screen,
+        watch: Watch,
+    ) -> Fitted:
+        """Fit as `fit` does; `watch` gets every epoch, also those of an earlier start, and none without a defect."""
         assert isinstance(material, TemplateMaterial)
         if start.weights is not None:
             screen.say("the comparing network starts from scratch: the weights of a backbone do not fit it")
@@ -44,7 +57,7 @@ class Template:
         torch.manual_seed(settings.seed)
         torch.set_num_threads(settings.threads)
         if material.types[:, 1:].any():
-            model, history = fit_network(material, settings, folder, screen)
+            model, history = fit_network(material, settings, folder, screen, watch)
             name = network.NAME
         else:
             model, history, name = fit_tolerance(material, folder, screen), (), tolerance.NAME

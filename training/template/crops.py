@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from training.settings import TrainSettings
+from training.team import Team
 from training.template.network import GRAIN, STRIDE
 from training.template.planes import compare_crop
 
@@ -44,26 +45,47 @@ class Batch:
     marked: Tensor
     types: Tensor
 
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Give all of them, in this order."""
+        return self.planes, self.cells, self.marked, self.types
 
-def draw(
-    aligned: Aligned, seed: int, epoch: int, steps: int, size: int, *, flips: bool, moves: bool
-) -> Iterator[Batch]:
-    """Draw the crops of an epoch; one photo in three is a good one where there are both.
 
-    A photo with marks shows one of them in three crops of four, rare types as often as common ones. Where a photo has a
-    defect that nobody marked, photos are shown whole. flips: crops are mirrored and turned by right angles, photo and
-    golden image alike. moves: the golden image lies up to a pixel beside.
+class Crops:
+    """The crops of one epoch; `make` may be called from several threads at once, in any order.
+
+    One photo in three is a good one where there are both. A photo with marks shows one of them in three crops of four,
+    rare types as often as common ones. Where a photo has a defect that nobody marked, photos are shown whole. With
+    `flips` crops are mirrored and turned by right angles, photo and golden image alike; with `moves` the golden image
+    lies up to a pixel beside.
     """
-    random = np.random.default_rng([seed, epoch])
-    share = _shares(aligned)
-    whole = not aligned.marked.all()
-    height, width = aligned.photos.shape[1:3]
-    sides = (height, width) if whole else tuple(min(SIDE, side // GRAIN * GRAIN) for side in (height, width))
-    for _ in range(steps):
-        chosen = random.choice(len(share), size=size, p=share)
-        crops = [_crop(aligned, int(row), sides, random, flips=flips, moves=moves) for row in chosen]
+
+    def __init__(self, aligned: Aligned, settings: TrainSettings, epoch: int, team: Team) -> None:
+        self._aligned, self._settings, self._epoch, self._team = aligned, settings, epoch, team
+        self._share = _shares(aligned)
+        height, width = aligned.photos.shape[1:3]
+        whole = not aligned.marked.all()
+        self._sides = (height, width) if whole else tuple(min(SIDE, side // GRAIN * GRAIN) for side in (height, width))
+
+    def make(self, step: int) -> Batch:
+        """Draw and cut the crops of a step, or of several processes this one's share of them."""
+        aligned, settings, team = self._aligned, self._settings, self._team
+        seed = (settings.seed, self._epoch, step)
+        drawn = np.random.default_rng(seed).choice(len(self._share), size=settings.batch_size, p=self._share)
+        places = np.arange(settings.batch_size)[team.rank :: team.size]
+        chosen = drawn[places]
+        crops = [
+            _crop(
+                aligned,
+                int(drawn[place]),
+                self._sides,
+                np.random.default_rng([*seed, place]),
+                flips=settings.flips,
+                moves=settings.moves,
+            )
+            for place in places
+        ]
         planes, cells = (np.stack(kind) for kind in zip(*crops, strict=True))
-        yield Batch(
+        return Batch(
             torch.from_numpy(planes).permute(0, 3, 1, 2),  # stays channels last: convolutions are faster so
             torch.from_numpy(cells.astype(np.int64)),
             torch.from_numpy(aligned.marked[chosen]),

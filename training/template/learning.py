@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from datasets.columns import describe_problems
+from training.epochs import Watch, fit_epochs
 from training.errors import TrainingDataError
-from training.fitting import run_module
+from training.forward import run_module
 from training.runfolder import RunFolder
-from training.screen import Screen, duration
+from training.screen import Screen
 from training.settings import TrainSettings
 from training.tasks.task import History
+from training.template.calibrate import calibrate
 from training.template.crops import Aligned
-from training.template.fitting import Fitting, calibrate, show, steps_of
+from training.template.lesson import CompareLesson
 from training.template.material import TemplateMaterial
 from training.template.model import Comparing, cells_of
 from training.template.network import ComparingNetwork
@@ -24,36 +24,28 @@ from training.template.planes import compare, planes_of
 from training.template.tolerance import Tolerance, difference, learn_tolerance
 
 _BATCH = 4
-_LOOKED_AT = 48  # validation photos after each epoch; all of them at the end
 _NO_LIKENESS = 0.3
-_NO_FLOOR = -2.0  # of a correlation
 _FLOORS = (0.2, 0.9)
 _MOST_VALUES = 2**25  # of differences that are looked at at once: 128 MiB, 1,310 photos of 640×640
 _GOOD_LOGIT = 6.0  # of the middle good part, where no defect says what a score means
 
 
 def fit_network(
-    material: TemplateMaterial, settings: TrainSettings, folder: RunFolder, screen: Screen
+    material: TemplateMaterial, settings: TrainSettings, folder: RunFolder, screen: Screen, watch: Watch
 ) -> tuple[Comparing, History]:
     """Fit the comparing network, or go on with what the folder kept, and calibrate it on the validation photos."""
     network = ComparingNetwork(planes_of(material.channels), len(material.classes) - 1)
     model = Comparing(material.goldens, network).eval()
-    aligned = align_photos(model, material, folder, screen)
-    floor = float(model.floor)
-    model.floor.fill_(_NO_FLOOR)  # a photo that shows no golden image must not decide what the network's scores mean
-    fitting = Fitting(model, network, settings)
-    state = folder.load()
-    if state is not None:
-        fitting.restore(state)
-        screen.say(f"going on after epoch {len(fitting.history)} of {settings.epochs}, from {folder.path}")
-    _run_epochs(fitting, aligned, material, settings, folder, screen)
+    aligned, likeness = align_photos(model, material, folder, screen)
     validation = material.validation
+    history = fit_epochs(CompareLesson(model, network, settings, aligned, validation), settings, folder, screen, watch)
     raw = run_module(model, validation.pixels, _BATCH)[0]
     found = calibrate(raw, validation.truth != 0)
     model.gain.fill_(found.gain)
     model.offset.fill_(found.offset)
-    model.floor.fill_(floor)
-    return model, [epoch.as_dict() for epoch in fitting.history]
+    # Only now: a photo that shows no golden image must not decide what the network's scores mean.
+    model.floor.fill_(floor_of(likeness))
+    return model, history
 
 
 def fit_tolerance(material: TemplateMaterial, folder: RunFolder, screen: Screen) -> Comparing:
@@ -64,7 +56,8 @@ def fit_tolerance(material: TemplateMaterial, folder: RunFolder, screen: Screen)
     number, height, width = len(material.goldens), *material.cells.shape[1:]
     nothing = np.zeros((number, height, width), np.float32)
     model = Comparing(material.goldens, Tolerance(nothing, nothing + 1.0)).eval()
-    aligned = align_photos(model, material, folder, screen)
+    aligned, likeness = align_photos(model, material, folder, screen)
+    model.floor.fill_(floor_of(likeness))
     most = max(1, min(len(aligned.rows), _MOST_VALUES // (height * width)))
     chosen = np.unique(np.linspace(0, len(aligned.rows) - 1, most).round().astype(np.intp))
     differences = np.empty((len(chosen), height, width), np.float32)
@@ -85,8 +78,10 @@ def fit_tolerance(material: TemplateMaterial, folder: RunFolder, screen: Screen)
     return model
 
 
-def align_photos(model: Comparing, material: TemplateMaterial, folder: RunFolder, screen: Screen) -> Aligned:
-    """Move each training photo onto its golden image, into arrays beside the bundle, and set the model's floor.
+def align_photos(
+    model: Comparing, material: TemplateMaterial, folder: RunFolder, screen: Screen
+) -> tuple[Aligned, NDArray[np.float64]]:
+    """Move each training photo onto its golden image, into arrays beside the bundle; with their correlations (n,).
 
     Raises TrainingDataError where a golden image is like none of the photos that are held against it.
     """
@@ -105,8 +100,7 @@ def align_photos(model: Comparing, material: TemplateMaterial, folder: RunFolder
                 cells[index] = moved(material.cells[index], down, right)
                 advance()
     refuse_strangers(material, likeness)
-    model.floor.fill_(floor_of(likeness))
-    return Aligned(photos, material.goldens, material.rows, cells, material.marked, material.types)
+    return Aligned(photos, material.goldens, material.rows, cells, material.marked, material.types), likeness
 
 
 def floor_of(likeness: NDArray[np.float64]) -> float:
@@ -143,29 +137,3 @@ def moved(cells: NDArray[np.uint8], down: int, right: int) -> NDArray[np.uint8]:
     filled = np.pad(cells, ((abs(down),) * 2, (abs(right),) * 2))
     top, left = abs(down) + down, abs(right) + right
     return filled[top : top + height, left : left + width]
-
-
-def _run_epochs(
-    fitting: Fitting,
-    aligned: Aligned,
-    material: TemplateMaterial,
-    settings: TrainSettings,
-    folder: RunFolder,
-    screen: Screen,
-) -> None:
-    steps = steps_of(len(aligned.rows), settings.batch_size)
-    first = len(fitting.history)
-    looked = np.unique(np.linspace(0, len(material.validation.truth) - 1, _LOOKED_AT).round().astype(np.intp))
-    shown, defective = show(fitting.model, material.validation.pixels[looked]), material.validation.truth[looked] != 0
-    with screen.bar("training", steps * (settings.epochs - first)) as advance:
-        for _ in range(first, settings.epochs):
-            begun_ns = time.monotonic_ns()
-            loss = fitting.run_epoch(aligned, advance)
-            epoch = fitting.close_epoch(loss, shown, defective)
-            folder.save(fitting.state())
-            left_s = (time.monotonic_ns() - begun_ns) / 1e9 * (settings.epochs - epoch.number)
-            area = "" if epoch.validation_auroc is None else f", validation AUROC {epoch.validation_auroc:.4f}"
-            screen.say(
-                f"epoch {epoch.number}/{settings.epochs}: training loss {epoch.train_loss:.4f}, "
-                f"validation loss {epoch.validation_loss:.4f}{area}; about {duration(left_s)} left"
-            )

@@ -9,7 +9,7 @@ from torch import nn
 
 from training.deployed import Deployed
 from training.draws import Truth, draw_shares
-from training.fitting import Pixels, score_pixels
+from training.forward import Pixels, score_pixels
 from training.network import head_of
 from training.settings import TrainSettings
 
