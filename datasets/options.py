@@ -7,15 +7,28 @@ from typing import Annotated
 
 import typer
 
+PHOTOS = "Photos and labels"  # the heading of these options in the help
+
 Folder = Annotated[Path, typer.Argument(help="Class folders, or any set that 'formats' lists.", metavar="DIR")]
 Form = Annotated[
-    str | None, typer.Option("--format", help="Name of the format; else found by looking into DIR.", metavar="NAME")
+    str | None,
+    typer.Option(
+        "--format", help="Name of the format; else found by looking into DIR.", metavar="NAME", rich_help_panel=PHOTOS
+    ),
 ]
 Annotations = Annotated[
-    Path | None, typer.Option(help="The file with the labels, where it lies elsewhere or several do.", metavar="FILE")
+    Path | None,
+    typer.Option(
+        help="The file with the labels, where it lies elsewhere or several do.", metavar="FILE", rich_help_panel=PHOTOS
+    ),
 ]
-Good = Annotated[str | None, typer.Option(help="The class that passes; else found by its name.", metavar="NAME")]
-Groups = Annotated[Path | None, typer.Option(help="CSV with file,group; else groups.csv in DIR.")]
+Good = Annotated[
+    str | None,
+    typer.Option(help="The class that passes; else found by its name.", metavar="NAME", rich_help_panel=PHOTOS),
+]
+Groups = Annotated[
+    Path | None, typer.Option(help="CSV with file,group; else groups.csv in DIR.", rich_help_panel=PHOTOS)
+]
 Weights = Annotated[
     str | None,
     typer.Option(help="State dict FILE of the backbone, or 'download': look for labels that are probably wrong."),

@@ -27,8 +27,13 @@ def refuse_unshared(team: Team, settings: TrainSettings, plan: SweepPlan | None)
         )
 
 
-def refuse_foreign(settings: TrainSettings, team: Team) -> None:
-    """Raise SettingsError for an option, or several processes, that mean nothing to the task."""
+def refuse_foreign(settings: TrainSettings, team: Team, plan: SweepPlan | None) -> None:
+    """Raise SettingsError for an option, a sweep or several processes, that mean nothing to the task."""
+    if plan is not None and settings.task == "template" and "backbone" in plan.over:
+        raise SettingsError(
+            "--sweep-over backbone: the task template compares photos with golden images by a small network of its own "
+            "— allowed are the others — leave backbone out"
+        )
     if team.size > 1 and settings.task not in _SHARED:
         raise SettingsError(
             f"--task {settings.task}: is fitted by one process, not by {team.size} — several can share "

@@ -45,8 +45,8 @@ def _fit(ready: Prepared, job: Job, folder: RunFolder, screen: Screen) -> Releas
         task = find_task(settings.task)
         if not isinstance(task, Watched):
             raise SettingsError(
-                f"--sweep: the task {settings.task} does not tell of its epochs, so that trials cannot be compared — "
-                "classify does — leave --sweep out"
+                f"--sweep: the task {settings.task} learns nothing in epochs by whose loss trials could be compared — "
+                "classify, segment and template do — leave --sweep out"
             )
         chosen = sweep(job.plan, task, ready.source, settings, start, material, folder, screen)
         material, settings, start = chosen.material, chosen.settings, chosen.start

@@ -177,6 +177,28 @@ def test_an_interrupted_fit_ends_with_the_same_weights(pairs: Path, tmp_path: Pa
     assert fit(RunFolder(tmp_path / "halves")) == whole
 
 
+def test_settings_of_a_comparing_network_are_tried(pairs: Path, tmp_path: Path) -> None:
+    """Two trials over the learning rate, the better one is released; a backbone, which it has not, is refused."""
+    out = tmp_path / "boards"
+    done = train(pairs, out, "--epochs", "1", "--sweep", "2", "--sweep-over", "lr")
+    assert done.returncode == 0, done.stderr
+    trials = json.loads((tmp_path / "boards.run" / "sweep.json").read_text())
+    best = min((row for row in trials if row["state"] == "complete"), key=lambda row: row["validation_loss"])
+    assert load_bundle(out).card.provenance.settings["lr"] == best["values"]["lr"]
+    refused = train(pairs, tmp_path / "none", "--sweep", "2", "--sweep-over", "backbone")
+    assert refused.returncode == 2
+    assert "leave backbone out" in refused.stderr
+
+
+def test_without_a_defect_there_is_nothing_to_try(tmp_path: Path) -> None:
+    """Good parts alone are learned in one pass: a sweep is refused, since no epoch has a loss to compare."""
+    write_one_product(tmp_path / "good", good=20, bad=0)
+    refused = train(tmp_path / "good", tmp_path / "none", "--task", "template", "--sweep", "2")
+    assert refused.returncode == 2
+    assert "takes photos of defects" in refused.stderr
+    assert not (tmp_path / "none").exists()
+
+
 def load(data: Path, out: Path, **changes: object) -> None:
     """Load a data set as a run does."""
     settings = settings_of(**changes)
