@@ -21,7 +21,8 @@ from training.material import Part
 from training.metrics import Scored, calibration, measure
 from training.novelty_limit import lay_out, tried_on
 from training.photos import Photos
-from training.scoring import novel_of, run_session
+from training.placewise import rate_places
+from training.scoring import maps_of, novel_of, run_session
 from training.threshold import choose_threshold
 
 _PARITY_S = 15.0
@@ -60,6 +61,9 @@ def make_candidate(form: Form, photos: Photos, *, keep_threshold: bool = False) 
         bundle, Reference(test.pixels, said.scores, None, said.novelty), budget_s=_PARITY_S, ways=ways
     )
     metrics = measure(scored, threshold.value, card.classes, "test")
+    if photos.labels:
+        rates = rate_places(maps_of(opened, test.pixels), draft, photos.labels, threshold.value)
+        metrics = metrics.model_copy(update={"per_place": rates})
     temperature = card.calibration.temperature if card.calibration else 1.0
     told = {
         "novelty": None if novelty is None else tried_on(novelty, said.novelty, test, card.good_index),

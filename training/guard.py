@@ -16,12 +16,13 @@ from models.bundle import Bundle
 from models.card import GuardRow
 from models.score import defect_probability
 from models.session import open_session
+from training.choosing import choose_images
 from training.comparison import ALPHA, pair_up
 from training.errors import ReleaseRefusedError
 from training.gathering import read_like
 from training.images import group_by_look
 from training.intervals import at_least, worse_test
-from training.photos import refuse_parts_of_pictures
+from training.placewise import whole_parts
 from training.scoring import score_samples
 from training.statements import percent
 from training.threshold import DEFAULT_ESCAPE
@@ -92,19 +93,20 @@ class Guard:
 
 
 def open_guard(before: Bundle, folders: Sequence[Path], *, find_groups: bool, threads: int) -> Guard:
-    """Read the guarded sets, before anything is trained. Raises DatasetError and TrainingDataError."""
-    if folders:
-        refuse_parts_of_pictures(before.card, "--guard")
+    """Read the guarded sets, before anything is trained. Raises DatasetError and TrainingError."""
     sets = []
     for folder in folders:
         dataset = group_by_look(read_like(Location(folder), before.card), find_groups=find_groups)
+        samples = tuple(choose_images(dataset, before, "all", None))
+        if (parts := whole_parts(samples, before.card)) is not None:
+            samples = parts.samples
         sets.append(
             Guarded(
                 name=dataset.root.name,
                 digest=dataset.digest(),
-                samples=dataset.samples,
-                defective=np.array([sample.label != dataset.good for sample in dataset.samples]),
-                contents=tuple(sha256_of_each([sample.path for sample in dataset.samples])),
+                samples=samples,
+                defective=np.array([sample.label != dataset.good for sample in samples]),
+                contents=tuple(sha256_of_each([sample.path for sample in samples])),
             )
         )
     return Guard(before, tuple(sets), threads)

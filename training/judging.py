@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.location import Location
-from datasets.parts import gather_parts, has_places
 from datasets.sample import Dataset, Sample
 from models.bundle import Bundle, load_bundle
 from models.card import Card, Metrics, Rate
@@ -24,7 +23,7 @@ from training.images import fill_pixels, open_grouped
 from training.map_figures import MapTally, add_map_figures
 from training.masks import fill_masks, has_marks
 from training.metrics import Scored, measure
-from training.placewise import rate_places, refuse_other_places
+from training.placewise import rate_places, whole_parts
 from training.scoring import score_samples
 
 
@@ -122,9 +121,7 @@ def judge_images(
     _refuse_foreign(dataset, card, location.folder)
     samples = tuple(choose_images(dataset, bundle, split, split_file))
     labels = None
-    if card.places and has_places(dataset.samples):
-        refuse_other_places(gather_parts(dataset.samples, card.good_class), card)
-        parts = gather_parts(samples, card.good_class)
+    if (parts := whole_parts(samples, card)) is not None:
         samples, labels = parts.samples, parts.labels
     session = open_session(bundle, intra_op_threads=threads)
     tally = MapTally() if card.map is not None and any(map(has_marks, samples)) else None

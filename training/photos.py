@@ -14,16 +14,20 @@ from datasets.sample import Dataset, Sample
 from datasets.splits import Split
 from models.bundle import Bundle
 from models.card import Card
-from training.arrange import truths
+from training.arrange import truths, types_of
 from training.choosing import choose_images
 from training.errors import EvaluationError
 from training.images import fill_pixels, open_grouped
 from training.material import Part
+from training.placewise import whole_parts
 
 
 @dataclass(frozen=True, slots=True)
 class Photos:
-    """Training, validation and test images of a bundle: a plain value. work: folder for their pixels."""
+    """Training, validation and test images of a bundle: a plain value.
+
+    work: folder for their pixels. labels: of each test image the label at each place, where the bundle judges places.
+    """
 
     dataset: Dataset
     split: Split
@@ -31,6 +35,7 @@ class Photos:
     channels: int
     work: Path
     threads: int
+    labels: tuple[tuple[str, ...], ...] = ()
 
     @property
     def train(self) -> tuple[Sample, ...]:
@@ -41,7 +46,8 @@ class Photos:
         """Return 'validation' or 'test' at an input size."""
         samples: tuple[Sample, ...] = getattr(self.split, name)
         groups, names = tuple(s.group for s in samples), tuple(map(self.dataset.name_of, samples))
-        return Part(self.pixels(samples, height, width, name), truths(samples, self.classes), groups, names)
+        pixels, types = self.pixels(samples, height, width, name), types_of(samples, self.classes)
+        return Part(pixels, truths(samples, self.classes), groups, names, types)
 
     def pixels(self, samples: Sequence[Sample], height: int, width: int, name: str = "some") -> NDArray[np.uint8]:
         """Load images at a size, uint8 (n, height, width, channels), into an array on disk."""
@@ -55,20 +61,10 @@ class Photos:
         return pixels
 
 
-def refuse_parts_of_pictures(card: Card, option: str) -> None:
-    """Raise EvaluationError for models that do not judge one picture with one label by itself."""
-    if card.places or card.task == "template":
-        what = "several places of a picture" if card.places else "a picture beside its template"
-        raise EvaluationError(
-            f"{option}: '{card.name}' judges {what} — so far this works for models that judge a picture by itself — "
-            "leave it out, and compare the bundles with `lineward model compare`"
-        )
-
-
 def open_photos(bundle: Bundle, location: Location, split_file: Path | None, work: Path, threads: int) -> Photos:
     """Read the photos of a bundle's training. Raises DatasetError, and EvaluationError where they are not those."""
     card = bundle.card
-    refuse_parts_of_pictures(card, "--data")
+    _refuse_compared(card)
     find = bool(card.provenance.settings.get("find_groups"))
     dataset = open_grouped(replace(location, good=card.good_class), find_groups=find)
     train, validation, test = (
@@ -79,4 +75,22 @@ def open_photos(bundle: Bundle, location: Location, split_file: Path | None, wor
             f"{location.folder}: holds {len(train)} training, {len(validation)} validation and {len(test)} test images "
             f"of '{card.name}' — some of each are needed — give the folder of its training"
         )
-    return Photos(dataset, Split(train, validation, test), card.classes, card.input.channels, work, threads)
+    labels: tuple[tuple[str, ...], ...] = ()
+    if (parts := whole_parts(test, card)) is not None:
+        labels = parts.labels
+        train, validation, test = (_whole(samples, card) for samples in (train, validation, test))
+    return Photos(dataset, Split(train, validation, test), card.classes, card.input.channels, work, threads, labels)
+
+
+def _refuse_compared(card: Card) -> None:
+    """Raise EvaluationError for a model beside golden images, which has no lighter form."""
+    if card.task == "template":
+        raise EvaluationError(
+            f"--data: '{card.name}' compares pictures with golden images: these have their size, and aligning takes "
+            "more than 8 bits, so there is no lighter form to try — leave it out"
+        )
+
+
+def _whole(samples: Sequence[Sample], card: Card) -> tuple[Sample, ...]:
+    parts = whole_parts(samples, card)
+    return tuple(samples) if parts is None else parts.samples

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.parts import Parts, Size
+from datasets.parts import Parts, Size, gather_parts, has_places
+from datasets.sample import Sample
 from models.card import Card, CardDraft, Rate
 from training.cut import cover
 from training.errors import EvaluationError
@@ -49,7 +50,19 @@ def all_places(rates: dict[str, Rate]) -> Rate | None:
     return make_rate(sum(rate.numerator for rate in rates.values()), sum(rate.denominator for rate in rates.values()))
 
 
-def refuse_other_places(parts: Parts, card: Card) -> None:
+def whole_parts(samples: Sequence[Sample], card: Card) -> Parts | None:
+    """Put samples of places together to the parts that a bundle judges; None where these samples are images already.
+
+    Raises DatasetError where the images differ in their places, EvaluationError where these are not the bundle's.
+    """
+    if not (card.places and has_places(samples)):
+        return None
+    parts = gather_parts(samples, card.good_class)
+    _refuse_other_places(parts, card)
+    return parts
+
+
+def _refuse_other_places(parts: Parts, card: Card) -> None:
     """Raise EvaluationError where a set's places are not those that a bundle judges."""
     names = [place.name for place in parts.places]
     if names != [place.name for place in card.places]:

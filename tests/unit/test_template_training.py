@@ -20,10 +20,12 @@ from models.bundle import load_bundle
 from models.score import defect_probability
 from models.session import open_session
 from models.verify import verify_bundle
-from training.errors import TrainingDataError
+from training.errors import EvaluationError, TrainingDataError
 from training.evaluation import evaluate_bundle
+from training.guard import open_guard
 from training.images import open_source
 from training.network import Start
+from training.photos import open_photos
 from training.runfolder import RunFolder
 from training.screen import Screen
 from training.settings import TrainSettings
@@ -152,6 +154,18 @@ def test_labels_without_marks_are_learned_from_too(tmp_path: Path) -> None:
     assert fitted.network == "comparing-2"
     assert fitted.golden is not None
     assert fitted.golden.rescanned == 0
+
+
+def test_photos_guard_a_comparing_model_and_lighter_forms_are_refused(
+    pairs: Path, released: tuple[Path, str], tmp_path: Path
+) -> None:
+    """Against itself nothing is worse; there is no lighter form of a model that holds golden images."""
+    bundle = load_bundle(released[0])
+    (row,) = open_guard(bundle, (pairs,), find_groups=False, threads=1).compare(bundle, frozenset())
+    assert row.passed
+    assert row.defect_pieces > 0
+    with pytest.raises(EvaluationError, match="compares pictures with golden images"):
+        open_photos(bundle, Location(pairs), None, tmp_path, 1)
 
 
 def test_an_interrupted_fit_ends_with_the_same_weights(pairs: Path, tmp_path: Path) -> None:

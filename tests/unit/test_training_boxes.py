@@ -11,17 +11,22 @@ import pytest
 
 from datasets.errors import DatasetError
 from datasets.location import Location
-from models.bundle import Bundle, load_bundle
+from models.bundle import Bundle, load_bundle, write_bundle
 from models.verify import verify_bundle
 from training.arrange import choose_task
+from training.candidate import make_candidate
 from training.command import run_training
 from training.comparison import compare_bundles
 from training.errors import EvaluationError, SettingsError, TrainingDataError
 from training.evaluation import evaluate_bundle
+from training.guard import open_guard
 from training.images import open_source
 from training.inputsize import InputPlan, plan_input
 from training.job import Job
 from training.judging import judge_images
+from training.lighter import as_int8, draft_of, present_form, recipes
+from training.optimising import find_fastest
+from training.photos import open_photos
 from training.settings import TrainSettings
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(600)]
@@ -137,6 +142,37 @@ def test_bundles_of_places_are_compared_part_by_part(slots: Trained) -> None:
     found = compare_bundles(str(slots.bundle.path), str(slots.bundle.path), Location(slots.photos), find_groups=False)
     assert found.images == 36
     assert found.differing == ()
+
+
+def test_a_guard_counts_whole_parts_and_refuses_a_model_that_passes_a_missing_screw(
+    slots: Trained, tmp_path: Path
+) -> None:
+    """Photos of places guard a model of places: against itself nothing is worse, with a threshold of 1 all is lost."""
+    guard = open_guard(slots.bundle, (slots.photos,), find_groups=False, threads=1)
+    (row,) = guard.compare(slots.bundle, frozenset(guard.sets[0].contents))
+    assert row.passed
+    assert (row.images, row.trained_on, row.defect_pieces + row.good_pieces) == (36, 36, 36)
+    draft = draft_of(slots.bundle)
+    blind = draft.model_copy(update={"threshold": draft.threshold.model_copy(update={"value": 1.0})})
+    graph, golden = slots.bundle.read("model.onnx"), slots.bundle.golden()
+    rows = guard.compare(write_bundle(tmp_path / "blind", model=graph, draft=blind, golden=golden), frozenset())
+    assert not rows[0].passed
+    assert rows[0].escapes == rows[0].defect_pieces > 0
+
+
+def test_a_model_of_places_is_made_faster_and_its_places_are_counted_again(slots: Trained, tmp_path: Path) -> None:
+    """int8 is tried on whole parts, a smaller input is refused; what is written tells of each place."""
+    photos = open_photos(slots.bundle, Location(slots.photos), None, tmp_path, 1)
+    tried = list(recipes(slots.bundle, photos, [(48, 64)], [], photos.work))
+    limits = {"escape_limit": 1.0, "overkill_limit": 1.0}
+    found = find_fastest(slots.bundle, photos, tried, **limits, callers=1, rounds=1, seconds=0.02)
+    assert all("cuts places" in row.refused for row in found.tried if row.form.startswith("64x48"))
+    assert "onnxruntime" in {row.engine for row in found.tried if row.form == "int8" and not row.refused}
+    light = make_candidate(as_int8(present_form(slots.bundle), photos), photos)
+    assert set(light.metrics.per_place) == set(CORNERS)
+    assert {rate.denominator for rate in light.metrics.per_place.values()} == {len(photos.labels)}
+    again = evaluate_bundle(str(light.bundle.path), Location(slots.photos), split="test")
+    assert again.metrics.per_place == light.metrics.per_place
 
 
 def test_images_with_other_places_are_not_judged(slots: Trained, tmp_path: Path) -> None:
