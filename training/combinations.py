@@ -29,6 +29,11 @@ def refuse_unshared(team: Team, settings: TrainSettings, plan: SweepPlan | None)
 
 def refuse_foreign(settings: TrainSettings, team: Team, plan: SweepPlan | None) -> None:
     """Raise SettingsError for an option, a sweep or several processes, that mean nothing to the task."""
+    if plan is not None and settings.task == "anomaly":
+        raise SettingsError(
+            "--sweep: the task anomaly learns nothing in epochs by whose loss trials could be compared — classify, "
+            "segment and template do — leave --sweep out"
+        )
     if plan is not None and settings.task == "template" and "backbone" in plan.over:
         raise SettingsError(
             "--sweep-over backbone: the task template compares photos with golden images by a small network of its own "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from training.combinations import refuse_unshared
-from training.errors import SettingsError, TrainingInterrupted
+from training.errors import TrainingInterrupted
 from training.hardware import choose_device
 from training.job import Job
 from training.preparing import Prepared, prepare
@@ -12,7 +12,6 @@ from training.run import train_model
 from training.runfolder import RunFolder
 from training.screen import Screen
 from training.tasks.table import find_task
-from training.tasks.task import Watched
 from training.team import join_team, leave_team
 
 
@@ -42,12 +41,6 @@ def _fit(ready: Prepared, job: Job, folder: RunFolder, screen: Screen) -> Releas
     if job.plan is not None:
         from training.sweep import sweep
 
-        task = find_task(settings.task)
-        if not isinstance(task, Watched):
-            raise SettingsError(
-                f"--sweep: the task {settings.task} learns nothing in epochs by whose loss trials could be compared — "
-                "classify, segment and template do — leave --sweep out"
-            )
-        chosen = sweep(job.plan, task, ready.source, settings, start, material, folder, screen)
+        chosen = sweep(job.plan, find_task(settings.task), ready.source, settings, start, material, folder, screen)
         material, settings, start = chosen.material, chosen.settings, chosen.start
     return train_model(material, settings, start, job.target, folder, screen, ready.conditions)

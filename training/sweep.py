@@ -27,7 +27,7 @@ from training.runfolder import RunFolder
 from training.screen import Screen
 from training.settings import TrainSettings
 from training.space import SweepPlan, Value, first_of, propose, with_values
-from training.tasks.task import Watched
+from training.tasks.task import Task
 from training.trials import trial_rows, trial_table
 
 _UNPRUNED = 3  # trials that run to the end before others are measured by them
@@ -47,7 +47,7 @@ class Chosen:
 
 def sweep(
     plan: SweepPlan,
-    task: Watched,
+    task: Task,
     source: Source,
     settings: TrainSettings,
     start: Start,
@@ -77,7 +77,7 @@ class _Sweep:
     def __init__(
         self,
         plan: SweepPlan,
-        task: Watched,
+        task: Task,
         source: Source,
         settings: TrainSettings,
         start: Start,
@@ -158,9 +158,7 @@ class _Sweep:
 
         inner = self._folder_of(trial.params)
         inner.path.mkdir(parents=True, exist_ok=True)
-        self._task.fit_watched(
-            self._material(tried), tried, self._start(tried), inner, self._screen.without_lines(), watch
-        )
+        self._task.fit(self._material(tried), tried, self._start(tried), inner, self._screen.without_lines(), watch)
         if len(losses) == 1:
             raise SettingsError(
                 "--sweep: without any defect nothing is learned in epochs, by whose loss trials could be compared — "

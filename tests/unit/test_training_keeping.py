@@ -21,6 +21,7 @@ from datasets.sample import Sample
 from training.batches import Batches
 from training.checkpoint import Checkpoints
 from training.classify.lesson import ClassLesson
+from training.combinations import refuse_foreign
 from training.deployed import Deployed
 from training.errors import RunFolderFullError, SettingsError, TrainingDataError, UnfinishedRunError
 from training.fitting import Fitting
@@ -283,6 +284,15 @@ def test_a_sweep_that_makes_no_sense_is_refused(given_: tuple[int | None, float 
     """The message has the value and what is allowed."""
     with pytest.raises(SettingsError, match=said):
         make_plan(*given_)
+
+
+@pytest.mark.parametrize(("task", "over", "said"), [("anomaly", "lr", "no"), ("template", "lr,backbone", "allowed")])
+def test_a_sweep_that_means_nothing_to_the_task_is_refused(task: str, over: str, said: str) -> None:
+    """Where nothing is learned in epochs, and over a backbone where there is none; over the rest it goes."""
+    settings = TrainSettings.model_validate({"task": task})
+    with pytest.raises(SettingsError, match=f"--sweep.*task {task}.*{said}.*leave"):
+        refuse_foreign(settings, Team(), make_plan(2, None, over))
+    refuse_foreign(TrainSettings(task="template"), Team(), make_plan(2, None, "lr,size"))
 
 
 def test_images_all_alike_are_refused_in_words(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import torch
 
 from models.card import MapSpec
 from training.anomaly.learning import learn
+from training.epochs import Watch, unwatched
 from training.errors import TrainingInterrupted
 from training.images import Source
 from training.material import Material, load_material
@@ -37,6 +38,7 @@ class Anomaly:
         start: Start,
         folder: RunFolder,  # noqa: ARG002  (nothing is kept of an unfinished run)
         screen: Screen,
+        watch: Watch = unwatched,  # noqa: ARG002  (there are no epochs)
     ) -> Fitted:
         """Learn from the good training images and calibrate on the validation images."""
         keep_freed_memory()

@@ -12,7 +12,7 @@ from training.classify.lesson import ClassLesson
 from training.classify.temperature import fit_temperature
 from training.crops import is_cut, load_boxes
 from training.deployed import Deployed
-from training.epochs import Watch, fit_epochs
+from training.epochs import Watch, fit_epochs, unwatched
 from training.forward import score_pixels
 from training.images import Source
 from training.material import Material, load_material
@@ -33,23 +33,17 @@ class Classify:
         return load(source, settings, folder, advance)
 
     def fit(
-        self, material: Material, settings: TrainSettings, start: Start, folder: RunFolder, screen: Screen
-    ) -> Fitted:
-        """Fit the head on frozen features, then the layers that are not frozen, epoch by epoch."""
-        return self.fit_watched(material, settings, start, folder, screen, lambda _epoch: None)
-
-    def fit_watched(
         self,
         material: Material,
         settings: TrainSettings,
         start: Start,
         folder: RunFolder,
         screen: Screen,
-        watch: Watch,
+        watch: Watch = unwatched,
     ) -> Fitted:
-        """Fit as `fit` does; `watch` gets every epoch when its state is kept, also those of an earlier start."""
+        """Fit the head on frozen features, then the layers that are not frozen, epoch by epoch."""
         if material.boxes is not None:
-            of_boxes = self.fit_watched(material.boxes.alone(material), settings, start, folder, screen, watch)
+            of_boxes = self.fit(material.boxes.alone(material), settings, start, folder, screen, watch)
             return put_together(of_boxes, material, material.boxes.cut)
         torch.manual_seed(settings.seed)
         model = Deployed(

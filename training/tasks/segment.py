@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from models.card import MapSpec
-from training.epochs import Watch, fit_epochs
+from training.epochs import Watch, fit_epochs, unwatched
 from training.images import Source
 from training.masks import UNKNOWN
 from training.material import Material
@@ -33,21 +33,15 @@ class Segment:
         return load_outlined(source, settings, folder, advance)
 
     def fit(
-        self, material: Material, settings: TrainSettings, start: Start, folder: RunFolder, screen: Screen
-    ) -> Fitted:
-        """Fit decoder and backbone together, epoch by epoch, then calibrate the scores of the part and the map."""
-        return self.fit_watched(material, settings, start, folder, screen, lambda _epoch: None)
-
-    def fit_watched(
         self,
         material: Material,
         settings: TrainSettings,
         start: Start,
         folder: RunFolder,
         screen: Screen,
-        watch: Watch,
+        watch: Watch = unwatched,
     ) -> Fitted:
-        """Fit as `fit` does; `watch` gets every epoch when its state is kept, also those of an earlier start."""
+        """Fit decoder and backbone together, epoch by epoch, then calibrate the scores of the part and the map."""
         _tell_marks(material, settings, screen)
         torch.manual_seed(settings.seed)
         network = Segmenter(settings.backbone, len(material.classes), start, settings.height, settings.width)

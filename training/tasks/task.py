@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol
 
 from torch import nn
 
 from models.card import GoldenSpec, MapSpec, PlaceSpec
+from training.epochs import Watch, unwatched
 from training.images import Source
 from training.material import Material
 from training.network import Start
 from training.runfolder import RunFolder
 from training.screen import Screen
 from training.settings import TrainSettings
-
-if TYPE_CHECKING:
-    from training.epochs import Watch
 
 History = Sequence[Mapping[str, float | int | None]]
 
@@ -51,27 +49,17 @@ class Task(Protocol):
         ...
 
     def fit(
-        self, material: Material, settings: TrainSettings, start: Start, folder: RunFolder, screen: Screen
-    ) -> Fitted:
-        """Fit, or go on with what the folder kept, and calibrate on the validation images. Raises TrainingError."""
-        ...
-
-
-@runtime_checkable
-class Watched(Task, Protocol):
-    """A task that tells of every epoch, so that several settings can be tried and the poor ones ended early."""
-
-    def fit_watched(
         self,
         material: Material,
         settings: TrainSettings,
         start: Start,
         folder: RunFolder,
         screen: Screen,
-        watch: Watch,
+        watch: Watch = unwatched,
     ) -> Fitted:
-        """Fit as `fit` does and give each epoch to `watch`, also those that an earlier start finished.
+        """Fit, or go on with what the folder kept, and calibrate on the validation images. Raises TrainingError.
 
-        What `watch` raises ends the fitting.
+        `watch` gets each epoch when its state is kept, also those that an earlier start finished, and none of what is
+        not learned in epochs; what it raises ends the fitting.
         """
         ...

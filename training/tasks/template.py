@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 
 from models.card import GoldenSpec, MapSpec
-from training.epochs import Watch
+from training.epochs import Watch, unwatched
 from training.images import Source
 from training.material import Material
 from training.network import Start
@@ -29,21 +29,15 @@ class Template:
         return load_paired(source, settings, folder, advance)
 
     def fit(
-        self, material: Material, settings: TrainSettings, start: Start, folder: RunFolder, screen: Screen
-    ) -> Fitted:
-        """Fit the comparing network epoch by epoch; without any defect learn how far good parts differ."""
-        return self.fit_watched(material, settings, start, folder, screen, lambda _epoch: None)
-
-    def fit_watched(
         self,
         material: Material,
         settings: TrainSettings,
         start: Start,
         folder: RunFolder,
         screen: Screen,
-        watch: Watch,
+        watch: Watch = unwatched,
     ) -> Fitted:
-        """Fit as `fit` does; `watch` gets every epoch, also those of an earlier start, and none without a defect."""
+        """Fit the comparing network epoch by epoch; without any defect learn how far good parts differ."""
         assert isinstance(material, TemplateMaterial)
         if start.weights is not None:
             screen.say("the comparing network starts from scratch: the weights of a backbone do not fit it")
