@@ -10,17 +10,13 @@ import numpy as np
 import pytest
 from blob_photos import SIDE, blob, train_blobs, write_blobs
 from numpy.typing import NDArray
-from station_runs import GOES_ON, far_end, run_to_the_end
+from replayed_line import replay, replay_config
 from typer.testing import CliRunner
 
 from inspection.cli.main import app
-from inspection.config import StationConfig
-from inspection.ejector.simulated import SimulatedBoard
 from inspection.engine import Engine
 from inspection.errors import ConfigError
 from inspection.part import Evaluation, Reason, Verdict
-from inspection.simulation.account import settle
-from inspection.station import Station
 from models.bundle import Bundle, load_bundle
 from models.card import Card
 from models.engines import ONNXRUNTIME, OPENVINO, assert_parity
@@ -49,30 +45,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return train_blobs(photos, folder / "bundle", picture_limits=False).bundle
 
 
-def config(bundle: Bundle, listing: Path, port: str, records: Path, **model: object) -> StationConfig:
-    return StationConfig.model_validate(
-        {
-            "camera": {"backend": "replay", "path": str(listing), "rate_hz": 10},
-            "model": {"bundle": str(bundle.path), **model},
-            "geometry": {"travel_time_s": 2.0},
-            "ejector": {
-                "driver": "lcus", "port": port, "pulse_ms": 10, "window_ms": 30, "heartbeat_channel": 2,
-                "board": {"channels": 2},
-            },
-            "records": {"dir": str(records), "min_free_mb": 0},
-            "reactions": GOES_ON,
-        }
-    )  # fmt: skip
-
-
-def written(folder: Path, photos: list[NDArray[np.uint8]]) -> Path:
-    """Write the pictures and the listing that a replay camera shows."""
-    files = [folder / f"{number:02d}.png" for number in range(len(photos))]
-    for file, pixels in zip(files, photos, strict=True):
-        cv2.imwrite(str(file), pixels)
-    listing = folder / "parts.txt"
-    listing.write_text("\n".join(map(str, files)))
-    return listing
+def engine(bundle: Bundle, folder: Path, **model: object) -> Engine:
+    """Open the engine of a station that has no camera and no board yet."""
+    return Engine(replay_config(bundle.path, folder, "/dev/ttyS99", folder, **model), pytest.fail)
 
 
 def test_the_card_tells_the_limit_and_what_it_costs(bundle: Bundle) -> None:
@@ -92,18 +67,14 @@ def test_an_unknown_object_never_passes_and_known_parts_do(bundle: Bundle, tmp_p
     """Rejected for OUT_OF_DISTRIBUTION with score and novelty in the record, and the board sees its pulse."""
     photos = [blob("good", seed) for seed in range(5000, 5012)] + [blob("hole", seed) for seed in range(5000, 5004)]
     photos += [stranger(seed) for seed in range(12)]
-    lcus = SimulatedBoard("lcus", channels=2)
-    try:
-        station = Station(config(bundle, written(tmp_path, photos), lcus.port, tmp_path / "records"))
-        records = run_to_the_end(station)
-        told = {alarm.name for alarm in station.alarms.active()}
-        account = settle(len(photos), len(records), records, far_end(station, lcus))
-    finally:
-        lcus.close()
-    assert "UNKNOWN_LOOK" in told
-    assert account.promises_broken == []
-    assert account.pulses == sum(record.verdict is Verdict.REJECT for record in records)
-    ordered = sorted(records, key=lambda record: record.part)
+    files = [tmp_path / f"{number:02d}.png" for number in range(len(photos))]
+    for file, pixels in zip(files, photos, strict=True):
+        cv2.imwrite(str(file), pixels)
+    done = replay(bundle.path, files, tmp_path)
+    assert "UNKNOWN_LOOK" in {alarm.name for alarm in done.station.alarms.active()}
+    assert done.account.promises_broken == []
+    assert done.account.pulses == sum(record.verdict is Verdict.REJECT for record in done.records)
+    ordered = sorted(done.records, key=lambda record: record.part)
     in_time = [record for record in ordered if record.reason is not Reason.LATE]
     for record in in_time:
         told = record.extra["novelty"][0]
@@ -132,7 +103,7 @@ def test_without_the_limit_some_would_pass(bundle: Bundle) -> None:
 
 def test_a_call_of_the_api_is_answered_alike(bundle: Bundle, tmp_path: Path) -> None:
     """Engine.inspect, which answers Inspect, rejects for the same reason; the file may widen the limit."""
-    opened = Engine(config(bundle, tmp_path, "/dev/ttyS99", tmp_path), pytest.fail)
+    opened = engine(bundle, tmp_path)
     try:
         answer, good = opened.inspect(stranger(3), 30.0), opened.inspect(blob("good", 7000), 30.0)
     finally:
@@ -141,7 +112,7 @@ def test_a_call_of_the_api_is_answered_alike(bundle: Bundle, tmp_path: Path) -> 
     assert answer.score is not None
     assert answer.novelty is not None
     assert good.verdict is Verdict.PASS
-    wide = Engine(config(bundle, tmp_path, "/dev/ttyS99", tmp_path, novelty_limit=1000.0), pytest.fail)
+    wide = engine(bundle, tmp_path, novelty_limit=1000.0)
     try:
         assert wide.inspect(stranger(3), 30.0).reason is not Reason.OUT_OF_DISTRIBUTION
     finally:
@@ -152,7 +123,7 @@ def test_a_model_that_does_not_tell_takes_no_limit(tmp_path: Path) -> None:
     """A limit in the file of a model without novelty would say something that nobody holds."""
     plain = load_bundle(Path("models/zoo/parts"))
     with pytest.raises(ConfigError, match=r"novelty_limit 1: 'parts' does not tell"):
-        Engine(config(plain, tmp_path, "/dev/ttyS99", tmp_path, novelty_limit=1.0), pytest.fail)
+        engine(plain, tmp_path, novelty_limit=1.0)
 
 
 def test_evaluate_counts_the_unknown_as_rejected(bundle: Bundle, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def replay(bundle: Path, images: Sequence[Path], folder: Path, *, rate_hz: float
     listing.write_text("\n".join(map(str, images)))
     board = SimulatedBoard("lcus", channels=2)
     try:
-        station = Station(_config(bundle, listing, board.port, folder / "records", rate_hz))
+        station = Station(replay_config(bundle, listing, board.port, folder / "records", rate_hz=rate_hz))
         records = run_to_the_end(station)
         account = settle(len(images), len(records), records, far_end(station, board))
     finally:
@@ -38,11 +38,14 @@ def replay(bundle: Path, images: Sequence[Path], folder: Path, *, rate_hz: float
     return Replayed(station, records, account)
 
 
-def _config(bundle: Path, listing: Path, port: str, records: Path, rate_hz: float) -> StationConfig:
+def replay_config(
+    bundle: Path, listing: Path, port: str, records: Path, *, rate_hz: float = 10, **model: object
+) -> StationConfig:
+    """Give the configuration of such a station, with further values for its section `model`."""
     return StationConfig.model_validate(
         {
             "camera": {"backend": "replay", "path": str(listing), "rate_hz": rate_hz},
-            "model": {"bundle": str(bundle)},
+            "model": {"bundle": str(bundle), **model},
             "geometry": {"travel_time_s": 2.0},
             "ejector": {
                 "driver": "lcus", "port": port, "pulse_ms": 10, "window_ms": 30, "heartbeat_channel": 2,
