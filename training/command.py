@@ -43,10 +43,10 @@ def _fit(ready: Prepared, job: Job, folder: RunFolder, screen: Screen) -> Releas
         from training.sweep import sweep
 
         task = find_task(settings.task)
-        if not isinstance(task, Watched):
+        if not (isinstance(task, Watched) and task.has_epochs(material)):
             raise SettingsError(
-                f"--sweep: the task {settings.task} does not tell of its epochs, so that trials cannot be compared — "
-                "classify does — leave --sweep out"
+                f"--sweep: the task {settings.task} fits nothing in epochs to these images, so that trials cannot be "
+                "compared — classify and segment do, and template where there are defects — leave --sweep out"
             )
         chosen = sweep(job.plan, task, ready.source, settings, start, material, folder, screen)
         material, settings, start = chosen.material, chosen.settings, chosen.start

@@ -38,6 +38,10 @@ class Classify:
         """Fit the head on frozen features, then the layers that are not frozen, epoch by epoch."""
         return self.fit_watched(material, settings, start, folder, screen, lambda _epoch: None)
 
+    def has_epochs(self, _material: Material, /) -> bool:
+        """Yes, to any images."""
+        return True
+
     def fit_watched(
         self,
         material: Material,

@@ -38,6 +38,10 @@ class Segment:
         """Fit decoder and backbone together, epoch by epoch, then calibrate the scores of the part and the map."""
         return self.fit_watched(material, settings, start, folder, screen, lambda _epoch: None)
 
+    def has_epochs(self, _material: Material, /) -> bool:
+        """Yes, to any images."""
+        return True
+
     def fit_watched(
         self,
         material: Material,

@@ -61,6 +61,10 @@ class Task(Protocol):
 class Watched(Task, Protocol):
     """A task that tells of every epoch, so that several settings can be tried and the poor ones ended early."""
 
+    def has_epochs(self, material: Material, /) -> bool:
+        """Tell whether there is anything to fit in epochs to these images."""
+        ...
+
     def fit_watched(
         self,
         material: Material,

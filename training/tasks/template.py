@@ -34,6 +34,11 @@ class Template:
         """Fit the comparing network epoch by epoch; without any defect learn how far good parts differ."""
         return self.fit_watched(material, settings, start, folder, screen, lambda _epoch: None)
 
+    def has_epochs(self, material: Material, /) -> bool:
+        """Only where there are defects: else it is measured how far good parts differ."""
+        assert isinstance(material, TemplateMaterial)
+        return bool(material.types[:, 1:].any())
+
     def fit_watched(
         self,
         material: Material,
@@ -56,7 +61,7 @@ class Template:
             )
         torch.manual_seed(settings.seed)
         torch.set_num_threads(settings.threads)
-        if material.types[:, 1:].any():
+        if self.has_epochs(material):
             model, history = fit_network(material, settings, folder, screen, watch)
             name = network.NAME
         else:
