@@ -27,12 +27,15 @@ def refuse_unshared(team: Team, settings: TrainSettings, plan: SweepPlan | None)
         )
 
 
-def refuse_foreign(settings: TrainSettings, team: Team, plan: SweepPlan | None) -> None:
-    """Raise SettingsError for an option, a sweep or several processes, that mean nothing to the task."""
-    if plan is not None and settings.task == "anomaly":
+def refuse_foreign(settings: TrainSettings, team: Team, plan: SweepPlan | None, *, defects: bool) -> None:
+    """Raise SettingsError for an option, a sweep or several processes, that mean nothing to the task.
+
+    defects: whether there are any among the photos.
+    """
+    if plan is not None and (settings.task == "anomaly" or (settings.task == "template" and not defects)):
         raise SettingsError(
-            "--sweep: the task anomaly learns nothing in epochs by whose loss trials could be compared — classify, "
-            "segment and template do — leave --sweep out"
+            f"--sweep: the task {settings.task} learns nothing in epochs from these photos, by whose loss trials could "
+            "be compared — classify and segment do, and template where there are defects — leave --sweep out"
         )
     if plan is not None and settings.task == "template" and "backbone" in plan.over:
         raise SettingsError(

@@ -46,7 +46,7 @@ def prepare(job: Job, folder: RunFolder, screen: Screen, team: Team) -> Prepared
     if source.task != "template":  # that compares with a small network of its own
         screen.say(f"{settings.backbone}, {start.told}")
     screen.say(f"task {source.task}: {source.why}")
-    refuse_foreign(settings, team, job.plan)
+    refuse_foreign(settings, team, job.plan, defects=len(source.dataset.classes) > 1)
     plan = plan_input(source, settings)
     settings = settings.model_copy(update=plan.settings())
     build_network(settings.backbone, len(source.classes), start)  # refuses weights that do not fit, early

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from models.publish import publish_file
 from training.draws import seed_of
-from training.errors import RunFolderFullError, SettingsError, TrainingError
+from training.errors import RunFolderFullError, TrainingError
 from training.fitting import Epoch
 from training.images import Source
 from training.material import Material
@@ -159,11 +159,6 @@ class _Sweep:
         inner = self._folder_of(trial.params)
         inner.path.mkdir(parents=True, exist_ok=True)
         self._task.fit(self._material(tried), tried, self._start(tried), inner, self._screen.without_lines(), watch)
-        if len(losses) == 1:
-            raise SettingsError(
-                "--sweep: without any defect nothing is learned in epochs, by whose loss trials could be compared — "
-                "that takes photos of defects — leave --sweep out"
-            )
         return losses[-1]
 
     def _start(self, tried: TrainSettings) -> Start:

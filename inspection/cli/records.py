@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -26,6 +27,7 @@ app = typer.Typer(help="List, show and verify stored records.", no_args_is_help=
 Dir = Annotated[Path, typer.Option("--dir", help="The station's data folder (records.dir of its configuration).")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 _DEFAULT_DIR = Path("lineward-data")
+_WIDEST = 10_000
 _TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 
 
@@ -60,7 +62,7 @@ def list_records(
     if as_json:
         _print_json({"records": [_as_dict(record, directory) for record in records]})
     else:
-        Console().print(_table(records))
+        _print_whole(_table(records))
 
 
 @app.command("show")
@@ -119,7 +121,7 @@ def list_challenges(
         entry, proofs = one.entry, [finding["proof"] for finding in one.entry.findings]
         ejected = f"{proofs.count(Proof.EJECTED)} of {entry.parts}"
         table.add_row(_utc(entry.wall_ns), escape(entry.operator), str(entry.outcome), str(entry.ending), ejected)
-    Console().print(table)
+    _print_whole(table)
 
 
 def _print_report(report: VerifyReport, directory: Path) -> None:
@@ -153,6 +155,14 @@ def _table(records: list[StoredRecord]) -> Table:
             "removed" if record.image_removed else "yes" if record.has_image else "",
         )
     return table
+
+
+def _print_whole(table: Table) -> None:
+    """Print every column in full: a narrow terminal breaks lines, and no `grep` looks for what was left out."""
+    console = Console()
+    wanted = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum
+    console.width = max(console.width, wanted)
+    console.print(table)
 
 
 def _as_dict(record: StoredRecord, directory: Path) -> dict[str, Any]:

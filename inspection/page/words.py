@@ -213,7 +213,10 @@ def _last_part(seen: SeenPreview | None, texts: Catalogue) -> str:
 
 
 def _score(message: pb.WatchPreviewResponse, texts: Catalogue) -> str:
-    return texts.text("verdict.score", percent=percent(message.score)) if message.HasField("score") else ""
+    """Say the score, but not that of a look that the model never learned: it means nothing."""
+    if not message.HasField("score") or message.reason == pb.REASON_OUT_OF_DISTRIBUTION:
+        return ""
+    return texts.text("verdict.score", percent=percent(message.score))
 
 
 def why_rejected(record: pb.WatchPreviewResponse | pb.Result, texts: Catalogue) -> str:

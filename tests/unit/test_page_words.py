@@ -71,6 +71,12 @@ def test_a_reject_without_a_score_says_its_reason_alone() -> None:
     assert (said.detail, said.part) == ("View missing", "Part 8")
 
 
+def test_a_reject_for_an_unknown_look_says_no_score() -> None:
+    """What the model says of a thing that it never learned means nothing: "Defect score 0.0 %" would look wrong."""
+    told = pb.WatchPreviewResponse(part=8, verdict=pb.VERDICT_REJECT, reason=pb.REASON_OUT_OF_DISTRIBUTION, score=0.0)
+    assert words.verdict(status(), SeenPreview(1, time.monotonic_ns(), told), TEXTS).detail == "Unknown look"
+
+
 def test_a_missing_view_names_its_camera() -> None:
     """Somebody has to go there; a record of before the names were kept says the reason alone."""
     told = pb.Result(reason=pb.REASON_MISSING_VIEW, missing_views=["side", "top (2/3)"])

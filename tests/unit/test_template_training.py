@@ -139,6 +139,15 @@ def test_good_parts_alone_give_a_bundle_that_rejects_what_differs(tmp_path: Path
     assert (elsewhere > 1 - 1e-9).all()
 
 
+def test_a_sweep_of_good_parts_alone_is_refused_before_the_first_trial(tmp_path: Path) -> None:
+    """Nothing is fitted in epochs there: the trial had no loss, and the command ended in a traceback."""
+    data = write_one_product(tmp_path / "set", good=20, bad=0)
+    done = train(data, tmp_path / "model", "--sweep", "2")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("lineward: --sweep: the task template learns nothing in epochs")
+    assert not (tmp_path / "model.run" / "sweep.db").exists()  # so that the command without it needs no --restart
+
+
 def test_labels_without_marks_are_learned_from_too(tmp_path: Path) -> None:
     """Class folders of one product and templates.csv: the network learns types from what differs, without any box."""
     data = write_one_product(tmp_path / "set", good=40, bad=40)
@@ -202,15 +211,6 @@ def test_settings_of_a_comparing_network_are_tried(pairs: Path, tmp_path: Path) 
     refused = train(pairs, tmp_path / "none", "--sweep", "2", "--sweep-over", "backbone")
     assert refused.returncode == 2
     assert "leave backbone out" in refused.stderr
-
-
-def test_without_a_defect_there_is_nothing_to_try(tmp_path: Path) -> None:
-    """Good parts alone are learned in one pass: a sweep is refused, since no epoch has a loss to compare."""
-    write_one_product(tmp_path / "good", good=20, bad=0)
-    refused = train(tmp_path / "good", tmp_path / "none", "--task", "template", "--sweep", "2")
-    assert refused.returncode == 2
-    assert "takes photos of defects" in refused.stderr
-    assert not (tmp_path / "none").exists()
 
 
 def load(data: Path, out: Path, **changes: object) -> None:

@@ -51,6 +51,13 @@ def test_each_alarm_has_text_and_remedy(language: str, name: str) -> None:
     assert remedy
 
 
+def test_what_to_do_is_read_whole_beside_the_running_line() -> None:
+    """The banner of a line that goes on has two lines for it at 1280×800, and what is longer is cut off."""
+    warnings = {name for name, alarm in ALARMS.items() if alarm.severity is Severity.WARNING}
+    texts = load_catalogue("en").texts
+    assert [name for name in warnings if len(texts[f"alarm.{name}.remedy"]) > 150] == []
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_text_is_written_for_an_alarm_that_does_not_exist(language: str) -> None:
     """The catalogue's alarms are those of the table."""

@@ -291,8 +291,8 @@ def test_a_sweep_that_means_nothing_to_the_task_is_refused(task: str, over: str,
     """Where nothing is learned in epochs, and over a backbone where there is none; over the rest it goes."""
     settings = TrainSettings.model_validate({"task": task})
     with pytest.raises(SettingsError, match=f"--sweep.*task {task}.*{said}.*leave"):
-        refuse_foreign(settings, Team(), make_plan(2, None, over))
-    refuse_foreign(TrainSettings(task="template"), Team(), make_plan(2, None, "lr,size"))
+        refuse_foreign(settings, Team(), make_plan(2, None, over), defects=True)
+    refuse_foreign(TrainSettings(task="template"), Team(), make_plan(2, None, "lr,size"), defects=True)
 
 
 def test_images_all_alike_are_refused_in_words(tmp_path: Path) -> None:
