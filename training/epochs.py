@@ -11,6 +11,7 @@ from training.runfolder import RunFolder
 from training.runlog import RunLog
 from training.screen import Screen, duration
 from training.settings import TrainSettings
+from training.statements import count_of
 
 Watch = Callable[[Epoch], None]
 
@@ -53,8 +54,8 @@ def _go_on(fitting: Fitting, settings: TrainSettings, folder: RunFolder, screen:
     fitting.restore(state)
     for epoch in fitting.history:
         watch(epoch)
-    steps = f" and {fitting.steps_done} steps" if fitting.steps_done else ""
-    screen.say(f"going on after epoch {len(fitting.history)}{steps} of {settings.epochs}, from {folder.path}")
+    steps = f" and {count_of(fitting.steps_done, 'step')}" if fitting.steps_done else ""
+    screen.say(f"going on after epoch {len(fitting.history)} of {settings.epochs}{steps}, from {folder.path}")
     return True
 
 

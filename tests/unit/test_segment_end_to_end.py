@@ -110,7 +110,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(
     assert not out.exists()
     again = subprocess.run(command(parts, out), capture_output=True, text=True, timeout=400, check=False)
     assert again.returncode == 0, again.stderr
-    assert re.search(r"going on after epoch [2-5] and \d+ steps of 6", again.stderr), again.stderr
+    assert re.search(r"going on after epoch [2-5] of 6 and \d+ step", again.stderr), again.stderr
     assert load_bundle(out).card.files["model.onnx"] == load_bundle(whole[0]).card.files["model.onnx"]
     assert "By size of the defect" in again.stdout
 

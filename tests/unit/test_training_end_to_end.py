@@ -169,11 +169,11 @@ def test_a_run_interrupted_and_killed_at_any_moment_ends_with_the_same_weights(
             pass  # somewhere in the next step, or in the writing of its state
         going.process.kill()
         assert going.end().returncode == -signal.SIGKILL
-        inside += " steps of 4" in going.said
+        inside += bool(re.search(r" of 4 and \d+ step", going.said))
     assert inside, "no start went on from within an epoch"
     resumed = run(command(photos, out), said)
     assert resumed.returncode == 0, resumed.stderr
-    assert re.search(r"going on after epoch [1-3]( and \d+ steps)? of 4", resumed.stderr)
+    assert re.search(r"going on after epoch [1-3] of 4( and \d+ steps?)?, from", resumed.stderr)
     assert load_bundle(out).card.files["model.onnx"] == load_bundle(whole[0]).card.files["model.onnx"]
     assert logged(out)["loss/training"] == [1, 2, 3, 4]
 
