@@ -7,6 +7,7 @@ TrainingError                       anything below
 ├── WeightsError                    the weights to start from cannot be read or belong to another network
 ├── UnfinishedRunError              beside the bundle lies an unfinished run with other settings or other images
 ├── RunFolderFullError              the state or the images of a run cannot be written: the disk is full, say
+├── DivergedError                   the loss is no number any more
 ├── TeamError                       a process of several lost the others, or they cannot share this work
 ├── EvaluationError                 the images and the bundle do not fit each other
 ├── ReleaseRefusedError             the exported model is not the trained one: nothing was written
@@ -52,6 +53,10 @@ class UnfinishedRunError(TrainingError):
 
 class RunFolderFullError(TrainingError):
     """The folder of the run took no more; what it held before is kept."""
+
+
+class DivergedError(TrainingError):
+    """The weights ran away: nothing can be learned from there."""
 
 
 class TeamError(TrainingError):

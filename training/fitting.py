@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from training.draws import seed_of
-from training.errors import UnfinishedRunError
+from training.errors import DivergedError, UnfinishedRunError
 from training.hardware import Hardware, device_asked
 from training.lesson import Lesson
 from training.memory import keep_freed_memory
@@ -66,7 +66,7 @@ class Fitting:
     def run_epoch(self, advance: Callable[[], None], keep: Callable[[], None] = lambda: None) -> float:
         """Draw, change and learn from one epoch's images, or from what is left of it; gives the mean loss.
 
-        keep: called after each step; `state` of that moment is enough to go on.
+        keep: called after each step; `state` of that moment is enough to go on. Raises DivergedError.
         """
         number, steps = len(self.history), self.lesson.steps
         makers = max(1, min(8, self._settings.threads // 2))
@@ -76,7 +76,7 @@ class Fitting:
             for batch in ahead:
                 torch.manual_seed(seed_of(self._settings.seed, number, self._step, self.team.rank))
                 self._set_rate((number * steps + self._step + 1) / (self._settings.epochs * steps))
-                self._loss_sum += self._learn(batch)
+                self._loss_sum += self._finite(self._learn(batch))
                 self._step += 1
                 advance()
                 keep()
@@ -151,6 +151,14 @@ class Fitting:
         rate = self._settings.lr * warm * 0.5 * (1.0 + math.cos(math.pi * progress))
         for group in self._optimizer.param_groups:
             group["lr"] = rate * group["faster"]
+
+    def _finite(self, loss: float) -> float:
+        if not math.isfinite(loss):
+            raise DivergedError(
+                f"epoch {len(self.history) + 1}, step {self._step + 1}: the loss is {loss:g} — the weights ran away, "
+                f"as they do with too high a learning rate ({self._settings.lr:g}) — give a lower --lr, and --restart"
+            )
+        return loss
 
     def _learn(self, batch: tuple[Tensor, ...]) -> float:
         if self._learner is None:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from models.publish import publish_file
 from training.draws import seed_of
-from training.errors import RunFolderFullError, TrainingError
+from training.errors import DivergedError, RunFolderFullError, TrainingError
 from training.fitting import Epoch
 from training.images import Source
 from training.material import Material
@@ -128,7 +128,7 @@ class _Sweep:
         self._screen.say(told)
         try:
             loss = self._fit(trial, tried)
-        except TrialPruned as reason:
+        except (TrialPruned, DivergedError) as reason:
             self._study.tell(trial, state=TrialState.PRUNED)
             self._screen.say(f"  ended early: {reason}")
         else:

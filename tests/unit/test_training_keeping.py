@@ -23,7 +23,7 @@ from training.checkpoint import Checkpoints
 from training.classify.lesson import ClassLesson
 from training.combinations import refuse_foreign
 from training.deployed import Deployed
-from training.errors import RunFolderFullError, SettingsError, TrainingDataError, UnfinishedRunError
+from training.errors import DivergedError, RunFolderFullError, SettingsError, TrainingDataError, UnfinishedRunError
 from training.fitting import Fitting
 from training.hardware import Hardware, choose_device
 from training.images import fill_pixels, open_source
@@ -240,6 +240,17 @@ def test_the_state_of_another_network_is_refused() -> None:
     for state in ({**fitting.state(), "model": Deployed(strange).state_dict()}, {"model": {}}, {}):
         with pytest.raises(UnfinishedRunError, match=r"not one of compact.*--restart"):
             small_fit().restore(state)
+
+
+def test_weights_that_run_away_are_told_of() -> None:
+    """A loss that is no number ends the fitting with the rate and what to do, before it is kept as a state."""
+    fitting = small_fit(lr=1.0)
+    with torch.no_grad():
+        next(fitting.model.parameters()).fill_(float("nan"))
+    kept: list[int] = []
+    with pytest.raises(DivergedError, match=r"epoch 1, step 1: the loss is nan.*learning rate .1. .*lower --lr"):
+        fitting.run_epoch(lambda: None, lambda: kept.append(1))
+    assert kept == []
 
 
 def test_the_processor_is_chosen_or_its_absence_told() -> None:
