@@ -24,12 +24,13 @@ class Nearest(Distance):
         super().__init__()
         self.register_buffer("twice", -2.0 * known)
         self.register_buffer("squares", (known * known).sum(1))
+        self._remembered = len(known)  # a number to the exporter, which would follow a shape
 
     def forward(self, features: Tensor) -> Tensor:
         """Give the distances as |a|² + (|b|² - 2ab): one matrix product, whatever the batch."""
         flat = features.reshape(-1, features.shape[3])
         apart = functional.linear(flat, self.twice, self.squares)
-        return _mean_of_nearest(apart, flat, len(self.squares)).reshape(-1, features.shape[1], features.shape[2])
+        return _mean_of_nearest(apart, flat, self._remembered).reshape(-1, features.shape[1], features.shape[2])
 
 
 class Memory:
