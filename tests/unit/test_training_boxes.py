@@ -12,6 +12,7 @@ import pytest
 from datasets.errors import DatasetError
 from datasets.location import Location
 from models.bundle import Bundle, load_bundle, write_bundle
+from models.engines import installed
 from models.verify import verify_bundle
 from training.arrange import choose_task
 from training.candidate import make_candidate
@@ -215,6 +216,16 @@ def plan(root: Path, task: str | None = "classify", **values: object) -> InputPl
     """What a run on a folder would take as its input."""
     source = open_source(Location(root), find_groups=False, seed=0, task=task)
     return plan_input(source, QUICK.model_copy(update={"size": "auto", **values, "task": source.task}))
+
+
+def test_tiles_in_eight_bits_run_on_every_engine(tiles: Trained, tmp_path: Path) -> None:
+    """OpenVINO ended the process with a crash where tiles were cut out of integers."""
+    photos = open_photos(tiles.bundle, Location(tiles.photos), None, tmp_path, 1)
+    light = make_candidate(as_int8(present_form(tiles.bundle), photos), photos)
+    assert light.refused == ""
+    assert {row.engine for row in light.bundle.card.parity} == set(installed())
+    assert light.metrics.auroc is not None
+    assert light.metrics.auroc.value > 0.9
 
 
 def test_the_input_grows_until_the_smallest_defect_has_four_pixels(tmp_path: Path) -> None:
