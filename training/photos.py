@@ -86,8 +86,8 @@ def _refuse_compared(card: Card) -> None:
     """Raise EvaluationError for a model beside golden images, which has no lighter form."""
     if card.task == "template":
         raise EvaluationError(
-            f"--data: '{card.name}' compares pictures with golden images: these have their size, and aligning takes "
-            "more than 8 bits, so there is no lighter form to try — leave it out"
+            f"--data: '{card.name}' compares pictures with golden images: these have their size, and an 8-bit form "
+            "of such a model ended OpenVINO with a crash, so there is no lighter form to try — leave it out"
         )
 
 
