@@ -110,4 +110,6 @@ class PartResult:
     pixel_format: str = ""
     pixels: Any = None
     truth: str = ""
+    lot: str = ""  # the lot that was open when the part triggered, '' for none
+    serial: str = ""  # the part's own number: from a code on it, from the MES or counted; '' where it has none
     extra: dict[str, Any] = field(default_factory=dict)
