@@ -12,6 +12,7 @@ from inspection.config import StationConfig
 from inspection.engine import Engine
 from inspection.part import PartResult
 from inspection.records.challenges import ChallengeEntry
+from inspection.records.entries import Entry, EntryKind, StoredEntry
 from inspection.records.journal import Journal, recover
 from inspection.records.reader import RecordReader
 from inspection.records.record import Run, StoredRecord
@@ -90,6 +91,25 @@ class Memory:
     def note_challenge(self, entry: ChallengeEntry) -> None:
         """Store one entry about a challenge, durably. Raises RecordDiskError when the disk refuses."""
         self._writer.note_challenge(entry)
+
+    def note(self, entry: Entry) -> StoredEntry:
+        """Store one entry of the book, durably, from any thread. Raises RecordDiskError when the disk refuses."""
+        return self._writer.note(entry)
+
+    def entries(
+        self,
+        *,
+        kind: EntryKind | None = None,
+        subject: str | None = None,
+        who: str | None = None,
+        after: int = 0,
+        limit: int = 100,
+        newest_first: bool = False,
+    ) -> list[StoredEntry]:
+        """Return durable entries of the book that fit every filter given, as `RecordReader.entries` does."""
+        return self.reader.entries(
+            kind=kind, subject=subject, who=who, after=after, limit=limit, newest_first=newest_first
+        )
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything submitted is durable and published; False when it took longer."""

@@ -128,7 +128,8 @@ def _print_report(report: VerifyReport, directory: Path) -> None:
     console = Console(highlight=False)
     console.print(
         f"{directory}: {report.records} records (head {report.head}), {report.images} images, "
-        f"{report.images_removed} images removed by the disk budget, {report.challenges} challenges",
+        f"{report.images_removed} images removed by the disk budget, {report.challenges} challenges, "
+        f"{report.entries} entries",
         markup=False,
     )
     for problem in report.problems:

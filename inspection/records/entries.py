@@ -2,10 +2,42 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
+
+from inspection.records.record import storable_text
+from inspection.records.side_chain import SideChain
+
+ENTRIES_HEAD_FILE = "entries.head"
+ENTRIES = SideChain(
+    "entries", "of the book of entries", ENTRIES_HEAD_FILE, ("kind", "subject", "who", "wall_ns", "content")
+)
+_TRIGGERS = "\n".join(
+    f"CREATE TRIGGER IF NOT EXISTS entries_no_{verb} BEFORE {verb} ON entries "
+    f"BEGIN SELECT RAISE(ABORT, 'entries are append-only: {verb} is refused'); END;"
+    for verb in ("update", "delete")
+)
+ENTRIES_SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS entries (
+    sequence INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    who TEXT NOT NULL,
+    wall_ns INTEGER NOT NULL,
+    content TEXT NOT NULL,
+    record_sequence INTEGER NOT NULL,
+    record_hash TEXT NOT NULL,
+    hash BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS entries_by_subject ON entries (kind, subject, sequence);
+CREATE INDEX IF NOT EXISTS entries_by_who ON entries (who, sequence);
+{_TRIGGERS}
+"""
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 class EntryKind(StrEnum):
@@ -61,3 +93,41 @@ class EntryBook(Protocol):
         newest_first: bool = False,
     ) -> list[StoredEntry]:
         """Return durable entries that fit every filter given; `after`: only those with a higher (lower) sequence."""
+
+
+def cells(entry: Entry) -> tuple[Any, ...]:
+    """Return an entry's cells in the order of `ENTRIES.columns`. Raises TypeError or ValueError for what is no JSON,
+    and ValueError for a review whose subject is no record's number.
+    """
+    if entry.kind is EntryKind.REVIEW and not (entry.subject.isascii() and entry.subject.isdecimal()):
+        raise ValueError(f"a review of {entry.subject!r} — its subject is a record's number — name the record")
+    return (
+        entry.kind.value,
+        storable_text(entry.subject),
+        storable_text(entry.who),
+        entry.wall_ns,
+        _encode(dict(entry.content)),
+    )
+
+
+def stored_entry(row: tuple[Any, ...]) -> StoredEntry:
+    """Return the entry of one row of `ENTRIES.select`. Raises ValueError when it cannot be read."""
+    sequence, kind, subject, who, wall_ns, content, record_sequence, record_hash, digest = row
+    entry = Entry(EntryKind(kind), subject, who, wall_ns, json.loads(content))
+    return StoredEntry(sequence, entry, record_sequence, record_hash, digest.hex())
+
+
+def read_entries(
+    connection: sqlite3.Connection, filters: Mapping[str, Any], after: int, limit: int, *, newest_first: bool
+) -> list[StoredEntry]:
+    """Return the entries whose columns have the given values. Raises ValueError when one cannot be read."""
+    if not ENTRIES.is_in(connection):
+        return []
+    conditions = [f"{column} = ?" for column in filters]
+    values = list(filters.values())
+    if after:
+        conditions.append(f"sequence {'<' if newest_first else '>'} ?")
+        values.append(after)
+    where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
+    query = f"{ENTRIES.select} {where}ORDER BY sequence {'DESC' if newest_first else 'ASC'} LIMIT ?"
+    return [stored_entry(row) for row in connection.execute(query, (*values, limit)).fetchall()]

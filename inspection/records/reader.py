@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from inspection.part import Reason, Verdict
-from inspection.records.challenges import StoredChallenge, read_entries
+from inspection.records.challenges import StoredChallenge, read_challenges
+from inspection.records.entries import EntryKind, StoredEntry, read_entries
 from inspection.records.errors import RecordLostError, RecordMissingError
 from inspection.records.record import CONTENT_NAMES, CONTENT_TYPES, Run, StoredRecord, stored_record
 from inspection.records.schema import RUN_COLUMNS, open_for_reading
@@ -113,10 +114,35 @@ class RecordReader:
         """Return the newest entries about challenges, newest first. Raises RecordLostError for an unreadable one."""
         with self._connection() as connection:
             try:
-                return read_entries(connection, limit)
+                return read_challenges(connection, limit)
             except (ValueError, TypeError, AttributeError) as error:
                 raise RecordLostError(
                     f"an entry about a challenge cannot be read: {error} — it is never changed after it was written — "
+                    f"run `lineward records verify --dir {self.directory}`"
+                ) from error
+
+    def entries(
+        self,
+        *,
+        kind: EntryKind | None = None,
+        subject: str | None = None,
+        who: str | None = None,
+        after: int = 0,
+        limit: int = 100,
+        newest_first: bool = False,
+    ) -> list[StoredEntry]:
+        """Return the entries of the book that fit every filter given; `after`: those beyond that number, in the order.
+
+        Raises RecordLostError for one that cannot be read.
+        """
+        given = {"kind": kind and kind.value, "subject": subject, "who": who}
+        filters = {column: value for column, value in given.items() if value is not None}
+        with self._connection() as connection:
+            try:
+                return read_entries(connection, filters, after, limit, newest_first=newest_first)
+            except (ValueError, TypeError, AttributeError) as error:
+                raise RecordLostError(
+                    f"an entry of the book cannot be read: {error} — it is never changed after it was written — "
                     f"run `lineward records verify --dir {self.directory}`"
                 ) from error
 

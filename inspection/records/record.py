@@ -183,7 +183,7 @@ def result_values(result: PartResult, run: Run) -> tuple[Cell, ...]:
         decision.reason._value_,
         _real(decision.score),
         _real(decision.threshold),
-        _text(decision.defect_class),
+        storable_text(decision.defect_class),
         _scores(decision.raw_scores),
         actuation.action._value_,
         int(actuation.by_default),
@@ -201,8 +201,8 @@ def result_values(result: PartResult, run: Run) -> tuple[Cell, ...]:
         _integer(result.frame_counter),
         _integer(result.device_ns),
         result.lost_before,
-        _text(result.pixel_format),
-        _text(result.truth),
+        storable_text(result.pixel_format),
+        storable_text(result.truth),
         _encode(result.extra) if result.extra else "{}",
     )
 
@@ -248,6 +248,13 @@ def image_path(run: str, part: int, suffix: str) -> str:
     return str(PurePosixPath("images", folder, f"{part // 1000:06d}", f"{part:09d}{suffix}"))
 
 
+def storable_text(value: str) -> str:
+    """Return text as every database takes it: what is not UTF-8, and the null character, are escaped."""
+    if "\0" in value:
+        value = value.replace("\0", "\\x00")
+    return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 _encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
 _decode = json.JSONDecoder().decode
 _Member = TypeVar("_Member", bound=StrEnum)
@@ -284,7 +291,3 @@ def _real(value: float | None) -> float | None:
 
 def _integer(value: int | None) -> int | None:
     return int(value) if value is not None and -(2**63) <= value < 2**63 else None
-
-
-def _text(value: str) -> str:
-    return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from inspection.records.challenges import CHALLENGES_SCHEMA
+from inspection.records.entries import ENTRIES_SCHEMA
 from inspection.records.errors import RecordDiskError, RecordStoreError
 from inspection.records.record import CONTENT_COLUMNS, CONTENT_NAMES
 
@@ -51,6 +52,7 @@ CREATE INDEX records_rejected ON records (sequence) WHERE verdict = 'REJECT';
 CREATE INDEX removed_images_by_verdict ON removed_images (verdict, sequence);
 {_REFUSALS}
 {CHALLENGES_SCHEMA}
+{ENTRIES_SCHEMA}
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
 COMMIT;
@@ -79,7 +81,9 @@ def open_for_writing(directory: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.executescript(CHALLENGES_SCHEMA if tables else _SCHEMA)  # an older store learns of challenges
+        connection.executescript(
+            CHALLENGES_SCHEMA + ENTRIES_SCHEMA if tables else _SCHEMA
+        )
     except sqlite3.Error as error:
         connection.close()
         if error.sqlite_errorcode == sqlite3.SQLITE_FULL:

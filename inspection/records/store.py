@@ -9,13 +9,16 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from inspection.part import PartResult
 from inspection.records.chain import ChainHead, HeadFile, note_lost_head, read_head, record_hash, run_hash
-from inspection.records.challenges import CHALLENGES_HEAD_FILE, ChallengeEntry, append_entry, stored_head
+from inspection.records.challenges import CHALLENGES, ChallengeEntry, entry_cells
+from inspection.records.entries import ENTRIES, Entry, StoredEntry, cells, stored_entry
 from inspection.records.errors import RecordLostError, RecordRunError, RecordStoreError
 from inspection.records.record import Cell, ImageState, KeptImage, Run, StoredRecord, result_values, stored_record
 from inspection.records.schema import DATABASE_FILE, INSERT_RECORD, RUN_COLUMNS, open_for_writing
+from inspection.records.side_chain import SideBook
 
 LOCK_FILE = "records.lock"
 
@@ -72,7 +75,9 @@ class RecordStore:
             self._head_file = HeadFile(directory)
             undo.callback(self._head_file.close)
             self._write_head()
-            self._open_challenges(directory)
+            self._challenges = SideBook(CHALLENGES, self.connection, directory)
+            undo.callback(self._challenges.close)
+            self._entries = SideBook(ENTRIES, self.connection, directory)
             undo.pop_all()
         sync_directory(directory)
 
@@ -147,10 +152,17 @@ class RecordStore:
 
     def append_challenge(self, entry: ChallengeEntry) -> None:
         """Append one entry about a challenge, durably. Raises sqlite3.Error when the disk refuses."""
+        self._append_beside(self._challenges, entry_cells(entry))
+
+    def append_note(self, entry: Entry) -> StoredEntry:
+        """Append one entry to the book, durably. Raises sqlite3.Error when the disk refuses, and what `cells` does."""
+        return stored_entry(self._append_beside(self._entries, cells(entry)))
+
+    def _append_beside(self, book: SideBook, content: tuple[Any, ...]) -> tuple[Any, ...]:
         with self.transaction():
-            head = append_entry(self.connection, entry, self._head)
-        with contextlib.suppress(OSError):  # the head may lag behind the store
-            self._challenges_head_file.write(head)
+            row = book.append(content, self._head)
+        book.settled(row)
+        return row
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -170,20 +182,10 @@ class RecordStore:
             return
         self.connection.close()
         self._head_file.close()
-        self._challenges_head_file.close()
+        self._challenges.close()
+        self._entries.close()
         os.close(self._lock_fd)
         self._lock_fd = -1
-
-    def _open_challenges(self, directory: Path) -> None:
-        stored, remembered = stored_head(self.connection), read_head(directory, CHALLENGES_HEAD_FILE)
-        if remembered is not None and remembered.sequence > stored.sequence:
-            raise RecordLostError(
-                f"{directory}: the entries about challenges end at {stored.sequence}, but {remembered.sequence} were "
-                "durable — none may go missing — restore the folder from a copy, or move it away and start a new one"
-            )
-        self._challenges_head_file = HeadFile(directory, CHALLENGES_HEAD_FILE)
-        with contextlib.suppress(OSError):
-            self._challenges_head_file.write(stored)
 
     def _stored_head(self) -> ChainHead:
         row = self.connection.execute("SELECT sequence, hash FROM records ORDER BY sequence DESC LIMIT 1").fetchone()

@@ -6,14 +6,18 @@ import hashlib
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from inspection.records.chain import GENESIS, ChainHead, lost_heads, read_head, record_hash, run_hash
+from inspection.records.challenges import CHALLENGES
+from inspection.records.entries import ENTRIES
 from inspection.records.errors import RecordStoreError
 from inspection.records.record import CONTENT_NAMES, ImageState, Run
 from inspection.records.schema import DATABASE_FILE, RUN_COLUMNS, open_for_reading
-from inspection.records.verify_challenges import ChallengeCheck, challenges_head
+from inspection.records.verify_challenges import ChallengeCheck
+from inspection.records.verify_side import check_side, side_head
 
 _ROWS_AT_ONCE = 500
 _PROBLEMS_NAMED = 1000
@@ -36,6 +40,7 @@ class VerifyReport:
     images: int = 0
     images_removed: int = 0
     challenges: int = 0
+    entries: int = 0
     head: int = 0
     problem_count: int = 0
     problems: list[Problem] = field(default_factory=list)
@@ -58,14 +63,18 @@ def verify(directory: Path, progress: Callable[[int, int], None] | None = None) 
     `progress` gets (records checked, records in all). Raises RecordStoreError when the folder is no store of ours.
     """
     # first: the store may move on while it is read, and must never be behind its head
-    head, last_challenge = read_head(directory), challenges_head(directory)
+    head, last_challenge, last_entry = (
+        read_head(directory),
+        *(side_head(directory, one) for one in (CHALLENGES, ENTRIES)),
+    )
     connection = open_for_reading(directory)
     try:
         check = _Check(directory, connection)
         check.walk(progress)
         check.compare_head(head)
-        challenges = ChallengeCheck(directory, connection, lambda text: check.report.add(None, text))
-        check.report.challenges = challenges.run(last_challenge)
+        add = partial(check.report.add, None)
+        check.report.challenges = ChallengeCheck(directory, connection, add).run(last_challenge)
+        check.report.entries = check_side(ENTRIES, connection, last_entry, add)
         for note in lost_heads(directory):
             check.report.add(None, f"{note}: records after it may have been removed")
     except sqlite3.Error as error:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from inspection.part import PartResult
 from inspection.records.budget import ImageBudget
 from inspection.records.challenges import ChallengeEntry
+from inspection.records.entries import Entry, StoredEntry
 from inspection.records.errors import RecordDiskError, RecordRunError
 from inspection.records.images import ImageSample
 from inspection.records.keeper import GIVEN_UP, ImageKeeper, KeeperEvents
@@ -105,6 +106,17 @@ class RecordWriter:
                 raise RecordDiskError(
                     f"challenge {entry.challenge}: {entry.kind} cannot be stored in {self._store.directory}: {error} — "
                     "a disk with room that may be written is needed — free space on it"
+                ) from error
+
+    def note(self, entry: Entry) -> StoredEntry:
+        """Store one entry of the book, durably; from any thread. Raises RecordDiskError when the disk refuses."""
+        with self._store_lock:
+            try:
+                return self._store.append_note(entry)
+            except sqlite3.OperationalError as error:
+                raise RecordDiskError(
+                    f"{entry.kind} {entry.subject}: cannot be stored in {self._store.directory}: {error} — a disk with "
+                    "room that may be written is needed — free space on it, then repeat the command"
                 ) from error
 
     def submit(self, result: PartResult) -> bool:

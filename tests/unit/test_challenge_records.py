@@ -14,11 +14,12 @@ from inspection.challenge.findings import find
 from inspection.challenge.options import ChallengeOptions
 from inspection.challenge.past import ended_entries, settle_unfinished
 from inspection.part import EjectorAction
-from inspection.records.challenges import CHALLENGES_HEAD_FILE, ChallengeEntry, Ending, EntryKind, Outcome
+from inspection.records.challenges import CHALLENGES, CHALLENGES_HEAD_FILE, ChallengeEntry, Ending, EntryKind, Outcome
 from inspection.records.errors import RecordLostError
 from inspection.records.reader import RecordReader
 from inspection.records.record import Run
 from inspection.records.schema import DATABASE_FILE
+from inspection.records.side_chain import entry_hash
 from inspection.records.store import BegunRun, RecordStore, make_row
 from inspection.records.verify import verify
 
@@ -131,13 +132,11 @@ def test_meddling_is_found(tmp_path: Path, script: str, found: str) -> None:
 
 def test_a_rewritten_chain_does_not_fit_its_head(tmp_path: Path) -> None:
     """Recomputing every hash after a change still leaves the head file, which remembers the old one."""
-    from inspection.records.challenges import entry_hash, raw_entries
-
     fill(tmp_path)
     with closing(sqlite3.connect(tmp_path / DATABASE_FILE)) as connection:
         connection.executescript(UNLOCK + "UPDATE challenges SET operator = 'lee'")
         digest = bytes(32)
-        for sequence, *cells, _ in raw_entries(connection):
+        for sequence, *cells, _ in CHALLENGES.rows(connection):
             digest = entry_hash(digest, sequence, tuple(cells))
             connection.execute("UPDATE challenges SET hash = ? WHERE sequence = ?", (digest, sequence))
         connection.commit()
