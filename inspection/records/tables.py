@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     cast,
+    literal_column,
     text,
 )
 from sqlalchemy.types import REAL, TypeEngine
@@ -90,7 +91,7 @@ RECORDS = Table(
     UniqueConstraint("run_id", "part"),
 )
 CONTENT = [RECORDS.c[name] for name, _ in CONTENT_COLUMNS]
-SCORE_BUCKET: ColumnElement[int] = cast(RECORDS.c.score * SCORE_BUCKETS, Integer)
+SCORE_BUCKET: ColumnElement[int] = cast(RECORDS.c.score * literal_column(str(SCORE_BUCKETS)), Integer)
 
 REMOVED_IMAGES = Table(
     "removed_images",
