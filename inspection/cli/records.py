@@ -42,16 +42,12 @@ def list_records(
     part: Annotated[int | None, typer.Option(min=0, help="Only this trigger number.")] = None,
     lot: Annotated[str | None, typer.Option(help="Only this lot.")] = None,
     serial: Annotated[str | None, typer.Option(help="Only the part of this serial number.")] = None,
-    reviewer: Annotated[
-        str | None, typer.Option(help="Only what this person reviewed, by number.")
-    ] = None,
+    reviewer: Annotated[str | None, typer.Option(help="Only what this person reviewed, by number.")] = None,
     evaluation: Annotated[Evaluation | None, typer.Option(case_sensitive=False)] = None,
     defect: Annotated[str | None, typer.Option(help="Only this most likely type of defect.")] = None,
     min_score: Annotated[float | None, typer.Option(min=0, max=1)] = None,
     max_score: Annotated[float | None, typer.Option(min=0, max=1)] = None,
-    behind: Annotated[
-        int | None, typer.Option(help="The next page: behind this record.")
-    ] = None,
+    behind: Annotated[int | None, typer.Option(help="The next page: behind this record.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000)] = 20,
     oldest_first: Annotated[bool, typer.Option("--oldest-first")] = False,
     as_json: Json = False,
