@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import floor
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, cast, or_, select, text, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, Select, cast, func, or_, select, text, union_all
 
 from inspection.part import Evaluation, Reason, Verdict
 from inspection.records.tables import (
@@ -122,7 +122,14 @@ def _filters(search: Search, driver: str) -> Iterator[ColumnElement[bool]]:
             yield column == value if name == driver else column.concat("") == value
     if search.run is not None:
         run_id = select(RUNS.c.run_id).where(RUNS.c.run == search.run).scalar_subquery()
-        yield (_R.run_id if driver in ("run", "part") else _R.run_id + 0) == run_id
+        is_led = driver in ("run", "part")
+        yield (_R.run_id if is_led else _R.run_id + 0) == run_id
+        if not is_led:  # another index leads: to the time of the run, and not from today through all that came since
+            of_run = RECORDS.alias("of_run")
+            moments = of_run.c.trigger_wall_ns
+            for bound in (func.min(moments), func.max(moments)):
+                moment = select(bound).where(of_run.c.run_id == run_id).scalar_subquery()
+                yield _R.trigger_wall_ns >= moment if bound.name == "min" else _R.trigger_wall_ns <= moment
     if search.part is not None:
         yield _R.part == search.part
     if search.min_score is not None:
