@@ -17,16 +17,15 @@ from sqlalchemy.exc import IntegrityError
 from inspection.part import PartResult
 from inspection.records.chain import ChainHead, HeadFile, note_lost_head, read_head, record_hash, run_hash
 from inspection.records.challenges import CHALLENGES, ChallengeEntry, entry_cells
+from inspection.records.columns import CONTENT_NAMES, hashed_content
 from inspection.records.entries import ENTRIES, Entry, StoredEntry, cells, stored_entry
 from inspection.records.errors import RecordLostError, RecordRunError, RecordStoreError
 from inspection.records.record import (
-    CONTENT_NAMES,
     Cell,
     ImageState,
     KeptImage,
     Run,
     StoredRecord,
-    hashed_content,
     result_values,
     stored_record,
 )

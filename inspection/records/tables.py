@@ -23,8 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import REAL, TypeEngine
 
-from inspection.records.record import CONTENT_COLUMNS
-from inspection.records.side_columns import CHALLENGE_COLUMNS, ENTRY_COLUMNS
+from inspection.records.columns import CHALLENGE_COLUMNS, CONTENT_COLUMNS, ENTRY_COLUMNS
 
 REJECTED_FOR_A_DEFECT = "verdict = 'REJECT' AND defect_class <> ''"
 SCORED = "score >= 0 AND score <= 1"

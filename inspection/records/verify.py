@@ -14,9 +14,10 @@ from sqlalchemy.exc import DBAPIError
 
 from inspection.records.chain import GENESIS, ChainHead, lost_heads, read_head, record_hash, run_hash
 from inspection.records.challenges import CHALLENGES
+from inspection.records.columns import ADDED_COLUMNS, FORMAT, RESULT_COLUMNS, hashed_content
 from inspection.records.entries import ENTRIES
 from inspection.records.errors import RecordStoreError
-from inspection.records.record import ADDED_COLUMNS, FORMAT, RESULT_COLUMNS, ImageState, Run, hashed_content
+from inspection.records.record import ImageState, Run
 from inspection.records.schema import DATABASE_FILE, open_for_reading
 from inspection.records.tables import CONTENT, RECORDS, REMOVED_IMAGES, RUN_COLUMNS, RUNS
 from inspection.records.verify_challenges import ChallengeCheck

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from inspection.part import Actuation, Decision, EjectorAction, Evaluation, PartResult, Reason, Stages, Verdict
 from inspection.records.chain import HEAD_FILE, ChainHead, HeadFile, read_head
+from inspection.records.columns import CONTENT_NAMES
 from inspection.records.errors import RecordLostError, RecordRunError, RecordStoreError
 from inspection.records.images import keep_image
 from inspection.records.reader import RecordReader
-from inspection.records.record import CONTENT_NAMES, Run
+from inspection.records.record import Run
 from inspection.records.schema import DATABASE_FILE
 from inspection.records.store import RecordStore, make_row
 from inspection.records.upgrade import SCHEMA_VERSION
