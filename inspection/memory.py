@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from inspection.api.feed import RecordFeed
 from inspection.config import StationConfig
 from inspection.engine import Engine
 from inspection.part import PartResult
 from inspection.records.challenges import ChallengeEntry
+from inspection.records.entries import Entry, EntryKind, StoredEntry
 from inspection.records.journal import Journal, recover
 from inspection.records.reader import RecordReader
 from inspection.records.record import Run, StoredRecord
@@ -64,6 +68,8 @@ class Memory:
                 model=engine.bundle.card.name,
                 bundle_digest=engine.bundle.digest,
                 config_hash=config_hash,
+                thresholds_hash=_digest(engine.thresholds()),
+                provider=engine.provider,
                 started_wall_ns=started_wall_ns,
                 started_host_ns=time.monotonic_ns(),
             )
@@ -91,6 +97,25 @@ class Memory:
         """Store one entry about a challenge, durably. Raises RecordDiskError when the disk refuses."""
         self._writer.note_challenge(entry)
 
+    def note(self, entry: Entry) -> StoredEntry:
+        """Store one entry of the book, durably, from any thread. Raises RecordDiskError when the disk refuses."""
+        return self._writer.note(entry)
+
+    def entries(
+        self,
+        *,
+        kind: EntryKind | None = None,
+        subject: str | None = None,
+        who: str | None = None,
+        after: int = 0,
+        limit: int = 100,
+        newest_first: bool = False,
+    ) -> list[StoredEntry]:
+        """Return durable entries of the book that fit every filter given, as `RecordReader.entries` does."""
+        return self.reader.entries(
+            kind=kind, subject=subject, who=who, after=after, limit=limit, newest_first=newest_first
+        )
+
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything submitted is durable and published; False when it took longer."""
         return self._writer.flush(timeout_s)
@@ -108,3 +133,7 @@ class Memory:
         self._writer.close(timeout_s=10.0)
         self._journal.close()
         self.reader.close()
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

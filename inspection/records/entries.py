@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
+
+from sqlalchemy import Connection, select
+
+from inspection.records.record import storable_text
+from inspection.records.side_chain import SideChain
+from inspection.records.tables import ENTRIES_TABLE
+
+ENTRIES_HEAD_FILE = "entries.head"
+ENTRIES = SideChain(ENTRIES_TABLE, "of the book of entries", ENTRIES_HEAD_FILE)
+_is_number = re.compile(r"[1-9][0-9]{0,17}").fullmatch
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 class EntryKind(StrEnum):
@@ -61,3 +74,37 @@ class EntryBook(Protocol):
         newest_first: bool = False,
     ) -> list[StoredEntry]:
         """Return durable entries that fit every filter given; `after`: only those with a higher (lower) sequence."""
+
+
+def cells(entry: Entry) -> tuple[Any, ...]:
+    """Return an entry's cells in the order of `ENTRY_COLUMNS`. Raises TypeError or ValueError for what is no JSON,
+    and ValueError for a review whose subject is no record's number.
+    """
+    if entry.kind is EntryKind.REVIEW and not _is_number(entry.subject):
+        raise ValueError(f"a review of {entry.subject!r} — its subject is a record's number — name the record")
+    return (
+        entry.kind.value,
+        storable_text(entry.subject),
+        storable_text(entry.who),
+        entry.wall_ns,
+        _encode(dict(entry.content)),
+    )
+
+
+def stored_entry(row: tuple[Any, ...]) -> StoredEntry:
+    """Return the entry of one row of the table. Raises ValueError when it cannot be read."""
+    sequence, kind, subject, who, wall_ns, content, record_sequence, record_hash, digest = row
+    entry = Entry(EntryKind(kind), subject, who, wall_ns, json.loads(content))
+    return StoredEntry(sequence, entry, record_sequence, record_hash, digest.hex())
+
+
+def read_entries(
+    connection: Connection, filters: Mapping[str, Any], after: int, limit: int, *, newest_first: bool
+) -> list[StoredEntry]:
+    """Return the entries whose columns have the given values. Raises ValueError when one cannot be read."""
+    columns = ENTRIES_TABLE.c
+    query = select(ENTRIES_TABLE).where(*(columns[name] == value for name, value in filters.items())).limit(limit)
+    if after:
+        query = query.where(columns.sequence < after if newest_first else columns.sequence > after)
+    query = query.order_by(columns.sequence.desc() if newest_first else columns.sequence)
+    return [stored_entry(tuple(row)) for row in connection.execute(query)]

@@ -1,4 +1,4 @@
-"""What a record is: the columns that are hashed, how a part becomes one, and what a reader gets back."""
+"""What a record is: how a part becomes one, and what a reader gets back."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple, TypeVar
 
 from inspection.part import EjectorAction, Evaluation, PartResult, Reason, Verdict
+from inspection.records.columns import FORMAT
 
 
 class ImageState(StrEnum):
@@ -20,44 +21,6 @@ class ImageState(StrEnum):
     NO_IMAGE = "NO_IMAGE"  # there never was one
     GIVEN_UP = "GIVEN_UP"  # it should have been kept, but disk or time did not allow it
 
-
-RESULT_COLUMNS: tuple[tuple[str, str], ...] = (
-    ("part", "INTEGER NOT NULL"),
-    ("verdict", "TEXT NOT NULL"),
-    ("evaluation", "TEXT NOT NULL"),
-    ("reason", "TEXT NOT NULL"),
-    ("score", "REAL"),
-    ("threshold", "REAL"),
-    ("defect_class", "TEXT NOT NULL"),
-    ("raw_scores", "TEXT NOT NULL"),
-    ("ejector_action", "TEXT NOT NULL"),
-    ("by_default", "INTEGER NOT NULL"),
-    ("written_host_ns", "INTEGER"),
-    ("lateness_us", "INTEGER"),
-    ("trigger_host_ns", "INTEGER NOT NULL"),
-    ("frame_host_ns", "INTEGER NOT NULL"),
-    ("batch_host_ns", "INTEGER NOT NULL"),
-    ("scored_host_ns", "INTEGER NOT NULL"),
-    ("decided_host_ns", "INTEGER NOT NULL"),
-    ("due_host_ns", "INTEGER NOT NULL"),
-    ("deadline_host_ns", "INTEGER NOT NULL"),
-    ("trigger_wall_ns", "INTEGER NOT NULL"),
-    ("latency_us", "INTEGER"),
-    ("frame_counter", "INTEGER"),
-    ("device_ns", "INTEGER"),
-    ("lost_before", "INTEGER NOT NULL"),
-    ("pixel_format", "TEXT NOT NULL"),
-    ("truth", "TEXT NOT NULL"),
-    ("extra", "TEXT NOT NULL"),
-)
-IMAGE_COLUMNS: tuple[tuple[str, str], ...] = (
-    ("image_state", "TEXT NOT NULL"),
-    ("image_file", "TEXT NOT NULL"),
-    ("image_sha256", "TEXT NOT NULL"),
-    ("image_bytes", "INTEGER NOT NULL"),
-)
-CONTENT_COLUMNS = RESULT_COLUMNS + IMAGE_COLUMNS
-CONTENT_NAMES = tuple(name for name, _ in CONTENT_COLUMNS)
 
 CONTENT_TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".tiff": "image/tiff"}
 Cell = str | int | float | None
@@ -78,6 +41,12 @@ class Run:
     config_hash: str
     started_wall_ns: int
     started_host_ns: int
+    recipe: str = ""
+    recipe_hash: str = ""
+    thresholds_hash: str = ""  # of every limit that decides
+    camera_settings_hash: str = ""  # at the start; a part's own is in its `extra`
+    provider: str = ""  # what ran the model: a replay on the same gives the same scores
+    format: int = FORMAT
 
     def wall_ns(self, host_ns: int) -> int:
         """Return the wall time (UTC nanoseconds since 1970) of a moment on the host's monotonic clock."""
@@ -143,6 +112,16 @@ class StoredRecord(NamedTuple):
     image_bytes: int
     record_hash: str
     image_removed: bool = False
+    lot: str = ""
+    serial: str = ""
+    ejector_command: str = ""  # what the ejector was told: PASS or REJECT; '' for nothing, which rejects
+    ejector_due_host_ns: int | None = None  # when the ejector held the part to be due
+    batches: tuple[tuple[int, int] | None, ...] = ()  # of each view: images in the model's call, and which one it was
+    recipe: str = ""
+    recipe_hash: str = ""
+    thresholds_hash: str = ""
+    camera_settings_hash: str = ""
+    provider: str = ""
 
     @property
     def has_image(self) -> bool:
@@ -169,7 +148,7 @@ def _exposure(cameras: Sequence[str], place: int) -> str:
 
 
 def result_values(result: PartResult, run: Run) -> tuple[Cell, ...]:
-    """Return the cells of `RESULT_COLUMNS` for one part, in exactly the types and values that SQLite gives back.
+    """Return the cells of `RESULT_COLUMNS` and `ADDED_COLUMNS` for one part, in the types and values that SQLite gives.
 
     Latency is verdict minus trigger in µs, None without a verdict. NaN becomes None (SQLite has none), numbers beyond
     64 bits become None, text that is not UTF-8 is escaped: nothing about a part can make its record impossible.
@@ -183,7 +162,7 @@ def result_values(result: PartResult, run: Run) -> tuple[Cell, ...]:
         decision.reason._value_,
         _real(decision.score),
         _real(decision.threshold),
-        _text(decision.defect_class),
+        storable_text(decision.defect_class),
         _scores(decision.raw_scores),
         actuation.action._value_,
         int(actuation.by_default),
@@ -201,9 +180,14 @@ def result_values(result: PartResult, run: Run) -> tuple[Cell, ...]:
         _integer(result.frame_counter),
         _integer(result.device_ns),
         result.lost_before,
-        _text(result.pixel_format),
-        _text(result.truth),
+        storable_text(result.pixel_format),
+        storable_text(result.truth),
         _encode(result.extra) if result.extra else "{}",
+        storable_text(result.lot),
+        storable_text(result.serial),
+        "" if result.told is None else result.told._value_,
+        actuation.due_host_ns,
+        _batches(result.batches),
     )
 
 
@@ -212,7 +196,7 @@ def stored_record(
 ) -> StoredRecord:
     """Return the record of one row; `content` is in the order of `CONTENT_COLUMNS`. Raises ValueError on bad cells."""
     (part, verdict, evaluation, reason, score, threshold, defect_class, raw_scores, action, by_default, *rest) = content
-    *numbers, extra, state, image_file, image_sha256, image_bytes = rest
+    *numbers, extra, lot, serial, command, ejector_due, batches, state, image_file, image_sha256, image_bytes = rest
     cells: tuple[Any, ...] = (
         sequence,
         run.run,
@@ -238,6 +222,16 @@ def stored_record(
         image_bytes,
         record_hash.hex(),
         image_removed,
+        lot,
+        serial,
+        command,
+        ejector_due,
+        () if batches == "[]" else tuple(batch and (batch[0], batch[1]) for batch in _decode(batches)),
+        run.recipe,
+        run.recipe_hash,
+        run.thresholds_hash,
+        run.camera_settings_hash,
+        run.provider,
     )
     return StoredRecord(*cells)
 
@@ -246,6 +240,13 @@ def image_path(run: str, part: int, suffix: str) -> str:
     """Return where a part's image goes, relative to the store: at most 1,000 files a folder."""
     folder = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in run)
     return str(PurePosixPath("images", folder, f"{part // 1000:06d}", f"{part:09d}{suffix}"))
+
+
+def storable_text(value: str) -> str:
+    """Return text as every database takes it: what is not UTF-8, and the null character, are escaped."""
+    if "\0" in value:
+        value = value.replace("\0", "\\x00")
+    return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 _encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
@@ -275,6 +276,12 @@ def _scores(scores: Sequence[float]) -> str:
     return _encode([float(score) for score in scores]) if "n" in text else text
 
 
+def _batches(batches: Sequence[tuple[int, int] | None]) -> str:
+    if len(batches) == 1 and (batch := batches[0]) is not None:  # nearly every part: twice as quick as the encoder
+        return f"[[{batch[0]},{batch[1]}]]"
+    return _encode(batches) if any(batches) else "[]"
+
+
 def _real(value: float | None) -> float | None:
     if value is None:
         return None
@@ -284,7 +291,3 @@ def _real(value: float | None) -> float | None:
 
 def _integer(value: int | None) -> int | None:
     return int(value) if value is not None and -(2**63) <= value < 2**63 else None
-
-
-def _text(value: str) -> str:
-    return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode("utf-8")

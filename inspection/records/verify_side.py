@@ -1,0 +1,71 @@
+"""Checking a chain beside the records: its links, its end, and its anchors in the records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from inspection.records.chain import GENESIS, ChainHead, read_head
+from inspection.records.side_chain import SideChain, entry_hash
+from inspection.records.tables import RECORDS
+
+
+class SideCheck:
+    """One walk along such a chain; lives for one call of `verify`. `add` gets each problem in words."""
+
+    def __init__(self, chain: SideChain, connection: Connection, add: Callable[[str], None]) -> None:
+        self._chain, self._connection, self._add = chain, connection, add
+        self._sequence = 0
+        self._hash = GENESIS
+        self._hashes: dict[int, bytes] = {}
+
+    def check(self, row: tuple[Any, ...]) -> None:
+        """Check one row: sequence, cells…, hash; in the order of their numbers."""
+        about = self._chain.about
+        sequence, *cells, stored = row
+        if sequence != self._sequence + 1:
+            self._add(f"entries {self._sequence + 1} to {sequence - 1} {about} are missing")
+        elif entry_hash(self._hash, sequence, tuple(cells)) != stored:
+            self._add(f"entry {sequence} {about} was changed, or does not follow its forerunner")
+        self._sequence, self._hash = sequence, stored if isinstance(stored, bytes) else b""
+        self._hashes[sequence] = self._hash
+        self._check_anchor(sequence, *cells[-2:])
+
+    def end(self, head: ChainHead | None) -> None:
+        """Compare the end with what the head file remembered before the walk began."""
+        about, name = self._chain.about, self._chain.head_file
+        if head is None:
+            if self._sequence:
+                self._add(f"{name} is missing or unreadable: whether entries {about} were removed cannot be told")
+        elif head.sequence > self._sequence:
+            self._add(f"entries {self._sequence + 1} to {head.sequence} {about} are missing")
+        elif head.sequence and self._hashes.get(head.sequence) != head.hash:
+            self._add(f"entry {head.sequence} {about} is not the one that {name} remembers")
+
+    def _check_anchor(self, sequence: int, record: int, record_hash: str) -> None:
+        if not record:
+            return
+        anchor = self._connection.execute(select(RECORDS.c.hash).where(RECORDS.c.sequence == record)).one_or_none()
+        if anchor is None or anchor[0].hex() != record_hash:
+            self._add(
+                f"entry {sequence} {self._chain.about}: record {record}, the newest one of its time, is not the one "
+                "that it names"
+            )
+
+
+def side_head(directory: Path, chain: SideChain) -> ChainHead | None:
+    """Return the head that the side file remembers; read it before the store, which may move on meanwhile."""
+    return read_head(directory, chain.head_file)
+
+
+def check_side(chain: SideChain, connection: Connection, head: ChainHead | None, add: Callable[[str], None]) -> int:
+    """Check a whole chain that needs no more than that, and return how many entries it has."""
+    check, count = SideCheck(chain, connection, add), 0
+    for row in chain.rows(connection):
+        check.check(row)
+        count += 1
+    check.end(head)
+    return count
