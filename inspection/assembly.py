@@ -11,6 +11,7 @@ from functools import partial
 from camera.errors import CameraError
 from camera.frame import Trigger
 from camera.scene import Scene
+from inspection.admission import Admission
 from inspection.alarm_board import AlarmBoard
 from inspection.camera_loop import CameraLoop
 from inspection.camera_presence import CameraEvents
@@ -55,6 +56,7 @@ class Surroundings:
     line: LineControl  # what the PLC commands
     state: Callable[[], State]
     scene: Scene | None  # what lies on the belt of a simulated camera
+    admission: Admission  # what each new part belongs to
 
 
 class Assembly:
@@ -168,6 +170,7 @@ class Assembly:
             offer=self._around.previews.offer,
             mark=self._mark,
             tell_birth=self._on_birth,
+            admit=self._around.admission.admit,
             matched_views=matched_views(self._config, self.motion),
         )
 

@@ -55,7 +55,7 @@ class PartFlow:
     The station calls it from its threads, the simulator from its virtual time: the same code decides in both. Every
     method may be called from any thread and never waits. `submit` queues a job for the model, and is False when the
     queue is full; `offer` shows a finished part to the preview; `mark` gives what is to be noted with a new part;
-    `tell_birth` hears of each part before anything can be decided about it.
+    `admit` says what a new part belongs to; `tell_birth` hears of each before anything can be decided about it.
     `matched_views`: the views of cameras that do not give the triggers.
     """
 
@@ -76,6 +76,7 @@ class PartFlow:
         offer: Callable[[PartResult], None] = lambda _result: None,
         mark: Callable[[int], Mapping[str, Any]] = lambda _part: {},
         tell_birth: Callable[[PartInFlight], None] = lambda _part: None,
+        admit: Callable[[PartInFlight], None] = lambda _part: None,
         matched_views: Mapping[int, MatchedView] = MappingProxyType({}),
     ) -> None:
         self._settings = settings
@@ -105,6 +106,7 @@ class PartFlow:
             self._on_finished,
             now,
             self._why_held,
+            admit,
         )
 
     # ------------------------------------------------------- what comes in
