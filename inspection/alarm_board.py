@@ -44,7 +44,7 @@ class AlarmBoard:
         self.stops = 0
         """How often an alarm has come up whose reaction is to stop the line."""
         self.raised = 0
-        self.on_fault: Callable[[str], None] = lambda _names: None
+        self.on_fault: Callable[[str], object] = lambda _names: None
         """Called under the lock when a fault has come up, with the names of those that stand, or '' when none does."""
 
     def reaction(self, name: str) -> Reaction:
