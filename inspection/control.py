@@ -10,6 +10,7 @@ from inspection.admission import JobRequest
 from inspection.alarms import Reaction
 from inspection.camera_history import CameraReport
 from inspection.part import Decision, PartResult
+from inspection.recipes.content import RecipeRef
 from inspection.state_machine import State, StateError
 from inspection.station_states import StateChange
 
@@ -116,6 +117,21 @@ class LineControl(Protocol):
 
     def select_mode_automatic(self) -> None:
         """PREOPERATIONAL → INITIALIZED. Raises StateError."""
+
+    @property
+    def recipe(self) -> RecipeRef | None:
+        """The prepared recipe; None while none is."""
+
+    def prepare_recipe(self, recipe_id: str, version: int | None = None, who: str = "") -> RecipeRef:
+        """INITIALIZED or READY → READY: load and warm a recipe and begin a new run; takes seconds.
+
+        recipe_id "station" is what the station's file holds. version: the newest when none is named. An earlier recipe
+        stays prepared when this fails. Raises StateError, RecipeError, LotStateError, ChallengeStateError or
+        RecordsError.
+        """
+
+    def unprepare_recipe(self) -> None:
+        """READY → INITIALIZED. Raises StateError."""
 
     def start_single(self, job: JobRequest = _NO_JOB) -> str:
         """READY → SINGLE_EXECUTION: inspect the next part, triggered at once where software triggers; → READY.

@@ -190,6 +190,14 @@ class PartFlow:
             counted.update(matched.counters)
         return {f"view_{name}": count for name, count in counted.items()}
 
+    def change(self, settings: FlowSettings, submit: Callable[[Job], bool]) -> None:
+        """Go by another recipe and the memory's new run from the next part on; the line stands, no part is in flight.
+
+        Parts are numbered on, so that none is taken for an earlier one; what was counted begins anew with the run.
+        """
+        self._settings, self._submit = settings, submit
+        self.tracker.change(self._memory.run, settings.fusion)
+
     def shut(self, shut: bool = True) -> None:
         """Let nothing pass any more (the station shuts down, or stops the line for a fault), or open again."""
         self._shut = shut

@@ -52,9 +52,11 @@ class Memory:
         self._writer.on_recovered(lambda: on_trouble(""))
         self._writer.on_image_trouble(on_image_trouble)
         self._writer.on_image_recovered(lambda: on_image_trouble(""))
-        self.run = self._begin_run(config, config_hash, engine)
+        self.run = ""
+        self.begin_run(config, config_hash, engine)
 
-    def _begin_run(self, config: StationConfig, config_hash: str, engine: Engine) -> str:
+    def begin_run(self, config: StationConfig, config_hash: str, engine: Engine) -> None:
+        """Begin a run with what parts are inspected with from now on; no part is in flight. Raises RecordRunError."""
         started_wall_ns = time.time_ns()
         moment = datetime.fromtimestamp(started_wall_ns * 1e-9, UTC)
         run = moment.strftime("%Y%m%dT%H%M%S.%fZ")
@@ -69,7 +71,7 @@ class Memory:
                 started_host_ns=time.monotonic_ns(),
             )
         )
-        return run
+        self.run = run
 
     def subscribe(self, listener: Callable[[list[StoredRecord]], None]) -> None:
         """Call back with each group of records once it is durable, on the store's thread."""

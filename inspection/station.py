@@ -15,10 +15,14 @@ from inspection.camera_history import CameraReport
 from inspection.camera_upkeep import CameraUpkeep
 from inspection.config import StationConfig, config_digest
 from inspection.control import Confirmation, Preview, StationStatus
+from inspection.engine import Engine
 from inspection.lines import scene_of
+from inspection.lots.book import LotBook
 from inspection.operation import Operation
 from inspection.part import Decision
 from inspection.preview import PreviewSlot
+from inspection.recipes.content import RecipeRef
+from inspection.recipes.preparing import Preparing
 from inspection.run_counters import RunCounters
 from inspection.state_machine import EXECUTING, Cause, State, StateError
 from inspection.station_states import StateChange, StationStates
@@ -81,20 +85,25 @@ class Station:
             self._closed.set()
             self.states.apply(Cause.CLOSED)
             raise
-        self.engine, self.memory, self.interlock, self.flow = parts.engine, parts.memory, parts.interlock, parts.flow
+        self.memory, self.interlock, self.flow = parts.memory, parts.interlock, parts.flow
         self.ejector, self.plc, self.lines = parts.ejector, parts.plc, parts.lines
         self._supervisor = Supervisor(self, parts.ejector_watch)
         self._operation = Operation(self.config, parts, self.states, self.alarms, self.admission, self._next_step)
-        self._upkeep = CameraUpkeep(self, self._operation.lock)
+        lock = self._operation.lock
+        self.recipes = Preparing(self.config, parts, self.states, self.memory, lock, self._next_step, self._on_recipe)
+        self.lots = LotBook(self.memory, self.memory.reader, self.admission, self)
+        self.memory.subscribe(self.lots.on_durable)
+        self._upkeep = CameraUpkeep(self, lock)
         self.counters.reset(self.memory.run)
         if self.config.ejector.broken_promises():
             self.alarms.raise_alarm("NO_HEARTBEAT_WIRED")
         self._is_open = True
         self.states.apply(Cause.OPENED)
-        self.states.apply(Cause.PREPARE_RECIPE)
         self.interlock.open()
         self._supervisor.start()
         self._upkeep.start()
+        self.recipes.restore()
+        self.lots.restore()
 
     def close(self) -> None:
         """Stop the line, let the parts in flight end, release everything. Idempotent and bounded."""
@@ -128,6 +137,11 @@ class Station:
         """Stop the line if it runs; see `stop`."""
         self._operation.stop()
 
+    def abort_line(self) -> None:
+        """Abort the line if it runs; see `abort`."""
+        if self.wants_to_run:
+            self._operation.abort()
+
     def start_continuous(self, job: JobRequest = _NO_JOB) -> str:
         """Inspect every part that triggers from now on; see LineControl."""
         return self._operation.start(job)
@@ -150,18 +164,37 @@ class Station:
         """Abort, and do nothing until `reset`; see LineControl."""
         self.states.require(Cause.HALT, self._next_step())
         self._operation.abort(Cause.HALT, cause, stays_shut=True)
+        self.lots.interrupt(f"HALT: {cause}")
 
     def reset(self, cause: str) -> None:
         """Abort, and begin anew without a prepared recipe; see LineControl."""
         self._refuse_when_closed()
         self.states.require(Cause.RESET, self._next_step())
         self._operation.abort(Cause.RESET, cause)
+        self.lots.interrupt(f"RESET: {cause}")
 
     def select_mode_automatic(self) -> None:
         """Take the station into automatic operation; see LineControl."""
         with self._operation.lock:
             self.states.require(Cause.SELECT_MODE_AUTOMATIC, self._next_step())
             self.states.apply(Cause.SELECT_MODE_AUTOMATIC)
+
+    def prepare_recipe(self, recipe_id: str, version: int | None = None, who: str = "") -> RecipeRef:
+        """Load, warm and take over a recipe in a new run; see LineControl."""
+        self.lots.allow_recipe(recipe_id, version)
+        return self.recipes.prepare(recipe_id, version, who)
+
+    def unprepare_recipe(self) -> None:
+        """Let go of the prepared recipe; see LineControl."""
+        self.recipes.unprepare()
+
+    @property
+    def recipe(self) -> RecipeRef | None:
+        """The prepared recipe; None while none is."""
+        return self.recipes.prepared
+
+    def _on_recipe(self, config: StationConfig, digest: str) -> None:
+        self.config, self.digest = config, digest
 
     def simulation_mode(self, active: bool) -> None:
         """Mark the parts that follow as simulated, or no longer; see LineControl."""
@@ -202,6 +235,11 @@ class Station:
         return f"first {'confirm' if alarms[0].is_over else 'mend'} {alarms[0].name}"
 
     # ------------------------------------------------------------- a look at it
+
+    @property
+    def engine(self) -> Engine:
+        """The model of the recipe that was prepared last."""
+        return self._parts.engine
 
     @property
     def is_open(self) -> bool:

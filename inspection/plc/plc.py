@@ -136,6 +136,11 @@ class PlcPort:
         """Tell the results that have become durable."""
         self._tell(list(records))
 
+    def on_recipe(self, classes: Sequence[str], bundle_digest: str) -> None:
+        """Tell which model judges from now on."""
+        self._classes = {name: place for place, name in enumerate(classes, 1)}
+        self._answers.append(lambda: self._handshake.judged_by(int(bundle_digest[:8] or "0", 16)))
+
     def on_state(self, state: State, alarms: Sequence[ActiveAlarm]) -> None:
         """Tell how the station is, the gravest alarm first; the station must call it several times a second."""
         codes = [_fault_code(alarm.name) for alarm in alarms if severity_of(alarm.name) > Severity.INFO]

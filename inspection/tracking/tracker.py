@@ -64,6 +64,12 @@ class PartTracker:
         """How many parts are between the photo-eye and their record."""
         return len(self._parts)
 
+    def change(self, run: str, fusion: Fusion) -> None:
+        """Go by another recipe in a new run; no part is in flight."""
+        with self._lock:
+            assert not self._parts
+            self.run, self.fusion, self.counters = run, fusion, TrackerCounters()
+
     # ------------------------------------------------------------------ birth
 
     def on_trigger(self, trigger: Trigger, truth: str = "") -> tuple[PartInFlight | None, list[tuple[int, Frame]]]:
