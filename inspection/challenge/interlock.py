@@ -107,7 +107,7 @@ class Interlock:
                 self._show()
 
     def change(self, production: Production) -> None:
-        """Go by what runs from now on: another run, model or configuration. Raises ChallengeStateError in a challenge."""
+        """Go by what runs from now on: another run, model or file. Raises ChallengeStateError in a challenge."""
         with self._lock:
             if self._book.in_work is not None:
                 raise ChallengeStateError(

@@ -38,8 +38,8 @@ _INSIDE = {
     "bench": {"training": "training.bench.cli:training"},
 }
 _ORDER = (
-    "demo", "run", "challenge", "train", "evaluate", "dataset", "model", "recipes", "records", "config", "cameras", "quality",
-    "bench", "simulate", "doctor",
+    "demo", "run", "challenge", "train", "evaluate", "dataset", "model", "recipes", "records", "config", "cameras",
+    "quality", "bench", "simulate", "doctor",
 )  # fmt: skip
 
 

@@ -134,7 +134,7 @@ class LotBook:
             return self._leave(self.get(lot), LotStep.ABORT, who)
 
     def interrupt(self, detail: str) -> None:
-        """Take note that the station was halted or reset under a running lot; who writes tells of a disk that refuses."""
+        """Take note that the station was halted or reset under a running lot; a disk that refuses is logged."""
         with self._commanding:
             running = self.running
             if running is None:
@@ -209,8 +209,8 @@ class LotBook:
             return
         if name != prepared.name or version not in (None, prepared.version):
             raise LotStateError(
-                f"recipe {name!r}: lot {running.order.lot!r} runs with {prepared} — one recipe a lot is allowed — pause or "
-                "stop the lot"
+                f"recipe {name!r}: lot {running.order.lot!r} runs with {prepared} — one recipe a lot is allowed — "
+                "pause or stop the lot"
             )
 
     def on_durable(self, records: Sequence[StoredRecord]) -> None:

@@ -144,10 +144,14 @@ def test_a_fault_that_lasts_a_moment_is_seen_by_who_watches() -> None:
         board.raise_alarm("CAMERA_LOST", detail="unplugged", why="CAMERA_ABSENT")
         board.clear("CAMERA_LOST")
     seen = [(change.cause, change.after, change.detail) for change in states.wait(1, 0.0)]
-    assert seen == [
-        (Cause.FAULT, State.ERROR, "CAMERA_LOST"),
-        (Cause.FAULT_MENDED, State.INITIALIZED, ""),
-    ] * 3
+    assert (
+        seen
+        == [
+            (Cause.FAULT, State.ERROR, "CAMERA_LOST"),
+            (Cause.FAULT_MENDED, State.INITIALIZED, ""),
+        ]
+        * 3
+    )
 
 
 def test_who_waits_is_woken_by_a_change_and_not_by_none() -> None:
