@@ -76,7 +76,7 @@ def test_a_single_execution_can_be_stopped_before_its_part_comes(tmp_path: Path)
         assert station.state is State.SINGLE_EXECUTION
         station.stop()
         assert station.state is State.READY
-        with pytest.raises(StateError, match="STOP in state READY — .* — start the line"):
+        with pytest.raises(StateError, match=r"STOP in state READY — .* — start the line"):
             station.stop()
         station.start_line()
         assert station.state is State.CONTINUOUS_EXECUTION
