@@ -9,8 +9,6 @@ from typing import Any
 
 from inspection.tracking.part import PartInFlight
 
-LOT_KEY = "lot"
-"""Of a record's `extra`: the lot that ran when the part triggered."""
 JOB_KEY = "job"
 """Of a record's `extra`: the ids that the start of its job named."""
 SIMULATED_KEY = "is_simulated"
@@ -68,8 +66,6 @@ class Admission:
         given = self._given
         part.lot = given.lot
         part.extra.update(given.extra)
-        if given.lot:
-            part.extra[LOT_KEY] = given.lot
         gate = given.gate
         if gate is None:
             return

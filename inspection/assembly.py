@@ -39,6 +39,7 @@ from inspection.preview import PreviewSlot
 from inspection.quality.location import LocationWatch
 from inspection.quality.watch import QualityWatch
 from inspection.recipe import flow_settings, matched_views
+from inspection.recipes.content import RecipeRef
 from inspection.records.record import StoredRecord
 from inspection.run_counters import RunCounters
 from inspection.texts.sentences import without_advice
@@ -209,7 +210,7 @@ class Assembly:
         """Load, check and warm the model of a configuration beside the present one. Raises what `Engine` raises."""
         return Engine(config, partial(self._alarms.tell, "MODEL_FAILED"))
 
-    def exchange(self, config: StationConfig, digest: str, engine: Engine) -> None:
+    def exchange(self, config: StationConfig, digest: str, engine: Engine, recipe: RecipeRef) -> None:
         """Go by another recipe in a new run, while the line stands; the engine before is closed.
 
         Cameras, ejector, records and PLC stay open. Raises ConfigError, ChallengeStateError or RecordsError; then all
@@ -219,7 +220,7 @@ class Assembly:
             if not line.lost and (misfit := misfit_of(config, place, line.camera)):
                 raise ConfigError(misfit)
         run_before, before = self.memory.run, self.engine
-        self.memory.begin_run(config, digest, engine)
+        self.memory.begin_run(config, digest, engine, recipe)
         try:
             self.interlock.change(Production(self.memory.run, engine.bundle.digest, digest))
         except ChallengeStateError:

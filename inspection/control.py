@@ -85,6 +85,8 @@ class StationStatus:
     uptime_s: float
     counters: Mapping[str, int]  # lost_frames, preview_drops, reconnects, … : nothing is silent
     cameras: tuple[CameraReport, ...] = ()
+    recipe: RecipeRef | None = None  # the prepared one
+    lot: str = ""  # the one that new parts belong to
 
 
 @dataclass(frozen=True, slots=True)

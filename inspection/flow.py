@@ -262,6 +262,8 @@ class PartFlow:
             part.views[view].quality = job.quality
         part.views[view].pose = job.pose
         part.views[view].located = job.located
+        if job.batch_size:
+            part.views[view].batch = (job.batch_size, job.batch_place)
         if job.raw is not None:
             return self._settings.judges[view].decide(job.raw, job.novelty)
         if job.failure_reason is Reason.SYSTEM:

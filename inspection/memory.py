@@ -11,6 +11,7 @@ from inspection.api.feed import RecordFeed
 from inspection.config import StationConfig
 from inspection.engine import Engine
 from inspection.part import PartResult
+from inspection.recipes.content import RecipeRef, own_recipe
 from inspection.records.challenges import ChallengeEntry
 from inspection.records.entries import Entry, EntryKind, StoredEntry
 from inspection.records.journal import Journal, recover
@@ -53,9 +54,9 @@ class Memory:
         self._writer.on_image_trouble(on_image_trouble)
         self._writer.on_image_recovered(lambda: on_image_trouble(""))
         self.run = ""
-        self.begin_run(config, config_hash, engine)
+        self.begin_run(config, config_hash, engine, own_recipe(config).ref)
 
-    def begin_run(self, config: StationConfig, config_hash: str, engine: Engine) -> None:
+    def begin_run(self, config: StationConfig, config_hash: str, engine: Engine, recipe: RecipeRef) -> None:
         """Begin a run with what parts are inspected with from now on; no part is in flight. Raises RecordRunError."""
         started_wall_ns = time.time_ns()
         moment = datetime.fromtimestamp(started_wall_ns * 1e-9, UTC)
@@ -69,6 +70,8 @@ class Memory:
                 config_hash=config_hash,
                 started_wall_ns=started_wall_ns,
                 started_host_ns=time.monotonic_ns(),
+                recipe=recipe.name,
+                recipe_hash=recipe.sha256,
             )
         )
         self.run = run

@@ -41,6 +41,8 @@ def station_status(station: Station) -> StationStatus:
         uptime_s=round((time.monotonic_ns() - station.opened_host_ns) * 1e-9, 1),
         counters=_everything_counted(station),
         cameras=station.camera_reports(),
+        recipe=station.recipe,
+        lot=station.admission.lot,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Never, TypeVar
 
@@ -13,6 +12,7 @@ from google.protobuf import any_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 from grpc_status import rpc_status
+from sqlalchemy.exc import SQLAlchemyError
 
 from inspection.api.errors import DOMAIN, RefusedError
 from inspection.control import BusyError
@@ -72,7 +72,7 @@ def to_refusal(error: Exception) -> RefusedError:
             return RefusedError(
                 grpc.StatusCode.RESOURCE_EXHAUSTED, "BUSY", str(error), retry_after_s=_RETRY_WHEN_BUSY_S
             )
-        case RecordsError() | sqlite3.Error():
+        case RecordsError() | SQLAlchemyError():
             return RefusedError(
                 grpc.StatusCode.UNAVAILABLE,
                 "RECORDS",

@@ -37,6 +37,9 @@ def run(
     with Service(config) as service:
         view.opened(service)
         station = service.station
+        if start and station.recipe is None:
+            start = False
+            view.note("The line stands: the recipe that was prepared cannot be prepared again. Prepare one.")
         if start and station.lots.interrupted:
             start = False
             names = ", ".join(lot.order.lot for lot in station.lots.interrupted)

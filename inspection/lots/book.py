@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from inspection.admission import LOT_KEY, Admission
+from inspection.admission import Admission
 from inspection.lots.lot import Lot, LotCounters, LotOrder, TakenStep, lots_of, step_entry, taken
 from inspection.lots.states import UNFINISHED, LotMissingError, LotState, LotStateError, LotStep, require_step
 from inspection.recipes.content import RecipeRef
@@ -50,8 +50,10 @@ class LotLine(Protocol):
 class Records(Protocol):
     """Durable records, read in order."""
 
-    def after(self, sequence: int, limit: int) -> list[StoredRecord]:
-        """Return the records after one, oldest first."""
+    def find(
+        self, *, lot: str | None = None, limit: int = 100, newest_first: bool = True, before_sequence: int | None = None
+    ) -> list[StoredRecord]:
+        """Return the records of a lot in the order of their triggers; before_sequence: the last of the page before."""
 
 
 class LotBook:
@@ -215,13 +217,13 @@ class LotBook:
 
     def on_durable(self, records: Sequence[StoredRecord]) -> None:
         """Count records that have become durable; on the recorder's thread, microseconds."""
-        of_lots = [record for record in records if LOT_KEY in record.extra]
+        of_lots = [record for record in records if record.lot]
         if not of_lots:
             return
         with self._lock:
-            for name in {str(record.extra[LOT_KEY]) for record in of_lots}:
+            for name in {record.lot for record in of_lots}:
                 if (lot := self._lots.get(name)) is not None:
-                    counters = lot.counters.plus(record for record in of_lots if record.extra[LOT_KEY] == name)
+                    counters = lot.counters.plus(record for record in of_lots if record.lot == name)
                     self._lots[name] = replace(lot, counters=counters)
             self._tell()
 
@@ -308,10 +310,8 @@ class LotBook:
             last = page[-1].sequence
 
     def _count(self, lot: Lot) -> LotCounters:
-        """Count a lot's durable records from when it was stored on."""
-        counters, last = LotCounters(), lot.steps[0].record_sequence
-        name = lot.order.lot
-        while page := self._records.after(last, _PAGE):
-            counters = counters.plus(record for record in page if record.extra.get(LOT_KEY) == name)
-            last = page[-1].sequence
+        """Count a lot's durable records, page by page."""
+        counters, last = LotCounters(), None
+        while page := self._records.find(lot=lot.order.lot, limit=_PAGE, newest_first=False, before_sequence=last):
+            counters, last = counters.plus(page), page[-1].sequence
         return counters

@@ -30,6 +30,7 @@ class Job:
 
     done: takes the jobs that ended together and have the same one, in their order in the batch.
     raw: the model's raw scores of this image, (classes,), or None when it could not be scored in time or at all.
+    batch_size, batch_place: how many images its call of the model had, and which one it was; 0 where there was none.
     novelty: how far the model holds this image to be off those of its training, None where it does not tell.
     view: which preparer crops and converts the pixels. pixel_format: PFNC name of raw pixels, '' for an image.
     quality: what the gate in front of the model found, None where no limit is held.
@@ -46,6 +47,8 @@ class Job:
     pixel_format: str = ""
     priority: int = PART
     batch_host_ns: int = 0
+    batch_size: int = 0
+    batch_place: int = 0
     raw: Any = None
     novelty: float | None = None
     failure: str = ""

@@ -96,8 +96,8 @@ class Worker:
         self._queue.times.observe(size, (self._warm_host_ns - self.busy_since_host_ns) * 1e-9)
         self.batches += 1
         self.images += size
-        for job, raw in zip(in_hand, scores, strict=True):
-            job.raw = raw
+        for place, (job, raw) in enumerate(zip(in_hand, scores, strict=True)):
+            job.raw, job.batch_size, job.batch_place = raw, size, place
         if given is not None and given.novelty is not None:
             for job, novelty in zip(in_hand, given.novelty.tolist(), strict=True):
                 job.novelty = novelty

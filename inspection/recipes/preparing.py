@@ -48,7 +48,7 @@ class Exchangeable(Protocol):
     def load(self, config: StationConfig) -> Engine:
         """Load and warm a configuration's model beside the present one."""
 
-    def exchange(self, config: StationConfig, digest: str, engine: Engine) -> None:
+    def exchange(self, config: StationConfig, digest: str, engine: Engine, recipe: RecipeRef) -> None:
         """Go by it from now on, in a new run."""
 
 
@@ -159,7 +159,7 @@ class Preparing:
             with self._lock:
                 require()
                 digest = config_digest(config)
-                self._parts.exchange(config, digest, engine)
+                self._parts.exchange(config, digest, engine, recipe.ref)
                 self._loaded = recipe.ref
                 self._changed(config, digest)
                 self._states.apply(Cause.PREPARE_RECIPE, str(recipe.ref))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import time
+from typing import Any
+
+from sqlalchemy import Column, Select, func, select, text
 
 from inspection.part import Verdict
 from inspection.records.images import remove_orphans
 from inspection.records.options import BYTES_PER_MB, RecordsOptions
 from inspection.records.record import StoredRecord
 from inspection.records.store import RecordStore
+from inspection.records.tables import RECORDS, REMOVED_IMAGES
 
 _FILES_A_STEP = 64
 
@@ -46,7 +50,7 @@ class ImageBudget:
     def step(self) -> bool:
         """Remove one batch of the oldest images; False when there is none left to remove.
 
-        Raises sqlite3.Error and OSError when the disk refuses; then it may be called again.
+        Raises SQLAlchemyError and OSError when the disk refuses; then it may be called again.
         """
         for verdict in (Verdict.PASS, Verdict.REJECT):
             oldest = self._oldest(verdict)
@@ -58,25 +62,27 @@ class ImageBudget:
     def _oldest(self, verdict: Verdict) -> list[tuple[int, str, int]]:
         missing_bytes = self._min_free_bytes - free_bytes(self._store)
         excess = max(self.used_bytes - self._limit_bytes, missing_bytes, 1)
-        rows = self._store.connection.execute(
-            "SELECT sequence, image_file, image_bytes FROM records "
-            "WHERE verdict = ? AND sequence > ? AND image_bytes > 0 ORDER BY sequence LIMIT ?",
-            (verdict.value, self._last_removed[verdict], _FILES_A_STEP),
-        ).fetchall()
+        kept = self._kept(verdict, RECORDS.c.sequence, RECORDS.c.image_file, RECORDS.c.image_bytes)
+        with self._store.transaction() as connection:
+            rows = connection.execute(kept.order_by(RECORDS.c.sequence).limit(_FILES_A_STEP)).all()
         chosen: list[tuple[int, str, int]] = []
-        for row in rows:
+        for sequence, name, size in rows:
             if sum(size for _, _, size in chosen) >= excess:
                 break
-            chosen.append(row)
+            chosen.append((sequence, name, size))
         return chosen
+
+    def _kept(self, verdict: Verdict, *columns: Column[Any]) -> Select[Any]:
+        """Return the query for the records of a verdict whose images are there."""
+        after = RECORDS.c.sequence > self._last_removed[verdict]
+        return select(*columns).where(RECORDS.c.verdict == verdict.value, after, text("image_bytes > 0"))
 
     def _remove(self, verdict: Verdict, chosen: list[tuple[int, str, int]]) -> None:
         now_wall_ns = time.time_ns()
-        with self._store.transaction():
-            self._store.connection.executemany(
-                "INSERT INTO removed_images (sequence, verdict, removed_wall_ns) VALUES (?, ?, ?)",
-                [(sequence, verdict.value, now_wall_ns) for sequence, _, _ in chosen],
-            )
+        mark = {"verdict": verdict.value, "removed_wall_ns": now_wall_ns}
+        marks = [{"sequence": sequence, **mark} for sequence, _, _ in chosen]
+        with self._store.transaction() as connection:
+            connection.execute(REMOVED_IMAGES.insert(), marks)
         self._last_removed[verdict] = chosen[-1][0]
         for _, name, size in chosen:
             (self._store.directory / name).unlink(missing_ok=True)
@@ -84,19 +90,17 @@ class ImageBudget:
             self.removed += 1
 
     def _newest_mark(self, verdict: Verdict) -> int:
-        query = "SELECT coalesce(max(sequence), 0) FROM removed_images WHERE verdict = ?"
-        return int(self._store.connection.execute(query, (verdict.value,)).fetchone()[0])
+        newest = select(func.coalesce(func.max(REMOVED_IMAGES.c.sequence), 0))
+        with self._store.transaction() as connection:
+            return int(connection.execute(newest.where(REMOVED_IMAGES.c.verdict == verdict.value)).scalar_one())
 
     def _take_stock(self) -> int:
         named, used = set(), 0
-        for verdict, mark in self._last_removed.items():
-            rows = self._store.connection.execute(
-                "SELECT image_file, image_bytes FROM records WHERE verdict = ? AND sequence > ? AND image_bytes > 0",
-                (verdict.value, mark),
-            )
-            for name, size in rows:
-                named.add(name)
-                used += size
+        with self._store.transaction() as connection:
+            for verdict in self._last_removed:
+                for name, size in connection.execute(self._kept(verdict, RECORDS.c.image_file, RECORDS.c.image_bytes)):
+                    named.add(name)
+                    used += size
         self.removed_orphans = remove_orphans(self._store.directory, named)
         return used
 

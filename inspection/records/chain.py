@@ -7,6 +7,7 @@ tampering evident, it is no signature.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -22,13 +23,15 @@ GENESIS = bytes(32)
 HEAD_FILE = "records.head"
 LOST_HEAD_FILE = "records.head.lost"
 _SLOT_BYTES = 128
+_FIRST_PARTICULARS = 7  # what runs of format 1 have
 _encode = json.JSONEncoder(separators=(",", ":"), default=repr).encode
 
 
 def run_hash(run: Run) -> bytes:
     """Return the sha256 of a run's particulars; every record of the run covers it."""
-    particulars = [run.run, run.station, run.model, run.bundle_digest, run.config_hash]
-    return hashlib.sha256(_encode([*particulars, run.started_wall_ns, run.started_host_ns]).encode()).digest()
+    cells = list(dataclasses.astuple(run))
+    particulars = cells if run.format > 1 else cells[:_FIRST_PARTICULARS]
+    return hashlib.sha256(_encode(particulars).encode()).digest()
 
 
 def record_hash(previous: bytes, sequence: int, run_digest: str, content: Sequence[Cell]) -> bytes:

@@ -6,59 +6,18 @@ BEGUN is durable before the first part is marked; ENDED has the outcome and the 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from sqlalchemy import Connection, select
+
 from inspection.records.side_chain import SideChain
+from inspection.records.tables import CHALLENGES_TABLE
 
 CHALLENGES_HEAD_FILE = "challenges.head"
-_TRIGGERS = "\n".join(
-    f"CREATE TRIGGER IF NOT EXISTS challenges_no_{verb} BEFORE {verb} ON challenges "
-    f"BEGIN SELECT RAISE(ABORT, 'challenges are append-only: {verb} is refused'); END;"
-    for verb in ("update", "delete")
-)
-CHALLENGES_SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS challenges (
-    sequence INTEGER PRIMARY KEY,
-    kind TEXT NOT NULL,
-    challenge TEXT NOT NULL,
-    wall_ns INTEGER NOT NULL,
-    run TEXT NOT NULL,
-    bundle_digest TEXT NOT NULL,
-    config_hash TEXT NOT NULL,
-    operator TEXT NOT NULL,
-    parts INTEGER NOT NULL,
-    outcome TEXT NOT NULL,
-    ending TEXT NOT NULL,
-    findings TEXT NOT NULL,
-    record_sequence INTEGER NOT NULL,
-    record_hash TEXT NOT NULL,
-    hash BLOB NOT NULL,
-    UNIQUE (challenge, kind)
-);
-{_TRIGGERS}
-"""
-CHALLENGES = SideChain(
-    "challenges",
-    "about challenges",
-    CHALLENGES_HEAD_FILE,
-    (
-        "kind",
-        "challenge",
-        "wall_ns",
-        "run",
-        "bundle_digest",
-        "config_hash",
-        "operator",
-        "parts",
-        "outcome",
-        "ending",
-        "findings",
-    ),
-)
+CHALLENGES = SideChain(CHALLENGES_TABLE, "about challenges", CHALLENGES_HEAD_FILE)
 
 
 class EntryKind(StrEnum):
@@ -115,7 +74,7 @@ class StoredChallenge:
 
 
 def entry_cells(entry: ChallengeEntry) -> tuple[Any, ...]:
-    """Return an entry's cells in the order of `CHALLENGES.columns`."""
+    """Return an entry's cells in the order of `CHALLENGE_COLUMNS`."""
     return (
         entry.kind.value,
         entry.challenge,
@@ -131,12 +90,10 @@ def entry_cells(entry: ChallengeEntry) -> tuple[Any, ...]:
     )
 
 
-def read_challenges(connection: sqlite3.Connection, limit: int) -> list[StoredChallenge]:
+def read_challenges(connection: Connection, limit: int) -> list[StoredChallenge]:
     """Return the newest entries, newest first. Raises ValueError when one cannot be read."""
-    if not CHALLENGES.is_in(connection):
-        return []
-    rows = connection.execute(f"{CHALLENGES.select} ORDER BY sequence DESC LIMIT ?", (limit,)).fetchall()
-    return [_stored(row) for row in rows]
+    newest = select(CHALLENGES_TABLE).order_by(CHALLENGES_TABLE.c.sequence.desc()).limit(limit)
+    return [_stored(tuple(row)) for row in connection.execute(newest)]
 
 
 def _stored(row: tuple[Any, ...]) -> StoredChallenge:

@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 import json
-import sqlite3
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from sqlalchemy import Connection, select
+
 from inspection.records.record import storable_text
 from inspection.records.side_chain import SideChain
+from inspection.records.tables import ENTRIES_TABLE
 
 ENTRIES_HEAD_FILE = "entries.head"
-ENTRIES = SideChain(
-    "entries", "of the book of entries", ENTRIES_HEAD_FILE, ("kind", "subject", "who", "wall_ns", "content")
-)
-_TRIGGERS = "\n".join(
-    f"CREATE TRIGGER IF NOT EXISTS entries_no_{verb} BEFORE {verb} ON entries "
-    f"BEGIN SELECT RAISE(ABORT, 'entries are append-only: {verb} is refused'); END;"
-    for verb in ("update", "delete")
-)
-ENTRIES_SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS entries (
-    sequence INTEGER PRIMARY KEY,
-    kind TEXT NOT NULL,
-    subject TEXT NOT NULL,
-    who TEXT NOT NULL,
-    wall_ns INTEGER NOT NULL,
-    content TEXT NOT NULL,
-    record_sequence INTEGER NOT NULL,
-    record_hash TEXT NOT NULL,
-    hash BLOB NOT NULL
-);
-CREATE INDEX IF NOT EXISTS entries_by_subject ON entries (kind, subject, sequence);
-CREATE INDEX IF NOT EXISTS entries_by_who ON entries (who, sequence);
-{_TRIGGERS}
-"""
+ENTRIES = SideChain(ENTRIES_TABLE, "of the book of entries", ENTRIES_HEAD_FILE)
+_is_number = re.compile(r"[1-9][0-9]{0,17}").fullmatch
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
@@ -96,10 +77,10 @@ class EntryBook(Protocol):
 
 
 def cells(entry: Entry) -> tuple[Any, ...]:
-    """Return an entry's cells in the order of `ENTRIES.columns`. Raises TypeError or ValueError for what is no JSON,
+    """Return an entry's cells in the order of `ENTRY_COLUMNS`. Raises TypeError or ValueError for what is no JSON,
     and ValueError for a review whose subject is no record's number.
     """
-    if entry.kind is EntryKind.REVIEW and not (entry.subject.isascii() and entry.subject.isdecimal()):
+    if entry.kind is EntryKind.REVIEW and not _is_number(entry.subject):
         raise ValueError(f"a review of {entry.subject!r} — its subject is a record's number — name the record")
     return (
         entry.kind.value,
@@ -111,23 +92,19 @@ def cells(entry: Entry) -> tuple[Any, ...]:
 
 
 def stored_entry(row: tuple[Any, ...]) -> StoredEntry:
-    """Return the entry of one row of `ENTRIES.select`. Raises ValueError when it cannot be read."""
+    """Return the entry of one row of the table. Raises ValueError when it cannot be read."""
     sequence, kind, subject, who, wall_ns, content, record_sequence, record_hash, digest = row
     entry = Entry(EntryKind(kind), subject, who, wall_ns, json.loads(content))
     return StoredEntry(sequence, entry, record_sequence, record_hash, digest.hex())
 
 
 def read_entries(
-    connection: sqlite3.Connection, filters: Mapping[str, Any], after: int, limit: int, *, newest_first: bool
+    connection: Connection, filters: Mapping[str, Any], after: int, limit: int, *, newest_first: bool
 ) -> list[StoredEntry]:
     """Return the entries whose columns have the given values. Raises ValueError when one cannot be read."""
-    if not ENTRIES.is_in(connection):
-        return []
-    conditions = [f"{column} = ?" for column in filters]
-    values = list(filters.values())
+    columns = ENTRIES_TABLE.c
+    query = select(ENTRIES_TABLE).where(*(columns[name] == value for name, value in filters.items())).limit(limit)
     if after:
-        conditions.append(f"sequence {'<' if newest_first else '>'} ?")
-        values.append(after)
-    where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
-    query = f"{ENTRIES.select} {where}ORDER BY sequence {'DESC' if newest_first else 'ASC'} LIMIT ?"
-    return [stored_entry(row) for row in connection.execute(query, (*values, limit)).fetchall()]
+        query = query.where(columns.sequence < after if newest_first else columns.sequence > after)
+    query = query.order_by(columns.sequence.desc() if newest_first else columns.sequence)
+    return [stored_entry(tuple(row)) for row in connection.execute(query)]

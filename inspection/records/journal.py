@@ -150,7 +150,8 @@ def recover(store: RecordStore, journal: Journal) -> int:
     """Give each part that an earlier process left without a record one, and return how many those were.
 
     REJECT, NOT_DECIDABLE, SYSTEM; the ejector's action is UNCONFIRMED. May be killed and repeated: a part that has its
-    record is skipped. Raises JournalError and sqlite3.Error; the journal is cleared only when every part has a record.
+    record is skipped. Raises JournalError and SQLAlchemyError; the journal is cleared only when every part has a
+    record.
     """
     missing = {(born.run, born.part): born for born in journal.left() if not store.has_record(born.run, born.part)}
     parts = list(missing.values())

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inspection.part import Reason, Verdict
+from sqlalchemy import Connection, Select, func, select
+from sqlalchemy.exc import NoResultFound
+
+from inspection.part import Evaluation, Reason, Verdict
 from inspection.records.challenges import StoredChallenge, read_challenges
 from inspection.records.entries import EntryKind, StoredEntry, read_entries
 from inspection.records.errors import RecordLostError, RecordMissingError
-from inspection.records.record import CONTENT_NAMES, CONTENT_TYPES, Run, StoredRecord, stored_record
-from inspection.records.schema import RUN_COLUMNS, open_for_reading
+from inspection.records.record import CONTENT_TYPES, Run, StoredRecord, stored_record
+from inspection.records.schema import open_for_reading
+from inspection.records.search import Page, Search, statement
+from inspection.records.tables import CONTENT, RECORDS, REMOVED_IMAGES, RUN_COLUMNS, RUNS
 
-_IDLE_CONNECTIONS = 8
-_RUN_CELLS = 7
-_SELECT = (
-    f"SELECT sequence, {RUN_COLUMNS}, {', '.join('records.' + name for name in CONTENT_NAMES)}, records.hash, "
-    "sequence IN (SELECT sequence FROM removed_images) FROM records JOIN runs USING (run_id)"
-)
+_IS_REMOVED = select(REMOVED_IMAGES.c.sequence).where(REMOVED_IMAGES.c.sequence == RECORDS.c.sequence).exists()
+_NUMBERS_AT_ONCE = 500
+_SELECT = select(RECORDS.c.sequence, RECORDS.c.run_id, *CONTENT, RECORDS.c.hash, _IS_REMOVED.label("is_removed"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,27 +37,27 @@ class Counts:
 class RecordReader:
     """A read-only look at a record store; safe in any thread, beside the station or after it.
 
-    Each call is one short read on a connection of its own, so that a reader never holds up the writer's checkpoints.
+    Each call is short reads on a connection of its own, so that a reader never holds up the writer's checkpoints.
     """
 
     def __init__(self, directory: Path) -> None:
         """Open the store in a folder. Raises RecordStoreError when there is none of ours."""
         self.directory = directory
-        self._lock = threading.Lock()
-        self._idle: list[sqlite3.Connection] = [open_for_reading(directory)]
-        self._is_closed = False
+        self._database = open_for_reading(directory)
+        self._runs: dict[int, Run] = {}  # what is stored of a run never changes
 
     def last_sequence(self) -> int:
         """Return the newest record's number; 0 for an empty store."""
-        return int(self._rows("SELECT coalesce(max(sequence), 0) FROM records", ())[0][0])
+        with self._database.connect() as connection:
+            return int(connection.execute(select(func.coalesce(func.max(RECORDS.c.sequence), 0))).scalar_one())
 
     def after(self, sequence: int, limit: int) -> list[StoredRecord]:
         """Return the records after one, oldest first, at most `limit`."""
-        return self._records("WHERE sequence > ? ORDER BY sequence LIMIT ?", (sequence, limit))
+        return self._records(_SELECT.where(RECORDS.c.sequence > sequence).order_by(RECORDS.c.sequence).limit(limit))
 
     def get(self, sequence: int) -> StoredRecord:
         """Return one record. Raises RecordMissingError."""
-        found = self._records("WHERE sequence = ?", (sequence,))
+        found = self._records(_SELECT.where(RECORDS.c.sequence == sequence))
         if not found:
             raise RecordMissingError(
                 f"record {sequence}: does not exist in {self.directory} — 1 to {self.last_sequence()} do — choose one "
@@ -70,37 +69,55 @@ class RecordReader:
         self,
         *,
         run: str | None = None,
+        part: int | None = None,
+        lot: str | None = None,
+        serial: str | None = None,
+        reviewer: str | None = None,
         verdict: Verdict | None = None,
+        evaluation: Evaluation | None = None,
         reason: Reason | None = None,
+        defect_class: str | None = None,
+        min_score: float | None = None,
+        max_score: float | None = None,
         since_wall_ns: int | None = None,
         until_wall_ns: int | None = None,
-        part: int | None = None,
         limit: int = 100,
         newest_first: bool = True,
+        before_sequence: int | None = None,
     ) -> list[StoredRecord]:
-        """Return the records that fit every filter given; times are of the trigger, `until` is exclusive."""
-        filters: list[tuple[str, Any]] = [
-            ("run_id = (SELECT run_id FROM runs WHERE run = ?)", run),
-            ("reason = ?", reason and reason.value),
-            ("trigger_wall_ns >= ?", since_wall_ns),
-            ("trigger_wall_ns < ?", until_wall_ns),
-            ("part = ?", part),
-        ]
-        chosen = [(condition, value) for condition, value in filters if value is not None]
-        conditions = [condition for condition, _ in chosen]
-        if verdict is not None:
-            conditions.append(f"verdict = '{verdict.value}'")  # a literal, so that the index of rejected parts applies
-        where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
-        order = f"ORDER BY sequence {'DESC' if newest_first else 'ASC'} LIMIT ?"
-        return self._records(where + order, (*(value for _, value in chosen), limit))
+        """Return the records that fit every filter given, in the order of their triggers (see `Search`).
+
+        before_sequence: the last record of the page before; this page goes on behind it, whatever was stored since.
+        With a reviewer the order is that of the records' numbers. Raises RecordMissingError for a page behind a
+        record that does not exist.
+        """
+        behind = None if before_sequence is None else (self.get(before_sequence).trigger_wall_ns, before_sequence)
+        search = Search(
+            run=run,
+            part=part,
+            lot=lot,
+            serial=serial,
+            reviewer=reviewer,
+            verdict=verdict,
+            evaluation=evaluation,
+            reason=reason,
+            defect_class=defect_class,
+            min_score=min_score,
+            max_score=max_score,
+            since_wall_ns=since_wall_ns,
+            until_wall_ns=until_wall_ns,
+        )
+        with self._database.connect() as connection:
+            numbers = list(connection.execute(statement(search, Page(limit, newest_first, behind))).scalars())
+        return self._in_order(numbers)
 
     def counts(self, run: str) -> Counts:
         """Return how the run's parts ended; all zero for a run without records."""
-        rows = self._rows(
-            "SELECT verdict, reason, ejector_action, count(*) FROM records "
-            "WHERE run_id = (SELECT run_id FROM runs WHERE run = ?) GROUP BY 1, 2, 3",
-            (run,),
-        )
+        cells = (RECORDS.c.verdict, RECORDS.c.reason, RECORDS.c.ejector_action)
+        run_id = select(RUNS.c.run_id).where(RUNS.c.run == run).scalar_subquery()
+        query = select(*cells, func.count()).where(RECORDS.c.run_id == run_id).group_by(*cells)
+        with self._database.connect() as connection:
+            rows = connection.execute(query).all()
         passed, by_reason, by_action = 0, dict[str, int](), dict[str, int]()
         for verdict, reason, action, count in rows:
             by_action[action] = by_action.get(action, 0) + count
@@ -112,7 +129,7 @@ class RecordReader:
 
     def challenges(self, limit: int) -> list[StoredChallenge]:
         """Return the newest entries about challenges, newest first. Raises RecordLostError for an unreadable one."""
-        with self._connection() as connection:
+        with self._database.connect() as connection:
             try:
                 return read_challenges(connection, limit)
             except (ValueError, TypeError, AttributeError) as error:
@@ -137,7 +154,7 @@ class RecordReader:
         """
         given = {"kind": kind and kind.value, "subject": subject, "who": who}
         filters = {column: value for column, value in given.items() if value is not None}
-        with self._connection() as connection:
+        with self._database.connect() as connection:
             try:
                 return read_entries(connection, filters, after, limit, newest_first=newest_first)
             except (ValueError, TypeError, AttributeError) as error:
@@ -148,8 +165,8 @@ class RecordReader:
 
     def marked(self, challenge: str, after_sequence: int) -> list[StoredRecord]:
         """Return the records of the parts that were laid for a challenge, by part; all lie after `after_sequence`."""
-        clause = "WHERE sequence > ? AND extra LIKE ? ORDER BY part"
-        found = self._records(clause, (after_sequence, f'%"challenge":"{challenge}"%'))
+        named = RECORDS.c.extra.like(f'%"challenge":"{challenge}"%')
+        found = self._records(_SELECT.where(RECORDS.c.sequence > after_sequence, named).order_by(RECORDS.c.part))
         return [record for record in found if record.extra.get("challenge") == challenge]
 
     def image(self, sequence: int) -> tuple[bytes, str] | None:
@@ -168,41 +185,31 @@ class RecordReader:
 
     def close(self) -> None:
         """Close the connections; safe to repeat."""
-        with self._lock:
-            self._is_closed = True
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        self._database.dispose()
 
-    def _records(self, clauses: str, values: Sequence[Any]) -> list[StoredRecord]:
-        return [self._record(row) for row in self._rows(f"{_SELECT} {clauses}", values)]
+    def _in_order(self, numbers: Sequence[int]) -> list[StoredRecord]:
+        found: dict[int, StoredRecord] = {}
+        for start in range(0, len(numbers), _NUMBERS_AT_ONCE):
+            some = numbers[start : start + _NUMBERS_AT_ONCE]
+            found |= {record.sequence: record for record in self._records(_SELECT.where(RECORDS.c.sequence.in_(some)))}
+        return [found[number] for number in numbers]
 
-    def _record(self, row: Sequence[Any]) -> StoredRecord:
-        sequence, *cells, record_hash, is_removed = row
+    def _records(self, query: Select[Any]) -> list[StoredRecord]:
+        with self._database.connect() as connection:
+            return [self._record(row, connection) for row in connection.execute(query).all()]
+
+    def _record(self, row: Sequence[Any], connection: Connection) -> StoredRecord:
+        sequence, run_id, *content, record_hash, is_removed = row
         try:
-            run, content = Run(*cells[:_RUN_CELLS]), cells[_RUN_CELLS:]
+            run = self._runs.get(run_id) or self._read_run(run_id, connection)
             return stored_record(sequence, run, content, record_hash, image_removed=bool(is_removed))
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, NoResultFound) as error:
             raise RecordLostError(
                 f"record {sequence}: cannot be read: {error} — a record is never changed after it was written — run "
                 f"`lineward records verify --dir {self.directory}`"
             ) from error
 
-    def _rows(self, query: str, values: Sequence[Any]) -> list[Any]:
-        with self._connection() as connection:
-            return connection.execute(query, tuple(values)).fetchall()
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            connection = self._idle.pop() if self._idle else None
-        connection = connection or open_for_reading(self.directory)
-        try:
-            yield connection
-        finally:
-            with self._lock:
-                is_kept = not self._is_closed and len(self._idle) < _IDLE_CONNECTIONS
-                if is_kept:
-                    self._idle.append(connection)
-            if not is_kept:
-                connection.close()
+    def _read_run(self, run_id: int, connection: Connection) -> Run:
+        cells = connection.execute(select(*RUN_COLUMNS).where(RUNS.c.run_id == run_id)).one()
+        run = self._runs[run_id] = Run(*cells)
+        return run

@@ -50,14 +50,23 @@ RESULT_COLUMNS: tuple[tuple[str, str], ...] = (
     ("truth", "TEXT NOT NULL"),
     ("extra", "TEXT NOT NULL"),
 )
+ADDED_COLUMNS: tuple[tuple[str, str], ...] = (  # since format 2
+    ("lot", "TEXT NOT NULL"),
+    ("serial", "TEXT NOT NULL"),
+    ("ejector_command", "TEXT NOT NULL"),
+    ("ejector_due_host_ns", "INTEGER"),
+    ("batches", "TEXT NOT NULL"),
+)
 IMAGE_COLUMNS: tuple[tuple[str, str], ...] = (
     ("image_state", "TEXT NOT NULL"),
     ("image_file", "TEXT NOT NULL"),
     ("image_sha256", "TEXT NOT NULL"),
     ("image_bytes", "INTEGER NOT NULL"),
 )
-CONTENT_COLUMNS = RESULT_COLUMNS + IMAGE_COLUMNS
+CONTENT_COLUMNS = RESULT_COLUMNS + ADDED_COLUMNS + IMAGE_COLUMNS
 CONTENT_NAMES = tuple(name for name, _ in CONTENT_COLUMNS)
+FORMAT = 2
+"""Which content the hash of a record covers; each run says its own: 1 has no `ADDED_COLUMNS`."""
 
 CONTENT_TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".tiff": "image/tiff"}
 Cell = str | int | float | None
@@ -78,6 +87,12 @@ class Run:
     config_hash: str
     started_wall_ns: int
     started_host_ns: int
+    recipe: str = ""
+    recipe_hash: str = ""
+    thresholds_hash: str = ""  # of every limit that decides
+    camera_settings_hash: str = ""  # at the start; a part's own is in its `extra`
+    provider: str = ""  # what ran the model: a replay on the same gives the same scores
+    format: int = FORMAT
 
     def wall_ns(self, host_ns: int) -> int:
         """Return the wall time (UTC nanoseconds since 1970) of a moment on the host's monotonic clock."""
@@ -143,6 +158,16 @@ class StoredRecord(NamedTuple):
     image_bytes: int
     record_hash: str
     image_removed: bool = False
+    lot: str = ""
+    serial: str = ""
+    ejector_command: str = ""  # what the ejector was told: PASS or REJECT; '' for nothing, which rejects
+    ejector_due_host_ns: int | None = None  # when the ejector held the part to be due
+    batches: tuple[tuple[int, int] | None, ...] = ()  # of each view: images in the model's call, and which one it was
+    recipe: str = ""
+    recipe_hash: str = ""
+    thresholds_hash: str = ""
+    camera_settings_hash: str = ""
+    provider: str = ""
 
     @property
     def has_image(self) -> bool:
@@ -169,7 +194,7 @@ def _exposure(cameras: Sequence[str], place: int) -> str:
 
 
 def result_values(result: PartResult, run: Run) -> tuple[Cell, ...]:
-    """Return the cells of `RESULT_COLUMNS` for one part, in exactly the types and values that SQLite gives back.
+    """Return the cells of `RESULT_COLUMNS` and `ADDED_COLUMNS` for one part, in the types and values that SQLite gives.
 
     Latency is verdict minus trigger in µs, None without a verdict. NaN becomes None (SQLite has none), numbers beyond
     64 bits become None, text that is not UTF-8 is escaped: nothing about a part can make its record impossible.
@@ -204,6 +229,11 @@ def result_values(result: PartResult, run: Run) -> tuple[Cell, ...]:
         storable_text(result.pixel_format),
         storable_text(result.truth),
         _encode(result.extra) if result.extra else "{}",
+        storable_text(result.lot),
+        storable_text(result.serial),
+        "" if result.told is None else result.told._value_,
+        actuation.due_host_ns,
+        _batches(result.batches),
     )
 
 
@@ -212,7 +242,7 @@ def stored_record(
 ) -> StoredRecord:
     """Return the record of one row; `content` is in the order of `CONTENT_COLUMNS`. Raises ValueError on bad cells."""
     (part, verdict, evaluation, reason, score, threshold, defect_class, raw_scores, action, by_default, *rest) = content
-    *numbers, extra, state, image_file, image_sha256, image_bytes = rest
+    *numbers, extra, lot, serial, command, ejector_due, batches, state, image_file, image_sha256, image_bytes = rest
     cells: tuple[Any, ...] = (
         sequence,
         run.run,
@@ -238,8 +268,25 @@ def stored_record(
         image_bytes,
         record_hash.hex(),
         image_removed,
+        lot,
+        serial,
+        command,
+        ejector_due,
+        () if batches == "[]" else tuple(batch and (batch[0], batch[1]) for batch in _decode(batches)),
+        run.recipe,
+        run.recipe_hash,
+        run.thresholds_hash,
+        run.camera_settings_hash,
+        run.provider,
     )
     return StoredRecord(*cells)
+
+
+def hashed_content(content: Sequence[Any], record_format: int) -> Sequence[Any]:
+    """Return what the hash covers of a record's content, by the format of its run."""
+    if record_format >= FORMAT:
+        return content
+    return (*content[: len(RESULT_COLUMNS)], *content[-len(IMAGE_COLUMNS) :])
 
 
 def image_path(run: str, part: int, suffix: str) -> str:
@@ -280,6 +327,12 @@ def _scores(scores: Sequence[float]) -> str:
     """Return scores as a JSON list; numbers that are not finite as the library writes them."""
     text = f"[{','.join([repr(float(score)) for score in scores])}]"
     return _encode([float(score) for score in scores]) if "n" in text else text
+
+
+def _batches(batches: Sequence[tuple[int, int] | None]) -> str:
+    if len(batches) == 1 and (batch := batches[0]) is not None:  # nearly every part: twice as quick as the encoder
+        return f"[[{batch[0]},{batch[1]}]]"
+    return _encode(batches) if any(batches) else "[]"
 
 
 def _real(value: float | None) -> float | None:

@@ -1,92 +1,43 @@
-"""The layout of the record database, and opening it: a newer, foreign or missing file is refused by name."""
+"""Opening a record store's own database: it is made, upgraded, or refused by name when newer, foreign or missing."""
 
 from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
-from inspection.records.challenges import CHALLENGES_SCHEMA
-from inspection.records.entries import ENTRIES_SCHEMA
+from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
 from inspection.records.errors import RecordDiskError, RecordStoreError
-from inspection.records.record import CONTENT_COLUMNS, CONTENT_NAMES
+from inspection.records.first_version import show_as_newest
+from inspection.records.tables import METADATA
+from inspection.records.upgrade import SCHEMA_VERSION, upgrade
 
 DATABASE_FILE = "records.sqlite"
-SCHEMA_VERSION = 1
 APPLICATION_ID = 0x4C575244  # "LWRD"
 _BUSY_TIMEOUT_S = 5.0
-
-_COLUMNS = ",\n    ".join(f"{name} {kind}" for name, kind in CONTENT_COLUMNS)
-_REFUSALS = "\n".join(
-    f"CREATE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table} "
-    f"BEGIN SELECT RAISE(ABORT, '{table} are append-only: {verb} is refused'); END;"
-    for table in ("runs", "records", "removed_images")
-    for verb in ("update", "delete")
-)
-_SCHEMA = f"""
-BEGIN;
-CREATE TABLE runs (
-    run_id INTEGER PRIMARY KEY,
-    run TEXT NOT NULL UNIQUE,
-    station TEXT NOT NULL,
-    model TEXT NOT NULL,
-    bundle_digest TEXT NOT NULL,
-    config_hash TEXT NOT NULL,
-    started_wall_ns INTEGER NOT NULL,
-    started_host_ns INTEGER NOT NULL,
-    hash BLOB NOT NULL
-);
-CREATE TABLE records (
-    sequence INTEGER PRIMARY KEY,
-    run_id INTEGER NOT NULL REFERENCES runs (run_id),
-    {_COLUMNS},
-    hash BLOB NOT NULL,
-    UNIQUE (run_id, part)
-);
-CREATE TABLE removed_images (
-    sequence INTEGER PRIMARY KEY REFERENCES records (sequence),
-    verdict TEXT NOT NULL,
-    removed_wall_ns INTEGER NOT NULL
-);
-CREATE INDEX records_kept_images ON records (verdict, sequence, image_bytes) WHERE image_bytes > 0;
-CREATE INDEX records_rejected ON records (sequence) WHERE verdict = 'REJECT';
-CREATE INDEX removed_images_by_verdict ON removed_images (verdict, sequence);
-{_REFUSALS}
-{CHALLENGES_SCHEMA}
-{ENTRIES_SCHEMA}
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {SCHEMA_VERSION};
-COMMIT;
-"""
-
-INSERT_RECORD = (
-    f"INSERT INTO records (sequence, run_id, {', '.join(CONTENT_NAMES)}, hash) "
-    f"VALUES ({', '.join('?' * (len(CONTENT_NAMES) + 3))})"
-)
-RUN_COLUMNS = "run, station, model, bundle_digest, config_hash, started_wall_ns, started_host_ns"
+_IDLE_CONNECTIONS = 8
 
 
-def open_for_writing(directory: Path) -> sqlite3.Connection:
-    """Open the database in a folder, or make it: WAL, `synchronous=FULL` (each commit survives power loss).
+def open_for_writing(directory: Path) -> Connection:
+    """Open the database in a folder, or make or upgrade it: WAL, `synchronous=FULL` (a commit survives power loss).
 
-    The connection begins no transaction by itself and may be handed to one other thread.
-    A store that was left half made, by a full disk or a kill, is made again. Raises RecordStoreError for a file that
-    is no record store, or one of a newer version, and RecordDiskError when the disk is full.
+    Each transaction begins with BEGIN IMMEDIATE. The connection may be handed to one other thread. A store that was
+    left half made, by a full disk or a kill, is made again. Raises RecordStoreError for a file that is no record
+    store, or one of a newer version, and RecordDiskError when the disk is full.
     """
     path = directory / DATABASE_FILE
-    connection = _connect(path.absolute().as_uri() + "?mode=rwc", path)
+    engine = create_engine(
+        "sqlite+pysqlite://", creator=lambda: _connect(path, "rwc"), poolclass=NullPool, hide_parameters=True
+    )
+    event.listen(engine, "begin", _begin_immediate)
+    connection = _opened(engine, path)
     try:
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if tables:
-            check_schema(connection, path)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.executescript(
-            CHALLENGES_SCHEMA + ENTRIES_SCHEMA if tables else _SCHEMA
-        )
-    except sqlite3.Error as error:
+        _prepare(connection, path)
+    except (SQLAlchemyError, sqlite3.Error) as error:
         connection.close()
-        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+        if getattr(_reason(error), "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
             raise RecordDiskError(
                 f"{path}: the disk is full, no record can be stored — about 10 MB are needed to begin — free some "
                 "space, or name another folder in records.dir"
@@ -98,29 +49,67 @@ def open_for_writing(directory: Path) -> sqlite3.Connection:
     return connection
 
 
-def open_for_reading(directory: Path) -> sqlite3.Connection:
-    """Open the database in a folder, read-only; usable from any one thread at a time. Raises RecordStoreError."""
+def open_for_reading(directory: Path) -> Engine:
+    """Return what gives read-only connections to the database in a folder, each for one thread at a time.
+
+    A read is a transaction of its own, so that no reader holds up the writer's checkpoints. A store of an earlier
+    version is shown as one of this version, and stays as it is. Raises RecordStoreError.
+    """
     path = directory / DATABASE_FILE
     if not path.is_file():
         raise RecordStoreError(
             f"{directory}: holds no {DATABASE_FILE} — a record store is the folder that the station's configuration "
             "names as records.dir — name that folder with --dir"
         )
-    connection = _connect(path.absolute().as_uri() + "?mode=ro", path)
+    engine = create_engine(
+        "sqlite+pysqlite://",
+        creator=lambda: _connect_read_only(path),
+        poolclass=QueuePool,
+        pool_size=_IDLE_CONNECTIONS,
+        max_overflow=-1,
+        hide_parameters=True,
+    )
     try:
-        check_schema(connection, path)
-    except sqlite3.Error as error:
-        connection.close()
-        raise RecordStoreError(_unusable(path, error)) from error
+        with _opened(engine, path):
+            return engine
     except RecordStoreError:
-        connection.close()
+        engine.dispose()
         raise
-    connection.text_factory = _decode
-    return connection
 
 
-def check_schema(connection: sqlite3.Connection, path: Path) -> None:
-    """Check that the database is a record store of a version that we know. Raises RecordStoreError."""
+def _unusable(path: Path, error: Exception) -> str:
+    return (
+        f"{path}: cannot be used as a record store: {_reason(error)} — an SQLite file written by Lineward, in a "
+        "folder that this user may write to, is needed — name another folder, or move this file away"
+    )
+
+
+def _reason(error: BaseException) -> BaseException:
+    """Return what the driver itself said."""
+    return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+
+
+def _prepare(connection: Connection, path: Path) -> None:
+    sqlite = _driver_connection(connection)
+    (tables,) = sqlite.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    version = _checked_version(sqlite, path) if tables else 0
+    for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        sqlite.execute(f"PRAGMA {setting}")
+    if version < SCHEMA_VERSION:
+        with connection.begin():  # DDL, too, is all or nothing
+            upgrade(connection, taken_over=version)
+            connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    missing = [table for table in METADATA.tables if not _has_table(sqlite, table)]
+    if missing:
+        raise RecordStoreError(
+            f"{path}: its table {missing[0]} is missing — nothing may go missing — restore the folder from a copy, or "
+            "move it away and start a new one"
+        )
+
+
+def _checked_version(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the version of a record store that we know. Raises RecordStoreError for anything else."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID:
@@ -128,25 +117,51 @@ def check_schema(connection: sqlite3.Connection, path: Path) -> None:
             f"{path}: an SQLite file with application id {application:#010x} — a record store has "
             f"{APPLICATION_ID:#010x} — name the folder of a station's records, or move this file away"
         )
-    if version != SCHEMA_VERSION:
+    if not 1 <= version <= SCHEMA_VERSION:
         raise RecordStoreError(
-            f"{path}: schema version {version} — this program knows version {SCHEMA_VERSION} — use the version of "
-            "Lineward that wrote it, or another folder"
+            f"{path}: schema version {version} — this program knows versions 1 to {SCHEMA_VERSION} — use the version "
+            "of Lineward that wrote it, or another folder"
         )
+    return int(version)
 
 
-def _connect(uri: str, path: Path) -> sqlite3.Connection:
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+
+
+def _connect_read_only(path: Path) -> sqlite3.Connection:
+    connection = _connect(path, "ro")
     try:
-        return sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-    except sqlite3.Error as error:
+        connection.text_factory = _decode
+        show_as_newest(connection, _checked_version(connection, path))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _opened(engine: Engine, path: Path) -> Connection:
+    try:
+        return engine.connect()
+    except (SQLAlchemyError, sqlite3.Error) as error:
         raise RecordStoreError(_unusable(path, error)) from error
 
 
-def _unusable(path: Path, error: sqlite3.Error) -> str:
-    return (
-        f"{path}: cannot be used as a record store: {error} — an SQLite file written by Lineward, in a folder that "
-        "this user may write to, is needed — name another folder, or move this file away"
-    )
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _driver_connection(connection: Connection) -> sqlite3.Connection:
+    """Return SQLite's own connection, which is in autocommit: settings take no transaction."""
+    driver: Any = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
+def _has_table(connection: sqlite3.Connection, table: str) -> bool:
+    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return connection.execute(query, (table,)).fetchone() is not None
 
 
 def _decode(text: bytes) -> str:

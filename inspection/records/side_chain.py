@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import Connection, Table, select
 
 from inspection.records.chain import GENESIS, ChainHead, HeadFile, read_head
 from inspection.records.errors import RecordLostError
@@ -20,47 +21,22 @@ from inspection.records.errors import RecordLostError
 
 @dataclass(frozen=True, slots=True)
 class SideChain:
-    """What tells one such table from another. about: how its entries are called. columns: the content, in order.
+    """What tells one such table from another. about: how its entries are called."""
 
-    After `columns` each row ends with record_sequence, record_hash (the newest record then) and its own hash.
-    """
-
-    table: str
+    table: Table
     about: str
     head_file: str
-    columns: tuple[str, ...]
 
-    @property
-    def select(self) -> str:
-        """Return the beginning of a query for whole rows: sequence, cells…, hash."""
-        return f"SELECT sequence, {self._names}, hash FROM {self.table}"
-
-    @property
-    def insert(self) -> str:
-        """Return the statement that appends a row."""
-        marks = ", ".join("?" * (len(self.columns) + 4))
-        return f"INSERT INTO {self.table} (sequence, {self._names}, hash) VALUES ({marks})"
-
-    @property
-    def _names(self) -> str:
-        return ", ".join((*self.columns, "record_sequence", "record_hash"))
-
-    def is_in(self, connection: sqlite3.Connection) -> bool:
-        """Return whether the store has the table: one that an older version wrote has not, until it is written to."""
-        query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
-        return connection.execute(query, (self.table,)).fetchone() is not None
-
-    def stored_head(self, connection: sqlite3.Connection) -> ChainHead:
+    def stored_head(self, connection: Connection) -> ChainHead:
         """Return the newest entry's number and hash; sequence 0 where there is none."""
-        if not self.is_in(connection):
-            return ChainHead(0, GENESIS)
-        query = f"SELECT sequence, hash FROM {self.table} ORDER BY sequence DESC LIMIT 1"
-        row = connection.execute(query).fetchone()
+        sequence = self.table.c.sequence
+        newest = select(sequence, self.table.c.hash).order_by(sequence.desc()).limit(1)
+        row = connection.execute(newest).one_or_none()
         return ChainHead(0, GENESIS) if row is None else ChainHead(row[0], row[1])
 
-    def rows(self, connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+    def rows(self, connection: Connection) -> list[tuple[Any, ...]]:
         """Return every row as it is, oldest first: sequence, cells…, hash."""
-        return connection.execute(f"{self.select} ORDER BY sequence").fetchall() if self.is_in(connection) else []
+        return [tuple(row) for row in connection.execute(select(self.table).order_by(self.table.c.sequence))]
 
 
 def entry_hash(previous: bytes, sequence: int, cells: tuple[Any, ...]) -> bytes:
@@ -72,10 +48,12 @@ def entry_hash(previous: bytes, sequence: int, cells: tuple[Any, ...]) -> bytes:
 class SideBook:
     """One such table of an open store, with its head file. Owned by the `RecordStore`; one thread at a time."""
 
-    def __init__(self, chain: SideChain, connection: sqlite3.Connection, directory: Path) -> None:
+    def __init__(self, chain: SideChain, connection: Connection, directory: Path) -> None:
         """Open it. Raises RecordLostError where its end was cut off."""
         self._chain, self._connection = chain, connection
-        self._head, remembered = chain.stored_head(connection), read_head(directory, chain.head_file)
+        with connection.begin():
+            self._head = chain.stored_head(connection)
+        remembered = read_head(directory, chain.head_file)
         if remembered is not None and remembered.sequence > self._head.sequence:
             raise RecordLostError(
                 f"{directory}: the entries {chain.about} end at {self._head.sequence}, but {remembered.sequence} were "
@@ -85,11 +63,11 @@ class SideBook:
         self._remember()
 
     def append(self, content: tuple[Any, ...], records: ChainHead) -> tuple[Any, ...]:
-        """Append an entry inside the caller's transaction and return its row. Raises sqlite3.Error."""
+        """Append an entry inside the caller's transaction and return its row. Raises SQLAlchemyError."""
         sequence = self._head.sequence + 1
         cells = (*content, records.sequence, records.hash.hex())
         row = (sequence, *cells, entry_hash(self._head.hash, sequence, cells))
-        self._connection.execute(self._chain.insert, row)
+        self._connection.execute(self._chain.table.insert(), dict(zip(self._chain.table.c.keys(), row, strict=True)))
         return row
 
     def settled(self, row: tuple[Any, ...]) -> None:

@@ -3,24 +3,44 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import os
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import Connection, exists, func, select
+from sqlalchemy.exc import IntegrityError
 
 from inspection.part import PartResult
 from inspection.records.chain import ChainHead, HeadFile, note_lost_head, read_head, record_hash, run_hash
 from inspection.records.challenges import CHALLENGES, ChallengeEntry, entry_cells
 from inspection.records.entries import ENTRIES, Entry, StoredEntry, cells, stored_entry
 from inspection.records.errors import RecordLostError, RecordRunError, RecordStoreError
-from inspection.records.record import Cell, ImageState, KeptImage, Run, StoredRecord, result_values, stored_record
-from inspection.records.schema import DATABASE_FILE, INSERT_RECORD, RUN_COLUMNS, open_for_writing
+from inspection.records.record import (
+    CONTENT_NAMES,
+    Cell,
+    ImageState,
+    KeptImage,
+    Run,
+    StoredRecord,
+    hashed_content,
+    result_values,
+    stored_record,
+)
+from inspection.records.schema import DATABASE_FILE, open_for_writing
 from inspection.records.side_chain import SideBook
+from inspection.records.tables import RECORDS, RUN_COLUMNS, RUNS
 
 LOCK_FILE = "records.lock"
+_INSERT_RECORD = (
+    f"INSERT INTO records (sequence, run_id, {', '.join(CONTENT_NAMES)}, hash) "
+    f"VALUES ({', '.join('?' * (len(CONTENT_NAMES) + 3))})"
+)
+_FIND_RUN = select(RUNS.c.run_id, RUNS.c.hash, *RUN_COLUMNS)
+_NEWEST = select(RECORDS.c.sequence, RECORDS.c.hash).order_by(RECORDS.c.sequence.desc()).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +109,7 @@ class RecordStore:
     def begin_run(self, run: Run) -> BegunRun:
         """Store a run's particulars, durably. Safe to repeat with the same; RecordRunError with different ones.
 
-        Raises sqlite3.Error when the disk refuses.
+        Raises SQLAlchemyError when the disk refuses.
         """
         known = self.find_run(run.run)
         if known is not None:
@@ -100,34 +120,32 @@ class RecordStore:
                 )
             return known
         digest = run_hash(run)
-        cells = (run.run, run.station, run.model, run.bundle_digest, run.config_hash)
-        self.connection.execute(
-            f"INSERT INTO runs ({RUN_COLUMNS}, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (*cells, run.started_wall_ns, run.started_host_ns, digest),
-        )
-        found = self.find_run(run.run)
-        assert found is not None
-        return found
+        with self.transaction() as connection:
+            run_id = connection.execute(select(func.coalesce(func.max(RUNS.c.run_id), 0) + 1)).scalar_one()
+            connection.execute(RUNS.insert(), {"run_id": run_id, **dataclasses.asdict(run), "hash": digest})
+        return BegunRun(run_id, run, digest.hex())
 
     def find_run(self, run: str) -> BegunRun | None:
         """Return a stored run by its name."""
-        row = self.connection.execute(f"SELECT run_id, hash, {RUN_COLUMNS} FROM runs WHERE run = ?", (run,)).fetchone()
+        with self.transaction() as connection:
+            row = connection.execute(_FIND_RUN.where(RUNS.c.run == run)).one_or_none()
         return None if row is None else BegunRun(row[0], Run(*row[2:]), row[1].hex())
 
     def has_record(self, run: str, part: int) -> bool:
         """Return whether the part has its record."""
-        query = "SELECT 1 FROM records JOIN runs USING (run_id) WHERE run = ? AND part = ?"
-        return self.connection.execute(query, (run, part)).fetchone() is not None
+        of_run = RECORDS.c.run_id == select(RUNS.c.run_id).where(RUNS.c.run == run).scalar_subquery()
+        with self.transaction() as connection:
+            return bool(connection.execute(select(exists().where(of_run, RECORDS.c.part == part))).scalar_one())
 
     def append(self, rows: Sequence[Row]) -> list[StoredRecord]:
         """Append rows as one transaction and return their records, in order, once they are durable.
 
-        A part that has its record already is left out: a part has exactly one. Raises sqlite3.Error when the disk
+        A part that has its record already is left out: a part has exactly one. Raises SQLAlchemyError when the disk
         refuses; then nothing was stored and the same rows may be tried again.
         """
         try:
             return self._append(rows)
-        except sqlite3.IntegrityError:
+        except IntegrityError:
             return self._append(self._first_of_each(rows))
 
     def _append(self, rows: Sequence[Row]) -> list[StoredRecord]:
@@ -136,11 +154,13 @@ class RecordStore:
         for row in rows:
             sequence += 1
             content = row.values + row.image.values()
-            previous = record_hash(previous, sequence, row.run.digest, content)
+            hashed = hashed_content(content, row.run.run.format)
+            previous = record_hash(previous, sequence, row.run.digest, hashed)
             cells.append((sequence, row.run.run_id, *content, previous))
             records.append(stored_record(sequence, row.run.run, content, previous))
-        with self.transaction():
-            self.connection.executemany(INSERT_RECORD, cells)
+        with self.transaction() as connection:
+            if cells:
+                connection.exec_driver_sql(_INSERT_RECORD, cells)
         self._head = ChainHead(sequence, previous)
         self._write_head()
         return records
@@ -151,11 +171,11 @@ class RecordStore:
         return [row for row in rows if fresh[(key := (row.run.run_id, row.part))] is row and key not in known]
 
     def append_challenge(self, entry: ChallengeEntry) -> None:
-        """Append one entry about a challenge, durably. Raises sqlite3.Error when the disk refuses."""
+        """Append one entry about a challenge, durably. Raises SQLAlchemyError when the disk refuses."""
         self._append_beside(self._challenges, entry_cells(entry))
 
     def append_note(self, entry: Entry) -> StoredEntry:
-        """Append one entry to the book, durably. Raises sqlite3.Error when the disk refuses, and what `cells` does."""
+        """Append one entry to the book, durably. Raises what `cells` does, SQLAlchemyError when the disk refuses."""
         return stored_entry(self._append_beside(self._entries, cells(entry)))
 
     def _append_beside(self, book: SideBook, content: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -165,16 +185,10 @@ class RecordStore:
         return row
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[Connection]:
         """Make what is done inside one durable transaction, or nothing."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self.connection.execute("COMMIT")
-        except BaseException:
-            if self.connection.in_transaction:
-                self.connection.execute("ROLLBACK")
-            raise
+        with self.connection.begin():
+            yield self.connection
 
     def close(self) -> None:
         """Close the database and let go of the folder; safe to repeat."""
@@ -188,7 +202,8 @@ class RecordStore:
         self._lock_fd = -1
 
     def _stored_head(self) -> ChainHead:
-        row = self.connection.execute("SELECT sequence, hash FROM records ORDER BY sequence DESC LIMIT 1").fetchone()
+        with self.transaction() as connection:
+            row = connection.execute(_NEWEST).one_or_none()
         return ChainHead() if row is None else ChainHead(row[0], row[1])
 
     def _write_head(self) -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy.exc import DBAPIError
+
 from inspection.records.chain import GENESIS, ChainHead, lost_heads, read_head, record_hash, run_hash
 from inspection.records.challenges import CHALLENGES
 from inspection.records.entries import ENTRIES
 from inspection.records.errors import RecordStoreError
-from inspection.records.record import CONTENT_NAMES, ImageState, Run
-from inspection.records.schema import DATABASE_FILE, RUN_COLUMNS, open_for_reading
+from inspection.records.record import ADDED_COLUMNS, FORMAT, RESULT_COLUMNS, ImageState, Run, hashed_content
+from inspection.records.schema import DATABASE_FILE, open_for_reading
+from inspection.records.tables import CONTENT, RECORDS, REMOVED_IMAGES, RUN_COLUMNS, RUNS
 from inspection.records.verify_challenges import ChallengeCheck
 from inspection.records.verify_side import check_side, side_head
 
@@ -62,13 +65,23 @@ def verify(directory: Path, progress: Callable[[int, int], None] | None = None) 
 
     `progress` gets (records checked, records in all). Raises RecordStoreError when the folder is no store of ours.
     """
-    # first: the store may move on while it is read, and must never be behind its head
-    head, last_challenge, last_entry = (
-        read_head(directory),
-        *(side_head(directory, one) for one in (CHALLENGES, ENTRIES)),
-    )
-    connection = open_for_reading(directory)
+    database = open_for_reading(directory)
     try:
+        return _verified(directory, database, progress)
+    except DBAPIError as error:
+        raise RecordStoreError(
+            f"{directory / DATABASE_FILE}: is damaged: {error.orig} — an intact SQLite file is needed — restore the "
+            "folder from a copy"
+        ) from error
+    finally:
+        database.dispose()
+
+
+def _verified(directory: Path, database: Engine, progress: Callable[[int, int], None] | None) -> VerifyReport:
+    # heads first: the store may move on while it is read, and must never be behind its head
+    head = read_head(directory)
+    last_challenge, last_entry = side_head(directory, CHALLENGES), side_head(directory, ENTRIES)
+    with database.connect() as connection:
         check = _Check(directory, connection)
         check.walk(progress)
         check.compare_head(head)
@@ -77,20 +90,13 @@ def verify(directory: Path, progress: Callable[[int, int], None] | None = None) 
         check.report.entries = check_side(ENTRIES, connection, last_entry, add)
         for note in lost_heads(directory):
             check.report.add(None, f"{note}: records after it may have been removed")
-    except sqlite3.Error as error:
-        raise RecordStoreError(
-            f"{directory / DATABASE_FILE}: is damaged: {error} — an intact SQLite file is needed — restore the folder "
-            "from a copy"
-        ) from error
-    finally:
-        connection.close()
     return check.report
 
 
 class _Check:
     """One walk along the chain; lives for one call of `verify`."""
 
-    def __init__(self, directory: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, directory: Path, connection: Connection) -> None:
         self.report = VerifyReport()
         self._directory, self._connection = directory, connection
         self._sequence = 0
@@ -98,7 +104,7 @@ class _Check:
         self._runs = self._check_runs()
 
     def walk(self, progress: Callable[[int, int], None] | None) -> None:
-        (total,) = self._connection.execute("SELECT count(*) FROM records").fetchone()
+        total = self._connection.execute(select(func.count()).select_from(RECORDS)).scalar_one()
         for row in self._rows():
             self._check_row(*row)
             self.report.records += 1
@@ -118,28 +124,28 @@ class _Check:
                 f"records {self._sequence + 1} to {head.sequence} are missing: the head says that they were durable",
             )
         elif head.sequence:
-            query = "SELECT hash FROM records WHERE sequence = ?"
-            stored = self._connection.execute(query, (head.sequence,)).fetchone()
+            query = select(RECORDS.c.hash).where(RECORDS.c.sequence == head.sequence)
+            stored = self._connection.execute(query).one_or_none()
             if stored is not None and stored[0] != head.hash:
                 self.report.add(head.sequence, f"record {head.sequence} is not the one that the head remembers")
 
-    def _check_runs(self) -> dict[int, str]:
-        digests = {}
-        for run_id, stored, *cells in self._connection.execute(f"SELECT run_id, hash, {RUN_COLUMNS} FROM runs"):
-            if run_hash(Run(*cells)) != stored:
+    def _check_runs(self) -> dict[int, tuple[str, int]]:
+        """Return each run's hash and format."""
+        found = {}
+        for run_id, stored, *cells in self._connection.execute(select(RUNS.c.run_id, RUNS.c.hash, *RUN_COLUMNS)):
+            run = Run(*cells)
+            if not _is_whole(run) or run_hash(run) != stored:
                 self.report.add(None, f"run {cells[0]!r}: its particulars were changed")
-            digests[run_id] = stored.hex() if isinstance(stored, bytes) else repr(stored)
-        return digests
+            found[run_id] = (stored.hex() if isinstance(stored, bytes) else repr(stored), run.format)
+        return found
 
     def _rows(self) -> Iterator[Sequence[Any]]:
         """Walk in short reads: a long one would keep a running station from trimming its write-ahead log."""
-        query = (
-            f"SELECT sequence, run_id, hash, {', '.join(CONTENT_NAMES)}, "
-            "EXISTS (SELECT 1 FROM removed_images WHERE removed_images.sequence = records.sequence) "
-            "FROM records WHERE sequence > ? ORDER BY sequence LIMIT ?"
-        )
+        is_removed = select(REMOVED_IMAGES.c.sequence).where(REMOVED_IMAGES.c.sequence == RECORDS.c.sequence).exists()
+        query = select(RECORDS.c.sequence, RECORDS.c.run_id, RECORDS.c.hash, *CONTENT, is_removed.label("is_removed"))
+        query = query.order_by(RECORDS.c.sequence).limit(_ROWS_AT_ONCE)
         at = -(2**63)
-        while rows := self._connection.execute(query, (at, _ROWS_AT_ONCE)).fetchall():
+        while rows := self._connection.execute(query.where(RECORDS.c.sequence > at)).all():
             yield from rows
             at = rows[-1][0]
 
@@ -159,12 +165,13 @@ class _Check:
             self._check_image(sequence, name, digest, bool(is_removed))
 
     def _check_link(self, sequence: int, run_id: int, stored: Any, content: Sequence[Any]) -> bytes:
-        run_digest = self._runs.get(run_id)
-        if run_digest is None:
+        if run_id not in self._runs:
             self.report.add(sequence, f"record {sequence} belongs to a run that the store does not know")
             return b""
-        hashes = [record_hash(previous, sequence, run_digest, content) for previous in self._previous]
-        if hashes and stored not in hashes:
+        run_digest, record_format = self._runs[run_id]
+        hashed = hashed_content(content, record_format)
+        hashes = [record_hash(previous, sequence, run_digest, hashed) for previous in self._previous]
+        if (hashes and stored not in hashes) or (hashed is not content and not _is_plain(content)):
             self.report.add(sequence, f"record {sequence} was changed, or does not follow the record before it")
         return hashes[0] if hashes else b""
 
@@ -177,9 +184,20 @@ class _Check:
             if _sha256(self._directory / name) != digest:
                 self.report.add(sequence, f"record {sequence}: its image {name} was changed")
         except (OSError, TypeError, ValueError):
-            query = "SELECT 1 FROM removed_images WHERE sequence = ?"  # it may have been removed since the row was read
-            if self._connection.execute(query, (sequence,)).fetchone() is None:
+            mark = select(REMOVED_IMAGES.c.sequence).where(REMOVED_IMAGES.c.sequence == sequence)
+            if self._connection.execute(mark).one_or_none() is None:  # not removed since the row was read
                 self.report.add(sequence, f"record {sequence}: its image {name} is missing")
+
+
+def _is_plain(content: Sequence[Any]) -> bool:
+    """Return whether a record of the first format has nothing in the columns that came later: no hash covers them."""
+    first = len(RESULT_COLUMNS)
+    return tuple(content[first : first + len(ADDED_COLUMNS)]) == ("", "", "", None, "[]")
+
+
+def _is_whole(run: Run) -> bool:
+    added = (run.recipe, run.recipe_hash, run.thresholds_hash, run.camera_settings_hash, run.provider)
+    return run.format == FORMAT or (run.format == 1 and not any(added))
 
 
 def _sha256(path: Path) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import Connection, select
 
 from inspection.challenge import EXTRA_KEY
 from inspection.challenge.findings import Proof, proof_of
@@ -14,6 +16,7 @@ from inspection.records.chain import ChainHead
 from inspection.records.challenges import CHALLENGES, EntryKind, Outcome
 from inspection.records.errors import RecordsError
 from inspection.records.reader import RecordReader
+from inspection.records.tables import RECORDS
 from inspection.records.verify_side import SideCheck
 
 _KIND, _CHALLENGE, _PARTS, _OUTCOME, _FINDINGS = 1, 2, 8, 9, 11
@@ -22,7 +25,7 @@ _KIND, _CHALLENGE, _PARTS, _OUTCOME, _FINDINGS = 1, 2, 8, 9, 11
 class ChallengeCheck:
     """One walk along the challenges; lives for one call of `verify`. `add` gets each problem in words."""
 
-    def __init__(self, directory: Path, connection: sqlite3.Connection, add: Callable[[str], None]) -> None:
+    def __init__(self, directory: Path, connection: Connection, add: Callable[[str], None]) -> None:
         self._directory, self._connection, self._add = directory, connection, add
         self._begun: set[str] = set()
         self._chain = SideCheck(CHALLENGES, connection, add)
@@ -73,12 +76,12 @@ class ChallengeCheck:
 
     def _check_marked_records(self) -> None:
         """Look for parts of a challenge that is not there; records first, since a running station may begin another."""
-        marked = self._connection.execute(
-            "SELECT json_extract(extra, ?), min(sequence) FROM records WHERE extra LIKE ? AND json_valid(extra) "
-            "GROUP BY 1",
-            (f"$.{EXTRA_KEY}", f'%"{EXTRA_KEY}"%'),
-        ).fetchall()
+        marks = select(RECORDS.c.sequence, RECORDS.c.extra).where(RECORDS.c.extra.like(f'%"{EXTRA_KEY}"%'))
+        marked = dict[str, int]()
+        for sequence, extra in self._connection.execute(marks.order_by(RECORDS.c.sequence)):
+            with contextlib.suppress(ValueError, TypeError, AttributeError):  # a damaged cell is named by the chain
+                marked.setdefault(json.loads(extra).get(EXTRA_KEY), sequence)
         begun = {row[_CHALLENGE] for row in CHALLENGES.rows(self._connection) if row[_KIND] == EntryKind.BEGUN}
-        for challenge, sequence in marked:
+        for challenge, sequence in marked.items():
             if challenge is not None and challenge not in begun:
                 self._add(f"record {sequence} was laid for challenge {challenge}, which the store does not know")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection, select
+
 from inspection.records.chain import GENESIS, ChainHead, read_head
 from inspection.records.side_chain import SideChain, entry_hash
+from inspection.records.tables import RECORDS
 
 
 class SideCheck:
     """One walk along such a chain; lives for one call of `verify`. `add` gets each problem in words."""
 
-    def __init__(self, chain: SideChain, connection: sqlite3.Connection, add: Callable[[str], None]) -> None:
+    def __init__(self, chain: SideChain, connection: Connection, add: Callable[[str], None]) -> None:
         self._chain, self._connection, self._add = chain, connection, add
         self._sequence = 0
         self._hash = GENESIS
@@ -46,8 +48,7 @@ class SideCheck:
     def _check_anchor(self, sequence: int, record: int, record_hash: str) -> None:
         if not record:
             return
-        query = "SELECT hash FROM records WHERE sequence = ?"
-        anchor = self._connection.execute(query, (record,)).fetchone()
+        anchor = self._connection.execute(select(RECORDS.c.hash).where(RECORDS.c.sequence == record)).one_or_none()
         if anchor is None or anchor[0].hex() != record_hash:
             self._add(
                 f"entry {sequence} {self._chain.about}: record {record}, the newest one of its time, is not the one "
@@ -60,9 +61,7 @@ def side_head(directory: Path, chain: SideChain) -> ChainHead | None:
     return read_head(directory, chain.head_file)
 
 
-def check_side(
-    chain: SideChain, connection: sqlite3.Connection, head: ChainHead | None, add: Callable[[str], None]
-) -> int:
+def check_side(chain: SideChain, connection: Connection, head: ChainHead | None, add: Callable[[str], None]) -> int:
     """Check a whole chain that needs no more than that, and return how many entries it has."""
     check, count = SideCheck(chain, connection, add), 0
     for row in chain.rows(connection):

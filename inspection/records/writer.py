@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from inspection.part import PartResult
 from inspection.records.budget import ImageBudget
@@ -89,10 +90,10 @@ class RecordWriter:
         with self._store_lock:
             try:
                 begun = self._store.begin_run(run)
-            except sqlite3.Error as error:
+            except DBAPIError as error:
                 raise RecordRunError(
-                    f"run {run.run!r}: cannot be stored in {self._store.directory}: {error} — a disk with room that "
-                    "may be written is needed — free space on it and start again"
+                    f"run {run.run!r}: cannot be stored in {self._store.directory}: {error.orig} — a disk with room "
+                    "that may be written is needed — free space on it and start again"
                 ) from error
         with self._changed:
             self._runs[run.run] = begun
@@ -102,7 +103,7 @@ class RecordWriter:
         with self._store_lock:
             try:
                 self._store.append_challenge(entry)
-            except sqlite3.OperationalError as error:
+            except OperationalError as error:
                 raise RecordDiskError(
                     f"challenge {entry.challenge}: {entry.kind} cannot be stored in {self._store.directory}: {error} — "
                     "a disk with room that may be written is needed — free space on it"
@@ -113,10 +114,10 @@ class RecordWriter:
         with self._store_lock:
             try:
                 return self._store.append_note(entry)
-            except sqlite3.OperationalError as error:
+            except OperationalError as error:
                 raise RecordDiskError(
-                    f"{entry.kind} {entry.subject}: cannot be stored in {self._store.directory}: {error} — a disk with "
-                    "room that may be written is needed — free space on it, then repeat the command"
+                    f"{entry.kind} {entry.subject}: cannot be stored in {self._store.directory}: {error.orig} — a disk "
+                    "with room that may be written is needed — free space on it, then repeat the command"
                 ) from error
 
     def submit(self, result: PartResult) -> bool:
@@ -259,12 +260,13 @@ class RecordWriter:
         try:
             with self._store_lock:
                 return self._store.append(group)
-        except sqlite3.OperationalError as error:
+        except OperationalError as error:
             self._failures += 1
             if not is_troubled:
                 self._tell_trouble(
-                    f"{self._store.directory}: records cannot be stored: {error} — {self._pending} wait in memory, "
-                    f"{self._options.queue_capacity} may — free disk space or mend the disk; they are tried again"
+                    f"{self._store.directory}: records cannot be stored: {error.orig} — {self._pending} wait in "
+                    f"memory, {self._options.queue_capacity} may — free disk space or mend the disk; they are tried "
+                    "again"
                 )
             return None
 
@@ -277,7 +279,7 @@ class RecordWriter:
                 with self._store_lock:
                     if not self._budget.step():
                         return
-        except (sqlite3.OperationalError, OSError):
+        except (OperationalError, OSError):
             self._failures += 1
 
     def _tell_trouble(self, text: str) -> None:

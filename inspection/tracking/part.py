@@ -21,6 +21,7 @@ class View:
     missing: Reason | None = None  # why there will never be a frame, once that is known
     located: bool = True  # False where the part was looked for in its picture and not found
     quality: Finding | None = None  # what its picture measured, where limits are held
+    batch: tuple[int, int] | None = None  # images in the model's call that scored it, and which one it was
     pose: Pose | None = None  # how the part lay in it, where that is looked for
 
 

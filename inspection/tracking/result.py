@@ -33,6 +33,8 @@ def part_result(
         pixels=_pixels(part),
         truth=part.truth,
         lot=part.lot,
+        told=part.told,
+        batches=tuple(view.batch for view in part.views),
         extra=_extra(part),
     )
 

@@ -16,6 +16,7 @@ import pytest
 from api_station import REJECTED, TIMEOUT_S, BenchLine, CuttingProxy, Records, serving, wait_until
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
 
 from inspection.api.client import StationClient
 from inspection.api.errors import CallError
@@ -242,7 +243,7 @@ def test_store_that_cannot_be_read_is_told_and_recovers(records: Records) -> Non
 
         def __getattr__(self, name: str) -> object:
             if self.fails:
-                raise sqlite3.OperationalError("disk I/O error")
+                raise OperationalError("SELECT", {}, sqlite3.OperationalError("disk I/O error"))
             return getattr(records.feed, name)
 
     feed = FailingFeed()

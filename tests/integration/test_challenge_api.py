@@ -68,12 +68,12 @@ class Bench:
     @contextlib.contextmanager
     def disk_refuses(self) -> Iterator[None]:
         """Make the database refuse every write, as a disk that went read-only does."""
-        store = self.records.writer._store
-        store.connection.execute("PRAGMA query_only = ON")
+        driver = self.records.writer._store.connection.connection.driver_connection
+        driver.execute("PRAGMA query_only = ON")
         try:
             yield
         finally:
-            store.connection.execute("PRAGMA query_only = OFF")
+            driver.execute("PRAGMA query_only = OFF")
 
     def close(self) -> None:
         self.interlock.close()

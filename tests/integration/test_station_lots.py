@@ -87,6 +87,8 @@ def test_a_prepared_recipe_judges_from_the_next_start_on_in_a_run_of_its_own(sta
     assert Reason.MODEL in {record.reason for record in new}
     assert min(record.part for record in new) > max(record.part for record in old)
     assert {record.config_hash for record in new} == {station.digest}
+    assert {(record.recipe, record.recipe_hash) for record in new} == {("strict", ref.sha256)}
+    assert {(record.recipe, record.recipe_hash) for record in old} == {("station", own.sha256)}
     assert station.prepare_recipe("station") == own
     station.start_line()
     wait_until(lambda: station.counters.passed > 0)
@@ -149,12 +151,12 @@ def test_a_lot_prepares_its_recipe_runs_the_line_and_counts_its_parts(station: S
     wait_until(lambda: station.state is State.CONTINUOUS_EXECUTION)
     lot = station.lots.stop("L-1")
     assert (lot.state, station.state) == (LotState.ENDED, State.READY)
-    ours = [record for record in records_of(station) if record.extra.get("lot") == "L-1"]
+    ours = [record for record in records_of(station) if record.lot == "L-1"]
     assert lot.counters.triggered == len(ours) > 2
     assert lot.counters.passed == 0
     assert sum(lot.counters.rejected_by_reason.values()) == len(ours)
     assert lot.counters.first_wall_ns == min(record.trigger_wall_ns for record in ours)
-    assert any("lot" not in record.extra for record in records_of(station))
+    assert any(not record.lot for record in records_of(station))
 
 
 def test_a_halt_interrupts_the_lot(station: Station) -> None:
@@ -227,7 +229,7 @@ def test_after_a_kill_the_recipe_is_prepared_and_the_lot_waits_to_be_resumed(tmp
     finally:
         station.close()
     reader = RecordReader(station.config.records.dir)
-    ours = [record for record in reader.find(limit=10_000) if record.extra.get("lot") == "L-1"]
+    ours = [record for record in reader.find(limit=10_000) if record.lot == "L-1"]
     reader.close()
     assert ended.counters.triggered == len(ours)
     assert len({record.run for record in ours}) > 1

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 from challenged import HERE, RUN, a_result
+from first_version_store import write_first_version
 
 from inspection.challenge.findings import find
 from inspection.challenge.options import ChallengeOptions
 from inspection.challenge.past import ended_entries, settle_unfinished
 from inspection.part import EjectorAction
-from inspection.records.challenges import CHALLENGES, CHALLENGES_HEAD_FILE, ChallengeEntry, Ending, EntryKind, Outcome
-from inspection.records.errors import RecordLostError
+from inspection.records.challenges import CHALLENGES_HEAD_FILE, ChallengeEntry, Ending, EntryKind, Outcome
+from inspection.records.errors import RecordLostError, RecordStoreError
 from inspection.records.reader import RecordReader
 from inspection.records.record import Run
 from inspection.records.schema import DATABASE_FILE
@@ -136,7 +137,7 @@ def test_a_rewritten_chain_does_not_fit_its_head(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / DATABASE_FILE)) as connection:
         connection.executescript(UNLOCK + "UPDATE challenges SET operator = 'lee'")
         digest = bytes(32)
-        for sequence, *cells, _ in CHALLENGES.rows(connection):
+        for sequence, *cells, _ in connection.execute("SELECT * FROM challenges ORDER BY sequence").fetchall():
             digest = entry_hash(digest, sequence, tuple(cells))
             connection.execute("UPDATE challenges SET hash = ? WHERE sequence = ?", (digest, sequence))
         connection.commit()
@@ -155,10 +156,7 @@ def test_a_store_without_its_last_entries_is_not_opened(tmp_path: Path) -> None:
 
 def test_a_store_of_an_older_version_learns_of_challenges(tmp_path: Path) -> None:
     """One that was made before there were challenges can be read as it is, and takes them when it is written to."""
-    fill(tmp_path)
-    with closing(sqlite3.connect(tmp_path / DATABASE_FILE)) as connection:
-        connection.executescript("DROP TABLE challenges")
-    (tmp_path / CHALLENGES_HEAD_FILE).unlink()
+    write_first_version(tmp_path, with_challenges=False)
     reader = RecordReader(tmp_path)
     assert reader.challenges(10) == []
     reader.close()
@@ -166,6 +164,15 @@ def test_a_store_of_an_older_version_learns_of_challenges(tmp_path: Path) -> Non
     ledger.begin("four")
     assert [one.entry.challenge for one in ledger.reader.challenges(10)] == ["four"]
     ledger.close()
+
+
+def test_a_store_whose_challenges_were_dropped_is_not_opened(tmp_path: Path) -> None:
+    """A table that this version had made is missed, not made again."""
+    fill(tmp_path)
+    with closing(sqlite3.connect(tmp_path / DATABASE_FILE)) as connection:
+        connection.executescript("DROP TABLE challenges")
+    with pytest.raises(RecordStoreError, match="challenges is missing"):
+        RecordStore(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,9 @@ from inspection.records.errors import RecordLostError, RecordRunError, RecordSto
 from inspection.records.images import keep_image
 from inspection.records.reader import RecordReader
 from inspection.records.record import CONTENT_NAMES, Run
-from inspection.records.schema import DATABASE_FILE, SCHEMA_VERSION
+from inspection.records.schema import DATABASE_FILE
 from inspection.records.store import RecordStore, make_row
+from inspection.records.upgrade import SCHEMA_VERSION
 from inspection.records.verify import VerifyReport, verify
 
 RECORDS = 8
@@ -37,7 +38,7 @@ def a_part(part: int, *, verdict: Verdict = Verdict.REJECT, run: str = "r1", sco
     actuation = Actuation(part, EjectorAction.FIRED, False, 5000 + part, 12)
     stages = Stages(1000 + part, 2000, 3000, 4000, 900_000 + part)
     extra = {"lot": "L-7", "weight": 1.5}
-    return PartResult(run, part, decision, actuation, stages, 7000, 6000, 3, 4, 1, "Mono8", None, "good", extra)
+    return PartResult(run, part, decision, actuation, stages, 7000, 6000, 3, 4, 1, "Mono8", None, "good", extra=extra)
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +142,8 @@ def test_any_inserted_row_is_named(original: Path, tmp_path: Path, source: int, 
         for sequence in range(RECORDS, max(place, 1) - 1, -1) if place >= 1 else ():
             connection.execute("UPDATE records SET sequence = ? WHERE sequence = ?", (sequence + 1, sequence))
         marks = ", ".join("?" * (len(copied) + 1))
-        connection.execute(f"INSERT INTO records VALUES ({marks})", (place, *copied))
+        names = ", ".join(["sequence", "run_id", *CONTENT_NAMES, "hash"])
+        connection.execute(f"INSERT INTO records ({names}) VALUES ({marks})", (place, *copied))
     assert place in named(verify(tmp_path / "copy"))
 
 
@@ -258,12 +260,13 @@ def test_unusable_stores_are_refused_by_name(tmp_path: Path, content: str) -> No
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("CREATE TABLE t (a)")
     elif content == "newer" and holder is not None:
-        holder.connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
         holder.close()
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     texts = {
         "text": "not a database",
         "foreign": "application id",
-        "newer": "schema version 2",
+        "newer": f"schema version {SCHEMA_VERSION + 1}",
         "held": "another station",
     }
     with pytest.raises(RecordStoreError, match=texts[content]) as caught:

@@ -22,7 +22,8 @@ from inspection.records.verify import verify
 from inspection.records.writer import RecordWriter
 
 UNLOCK = "DROP TRIGGER entries_no_update; DROP TRIGGER entries_no_delete; DROP TRIGGER records_no_update;"
-SWAP = "".join(f"UPDATE entries SET sequence = {new} WHERE sequence = {old};" for old, new in ((2, -1), (3, 2), (-1, 3)))
+_MOVE = "UPDATE entries SET sequence = {} WHERE sequence = {};"
+SWAP = _MOVE.format(-1, 2) + _MOVE.format(2, 3) + _MOVE.format(3, -1)
 
 
 def fill(folder: Path) -> None:

@@ -1,0 +1,170 @@
+"""Searching records: what fits, in order, page by page; and always through an index."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inspection.part import Actuation, Decision, EjectorAction, Evaluation, PartResult, Reason, Stages, Verdict
+from inspection.records.entries import Entry, EntryKind
+from inspection.records.reader import RecordReader
+from inspection.records.record import Run, StoredRecord
+from inspection.records.schema import DATABASE_FILE, open_for_reading
+from inspection.records.search import Page, Search, statement
+from inspection.records.store import RecordStore, make_row
+
+RUNS = 3
+PARTS = 150
+SECOND_NS = 10**9
+REASONS = (Reason.MODEL, Reason.LATE, Reason.NO_IMAGE)
+
+
+def a_part(run: int, part: int, chance: random.Random) -> PartResult:
+    score = chance.choice((None, 0.0, 1.0, 0.5, chance.random()))
+    passed = chance.random() < 0.8
+    verdict = Verdict.PASS if passed else Verdict.REJECT
+    reason = Reason.NONE if passed else chance.choice(REASONS)
+    evaluation = Evaluation.OK if passed else chance.choice((Evaluation.NOT_OK, Evaluation.NOT_DECIDABLE))
+    decision = Decision(evaluation, verdict, reason, score, 0.5, chance.choice(("", "chip", "dent")))
+    moment = part * SECOND_NS - chance.choice((0, 0, 0, 3 * SECOND_NS))  # not everything ends in order
+    return PartResult(
+        f"r{run}",
+        part,
+        decision,
+        Actuation(part, EjectorAction.RELEASED, False, None, None, due_host_ns=part),
+        Stages(trigger_host_ns=moment),
+        0,
+        0,
+        lot=chance.choice(("", "L-1", "L-2")),
+        serial=f"S{part % 100}" if part % 3 else "",
+        told=verdict,
+        batches=((4, part % 4),),
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three runs, of which the last began an hour too early by the clock; half of the records are reviewed."""
+    folder, chance = tmp_path_factory.mktemp("searched"), random.Random(7)
+    store = RecordStore(folder)
+    for run, started in enumerate((0, 100_000, 1_000)):
+        begun = store.begin_run(Run(f"r{run}", "s", "m", "", "", started * SECOND_NS, 0, recipe=f"recipe {run}"))
+        store.append([make_row(a_part(run, part, chance), begun) for part in range(1, PARTS + 1)])
+    for number in range(PARTS * RUNS):
+        review = Entry(EntryKind.REVIEW, str(chance.randint(1, PARTS * RUNS)), chance.choice(("kim", "lee")), number)
+        store.append_note(review)
+    store.append_note(Entry(EntryKind.AUDIT, "1", "kim", 1))
+    store.close()
+    return folder
+
+
+@pytest.fixture
+def reader(folder: Path) -> Iterator[RecordReader]:
+    """A reader of that store."""
+    reader = RecordReader(folder)
+    yield reader
+    reader.close()
+
+
+FILTERS: list[dict[str, Any]] = [
+    {"lot": "L-1"},
+    {"serial": "S7"},
+    {"reason": Reason.LATE},
+    {"reason": Reason.NONE},
+    {"verdict": Verdict.REJECT},
+    {"evaluation": Evaluation.NOT_DECIDABLE},
+    {"defect_class": "chip"},
+    {"defect_class": "chip", "verdict": Verdict.REJECT},
+    {"run": "r1"},
+    {"run": "r1", "part": 77},
+    {"min_score": 0.25},
+    {"max_score": 0.5},
+    {"min_score": 0.5, "max_score": 0.5},
+    {"min_score": 0.97},
+    {"min_score": 1.0},
+    {"max_score": 0.0},
+    {"since_wall_ns": 100_020 * SECOND_NS, "until_wall_ns": 100_060 * SECOND_NS},
+    {"reviewer": "kim"},
+    {"lot": ""},
+    {"serial": ""},
+    {},
+]
+TOGETHER = [one | other for one, other in itertools.combinations(FILTERS, 2) if not set(one) & set(other)]
+
+
+def fits(record: StoredRecord, reviewed: dict[str, set[int]], **wanted: Any) -> bool:
+    """What a filter means, said once more in the plainest way."""
+    score = -1.0 if record.score is None else record.score
+    at = record.trigger_wall_ns
+    special = {
+        "min_score": lambda value: record.score is not None and score >= value,
+        "max_score": lambda value: record.score is not None and score <= value,
+        "since_wall_ns": lambda value: at >= value,
+        "until_wall_ns": lambda value: at < value,
+        "reviewer": lambda value: record.sequence in reviewed[value],
+    }
+    plain = {name: value for name, value in wanted.items() if name not in special}
+    return all(special[name](wanted[name]) for name in special if name in wanted) and all(
+        getattr(record, name) == value for name, value in plain.items()
+    )
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_every_filter_and_every_two_leave_what_fits_in_order(reader: RecordReader, newest_first: bool) -> None:
+    """Each page goes on where the one before ended; together they are exactly the records that fit, in order."""
+    everything = reader.after(0, 10_000)
+    reviewed = {
+        who: {int(one.entry.subject) for one in reader.entries(kind=EntryKind.REVIEW, who=who, limit=10_000)}
+        for who in ("kim", "lee")
+    }
+    for wanted in [*FILTERS, *TOGETHER]:
+        order = attrgetter(*(("sequence",) if "reviewer" in wanted else ("trigger_wall_ns", "sequence")))
+        expected = sorted((one for one in everything if fits(one, reviewed, **wanted)), key=order, reverse=newest_first)
+        found, size = list[StoredRecord](), max(len(expected) // 3, 1)
+        while page := reader.find(
+            **wanted, limit=size, newest_first=newest_first, before_sequence=found[-1].sequence if found else None
+        ):
+            found += page
+        assert [one.sequence for one in found] == [one.sequence for one in expected], wanted
+
+
+NARROW = [
+    one
+    for one in [*FILTERS, *TOGETHER]
+    if one and not any(one.get(name) in ("", Reason.NONE) for name in ("lot", "serial", "reason"))
+]
+
+
+def test_no_search_goes_over_the_table_or_sorts_what_it_found(folder: Path) -> None:
+    """The database's own plan: an index leads each search and gives the order, on the first page and on later ones."""
+    database = open_for_reading(folder)
+    with database.connect() as connection, closing(sqlite3.connect(folder / DATABASE_FILE)) as plain:
+        for wanted, behind in itertools.product(NARROW, (None, (100_050 * SECOND_NS, 200))):
+            query = statement(Search(**wanted), Page(100, behind=behind))
+            compiled = query.compile(connection, compile_kwargs={"render_postcompile": True})
+            values = [compiled.params[name] for name in compiled.positiontup or []]
+            steps = [row[3] for row in plain.execute(f"EXPLAIN QUERY PLAN {compiled}", values)]
+            text = "\n".join(steps)
+            assert "TEMP B-TREE" not in text, (wanted, text)
+            assert not [one for one in steps if one.startswith("SCAN") and "INDEX" not in one], (wanted, text)
+            if set(wanted) & LED:
+                assert not [one for one in steps if "SCAN" in one and "records_rejected" not in one], (wanted, text)
+    database.dispose()
+
+
+LED = {"lot", "serial", "reason", "run", "since_wall_ns", "min_score", "max_score", "reviewer"}
+
+
+def test_what_was_given_is_in_the_record(reader: RecordReader) -> None:
+    """Lot, serial number, what the ejector was told and when it held the part due, the batch; the run's recipe."""
+    [record] = reader.find(run="r1", part=50)
+    assert (record.serial, record.recipe, record.batches) == ("S50", "recipe 1", ((4, 2),))
+    assert (record.ejector_command, record.ejector_due_host_ns) == (record.verdict.value, 50)
+    assert record.lot in ("", "L-1", "L-2")
