@@ -37,6 +37,8 @@ def run(
     with Service(config) as service:
         view.opened(service)
         station = service.station
+        if station.recipe is not None and station.recipe.version:
+            view.note(f"Recipe {station.recipe} is prepared, as it was when the station ended.")
         if start and station.recipe is None:
             start = False
             view.note("The line stands: the recipe that was prepared cannot be prepared again. Prepare one.")

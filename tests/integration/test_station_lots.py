@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from challenged import Belt, belt_config
+from real_run import RealRun
 from station_runs import wait_until
 from tiny_bundle import write_tiny_bundle
 
@@ -181,6 +182,7 @@ import sys
 from pathlib import Path
 sys.path[:0] = sys.argv[3:]
 from challenged import Belt
+from real_run import RealRun
 from station_runs import wait_until
 from test_station_lots import STRICT, a_config
 from inspection.lots.lot import LotOrder
@@ -253,3 +255,24 @@ def test_a_recipe_that_is_gone_leaves_the_station_initialized(tmp_path: Path, bu
         assert again.state is State.READY
     finally:
         again.close()
+
+
+def test_lineward_run_leaves_the_line_standing_while_a_lot_is_interrupted(tmp_path: Path, bundle: str) -> None:
+    """The lot ran when the station ended; `lineward run` waits for whoever resumes it, and starts without one."""
+    config = a_config(tmp_path, bundle)
+    first = Station(config)
+    first.open()
+    first.lots.store_and_start(LotOrder("L-1"))
+    first.close()
+    values = config.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    with RealRun(tmp_path, values) as run:
+        run.wait_state("READY")
+    again = Station(config)
+    again.open()
+    try:
+        assert again.lots.get("L-1").state is LotState.INTERRUPTED
+        again.lots.abort("L-1")
+    finally:
+        again.close()
+    with RealRun(tmp_path, values) as run:
+        run.wait_state("CONTINUOUS_EXECUTION")

@@ -139,3 +139,28 @@ def test_simulated_parts_are_marked_and_the_mode_changes_only_at_a_stand(station
     wait_until(lambda: station.counters.records > len(before))
     station.stop()
     assert not any("is_simulated" in record.extra for record in records_of(station)[len(before) :])
+
+
+def test_a_single_execution_triggers_a_camera_that_waits_for_software(tmp_path: Path) -> None:
+    """One start, one picture, one record; the next start makes the next one."""
+    bundle = write_tiny_bundle(tmp_path / "tiny")
+    config = belt_config(
+        tmp_path / "records",
+        str(bundle),
+        camera={"trigger": "software"},
+        challenge={"required": False},
+        reactions={"run_out_s": 0.0},
+    )
+    station = Station(config)
+    station.scene = Belt(bad=False)
+    station.open()
+    try:
+        for count in (1, 2):
+            job = station.start_single(JobRequest(part_id=f"P-{count}"))
+            wait_until(lambda: station.state is State.READY)
+            records = records_of(station)
+            assert len(records) == count
+            assert records[-1].extra["job"] == {"job_id": job, "part_id": f"P-{count}"}
+            assert records[-1].verdict is Verdict.PASS
+    finally:
+        station.close()
