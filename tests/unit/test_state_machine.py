@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from inspection.alarm_board import AlarmBoard
+from inspection.api.pb import inspection_pb2 as pb
+from inspection.page.words import banner, state_name
 from inspection.state_machine import ROWS, TABLE, Cause, State, StateError, document, is_legal, require
 from inspection.station_states import StationStates
+from inspection.texts import load_catalogue
 
 COMMANDS = [row.cause for row in TABLE if row.is_command]
 
@@ -176,3 +179,14 @@ def test_only_the_last_changes_are_kept_and_the_gap_shows() -> None:
     changes = states.wait(0, 0.0)
     assert len(changes) == states.KEPT
     assert changes[0].sequence == states.sequence - states.KEPT + 1 > 1
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("state", list(State))
+def test_the_page_has_words_for_each_state(state: State, language: str) -> None:
+    """No state is shown as an error because the page does not know it; each has a word, a sentence and an icon."""
+    status = pb.GetStatusResponse(state=pb.State.Value(f"STATE_{state.value}"))
+    assert state_name(status) == state.value
+    said = banner(status, load_catalogue(language))
+    assert said.kind == state.value.lower()
+    assert all((said.word, said.detail, said.icon))
