@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import cv2
 
@@ -82,6 +83,11 @@ class Engine:
         ]
         for worker in self.workers:
             worker.start()
+
+    def thresholds(self) -> dict[str, Any]:
+        """Return every limit that decides about a part, in plain JSON values."""
+        limits = [None if one is None else one.model_dump(mode="json") for _, one in self.quality]
+        return {"score": self.judge.threshold, "novelty": self.judge.novelty_limit, "quality": limits}
 
     def submit(self, job: Job) -> bool:
         """Queue one image; False when the queue is full."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from inspection.api.feed import RecordFeed
 from inspection.config import StationConfig
@@ -68,6 +71,8 @@ class Memory:
                 model=engine.bundle.card.name,
                 bundle_digest=engine.bundle.digest,
                 config_hash=config_hash,
+                thresholds_hash=_digest(engine.thresholds()),
+                provider=engine.provider,
                 started_wall_ns=started_wall_ns,
                 started_host_ns=time.monotonic_ns(),
                 recipe=recipe.name,
@@ -133,3 +138,7 @@ class Memory:
         self._writer.close(timeout_s=10.0)
         self._journal.close()
         self.reader.close()
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from inspection.challenge.findings import Proof
 from inspection.challenge.past import ended_entries
-from inspection.part import Reason, Verdict
+from inspection.part import Evaluation, Reason, Verdict
 from inspection.records.reader import RecordReader
 from inspection.records.record import StoredRecord
 from inspection.records.verify import VerifyReport, verify
@@ -40,11 +40,19 @@ def list_records(
     since: Annotated[datetime | None, typer.Option(formats=_TIMES, help="UTC unless it names its offset.")] = None,
     until: Annotated[datetime | None, typer.Option(formats=_TIMES, help="UTC, exclusive.")] = None,
     part: Annotated[int | None, typer.Option(min=0, help="Only this trigger number.")] = None,
+    lot: Annotated[str | None, typer.Option(help="Only this lot.")] = None,
+    serial: Annotated[str | None, typer.Option(help="Only the part of this serial number.")] = None,
+    reviewer: Annotated[str | None, typer.Option(help="Only what this person reviewed, by number.")] = None,
+    evaluation: Annotated[Evaluation | None, typer.Option(case_sensitive=False)] = None,
+    defect: Annotated[str | None, typer.Option(help="Only this most likely type of defect.")] = None,
+    min_score: Annotated[float | None, typer.Option(min=0, max=1)] = None,
+    max_score: Annotated[float | None, typer.Option(min=0, max=1)] = None,
+    behind: Annotated[int | None, typer.Option(help="The next page: behind this record.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000)] = 20,
     oldest_first: Annotated[bool, typer.Option("--oldest-first")] = False,
     as_json: Json = False,
 ) -> None:
-    """List records, the newest first."""
+    """List the records that fit every filter given, the newest trigger first."""
     reader = RecordReader(directory)
     try:
         records = reader.find(
@@ -54,6 +62,14 @@ def list_records(
             since_wall_ns=_wall_ns(since),
             until_wall_ns=_wall_ns(until),
             part=part,
+            lot=lot,
+            serial=serial,
+            reviewer=reviewer,
+            evaluation=evaluation,
+            defect_class=defect,
+            min_score=min_score,
+            max_score=max_score,
+            before_sequence=behind,
             limit=limit,
             newest_first=not oldest_first,
         )
@@ -141,7 +157,9 @@ def _print_report(report: VerifyReport, directory: Path) -> None:
 
 def _table(records: list[StoredRecord]) -> Table:
     table = Table()
-    for heading in ("record", "part", "time (UTC)", "verdict", "reason", "score", "defect", "ejector", "image"):
+    known = [name for name in ("lot", "serial") if any(getattr(record, name) for record in records)]
+    headings = ("record", "part", "time (UTC)", "verdict", "reason", "score", "defect", "ejector", "image", *known)
+    for heading in headings:
         table.add_column(heading, justify="right" if heading in ("record", "part", "score") else "left", no_wrap=True)
     for record in records:
         table.add_row(
@@ -154,6 +172,7 @@ def _table(records: list[StoredRecord]) -> Table:
             record.defect_class,
             record.ejector_action,
             "removed" if record.image_removed else "yes" if record.has_image else "",
+            *(escape(getattr(record, name)) for name in known),
         )
     return table
 

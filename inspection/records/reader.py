@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Engine, Select, func, select
 from sqlalchemy.exc import NoResultFound
 
 from inspection.part import Evaluation, Reason, Verdict
@@ -40,10 +40,12 @@ class RecordReader:
     Each call is short reads on a connection of its own, so that a reader never holds up the writer's checkpoints.
     """
 
-    def __init__(self, directory: Path) -> None:
-        """Open the store in a folder. Raises RecordStoreError when there is none of ours."""
+    def __init__(self, directory: Path, database: Engine | None = None) -> None:
+        """Open the store in a folder, or take a copy of it in another database (it is closed in the end, too), whose
+        images lie in that folder. Raises RecordStoreError when there is none of ours.
+        """
         self.directory = directory
-        self._database = open_for_reading(directory)
+        self._database = database or open_for_reading(directory)
         self._runs: dict[int, Run] = {}  # what is stored of a run never changes
 
     def last_sequence(self) -> int:

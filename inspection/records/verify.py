@@ -77,6 +77,28 @@ def verify(directory: Path, progress: Callable[[int, int], None] | None = None) 
         database.dispose()
 
 
+def verify_copy(directory: Path, database: Engine) -> VerifyReport:
+    """Check a copy of a store in another database against itself, and its images in the folder.
+
+    Whether its last rows were removed cannot be told: the heads are beside the store. Raises RecordStoreError when the
+    database cannot be read.
+    """
+    report = VerifyReport()
+    try:
+        with database.connect() as connection:
+            check = _Check(directory, connection)
+            report = check.report
+            check.walk(None)
+            add = partial(report.add, None)
+            report.challenges = ChallengeCheck(directory, connection, add, database).run(ChainHead())
+            report.entries = check_side(ENTRIES, connection, ChainHead(), add)
+    except DBAPIError as error:
+        raise RecordStoreError(
+            f"the copy of {directory}: cannot be read: {error.orig} — a database that answers is needed — try it again"
+        ) from error
+    return report
+
+
 def _verified(directory: Path, database: Engine, progress: Callable[[int, int], None] | None) -> VerifyReport:
     # heads first: the store may move on while it is read, and must never be behind its head
     head = read_head(directory)

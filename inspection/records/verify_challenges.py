@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Engine, select
 
 from inspection.challenge import EXTRA_KEY
 from inspection.challenge.findings import Proof, proof_of
@@ -25,14 +25,17 @@ _KIND, _CHALLENGE, _PARTS, _OUTCOME, _FINDINGS = 1, 2, 8, 9, 11
 class ChallengeCheck:
     """One walk along the challenges; lives for one call of `verify`. `add` gets each problem in words."""
 
-    def __init__(self, directory: Path, connection: Connection, add: Callable[[str], None]) -> None:
+    def __init__(
+        self, directory: Path, connection: Connection, add: Callable[[str], None], database: Engine | None = None
+    ) -> None:
         self._directory, self._connection, self._add = directory, connection, add
+        self._database = database
         self._begun: set[str] = set()
         self._chain = SideCheck(CHALLENGES, connection, add)
 
     def run(self, head: ChainHead | None) -> int:
         """Check everything and return how many challenges there are."""
-        reader = RecordReader(self._directory)
+        reader = RecordReader(self._directory, self._database)
         try:
             for row in CHALLENGES.rows(self._connection):
                 self._chain.check(row)

@@ -89,6 +89,14 @@ def test_each_pulse_belongs_to_a_reject_and_each_reject_has_its_pulse(
     assert account.records == 60
     assert account.rejected == account.pulses == 20 + good_but_late
     assert verify(station.config.records.dir).ok
+    for record in records:
+        told = record.ejector_command or Verdict.REJECT  # told nothing, it rejects
+        assert told == record.verdict or record.ejector_action is EjectorAction.TAKEN_ALONG
+        assert record.thresholds_hash
+        assert record.provider
+        if record.score is not None:
+            [(size, place)] = [batch for batch in record.batches if batch is not None]
+            assert 0 <= place < size
     assert not board.level(1)
     assert not board.level(2)
     assert any(edge.on for edge in board.edges(2))

@@ -12,7 +12,7 @@ import pytest
 from challenged import a_result
 
 from inspection.records.entries import ENTRIES_HEAD_FILE, Entry, EntryKind
-from inspection.records.errors import RecordLostError
+from inspection.records.errors import RecordDiskError, RecordLostError
 from inspection.records.options import RecordsOptions
 from inspection.records.reader import RecordReader
 from inspection.records.record import Run
@@ -90,6 +90,22 @@ def test_what_is_no_json_is_refused_and_leaves_nothing(tmp_path: Path, content: 
         store.append_note(Entry(EntryKind.STATION, "s", "", 1, content))
     assert store.append_note(Entry(EntryKind.STATION, "s", "", 1)).sequence == 1
     store.close()
+    assert verify(tmp_path).ok
+
+
+def test_a_locked_database_is_said_and_then_gone_on_with(tmp_path: Path) -> None:
+    """Another program holds the database: the command is refused, nothing is left half done, and the next one works."""
+    writer = RecordWriter(RecordStore(tmp_path), RecordsOptions(min_free_mb=0))
+    driver = writer._store.connection.connection.driver_connection
+    driver.execute("PRAGMA busy_timeout = 0")
+    with closing(sqlite3.connect(tmp_path / DATABASE_FILE, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for _ in range(2):
+            with pytest.raises(RecordDiskError, match="database is locked"):
+                writer.note(Entry(EntryKind.AUDIT, "Stop", "kim", 1))
+        other.execute("ROLLBACK")
+    assert writer.note(Entry(EntryKind.AUDIT, "Stop", "kim", 2)).sequence == 1
+    assert writer.close(30)
     assert verify(tmp_path).ok
 
 
