@@ -24,8 +24,8 @@ _log = logging.getLogger(__name__)
 class Operation:
     """Carries out what starts and stops the line. Owned by the station; safe from any thread, one command at a time.
 
-    next_step: what to do first when the state forbids a command. `lock` is held for as long as a command takes; who
-    holds it keeps the line as it is.
+    next_step: what to do first when the state forbids a command. recipe: the name of the prepared one. `lock` is held
+    for as long as a command takes; who holds it keeps the line as it is.
     """
 
     _READY_S = 3.0
@@ -39,10 +39,11 @@ class Operation:
         alarms: AlarmBoard,
         admission: Admission,
         next_step: Callable[[], str],
+        recipe: Callable[[], str],
     ) -> None:
         self._config, self._parts, self._states, self._alarms = config, parts, states, alarms
         self._admission = admission
-        self._next_step = next_step
+        self._next_step, self._recipe = next_step, recipe
         self.lock = threading.Lock()
         self.winding_down = False
         """True while the line is being stopped: the heartbeat has ended, the belt runs out."""
@@ -67,8 +68,9 @@ class Operation:
         """
         with self.lock:
             self._states.require(Cause.START_SINGLE, self._next_step())
-            self._gate = gate = SingleGate()
+            gate = SingleGate()
             job = self._begin(job, gate)
+            self._gate = gate
             self._states.apply(Cause.START_SINGLE, job.job_id)
             try:
                 self._trigger_single()
@@ -104,6 +106,11 @@ class Operation:
 
     def _begin(self, job: JobRequest | None, gate: SingleGate | None) -> JobRequest:
         """Start the cameras' loops for a job; all of them, or none. Without a request its records name no job."""
+        if job is not None and job.recipe not in ("", self._recipe()):
+            raise StateError(
+                f"the start counts on recipe {job.recipe!r} — {self._recipe()!r} is prepared — prepare the one that is "
+                "meant"
+            )
         named = JobRequest() if job is None else replace(job, job_id=job.job_id or uuid.uuid4().hex)
         self._admission.begin_job(named.ids(), gate)
         line_starts()
@@ -113,7 +120,6 @@ class Operation:
             for line in self._parts.lines:
                 line.stop()
             line_stops()
-            self._gate = None
             self._admission.begin_job({})
             raise
         self._alarms.clear("LINE_STOPPED")

@@ -88,7 +88,15 @@ class Station:
         self.memory, self.interlock, self.flow = parts.memory, parts.interlock, parts.flow
         self.ejector, self.plc, self.lines = parts.ejector, parts.plc, parts.lines
         self._supervisor = Supervisor(self, parts.ejector_watch)
-        self._operation = Operation(self.config, parts, self.states, self.alarms, self.admission, self._next_step)
+        self._operation = Operation(
+            self.config,
+            parts,
+            self.states,
+            self.alarms,
+            self.admission,
+            self._next_step,
+            lambda: self.recipe.name if self.recipe else "",
+        )
         lock = self._operation.lock
         self.recipes = Preparing(self.config, parts, self.states, self.memory, lock, self._next_step, self._on_recipe)
         self.lots = LotBook(self.memory, self.memory.reader, self.admission, self)

@@ -47,7 +47,9 @@ def records_of(station: Station) -> list[StoredRecord]:
 def test_a_single_execution_inspects_one_part_and_rejects_the_others(station: Station) -> None:
     """The next part passes; those behind it are rejected, however good; the station is READY by itself."""
     seen = station.states.sequence
-    job = station.start_single(JobRequest(meas_id="M-1", part_id="P-77"))
+    with pytest.raises(StateError, match="counts on recipe 'bottle' — 'station' is prepared"):
+        station.start_single(JobRequest(recipe="bottle"))
+    job = station.start_single(JobRequest(meas_id="M-1", part_id="P-77", recipe="station"))
     wait_until(lambda: station.state is State.READY)
     causes = [change.cause for change in station.wait_state(seen, 0.0)]
     assert causes == [Cause.START_SINGLE, Cause.JOB_DONE]
