@@ -44,6 +44,8 @@ class AlarmBoard:
         self.stops = 0
         """How often an alarm has come up whose reaction is to stop the line."""
         self.raised = 0
+        self.on_fault: Callable[[str], object] = lambda _names: None
+        """Called under the lock when a fault has come up, with the names of those that stand, or '' when none does."""
 
     def reaction(self, name: str) -> Reaction:
         """Return what the station does while this alarm stands."""
@@ -127,12 +129,15 @@ class AlarmBoard:
 
     def _settle(self) -> None:
         self.blocking = any(one.alarm.blocks for one in self._standing.values())
-        self.faulty = any(one.alarm.blocks and ALARMS[name].is_fault for name, one in self._standing.items())
+        faults = [name for name, one in self._standing.items() if one.alarm.blocks and ALARMS[name].is_fault]
+        was_faulty, self.faulty = self.faulty, bool(faults)
         self.silencing = any(
             one.alarm.reaction is Reaction.STOP_LINE
             or (ALARMS[name].blind and one.alarm.blocks and not one.alarm.is_over)
             for name, one in self._standing.items()
         )
+        if self.faulty is not was_faulty:
+            self.on_fault(", ".join(faults))
 
 
 def _listed(names: Collection[str]) -> str:

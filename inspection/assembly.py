@@ -11,6 +11,7 @@ from functools import partial
 from camera.errors import CameraError
 from camera.frame import Trigger
 from camera.scene import Scene
+from inspection.admission import Admission
 from inspection.alarm_board import AlarmBoard
 from inspection.camera_loop import CameraLoop
 from inspection.camera_presence import CameraEvents
@@ -18,6 +19,7 @@ from inspection.camera_settings import EXTRA_KEY as SETTINGS_KEY
 from inspection.camera_settings import CameraSettings
 from inspection.challenge import EXTRA_KEY
 from inspection.challenge.due import Production
+from inspection.challenge.errors import ChallengeStateError
 from inspection.challenge.interlock import Interlock
 from inspection.config import StationConfig
 from inspection.control import LineControl, State
@@ -29,7 +31,7 @@ from inspection.errors import ConfigError
 from inspection.faults.watch import EjectorWatch, RejectWatch
 from inspection.flow import PartFlow
 from inspection.free_run_line import FreeRunEvents
-from inspection.lines import LineEvents, make_lines
+from inspection.lines import LineEvents, make_lines, misfit_of
 from inspection.memory import Memory
 from inspection.plc.commands import LineCommands
 from inspection.plc.plc import PlcPort
@@ -37,6 +39,7 @@ from inspection.preview import PreviewSlot
 from inspection.quality.location import LocationWatch
 from inspection.quality.watch import QualityWatch
 from inspection.recipe import flow_settings, matched_views
+from inspection.recipes.content import RecipeRef
 from inspection.records.record import StoredRecord
 from inspection.run_counters import RunCounters
 from inspection.texts.sentences import without_advice
@@ -55,6 +58,7 @@ class Surroundings:
     line: LineControl  # what the PLC commands
     state: Callable[[], State]
     scene: Scene | None  # what lies on the belt of a simulated camera
+    admission: Admission  # what each new part belongs to
 
 
 class Assembly:
@@ -81,7 +85,7 @@ class Assembly:
         self.lines: list[CameraLoop] = []
         self.ejector = self._make_ejector()
         self._geometry = self._lay_out()
-        self.engine = Engine(config, partial(self._alarms.tell, "MODEL_FAILED"))
+        self.engine = self.load(config)
         self.pictures = QualityWatch(self._alarms, self.engine.quality)
         views = [camera.name for camera in config.cameras for _ in range(camera.frames)]
         self.locations = LocationWatch(self._alarms, views)
@@ -168,6 +172,7 @@ class Assembly:
             offer=self._around.previews.offer,
             mark=self._mark,
             tell_birth=self._on_birth,
+            admit=self._around.admission.admit,
             matched_views=matched_views(self._config, self.motion),
         )
 
@@ -186,7 +191,8 @@ class Assembly:
         events = LineEvents(
             camera=self._camera_events,
             free_run=FreeRunEvents(blind=partial(self._alarms.tell, "BELT_UNKNOWN"), unseen=self._on_parts_unseen),
-            wait_for_room=self.engine.queue.wait_for_room,
+            wait_for_room=lambda timeout_s: self.engine.queue.wait_for_room(timeout_s),
+            config=lambda: self._config,
             photo_eye=self.ejector.board.trigger if isinstance(self.ejector, SimulatedControllerEjector) else None,
         )
         return make_lines(self._config, self.flow, self._around.scene, events)
@@ -197,6 +203,37 @@ class Assembly:
             recovered=partial(self._on_camera_back, camera),
             failed=self._on_failure,
         )
+
+    # -------------------------------------------------------------- recipes
+
+    def load(self, config: StationConfig) -> Engine:
+        """Load, check and warm the model of a configuration beside the present one. Raises what `Engine` raises."""
+        return Engine(config, partial(self._alarms.tell, "MODEL_FAILED"))
+
+    def exchange(self, config: StationConfig, digest: str, engine: Engine, recipe: RecipeRef) -> None:
+        """Go by another recipe in a new run, while the line stands; the engine before is closed.
+
+        Cameras, ejector, records and PLC stay open. Raises ConfigError, ChallengeStateError or RecordsError; then all
+        is as before.
+        """
+        for place, line in enumerate(self.lines):
+            if not line.lost and (misfit := misfit_of(config, place, line.camera)):
+                raise ConfigError(misfit)
+        run_before, before = self.memory.run, self.engine
+        self.memory.begin_run(config, digest, engine, recipe)
+        try:
+            self.interlock.change(Production(self.memory.run, engine.bundle.digest, digest))
+        except ChallengeStateError:
+            self.memory.run = run_before
+            raise
+        self._config, self.engine = config, engine
+        self._around.counters.reset(self.memory.run)
+        self.pictures = QualityWatch(self._alarms, engine.quality)
+        self.flow.change(flow_settings(config, self._geometry, engine.judge), engine.submit)
+        if self.plc is not None:
+            self.plc.on_recipe(engine.judge.classes, engine.bundle.digest)
+        if engine is not before:
+            before.close()
 
     # ---------------------------------------------------------------- wiring
 

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Protocol
 
+from inspection.admission import JobRequest
 from inspection.alarms import Reaction
 from inspection.camera_history import CameraReport
 from inspection.part import Decision, PartResult
+from inspection.recipes.content import RecipeRef
+from inspection.state_machine import State, StateError
+from inspection.station_states import StateChange
 
-
-class State(StrEnum):
-    """The station's state, named after OPC 40100-1."""
-
-    PREOPERATIONAL = "PREOPERATIONAL"  # starting: loading and warming the model, opening the devices
-    READY = "READY"  # everything is warm, the line is stopped
-    CONTINUOUS_EXECUTION = "CONTINUOUS_EXECUTION"  # every part that triggers is inspected
-    ERROR = "ERROR"  # something is broken: nothing passes until it is mended
-    HALTED = "HALTED"  # shut down
+__all__ = [
+    "ActiveAlarm",
+    "BusyError",
+    "Confirmation",
+    "JobRequest",
+    "LineControl",
+    "Preview",
+    "State",
+    "StateChange",
+    "StateError",
+    "StationStatus",
+    "TriggerMissedError",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,8 @@ class StationStatus:
     uptime_s: float
     counters: Mapping[str, int]  # lost_frames, preview_drops, reconnects, … : nothing is silent
     cameras: tuple[CameraReport, ...] = ()
+    recipe: RecipeRef | None = None  # the prepared one
+    lot: str = ""  # the one that new parts belong to
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +101,67 @@ class Preview:
     result: PartResult
 
 
+_NO_JOB = JobRequest()
+
+
 class LineControl(Protocol):
     """What the API may ask of the station; implemented by `inspection.station.Station`, safe from any thread."""
 
     def status(self) -> StationStatus:
         """Return one consistent status."""
+
+    @property
+    def state(self) -> State:
+        """What the station does now."""
+
+    def wait_state(self, after: int, timeout_s: float) -> list[StateChange]:
+        """Return the changes of the state after a sequence (0: all that are kept); empty when none came in time."""
+
+    def select_mode_automatic(self) -> None:
+        """PREOPERATIONAL → INITIALIZED. Raises StateError."""
+
+    @property
+    def recipe(self) -> RecipeRef | None:
+        """The prepared recipe; None while none is."""
+
+    def prepare_recipe(self, recipe_id: str, version: int | None = None, who: str = "") -> RecipeRef:
+        """INITIALIZED or READY → READY: load and warm a recipe and begin a new run; takes seconds.
+
+        recipe_id "station" is what the station's file holds. version: the newest when none is named. An earlier recipe
+        stays prepared when this fails. Raises StateError, RecipeError, LotStateError, ChallengeStateError or
+        RecordsError.
+        """
+
+    def unprepare_recipe(self) -> None:
+        """READY → INITIALIZED. Raises StateError."""
+
+    def start_single(self, job: JobRequest = _NO_JOB) -> str:
+        """READY → SINGLE_EXECUTION: inspect the next part, triggered at once where software triggers; → READY.
+
+        Return the job's id, which the part's record keeps. Every other part that triggers meanwhile is rejected.
+        Raises StateError, TriggerMissedError.
+        """
+
+    def start_continuous(self, job: JobRequest = _NO_JOB) -> str:
+        """READY → CONTINUOUS_EXECUTION. Return the job's id, which each record keeps. Raises StateError."""
+
+    def stop(self) -> None:
+        """Stop triggering, finish the parts in flight, → READY. Bounded. Raises StateError when nothing runs."""
+
+    def abort(self) -> None:
+        """From now on no part gets a pass; stop the line, → READY. Bounded. Raises StateError when nothing runs.
+
+        A pass that the ejector was told already stands: it knows no taking back.
+        """
+
+    def halt(self, cause: str) -> None:
+        """Abort and do nothing until `reset`, → HALTED. Raises StateError."""
+
+    def reset(self, cause: str) -> None:
+        """Abort and begin anew without a prepared recipe, → PREOPERATIONAL. Raises StateError."""
+
+    def simulation_mode(self, active: bool) -> None:
+        """Mark the parts that follow as simulated in their records, or no longer. Raises StateError while running."""
 
     def start_line(self) -> None:
         """READY → CONTINUOUS_EXECUTION. No-op when it runs. Raises StateError from any other state."""
@@ -121,12 +186,6 @@ class LineControl(Protocol):
 
     def wait_preview(self, after_sequence: int, timeout_s: float) -> Preview | None:
         """Wait for a preview newer than `after_sequence`; None when none came in time."""
-
-
-class StateError(Exception):
-    """A command that the present state does not allow; the text names the state and the next step."""
-
-    exit_code = 1
 
 
 class TriggerMissedError(Exception):

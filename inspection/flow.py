@@ -55,7 +55,7 @@ class PartFlow:
     The station calls it from its threads, the simulator from its virtual time: the same code decides in both. Every
     method may be called from any thread and never waits. `submit` queues a job for the model, and is False when the
     queue is full; `offer` shows a finished part to the preview; `mark` gives what is to be noted with a new part;
-    `tell_birth` hears of each part before anything can be decided about it.
+    `admit` says what a new part belongs to; `tell_birth` hears of each before anything can be decided about it.
     `matched_views`: the views of cameras that do not give the triggers.
     """
 
@@ -76,6 +76,7 @@ class PartFlow:
         offer: Callable[[PartResult], None] = lambda _result: None,
         mark: Callable[[int], Mapping[str, Any]] = lambda _part: {},
         tell_birth: Callable[[PartInFlight], None] = lambda _part: None,
+        admit: Callable[[PartInFlight], None] = lambda _part: None,
         matched_views: Mapping[int, MatchedView] = MappingProxyType({}),
     ) -> None:
         self._settings = settings
@@ -105,6 +106,7 @@ class PartFlow:
             self._on_finished,
             now,
             self._why_held,
+            admit,
         )
 
     # ------------------------------------------------------- what comes in
@@ -187,6 +189,14 @@ class PartFlow:
         for matched in self._matched_views.values():
             counted.update(matched.counters)
         return {f"view_{name}": count for name, count in counted.items()}
+
+    def change(self, settings: FlowSettings, submit: Callable[[Job], bool]) -> None:
+        """Go by another recipe and the memory's new run from the next part on; the line stands, no part is in flight.
+
+        Parts are numbered on, so that none is taken for an earlier one; what was counted begins anew with the run.
+        """
+        self._settings, self._submit = settings, submit
+        self.tracker.change(self._memory.run, settings.fusion)
 
     def shut(self, shut: bool = True) -> None:
         """Let nothing pass any more (the station shuts down, or stops the line for a fault), or open again."""

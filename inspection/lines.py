@@ -32,6 +32,7 @@ class LineEvents:
     camera: Callable[[str], CameraEvents]  # what to tell of a camera, by its name
     free_run: FreeRunEvents
     wait_for_room: Callable[[float], bool]
+    config: Callable[[], StationConfig]  # the present one: a recipe may have changed it
     photo_eye: Callable[[int], None] | None = None  # a simulated controller's input, where there is one
 
 
@@ -63,7 +64,7 @@ def make_lines(config: StationConfig, flow: PartFlow, scene: Scene | None, event
             camera.close()
         raise
     told = [
-        replace(events.camera(camera.name), misfit=partial(misfit_of, config, place))
+        replace(events.camera(camera.name), misfit=partial(_present_misfit, events.config, place))
         for place, camera in enumerate(cameras)
     ]
     lines = [_first_line(config, cameras[0], flow, events, told[0])]
@@ -73,6 +74,10 @@ def make_lines(config: StationConfig, flow: PartFlow, scene: Scene | None, event
     for place, why in absent.items():
         lines[place].absent(why)
     return lines
+
+
+def _present_misfit(config: Callable[[], StationConfig], place: int, camera: Camera) -> str:
+    return misfit_of(config(), place, camera)
 
 
 def _may_come(backend: str, error: CameraOpenError) -> bool:

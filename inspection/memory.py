@@ -14,6 +14,7 @@ from inspection.api.feed import RecordFeed
 from inspection.config import StationConfig
 from inspection.engine import Engine
 from inspection.part import PartResult
+from inspection.recipes.content import RecipeRef, own_recipe
 from inspection.records.challenges import ChallengeEntry
 from inspection.records.entries import Entry, EntryKind, StoredEntry
 from inspection.records.journal import Journal, recover
@@ -55,9 +56,11 @@ class Memory:
         self._writer.on_recovered(lambda: on_trouble(""))
         self._writer.on_image_trouble(on_image_trouble)
         self._writer.on_image_recovered(lambda: on_image_trouble(""))
-        self.run = self._begin_run(config, config_hash, engine)
+        self.run = ""
+        self.begin_run(config, config_hash, engine, own_recipe(config).ref)
 
-    def _begin_run(self, config: StationConfig, config_hash: str, engine: Engine) -> str:
+    def begin_run(self, config: StationConfig, config_hash: str, engine: Engine, recipe: RecipeRef) -> None:
+        """Begin a run with what parts are inspected with from now on; no part is in flight. Raises RecordRunError."""
         started_wall_ns = time.time_ns()
         moment = datetime.fromtimestamp(started_wall_ns * 1e-9, UTC)
         run = moment.strftime("%Y%m%dT%H%M%S.%fZ")
@@ -72,9 +75,11 @@ class Memory:
                 provider=engine.provider,
                 started_wall_ns=started_wall_ns,
                 started_host_ns=time.monotonic_ns(),
+                recipe=recipe.name,
+                recipe_hash=recipe.sha256,
             )
         )
-        return run
+        self.run = run
 
     def subscribe(self, listener: Callable[[list[StoredRecord]], None]) -> None:
         """Call back with each group of records once it is durable, on the store's thread."""

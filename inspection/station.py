@@ -7,22 +7,39 @@ import time
 from collections.abc import Collection
 from typing import Any
 
-from camera.errors import CameraError
 from camera.scene import Scene
+from inspection.admission import Admission, JobRequest
 from inspection.alarm_board import AlarmBoard
 from inspection.assembly import Assembly, Surroundings
 from inspection.camera_history import CameraReport
 from inspection.camera_upkeep import CameraUpkeep
 from inspection.config import StationConfig, config_digest
-from inspection.control import Confirmation, Preview, State, StateError, StationStatus, TriggerMissedError
+from inspection.control import Confirmation, Preview, StationStatus
+from inspection.engine import Engine
 from inspection.lines import scene_of
+from inspection.lots.book import LotBook
+from inspection.operation import Operation
 from inspection.part import Decision
-from inspection.pipeline.interpreter import line_starts, line_stops
 from inspection.preview import PreviewSlot
+from inspection.recipes.content import RecipeRef
+from inspection.recipes.preparing import Preparing
 from inspection.run_counters import RunCounters
+from inspection.state_machine import EXECUTING, Cause, State, StateError
+from inspection.station_states import StateChange, StationStates
 from inspection.status import station_status
 from inspection.supervisor import Supervisor
 from inspection.tracking.tracker import PartTracker
+
+_NO_JOB = JobRequest()
+_INSPECTS = EXECUTING | {State.READY}
+_NEXT_STEPS = {
+    State.PREOPERATIONAL: "wait until it is open, or select the automatic mode",
+    State.INITIALIZED: "prepare a recipe",
+    State.READY: "start the line",
+    State.SINGLE_EXECUTION: "stop the line, or wait until its part has ended",
+    State.CONTINUOUS_EXECUTION: "stop the line",
+    State.HALTED: "reset the station",
+}
 
 
 class Station:
@@ -33,9 +50,6 @@ class Station:
     broken decide it, so that it cannot disagree with the facts.
     """
 
-    _READY_S = 3.0
-    _FLUSH_S = 5.0
-
     def __init__(self, config: StationConfig) -> None:
         self.config = config
         self.digest = config_digest(config)
@@ -44,15 +58,12 @@ class Station:
         self.previews = PreviewSlot()
         self.scene: Scene | None = None
         """What lies on the belt of a simulated camera; None: what the configuration says. Set before `open`."""
-        self.wants_to_run = False
-        """What the operator asked for last; written under the lock of the commands."""
-        self.winding_down = False
-        """True while the line is being stopped: the heartbeat has ended, the belt runs out."""
+        self.admission = Admission()
+        self.states = StationStates(lambda: self.alarms.faulty or (self._is_open and self._supervisor.stopping))
+        self.alarms.on_fault = self.states.look
         self.opened_host_ns = time.monotonic_ns()
         self._is_open = False
         self._closed = threading.Event()
-        self._commands = threading.Lock()
-        self._no_time_left = threading.Event()
 
     # ------------------------------------------------------------------ life
 
@@ -66,23 +77,41 @@ class Station:
             line=self,
             state=lambda: self.state,
             scene=self.scene or scene_of(self.config),
+            admission=self.admission,
         )
         try:
             self._parts = parts = Assembly(self.config, around)
         except BaseException:
             self._closed.set()
+            self.states.apply(Cause.CLOSED)
             raise
-        self.engine, self.memory, self.interlock, self.flow = parts.engine, parts.memory, parts.interlock, parts.flow
+        self.memory, self.interlock, self.flow = parts.memory, parts.interlock, parts.flow
         self.ejector, self.plc, self.lines = parts.ejector, parts.plc, parts.lines
         self._supervisor = Supervisor(self, parts.ejector_watch)
-        self._upkeep = CameraUpkeep(self, self._commands)
+        self._operation = Operation(
+            self.config,
+            parts,
+            self.states,
+            self.alarms,
+            self.admission,
+            self._next_step,
+            lambda: self.recipe.name if self.recipe else "",
+        )
+        lock = self._operation.lock
+        self.recipes = Preparing(self.config, parts, self.states, self.memory, lock, self._next_step, self._on_recipe)
+        self.lots = LotBook(self.memory, self.memory.reader, self.admission, self)
+        self.memory.subscribe(self.lots.on_durable)
+        self._upkeep = CameraUpkeep(self, lock)
         self.counters.reset(self.memory.run)
         if self.config.ejector.broken_promises():
             self.alarms.raise_alarm("NO_HEARTBEAT_WIRED")
         self._is_open = True
+        self.states.apply(Cause.OPENED)
         self.interlock.open()
         self._supervisor.start()
         self._upkeep.start()
+        self.recipes.restore()
+        self.lots.restore()
 
     def close(self) -> None:
         """Stop the line, let the parts in flight end, release everything. Idempotent and bounded."""
@@ -90,10 +119,12 @@ class Station:
             return
         if not self._is_open:
             self._closed.set()
+            self.states.apply(Cause.CLOSED)
             return
         self.hurry()
         self.stop_line()
         self._closed.set()
+        self.states.apply(Cause.CLOSED)
         self.flow.shut()
         self._supervisor.close()
         self._upkeep.close()
@@ -102,79 +133,91 @@ class Station:
     # -------------------------------------------------------------- commands
 
     def start_line(self) -> None:
-        """Inspect every part that triggers from now on. Raises StateError unless READY or running.
+        """Inspect every part that triggers from now on; nothing to do while that is so. Raises StateError.
 
         A camera that cannot be started is lost from then on, and the line can be started when it is back.
         """
-        with self._commands:
-            if self.wants_to_run and not self._supervisor.stopping:
-                return
-            if self.state is not State.READY:
-                raise StateError(f"the line cannot start in state {self.state}; {self._next_step()}")
-            line_starts()
-            try:
-                self._start_all()
-            except BaseException:
-                for line in self.lines:
-                    line.stop()
-                line_stops()
-                raise
-            self.alarms.clear("LINE_STOPPED")
-            self.wants_to_run = True
-
-    def _start_all(self) -> None:
-        if not self.ejector.get_ready(self.config.geometry.travel_s + self._READY_S):
-            raise StateError(f"the ejector does not get ready: {self.ejector.health().detail}; try again")
-        try:
-            for line in self.lines:
-                line.start()
-        except CameraError as error:
-            raise StateError(f"the line cannot start: {error}") from error
+        if self.states.facts.execution is State.CONTINUOUS_EXECUTION and not self._supervisor.stopping:
+            return
+        self._operation.start()
 
     def stop_line(self) -> None:
-        """Stop the belt, then triggering, and let the parts in flight end. Bounded by the travel time and some seconds.
+        """Stop the line if it runs; see `stop`."""
+        self._operation.stop()
 
-        The heartbeat ends first: what still triggers while the belt runs out is inspected as ever, so nothing passes
-        that nobody followed. A second stop meanwhile waits for the first.
-        """
-        with self._commands:
-            if not self.wants_to_run:
-                return
-            self._no_time_left.clear()
-            self.winding_down = True
-            if self.config.belt_can_be_stopped and not self.lines[0].exhausted:
-                self._no_time_left.wait(self.config.reactions.run_out_s)
-            for line in self.lines:
-                line.stop()
-            self.tracker.wait_empty(self.config.geometry.travel_s + 5.0)
-            self.memory.flush(self._FLUSH_S)
-            self.wants_to_run = self.winding_down = False
-            line_stops()
+    def abort_line(self) -> None:
+        """Abort the line if it runs; see `abort`."""
+        if self.wants_to_run:
+            self._operation.abort()
+
+    def start_continuous(self, job: JobRequest = _NO_JOB) -> str:
+        """Inspect every part that triggers from now on; see LineControl."""
+        return self._operation.start(job)
+
+    def start_single(self, job: JobRequest = _NO_JOB) -> str:
+        """Inspect the next part and let no other pass; see LineControl."""
+        return self._operation.start_single(job)
+
+    def stop(self) -> None:
+        """Stop the line, after the parts in flight. Bounded by the travel time and some seconds. Raises StateError."""
+        self.states.require(Cause.STOP, self._next_step())
+        self._operation.stop()
+
+    def abort(self) -> None:
+        """Let no part get a pass from now on, and stop the line; see LineControl."""
+        self.states.require(Cause.ABORT, self._next_step())
+        self._operation.abort()
+
+    def halt(self, cause: str) -> None:
+        """Abort, and do nothing until `reset`; see LineControl."""
+        self.states.require(Cause.HALT, self._next_step())
+        self._operation.abort(Cause.HALT, cause, stays_shut=True)
+        self.lots.interrupt(f"HALT: {cause}")
+
+    def reset(self, cause: str) -> None:
+        """Abort, and begin anew without a prepared recipe; see LineControl."""
+        self._refuse_when_closed()
+        self.states.require(Cause.RESET, self._next_step())
+        self._operation.abort(Cause.RESET, cause)
+        self.lots.interrupt(f"RESET: {cause}")
+
+    def select_mode_automatic(self) -> None:
+        """Take the station into automatic operation; see LineControl."""
+        with self._operation.lock:
+            self.states.require(Cause.SELECT_MODE_AUTOMATIC, self._next_step())
+            self.states.apply(Cause.SELECT_MODE_AUTOMATIC)
+
+    def prepare_recipe(self, recipe_id: str, version: int | None = None, who: str = "") -> RecipeRef:
+        """Load, warm and take over a recipe in a new run; see LineControl."""
+        self.lots.allow_recipe(recipe_id, version)
+        return self.recipes.prepare(recipe_id, version, who)
+
+    def unprepare_recipe(self) -> None:
+        """Let go of the prepared recipe; see LineControl."""
+        self.recipes.unprepare()
+
+    @property
+    def recipe(self) -> RecipeRef | None:
+        """The prepared recipe; None while none is."""
+        return self.recipes.prepared
+
+    def _on_recipe(self, config: StationConfig, digest: str) -> None:
+        self.config, self.digest = config, digest
+
+    def simulation_mode(self, active: bool) -> None:
+        """Mark the parts that follow as simulated, or no longer; see LineControl."""
+        with self._operation.lock:
+            self.states.require(Cause.SIMULATION_MODE, self._next_step())
+            self.admission.simulate(active)
 
     def hurry(self) -> None:
         """Let a stop that is under way no longer wait for the belt to stand: the process is about to end."""
-        if self.winding_down:
-            self._no_time_left.set()
+        if self._is_open:
+            self._operation.hurry()
 
     def trigger_once(self) -> int:
         """Have the first camera make a picture now; return the part's number. Raises StateError, TriggerMissedError."""
-        if self.winding_down:
-            raise StateError("the line is being stopped, and no part is inspected on demand any more; start it again")
-        if self.state is not State.CONTINUOUS_EXECUTION:
-            raise StateError(f"no part is inspected in state {self.state}; {self._next_step()}")
-        camera = self.lines[0].camera
-        if not camera.takes_software_trigger:
-            raise TriggerMissedError(
-                f"camera '{camera.name}' takes no trigger from software — it follows its photo-eye or clock — let that "
-                'trigger, or set camera.trigger = "software" where the backend knows it'
-            )
-        try:
-            part = self.lines[0].trigger()
-        except CameraError as error:
-            raise TriggerMissedError(str(error)) from error
-        if part is None:
-            raise TriggerMissedError(f"camera '{camera.name}' could not make a picture now — give it more time")
-        return part
+        return self._operation.trigger_once()
 
     def confirm_alarms(self, names: Collection[str], who: str) -> Confirmation:
         """Let go of held alarms whose fault has gone, all of them when `names` is empty. Logged with `who` did it."""
@@ -182,17 +225,29 @@ class Station:
 
     def inspect(self, pixels: Any, timeout_s: float) -> Decision:
         """Judge one image apart from the line. Raises StateError or BusyError."""
-        if self.state not in (State.READY, State.CONTINUOUS_EXECUTION):
+        if self.state not in _INSPECTS:
             raise StateError(f"the model is not at hand in state {self.state}; {self._next_step()}")
         return self.engine.inspect(pixels, timeout_s)
 
+    def _refuse_when_closed(self) -> None:
+        if self._closed.is_set():
+            raise StateError("the station is shut down — no command is taken any more — start its program again")
+
     def _next_step(self) -> str:
+        state = self.state
+        if state is not State.ERROR:
+            return _NEXT_STEPS[state]
         alarms = self.alarms.active()
         if not alarms or not alarms[0].blocks:
             return "wait until it is READY"
         return f"first {'confirm' if alarms[0].is_over else 'mend'} {alarms[0].name}"
 
     # ------------------------------------------------------------- a look at it
+
+    @property
+    def engine(self) -> Engine:
+        """The model of the recipe that was prepared last."""
+        return self._parts.engine
 
     @property
     def is_open(self) -> bool:
@@ -202,13 +257,21 @@ class Station:
     @property
     def state(self) -> State:
         """What the station does now."""
-        if self._closed.is_set():
-            return State.HALTED
-        if not self._is_open:
-            return State.PREOPERATIONAL
-        if self.alarms.faulty or self._supervisor.stopping:
-            return State.ERROR
-        return State.CONTINUOUS_EXECUTION if self.wants_to_run else State.READY
+        return self.states.state
+
+    def wait_state(self, after: int, timeout_s: float) -> list[StateChange]:
+        """Return the changes of the state after a sequence, oldest first; empty when none came in time."""
+        return self.states.wait(after, timeout_s)
+
+    @property
+    def wants_to_run(self) -> bool:
+        """Whether somebody wants the line to run, whatever is broken."""
+        return self.states.executes
+
+    @property
+    def winding_down(self) -> bool:
+        """True while the line is being stopped: the heartbeat has ended, the belt runs out."""
+        return self._operation.winding_down
 
     @property
     def waits_for_cameras(self) -> bool:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from inspection.control import State, StationStatus
+from inspection.control import StationStatus
 
 if TYPE_CHECKING:
     from inspection.station import Station
@@ -27,7 +27,7 @@ def station_status(station: Station) -> StationStatus:
         rejected_by_reason=dict(counters.rejected_by_reason),
         late=counters.late(),
         wrong_pulses=counters.wrong_pulses,
-        parts_per_minute=0.0 if station.state is State.READY else counters.parts_per_minute(),
+        parts_per_minute=counters.parts_per_minute() if station.wants_to_run else 0.0,
         latency_p50_ms=median_ms,
         latency_p99_ms=p99_ms,
         model=engine.bundle.card.name,
@@ -41,6 +41,8 @@ def station_status(station: Station) -> StationStatus:
         uptime_s=round((time.monotonic_ns() - station.opened_host_ns) * 1e-9, 1),
         counters=_everything_counted(station),
         cameras=station.camera_reports(),
+        recipe=station.recipe,
+        lot=station.admission.lot,
     )
 
 

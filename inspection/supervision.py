@@ -14,15 +14,18 @@ from inspection.flow import PartFlow
 
 
 class Supervised(Protocol):
-    """The station, as far as its supervision is concerned.
+    """The station, as far as its supervision is concerned."""
 
-    wants_to_run: the operator wants the line to run. winding_down: it is being stopped, and the belt runs out.
-    """
-
-    wants_to_run: bool
-    winding_down: bool
     alarms: AlarmBoard
     flow: PartFlow
+
+    @property
+    def wants_to_run(self) -> bool:
+        """Whether the operator wants the line to run."""
+
+    @property
+    def winding_down(self) -> bool:
+        """Whether the line is being stopped, and the belt runs out."""
 
     @property
     def ejector(self) -> Ejector:

@@ -36,6 +36,7 @@ class Supervisor:
             self.rules.look,
             self._look_after_cameras,
             self._tell_plc,
+            self._look_at_state,
         )
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
 
@@ -66,6 +67,9 @@ class Supervisor:
         station = self._station
         if station.plc is not None:
             station.plc.on_state(station.state, self._alarms.active())
+
+    def _look_at_state(self) -> None:
+        self._station.states.look()
 
     def _look_after_inference(self) -> None:
         self._alarms.tell("INFERENCE_STALLED", self._station.engine.stalled())
@@ -103,3 +107,4 @@ class Supervisor:
             self._alarms.raise_alarm("STATION_FAILED", detail=f"stop: {type(error).__name__}: {error}")
         finally:
             self.rules.stopped(for_good=self._over.is_set())
+            self._station.states.look()

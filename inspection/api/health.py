@@ -10,10 +10,11 @@ from grpc_health.v1 import health_pb2
 from grpc_health.v1.health import aio
 
 from inspection.control import LineControl, State
+from inspection.state_machine import EXECUTING
 
 _log = logging.getLogger(__name__)
 
-SERVING_STATES = frozenset({State.READY, State.CONTINUOUS_EXECUTION})
+SERVING_STATES = EXECUTING | {State.READY}
 
 
 class HealthReporter:

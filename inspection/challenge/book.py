@@ -77,6 +77,10 @@ class ChallengeBook:
         self.current: Challenge | None = None
         """The challenge in work, or the last one that this process saw; None before the first."""
 
+    def change(self, production: Production) -> None:
+        """Go by what runs from now on; no challenge is in work."""
+        self._production = production
+
     # ------------------------------------------------------------- the interlock
 
     @property

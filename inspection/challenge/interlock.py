@@ -106,6 +106,17 @@ class Interlock:
                 self._book.cancel(challenge.name, Ending.LINE_STOPPED)
                 self._show()
 
+    def change(self, production: Production) -> None:
+        """Go by what runs from now on: another run, model or file. Raises ChallengeStateError in a challenge."""
+        with self._lock:
+            if self._book.in_work is not None:
+                raise ChallengeStateError(
+                    "a challenge is in work — it belongs to the recipe that is prepared — end it, or wait a moment",
+                    self._state().value,
+                )
+            self._book.change(production)
+            self._show()
+
     # ------------------------------------------------------ the way of one part
 
     def mark(self, part: int) -> str:

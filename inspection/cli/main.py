@@ -21,6 +21,7 @@ _OWN = {
     "challenge": "inspection.cli.challenge:challenge",
     "config": "inspection.cli.config:app",
     "records": "inspection.cli.records:app",
+    "recipes": "inspection.cli.recipes:app",
     "cameras": "inspection.cli.cameras:app",
     "quality": "inspection.cli.quality:app",
     "bench": "inspection.cli.bench:app",
@@ -37,8 +38,8 @@ _INSIDE = {
     "bench": {"training": "training.bench.cli:training"},
 }
 _ORDER = (
-    "demo", "run", "challenge", "train", "evaluate", "dataset", "model", "records", "config", "cameras", "quality",
-    "bench", "simulate", "doctor",
+    "demo", "run", "challenge", "train", "evaluate", "dataset", "model", "recipes", "records", "config", "cameras",
+    "quality", "bench", "simulate", "doctor",
 )  # fmt: skip
 
 

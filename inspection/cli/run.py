@@ -37,6 +37,15 @@ def run(
     with Service(config) as service:
         view.opened(service)
         station = service.station
+        if station.recipe is not None and station.recipe.version:
+            view.note(f"Recipe {station.recipe} is prepared, as it was when the station ended.")
+        if start and station.recipe is None:
+            start = False
+            view.note("The line stands: the recipe that was prepared cannot be prepared again. Prepare one.")
+        if start and station.lots.interrupted:
+            start = False
+            names = ", ".join(lot.order.lot for lot in station.lots.interrupted)
+            view.note(f"The line stands: lot {names} was interrupted. Resume, stop or abort it, or start the line.")
         wants_start = start and not _started(station)
         with view:
             while not over.wait(0.5) and not station.finished:

@@ -17,7 +17,7 @@ from inspection.control import State, StationStatus
 from inspection.service import Service
 from inspection.texts.catalogue import load_catalogue
 
-_COLOURS = {State.CONTINUOUS_EXECUTION: "bold green", State.ERROR: "bold red"}
+_COLOURS = {State.CONTINUOUS_EXECUTION: "bold green", State.SINGLE_EXECUTION: "bold green", State.ERROR: "bold red"}
 
 
 class StatusView:

@@ -43,6 +43,11 @@ def parse_config(text: str, source: str) -> StationConfig:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{source}: not TOML: {error}; {_NEXT_STEP}") from None
+    return config_of(values, source)
+
+
+def config_of(values: Mapping[str, Any], source: str) -> StationConfig:
+    """Return the configuration of a file's tables. Raises ConfigError with all problems together."""
     problems = _camera_problems(values)
     try:
         config = StationConfig.model_validate(values, by_alias=True, by_name=False)  # [camera], never [cameras]

@@ -7,9 +7,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+NAME_PATTERN = r"[\w.-]{1,64}"
+
 
 def _check_name(name: str) -> str:
-    if not re.fullmatch(r"[\w.-]{1,64}", name):
+    if not re.fullmatch(NAME_PATTERN, name):
         raise ValueError(f"is {name[:70]!r} — 1 to 64 letters, digits, _ . or - are allowed — choose such a name")
     return name
 

@@ -85,7 +85,7 @@ class StateLine:
         self._challenge.set_visibility(challenged)
         self._start.set_visibility(not held and not challenged)
         self._start.set_enabled(state == "READY" and not self._busy)
-        self._stop.set_enabled(state in ("CONTINUOUS_EXECUTION", "ERROR") and not self._busy)
+        self._stop.set_enabled(state in (*words.RUNNING, "ERROR") and not self._busy)
 
     def _show_message(self, said: words.Banner) -> None:
         """Show the gravest message; one that is only good to know waits behind the button."""

@@ -13,11 +13,14 @@ from inspection.texts import Catalogue
 
 _ICONS = {
     "PREOPERATIONAL": "hourglass_top",
+    "INITIALIZED": "rule_settings",
     "READY": "pause_circle",
+    "SINGLE_EXECUTION": "looks_one",
     "CONTINUOUS_EXECUTION": "play_circle",
     "ERROR": "report",
     "HALTED": "power_settings_new",
 }
+RUNNING = ("SINGLE_EXECUTION", "CONTINUOUS_EXECUTION")
 _SEVERITY_ICONS = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.ERROR: "report"}
 _CAUSES = ("absent", "held", "refused", "silent", "control_lost", "hung", "crashed", "network", "installation")
 _NAMED = 2  # so many cameras that are not well are named in the header
@@ -118,7 +121,7 @@ def lights(status: pb.GetStatusResponse, texts: Catalogue) -> dict[str, Light]:
     elif "NO_HEARTBEAT_WIRED" in standing:
         heartbeat = _light("idle", "unwired", texts)
     else:
-        running = state_name(status) in ("CONTINUOUS_EXECUTION", "ERROR")
+        running = state_name(status) in (*RUNNING, "ERROR")
         heartbeat = _light("bad" if running else "idle", "still", texts)
     return {
         "camera": _cameras(status, texts),
@@ -194,7 +197,8 @@ def verdict(status: pb.GetStatusResponse, seen: SeenPreview | None, texts: Catal
             return Verdict("ok", "check_circle", texts.text("verdict.OK"), _score(seen.message, texts), part)
         told = " · ".join(filter(None, (why_rejected(seen.message, texts), _score(seen.message, texts))))
         return Verdict("reject", "dangerous", texts.text("verdict.REJECT"), told, part)
-    word = {"CONTINUOUS_EXECUTION": "WAITING", "READY": "STOPPED"}.get(state_name(status), "NONE")
+    idle = {"READY": "STOPPED", "INITIALIZED": "STOPPED", **dict.fromkeys(RUNNING, "WAITING")}
+    word = idle.get(state_name(status), "NONE")
     detail = texts.text(f"verdict.{word.lower()}_detail")
     return Verdict("none", "radio_button_unchecked", texts.text(f"verdict.{word}"), detail, _last_part(seen, texts))
 
@@ -202,7 +206,7 @@ def verdict(status: pb.GetStatusResponse, seen: SeenPreview | None, texts: Catal
 def _is_present(seen: SeenPreview, state: str) -> bool:
     if (time.monotonic_ns() - seen.received_host_ns) / 1e9 > FRESH_S:
         return False
-    return seen.message.verdict != pb.VERDICT_PASS or state in ("CONTINUOUS_EXECUTION", "READY")
+    return seen.message.verdict != pb.VERDICT_PASS or state in (*RUNNING, "READY")
 
 
 def _last_part(seen: SeenPreview | None, texts: Catalogue) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inspection.plc.map import (
     MAP_VERSION,
@@ -109,6 +109,10 @@ class Handshake:
         self._station = look
         self._station_heard_host_ns = now_host_ns
         self.advance(now_host_ns)
+
+    def judged_by(self, bundle_id: int) -> None:
+        """Note which model judges from now on."""
+        self._timing = replace(self._timing, bundle_id=bundle_id)
 
     def take_trigger(self) -> bool:
         """Return whether the camera is to be triggered now; answer with `trigger_done`."""

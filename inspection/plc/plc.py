@@ -18,11 +18,12 @@ from inspection.plc.handshake import Handshake, StationLook, Timing
 from inspection.plc.map import FAULT_CODES, NO_SCORE, OTHER_ALARM, Command, ResultCode, result_code
 from inspection.plc.options import PlcOptions
 from inspection.records.record import StoredRecord
+from inspection.state_machine import EXECUTING, OPERATIONAL
 
 if TYPE_CHECKING:
     from inspection.plc.server import ModbusServer
 
-_UP = (State.READY, State.CONTINUOUS_EXECUTION, State.ERROR)
+_UP = OPERATIONAL | {State.ERROR}
 
 
 class StationPort(Protocol):
@@ -135,12 +136,17 @@ class PlcPort:
         """Tell the results that have become durable."""
         self._tell(list(records))
 
+    def on_recipe(self, classes: Sequence[str], bundle_digest: str) -> None:
+        """Tell which model judges from now on."""
+        self._classes = {name: place for place, name in enumerate(classes, 1)}
+        self._answers.append(lambda: self._handshake.judged_by(int(bundle_digest[:8] or "0", 16)))
+
     def on_state(self, state: State, alarms: Sequence[ActiveAlarm]) -> None:
         """Tell how the station is, the gravest alarm first; the station must call it several times a second."""
         codes = [_fault_code(alarm.name) for alarm in alarms if severity_of(alarm.name) > Severity.INFO]
         blocking = {alarm.name for alarm in alarms if alarm.blocks or blocks(alarm.name)}
         blocked = state is State.ERROR or bool(blocking)
-        running = state is State.CONTINUOUS_EXECUTION
+        running = state in EXECUTING
         challenged = bool(blocking) and blocking <= INTERLOCK_ALARMS
         self._tell(StationLook(state in _UP, running, blocked, codes[0] if codes else 0, challenged))
 

@@ -48,6 +48,8 @@ class PartInFlight:
     behind: list[PartInFlight] = field(default_factory=list)  # parts that its pulse would take along
     ahead: list[PartInFlight] = field(default_factory=list)  # parts whose pulse would take it along
     extra: dict[str, Any] = field(default_factory=dict)
+    lot: str = ""  # the lot that ran at its trigger
+    held: bool = False  # nobody asked for its inspection: it is rejected, however good it is
 
     @property
     def is_taken_along(self) -> bool:

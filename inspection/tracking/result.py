@@ -32,6 +32,7 @@ def part_result(
         pixel_format="" if frame is None else frame.pixel_format,
         pixels=_pixels(part),
         truth=part.truth,
+        lot=part.lot,
         told=part.told,
         batches=tuple(view.batch for view in part.views),
         extra=_extra(part),

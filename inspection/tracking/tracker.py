@@ -27,8 +27,9 @@ class PartTracker:
     """Keeps the parts in flight; shared by the trigger, grabbing, inference and ejector threads under one lock.
 
     The ejector's report ends a part: it is the only authority on what happened to it, so a verdict that came too late
-    can never be recorded as a pass. `emit` gets each finished part exactly once, on the ejector's thread. It has no
-    thread and no clock of its own: `now` gives host ns, real or virtual. views: the camera of each view of a part.
+    can never be recorded as a pass. `admit` says under the lock what a new part belongs to. `emit` gets each finished
+    part exactly once, on the ejector's thread. It has no thread and no clock of its own: `now` gives host ns, real or
+    virtual. views: the camera of each view of a part.
     """
 
     run: str
@@ -42,6 +43,7 @@ class PartTracker:
     emit: Callable[[PartResult], None]
     now: Callable[[], int]
     why_held: Callable[[], Reason] = lambda: Reason.SYSTEM
+    admit: Callable[[PartInFlight], None] = lambda _part: None
     counters: TrackerCounters = field(default_factory=TrackerCounters)
     _parts: dict[int, PartInFlight] = field(default_factory=dict)
     _early: deque[tuple[int, int, Frame]] = field(init=False)
@@ -61,6 +63,12 @@ class PartTracker:
     def in_flight(self) -> int:
         """How many parts are between the photo-eye and their record."""
         return len(self._parts)
+
+    def change(self, run: str, fusion: Fusion) -> None:
+        """Go by another recipe in a new run; no part is in flight."""
+        with self._lock:
+            assert not self._parts
+            self.run, self.fusion, self.counters = run, fusion, TrackerCounters()
 
     # ------------------------------------------------------------------ birth
 
@@ -83,6 +91,7 @@ class PartTracker:
                 self.counters.doubled_triggers += 1
                 return None, []
             self._last_number = part.number
+            self.admit(part)
             self._parts[part.number] = part
             self._neighbours.join(part)
             self.counters.triggers += 1
@@ -228,7 +237,7 @@ class PartTracker:
             if part.judged is None or part.decision is not None or part.ended:
                 continue
             decision, taken_along = part.judged, False
-            if decision.verdict is Verdict.PASS and self.may_pass():
+            if decision.verdict is Verdict.PASS and not part.held and self.may_pass():
                 known = self._neighbours.taken_along(part)
                 if known is None:
                     continue
@@ -238,7 +247,7 @@ class PartTracker:
                     part.note = "so close to a rejected part that its pulse takes this one along"
                     self.counters.taken_along += 1
             elif decision.verdict is Verdict.PASS:
-                decision = overruled(decision, self.why_held())
+                decision = overruled(decision, Reason.SYSTEM if part.held else self.why_held())
             self.counters.system_rejects += decision.reason is Reason.SYSTEM
             part.stages.decided_host_ns = self.now()
             part.decision = decision
@@ -273,8 +282,7 @@ class PartTracker:
             del self._parts[part.number]
             part.ahead.clear()
             part.behind.clear()
-            if not self._parts:
-                self._emptied.notify_all()
+            self._emptied.notify_all()
 
     def _final(self, part: PartInFlight, actuation: Actuation) -> Decision:
         """Settle the decision with what the ejector did: only a part that was released in time has passed."""
@@ -292,6 +300,11 @@ class PartTracker:
         if decision.verdict is Verdict.PASS and actuation.action is not EjectorAction.RELEASED:
             return overruled(decision, Reason.SYSTEM)
         return decision
+
+    def wait_ended(self, number: int, timeout_s: float) -> bool:
+        """Wait until a part is no longer in flight; False when it still is after `timeout_s`."""
+        with self._lock:
+            return self._emptied.wait_for(lambda: number not in self._parts, timeout_s)
 
     def wait_empty(self, timeout_s: float) -> bool:
         """Wait until no part is in flight; False when some still are after `timeout_s`."""

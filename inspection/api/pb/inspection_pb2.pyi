@@ -150,6 +150,10 @@ class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_State.ValueType
     STATE_CONTINUOUS_EXECUTION: _State.ValueType  # 3
     STATE_ERROR: _State.ValueType  # 4
     STATE_HALTED: _State.ValueType  # 5
+    STATE_INITIALIZED: _State.ValueType  # 6
+    """Everything is open, but no recipe is prepared."""
+    STATE_SINGLE_EXECUTION: _State.ValueType  # 7
+    """One part is inspected; every other part is rejected."""
 
 class State(_State, metaclass=_StateEnumTypeWrapper):
     """The station's state (OPC 40100-1)."""
@@ -160,6 +164,10 @@ STATE_READY: State.ValueType  # 2
 STATE_CONTINUOUS_EXECUTION: State.ValueType  # 3
 STATE_ERROR: State.ValueType  # 4
 STATE_HALTED: State.ValueType  # 5
+STATE_INITIALIZED: State.ValueType  # 6
+"""Everything is open, but no recipe is prepared."""
+STATE_SINGLE_EXECUTION: State.ValueType  # 7
+"""One part is inspected; every other part is rejected."""
 Global___State: _TypeAlias = State  # noqa: Y015
 
 class _CameraState:

@@ -1,0 +1,149 @@
+"""One lot: its order, what has been done about it, and what its durable records count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from inspection.lots.states import LOT_ROWS, LotContentError, LotState, LotStep
+from inspection.part import Reason, Verdict
+from inspection.records.entries import Entry, EntryKind, StoredEntry
+from inspection.records.record import StoredRecord
+
+_NAME_LENGTH = 64
+_PARAMETERS = 64
+_VALUE_LENGTH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class LotOrder:
+    """What is to be inspected. recipe: ISA-95's WorkMasterID, '' for whatever is prepared; planned: 0 for unknown."""
+
+    lot: str
+    recipe: str = ""
+    version: int | None = None
+    planned: int = 0
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    def checked(self) -> Self:
+        """Return it if it describes a lot. Raises LotContentError."""
+        if not 1 <= len(self.lot) <= _NAME_LENGTH or not self.lot.isprintable():
+            raise LotContentError(
+                f"lot {self.lot[:70]!r}: 1 to {_NAME_LENGTH} printable characters are allowed — choose such an id"
+            )
+        if not 0 <= self.planned < 2**31:
+            raise LotContentError(
+                f"lot {self.lot!r}: planned is {self.planned} — 0 to 2³¹ parts are allowed — change it"
+            )
+        too_long = [key for key, value in self.parameters.items() if max(len(key), len(value)) > _VALUE_LENGTH]
+        if len(self.parameters) > _PARAMETERS or too_long:
+            raise LotContentError(
+                f"lot {self.lot!r}: {len(self.parameters)} parameters, {len(too_long)} of them too long — up to "
+                f"{_PARAMETERS} of {_VALUE_LENGTH} characters are allowed — keep the rest elsewhere"
+            )
+        return self
+
+    def content(self) -> dict[str, Any]:
+        """Return it as plain JSON values."""
+        return {
+            "recipe": self.recipe,
+            "version": self.version,
+            "planned": self.planned,
+            "parameters": dict(self.parameters),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TakenStep:
+    """One step of a lot's life. wall_ns: from when on it holds. record_sequence: the newest record of that moment."""
+
+    step: LotStep
+    wall_ns: int
+    record_sequence: int
+    who: str = ""
+    detail: str = ""
+
+    @property
+    def state(self) -> LotState:
+        """The state that it led to."""
+        return LOT_ROWS[self.step].after
+
+
+@dataclass(frozen=True, slots=True)
+class LotCounters:
+    """How the parts of a lot ended; from durable records only."""
+
+    triggered: int = 0
+    passed: int = 0
+    rejected_by_reason: Mapping[Reason, int] = field(default_factory=dict)
+    first_wall_ns: int = 0
+    last_wall_ns: int = 0
+
+    def plus(self, records: Iterable[StoredRecord]) -> LotCounters:
+        """Return the counters with further records."""
+        triggered, passed, reasons = self.triggered, self.passed, dict(self.rejected_by_reason)
+        first, last = self.first_wall_ns, self.last_wall_ns
+        for record in records:
+            triggered += 1
+            if record.verdict is Verdict.PASS:
+                passed += 1
+            else:
+                reasons[record.reason] = reasons.get(record.reason, 0) + 1
+            first = first or record.trigger_wall_ns
+            last = max(last, record.trigger_wall_ns)
+        return LotCounters(triggered, passed, reasons, first, last)
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """A lot as it stands: never changed, replaced with each step."""
+
+    order: LotOrder
+    steps: tuple[TakenStep, ...]
+    counters: LotCounters = field(default_factory=LotCounters)
+
+    @property
+    def state(self) -> LotState:
+        """Its state."""
+        return self.steps[-1].state
+
+    def spent_ns(self, state: LotState, now_wall_ns: int) -> int:
+        """Return for how long it has been in a state, all stays together, by the wall clock."""
+        ends = [*(step.wall_ns for step in self.steps[1:]), now_wall_ns]
+        stays = zip(self.steps, ends, strict=True)
+        return sum(max(0, end - step.wall_ns) for step, end in stays if step.state is state)
+
+    def after(self, step: TakenStep) -> Lot:
+        """Return it after a step."""
+        return replace(self, steps=(*self.steps, step))
+
+
+def step_entry(order: LotOrder, step: LotStep, wall_ns: int, who: str, detail: str, since_wall_ns: int) -> Entry:
+    """Return the entry of a step; it names the whole order when the lot is stored. since: from when on it holds."""
+    content: dict[str, Any] = {"step": step.value, "since_wall_ns": since_wall_ns, "detail": detail}
+    if step is LotStep.STORE:
+        content |= order.content()
+    return Entry(EntryKind.LOT, order.lot, who, wall_ns, content)
+
+
+def taken(stored: StoredEntry) -> TakenStep:
+    """Return the step of a stored entry."""
+    entry = stored.entry
+    since = int(entry.content["since_wall_ns"])
+    return TakenStep(
+        LotStep(entry.content["step"]), since, stored.record_sequence, entry.who, str(entry.content["detail"])
+    )
+
+
+def lots_of(entries: Iterable[StoredEntry]) -> dict[str, Lot]:
+    """Return the lots that stored entries tell of, oldest entry first, without counters."""
+    lots: dict[str, Lot] = {}
+    for stored in entries:
+        content, name, step = stored.entry.content, stored.entry.subject, taken(stored)
+        if step.step is LotStep.STORE:
+            order = LotOrder(name, content["recipe"], content["version"], content["planned"], content["parameters"])
+            lots[name] = Lot(order, (step,))
+        else:
+            lots[name] = lots[name].after(step)
+    return lots

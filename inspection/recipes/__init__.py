@@ -1,0 +1,1 @@
+"""Recipes: what belongs to a product and not to the station, in versions that never change."""
