@@ -20,7 +20,7 @@ def write_whole(file: Path, content: bytes | str, *, private: bool = False) -> N
         return
     beside = place.with_name(f".{secrets.token_hex(6)}.half")
     try:
-        with open(beside, "xb", opener=_for_owner if private else None) as new:  # noqa: PTH123 - it takes an opener
+        with open(beside, "xb", opener=_for_owner if private else None) as new:
             new.write(data)
             new.flush()
             os.fsync(new.fileno())

@@ -31,6 +31,10 @@ class Pair:
     client_ca: bytes | None
     expires: tuple[tuple[Path, float], ...]  # each file with the end of its first certificate to expire
 
+    def has_expired(self, now_wall_s: float) -> bool:
+        """Return whether one of them is of no use any more."""
+        return any(now_wall_s >= expires_wall_s for _, expires_wall_s in self.expires)
+
     def trouble(self, now_wall_s: float) -> str:
         """Return which certificate has expired or does so within `WARN_DAYS`; '' while all is well."""
         said = []
@@ -63,8 +67,8 @@ def read_pair(options: SecurityOptions) -> Pair:
         ) from error
     if _spki(public) != _spki(chain[0].public_key()):
         raise CertificateError(
-            f"{key_file}: does not belong to the first certificate in {certificate_file} — the pair must fit — name the "
-            "key that the certificate was made with"
+            f"{key_file}: does not belong to the first certificate in {certificate_file} — the pair must fit — name "
+            "the key that the certificate was made with"
         )
     expires = [(certificate_file, _ends(chain))]
     client_ca = None

@@ -24,6 +24,8 @@ _OWN = {
     "cameras": "inspection.cli.cameras:app",
     "quality": "inspection.cli.quality:app",
     "bench": "inspection.cli.bench:app",
+    "token": "inspection.cli.token:app",
+    "certificate": "inspection.cli.certificate:app",
     "doctor": "inspection.cli.doctor:doctor",
     "simulate": "inspection.cli.simulate:simulate",
 }
@@ -38,7 +40,7 @@ _INSIDE = {
 }
 _ORDER = (
     "demo", "run", "challenge", "train", "evaluate", "dataset", "model", "records", "config", "cameras", "quality",
-    "bench", "simulate", "doctor",
+    "bench", "simulate", "token", "certificate", "doctor",
 )  # fmt: skip
 
 

@@ -6,9 +6,10 @@ import importlib
 import pkgutil
 from types import ModuleType
 
-import inspection.api.pb
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
+
+import inspection.api.pb
 from inspection.api.roles import METHODS, Role, differences, markdown_table
 
 
