@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 0.5
 _STATE_S = 1.0
+_LOOK_AGAIN_S = 1.0
 _SECONDS_AT_ONCE = 2.0  # a bucket holds what flows in within so long
 _WRONG_TOKENS_PER_S, _WRONG_TOKENS_AT_ONCE = 0.2, 10
 _Inner = Callable[[Any, Context], Any]
@@ -84,6 +85,11 @@ class Guard(grpc.aio.ServerInterceptor):
                 if refusal is not None and stream.refusal is None and stream.task is not None:
                     stream.refusal = refusal
                     stream.task.cancel()
+
+    async def finish(self, timeout_s: float) -> None:
+        """Let commands whose clients have gone come to their end and be written down; bounded."""
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=timeout_s)
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], details: Any) -> Any:
         """Return the method's own handler with the guard around it; None where no service has the method."""
@@ -249,6 +255,7 @@ class Guard(grpc.aio.ServerInterceptor):
                 f"{caller.name or 'a client'} has {most} streams open — no more are allowed to one caller — end some, "
                 "or raise api.streams_per_client",
                 metadata={"streams": str(most)},
+                retry_after_s=_LOOK_AGAIN_S,
             )
         place = _OpenStream(caller, asyncio.current_task())
         held.add(place)

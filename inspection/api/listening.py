@@ -6,7 +6,7 @@ import grpc
 
 from inspection.api.address import check_address
 from inspection.api.errors import ApiError
-from inspection.api.local_socket import local_socket
+from inspection.api.local_socket import make_socket_place
 from inspection.api.options import SecurityOptions
 from inspection.api.tls import ServerTls
 
@@ -54,6 +54,6 @@ def listen(server: grpc.aio.Server, address: str, options: SecurityOptions, tls:
         ) from error
     local = ""
     if options.has_tls or options.tokens is not None:
-        local = f"unix:{local_socket(port, make=True)}"
+        local = f"unix:{make_socket_place(port)}"
         server.add_insecure_port(local)
     return f"{host}:{port}", local

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 import tempfile
 from pathlib import Path
 
 from inspection.api.address import is_loopback
-from inspection.api.errors import ApiError
+
+_log = logging.getLogger(__name__)
 
 
-def local_socket(port: int, *, make: bool = False) -> Path:
-    """Return where the station on `port` has its socket, in a folder that nobody but this user can enter.
+def make_socket_place(port: int) -> Path:
+    """Return where the station on `port` shall have its socket, in a folder that nobody but this user can enter.
 
-    make: have the folder afterwards. Raises ApiError when somebody else has made it.
+    Where somebody else has taken the usual folder it is one that only the page is told of: commands then need a token.
     """
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    folder = Path(runtime, "lineward") if runtime else Path(tempfile.gettempdir(), f"lineward-{os.getuid()}")
-    if make:
-        folder.mkdir(mode=0o700, parents=False, exist_ok=True)
-        if not _is_private(folder):
-            raise ApiError(
-                f"{folder}: belongs to somebody else, or others may enter it — a folder of this user's own with mode "
-                "0700 is needed for the page's socket — remove it, or set XDG_RUNTIME_DIR"
-            )
-    return folder / f"api-{port}.sock"
+    folder = _folders()[0]
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if not _is_private(folder):
+        other = Path(tempfile.mkdtemp(prefix="lineward-"))
+        _log.warning(
+            "%s is not this user's alone: the page's socket is in %s, commands need a token", folder, other
+        )
+        folder = other
+    return folder / _name(port)
 
 
 def local_address(address: str) -> str:
@@ -33,12 +34,25 @@ def local_address(address: str) -> str:
     host, _, port = address.rpartition(":")
     if not port.isdecimal() or not is_loopback(host):
         return ""
-    socket = local_socket(int(port))
-    try:
-        is_ours = _is_private(socket.parent) and stat.S_ISSOCK(socket.lstat().st_mode)
-    except OSError:
-        return ""
-    return f"unix:{socket}" if is_ours else ""
+    for folder in _folders():
+        socket = folder / _name(int(port))
+        try:
+            if _is_private(folder) and stat.S_ISSOCK(socket.lstat().st_mode):
+                return f"unix:{socket}"
+        except OSError:
+            continue
+    return ""
+
+
+def _folders() -> list[Path]:
+    """Return where a socket may be, best first: a service may have no runtime folder where a terminal has one."""
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
+    usual = Path(tempfile.gettempdir(), f"lineward-{os.getuid()}")
+    return [runtime / "lineward", usual] if runtime.is_absolute() and runtime.is_dir() else [usual]
+
+
+def _name(port: int) -> str:
+    return f"api-{port}.sock"
 
 
 def _is_private(folder: Path) -> bool:

@@ -162,6 +162,7 @@ class ApiServer:
         challenges.stop()
         results.stop()
         await server.stop(self._grace_s)
+        await guard.finish(self._grace_s)
         await self._loop.run_in_executor(reads, tail.stop, 1.0)
         if self.local_address:
             Path(self.local_address.removeprefix("unix:")).unlink(missing_ok=True)

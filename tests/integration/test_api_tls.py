@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -30,6 +31,7 @@ from inspection.api.server import ApiServer
 from inspection.api.tls import WARN_DAYS, read_pair
 from inspection.config import StationConfig
 from inspection.config.reality import missing_here
+from inspection.page.feed import StationFeed
 from inspection.service import Service
 
 
@@ -231,10 +233,22 @@ def test_the_page_works_beside_tls_and_tokens(tmp_path: Path, pki: Pki, tokens: 
     with Service(config) as service:
         with urllib.request.urlopen(service.page_url, timeout=30) as answer:
             assert answer.status == 200
+        assert asyncio.run(_seen_by_the_page(service._api.local_address)) == "station-1"  # type: ignore[union-attr]
         command = [sys.executable, "-m", "inspection.cli.main", "challenge", "--station", service.api_address]
         ended = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=60, check=False)
         assert "state READY" in ended.stderr + ended.stdout  # an answer of the station, not of a login
         assert "TOKEN" not in ended.stderr + ended.stdout
+
+
+async def _seen_by_the_page(address: str) -> str:
+    """Follow the station as the page does; return which one it shows."""
+    feed = StationFeed(address)
+    following = asyncio.create_task(feed.run())
+    async with asyncio.timeout(15):
+        while feed.status is None:
+            await asyncio.sleep(0.02)
+    following.cancel()
+    return feed.status.station
 
 
 # Files and commands

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from pathlib import Path
 from types import ModuleType
 
 from grpc_health.v1 import health_pb2
@@ -11,6 +12,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 import inspection.api.pb
 from inspection.api.roles import METHODS, Role, differences, markdown_table
+from inspection.api.roles_document import with_table
 
 
 def served_methods() -> list[str]:
@@ -64,3 +66,9 @@ def test_the_page_of_the_documentation_has_each_method() -> None:
     assert len(lines) == 2 + len(METHODS)
     (stop,) = [line for line in lines if "StationService.StopLine" in line]
     assert stop == "| `StationService.StopLine` | – | ✓ | ✓ | ✓ | ✓ | command, always carried out |"
+
+
+def test_the_page_about_security_is_current() -> None:
+    """docs/security.md is what `python -m inspection.api.roles_document docs/security.md` writes."""
+    page = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
+    assert with_table(page) == page
