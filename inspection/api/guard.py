@@ -5,23 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-import logging
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from typing import Any, Never, cast
 
 import grpc
+from google.protobuf.message import DecodeError
 
-from inspection.api.access import Access
+from inspection.api.admission import Admission
 from inspection.api.answers import Context, to_refusal, to_status
 from inspection.api.audit import Audit
-from inspection.api.buckets import Buckets
-from inspection.api.callers import Caller, Callers, metadata_of, peer_host
+from inspection.api.callers import metadata_of, peer_host
 from inspection.api.command import Command, command_of
 from inspection.api.errors import RefusedError
 from inspection.api.held_context import HeldAbortError, HeldContext
+from inspection.api.open_streams import OpenStream, OpenStreams
 from inspection.api.options import SecurityOptions
 from inspection.api.outcome import Outcome
 from inspection.api.request_ids import RequestIds
@@ -29,21 +27,10 @@ from inspection.api.roles import METHODS
 from inspection.api.roles import Access as Row
 from inspection.records.entries import EntryBook
 
-_log = logging.getLogger(__name__)
-
 _LOOK_EVERY_S = 0.5
 _STATE_S = 1.0
-_LOOK_AGAIN_S = 1.0
-_SECONDS_AT_ONCE = 2.0  # a bucket holds what flows in within so long
-_WRONG_TOKENS_PER_S, _WRONG_TOKENS_AT_ONCE = 0.2, 10
 _Inner = Callable[[Any, Context], Any]
-
-
-@dataclass(slots=True, eq=False)
-class _OpenStream:
-    caller: Caller
-    task: asyncio.Task[Any] | None
-    refusal: RefusedError | None = None
+_Take = Callable[[Any], Awaitable[Any]]
 
 
 class Guard(grpc.aio.ServerInterceptor):
@@ -62,17 +49,12 @@ class Guard(grpc.aio.ServerInterceptor):
         states: Executor,
     ) -> None:
         """state: what the line does now, for the audit log; may block. Raises AccessFileError."""
-        self._options = options
-        self._callers = Callers(None if options.tokens is None else Access(options.tokens))
+        self._admission = Admission(options)
+        self._streams = OpenStreams(options.streams_per_client)
         self._state = state
         self._states = states
         self._audit = Audit(book, writes)
         self._ids = RequestIds(self._audit)
-        now_s = time.monotonic
-        self._reads = Buckets(options.reads_per_s, options.reads_per_s * _SECONDS_AT_ONCE, now_s)
-        self._commands = Buckets(options.commands_per_s, options.commands_per_s * _SECONDS_AT_ONCE, now_s)
-        self._wrong_tokens = Buckets(_WRONG_TOKENS_PER_S, _WRONG_TOKENS_AT_ONCE, now_s)
-        self._streams: dict[str, set[_OpenStream]] = {}
         self._wrapped: dict[str, tuple[Any, Any]] = {}
         self._running: set[asyncio.Task[Any]] = set()
 
@@ -80,11 +62,7 @@ class Guard(grpc.aio.ServerInterceptor):
         """Twice a second, end the streams of callers who may not go on; until cancelled."""
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
-            for stream in [one for open_streams in self._streams.values() for one in open_streams]:
-                refusal = self._callers.gone(stream.caller)
-                if refusal is not None and stream.refusal is None and stream.task is not None:
-                    stream.refusal = refusal
-                    stream.task.cancel()
+            self._streams.end_gone(self._admission.gone)
 
     async def finish(self, timeout_s: float) -> None:
         """Let commands whose clients have gone come to their end and be written down; bounded."""
@@ -108,24 +86,27 @@ class Guard(grpc.aio.ServerInterceptor):
             if one
         )
         row = METHODS.get(method)
+        # Every method takes its request as a stream, so that grpc reads nothing before the caller is admitted: who has
+        # no token fills no memory with messages.
+        take = _as_it_comes if handler.request_streaming else _single
+        serialize = handler.response_serializer
         if handler.response_streaming:
-            guarded = self._guarded_stream(method, row, inner)
-        else:
-            guarded = self._guarded_answer(method, row, inner, handler.response_serializer)
-        make = {
-            (False, False): grpc.unary_unary_rpc_method_handler,
-            (False, True): grpc.unary_stream_rpc_method_handler,
-            (True, False): grpc.stream_unary_rpc_method_handler,
-            (True, True): grpc.stream_stream_rpc_method_handler,
-        }[handler.request_streaming, handler.response_streaming]
-        serialize = handler.response_serializer if handler.response_streaming or not _is_command(row) else None
-        return make(guarded, handler.request_deserializer, serialize)
+            guarded = self._guarded_stream(method, row, inner, take)
+            return grpc.stream_stream_rpc_method_handler(guarded, handler.request_deserializer, serialize)
+        guarded = self._guarded_answer(method, row, inner, take, serialize)
+        is_command = row is not None and row.is_command  # its answer is bytes already, as it is kept
+        return grpc.stream_unary_rpc_method_handler(
+            guarded, handler.request_deserializer, None if is_command else serialize
+        )
 
-    def _guarded_answer(self, method: str, row: Row | None, inner: _Inner, serialize: Callable[[Any], bytes]) -> _Inner:
-        async def answer(request: Any, context: Context) -> Any:
+    def _guarded_answer(
+        self, method: str, row: Row | None, inner: _Inner, take: _Take, serialize: Callable[[Any], bytes]
+    ) -> _Inner:
+        async def answer(requests: Any, context: Context) -> Any:
             try:
-                caller = self._admit(method, row, context)
+                caller = self._admission.admit(method, row, context)
                 assert row is not None
+                request = await take(requests)
                 if row.is_command:
                     command = command_of(method, row, caller, request, metadata_of(context))
             except Exception as error:  # noqa: BLE001 - the edge of one call: whatever it is, the call is refused
@@ -137,13 +118,14 @@ class Guard(grpc.aio.ServerInterceptor):
 
         return answer
 
-    def _guarded_stream(self, method: str, row: Row | None, inner: _Inner) -> _Inner:
-        async def stream(request: Any, context: Context) -> None:
+    def _guarded_stream(self, method: str, row: Row | None, inner: _Inner, take: _Take) -> _Inner:
+        async def stream(requests: Any, context: Context) -> None:
             try:
-                caller = self._admit(method, row, context)
+                caller = self._admission.admit(method, row, context)
                 assert row is not None
+                request = await take(requests)
                 command = command_of(method, row, caller, request, metadata_of(context)) if row.is_command else None
-                with self._place(caller) as place:
+                with self._streams.place(caller) as place:
                     await self._stream(inner, request, context, command, place)
             except RefusedError as refusal:
                 await self._refuse(method, context, refusal)
@@ -151,7 +133,7 @@ class Guard(grpc.aio.ServerInterceptor):
         return stream
 
     async def _stream(
-        self, inner: _Inner, request: Any, context: Context, command: Command | None, place: _OpenStream
+        self, inner: _Inner, request: Any, context: Context, command: Command | None, place: OpenStream
     ) -> None:
         """Hand on what the service sends. Raises RefusedError when the caller may not go on."""
         try:
@@ -221,58 +203,10 @@ class Guard(grpc.aio.ServerInterceptor):
             writing.add_done_callback(self._running.discard)
             await asyncio.shield(writing)
 
-    def _admit(self, method: str, row: Row | None, context: Context) -> Caller:
-        """Return who calls, when he may. Raises RefusedError with reason TOKEN_…, CERTIFICATE_…, ROLE or RATE."""
-        peer = peer_host(context.peer())
-        if row is not None and row.is_public:
-            caller = Caller("", None, peer, f"peer {peer}")
-        else:
-            try:
-                caller = self._callers.identify(context)
-            except RefusedError:
-                if wait_s := self._wrong_tokens.wait_s(peer):
-                    raise _too_often("wrong or missing tokens", wait_s) from None
-                raise
-            if row is None or caller.role not in row.roles:
-                raise _not_allowed(method, row, caller)
-        if row.is_command:
-            wait_s = self._commands.wait_s((caller.key, method) if row.stops else caller.key)
-        else:
-            wait_s = self._reads.wait_s(caller.key)
-        if wait_s:
-            raise _too_often("calls", wait_s)
-        return caller
-
-    @contextlib.contextmanager
-    def _place(self, caller: Caller) -> Iterator[_OpenStream]:
-        """Hold one of a caller's places for streams. Raises RefusedError (RESOURCE_EXHAUSTED, reason STREAMS)."""
-        most = self._options.streams_per_client
-        held = self._streams.setdefault(caller.key, set())
-        if len(held) >= most:
-            raise RefusedError(
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
-                "STREAMS",
-                f"{caller.name or 'a client'} has {most} streams open — no more are allowed to one caller — end some, "
-                "or raise api.streams_per_client",
-                metadata={"streams": str(most)},
-                retry_after_s=_LOOK_AGAIN_S,
-            )
-        place = _OpenStream(caller, asyncio.current_task())
-        held.add(place)
-        try:
-            yield place
-        finally:
-            held.discard(place)
-            if not held:
-                self._streams.pop(caller.key, None)
-
     async def _refuse(self, method: str, context: Context, error: Exception) -> Never:
         refusal = to_refusal(error)
         if refusal.code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
-            caller = None
-            with contextlib.suppress(RefusedError):
-                caller = self._callers.identify(context)
-            await self._audit.refused(method, caller, peer_host(context.peer()), refusal)
+            await self._audit.refused(method, self._admission.known(context), peer_host(context.peer()), refusal)
         await self._end(context, refusal)
 
     @staticmethod
@@ -289,8 +223,20 @@ class Guard(grpc.aio.ServerInterceptor):
             return ""
 
 
-def _is_command(row: Row | None) -> bool:
-    return row is not None and row.is_command
+async def _as_it_comes(requests: Any) -> Any:
+    return requests
+
+
+async def _single(requests: Any) -> Any:
+    """Return the one request of a call. Raises RefusedError when its client has sent none, or what is no such one."""
+    try:
+        async for request in requests:
+            return request
+    except DecodeError as error:
+        text = f"this request cannot be read ({error}) — a message as in the proto is needed — compare the versions"
+        raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, "REQUEST", text) from error
+    text = "this call has no request — exactly one message is needed — send it, even when it is empty"
+    raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, "REQUEST", text)
 
 
 async def _outcome(inner: _Inner, request: Any, context: Context, serialize: Callable[[Any], bytes]) -> Outcome:
@@ -316,20 +262,3 @@ async def _pump(inner: _Inner, request: Any, context: Context) -> None:
     async with contextlib.aclosing(answers):
         async for answer in stream:
             await context.write(answer)
-
-
-def _not_allowed(method: str, row: Row | None, caller: Caller) -> RefusedError:
-    name = method.rpartition("/")[2]
-    needed = ", ".join(sorted(row.roles)) if row is not None else ""
-    text = f"{caller.name} is {caller.role} — {name} is for {needed or 'nobody'} — use a token of such a role"
-    metadata = {"role": str(caller.role), "needed": needed, "method": method}
-    return RefusedError(grpc.StatusCode.PERMISSION_DENIED, "ROLE", text, metadata=metadata)
-
-
-def _too_often(what: str, wait_s: float) -> RefusedError:
-    return RefusedError(
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-        "RATE",
-        f"too many {what} — api.reads_per_s and api.commands_per_s say how many — wait {wait_s:.2g} s",
-        retry_after_s=wait_s,
-    )

@@ -22,9 +22,7 @@ def make_socket_place(port: int) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     if not _is_private(folder):
         other = Path(tempfile.mkdtemp(prefix="lineward-"))
-        _log.warning(
-            "%s is not this user's alone: the page's socket is in %s, commands need a token", folder, other
-        )
+        _log.warning("%s is not this user's alone: the page's socket is in %s, commands need a token", folder, other)
         folder = other
     return folder / _name(port)
 

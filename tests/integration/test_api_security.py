@@ -340,6 +340,40 @@ def test_no_address_is_open_to_the_network_without_tls_and_tokens(plant: Plant) 
         ApiServer(plant.line, plant.records.feed, address="0.0.0.0:0", security=plant.options)
 
 
+INSPECT = "/lineward.inspection.v1.InspectionService/Inspect"
+
+
+def test_who_has_no_token_is_refused_before_anything_is_read(plant: Plant) -> None:
+    """The answer comes without a single byte of the request: strangers fill no memory with messages."""
+    go_on = threading.Event()
+
+    def never() -> Iterator[bytes]:
+        go_on.wait(TIMEOUT_S)
+        yield from ()
+
+    with grpc.insecure_channel(plant.address) as channel:
+        try:
+            with pytest.raises(grpc.RpcError) as error:
+                channel.stream_unary(INSPECT)(never(), timeout=TIMEOUT_S)
+        finally:
+            go_on.set()
+    assert call_error(error.value, "").reason == "TOKEN_MISSING"
+
+
+@pytest.mark.parametrize("method", [INSPECT, "/lineward.inspection.v1.StationService/ConfirmAlarms"])
+@pytest.mark.parametrize("sent", [[], [b"\xff\xff\xff"]])
+def test_no_request_and_garbage_are_told_apart_from_failures(plant: Plant, method: str, sent: list[bytes]) -> None:
+    """A call without a message, and one that is no protobuf, is INVALID_ARGUMENT, and nothing is written down."""
+    metadata = [("authorization", f"Bearer {plant.tokens['admin']}")]
+    with grpc.insecure_channel(plant.address) as channel:
+        calling = channel.stream_unary(method)
+        with pytest.raises(grpc.RpcError) as error:
+            calling(iter(sent), metadata=metadata, timeout=TIMEOUT_S)
+    found = call_error(error.value, "")
+    assert (found.code, found.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST")
+    assert plant.book.told() == []
+
+
 # Request ids
 
 
