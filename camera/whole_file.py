@@ -7,9 +7,10 @@ import secrets
 from pathlib import Path
 
 
-def write_whole(file: Path, content: bytes | str) -> None:
+def write_whole(file: Path, content: bytes | str, *, private: bool = False) -> None:
     """Write a file durably in one step, a text as UTF-8; an older one keeps its permissions. Raises OSError.
 
+    private: only its owner may read it (mode 0600), from its first moment and whatever an older one allowed.
     It is written beside its place and then renamed: whoever reads meanwhile has the old or the new one.
     """
     data = content.encode() if isinstance(content, str) else content
@@ -19,11 +20,11 @@ def write_whole(file: Path, content: bytes | str) -> None:
         return
     beside = place.with_name(f".{secrets.token_hex(6)}.half")
     try:
-        with beside.open("xb") as new:
+        with open(beside, "xb", opener=_for_owner if private else None) as new:
             new.write(data)
             new.flush()
             os.fsync(new.fileno())
-        if place.exists():
+        if place.exists() and not private:
             beside.chmod(place.stat().st_mode & 0o7777)
         beside.replace(place)
         _keep_name(place.parent)
@@ -40,3 +41,7 @@ def _keep_name(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _for_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

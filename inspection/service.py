@@ -52,15 +52,19 @@ class Service:
             address=api.address,
             max_message_mb=api.max_message_mb,
             challenges=self.station.interlock,
+            security=api,
         )
         self.api_address = self._api.start()
 
     def _start_page(self, port: int) -> None:
-        self._page = PageProcess(self.api_address, port, self.config.page.language)
+        assert self._api is not None
+        self._page = PageProcess(self._api.local_address or self.api_address, port, self.config.page.language)
         self.page_url = self._page.url
 
     def tend(self) -> None:
-        """Start the page again, on the same port, when its process has ended; call it about once a second."""
+        """Watch the certificates, and start the page again when its process has ended; call it about once a second."""
+        if self._api is not None:
+            self.station.alarms.tell("CERTIFICATE_EXPIRES", self._api.certificate_trouble())
         if self._page is None or not self._page.ended:
             return
         self._page.close()

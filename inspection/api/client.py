@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from inspection.api.address import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_MB
 from inspection.api.call_error import call_error
+from inspection.api.channel import Credentials, open_channel
 from inspection.api.errors import ApiError
 from inspection.api.pb import inspection_pb2 as pb
 from inspection.api.pb import inspection_pb2_grpc as pb_grpc
@@ -46,14 +47,22 @@ class StationClient:
         *,
         timeout_s: float = 10.0,
         max_message_mb: int = DEFAULT_MAX_MESSAGE_MB,
+        token: str = "",
+        ca: Path | None = None,
+        certificate: Path | None = None,
+        key: Path | None = None,
     ) -> None:
-        """Connects when first used, and again by itself whenever the station was away."""
+        """Connect when first used, and again by itself whenever the station was away.
+
+        token, ca, certificate, key: where the station asks for a login (`inspection.api.channel.Credentials`).
+        """
         self.address = address
         self._timeout_s = timeout_s
         self._max_message_bytes = max_message_mb * 1_000_000
-        self._channel = grpc.insecure_channel(
+        self._channel = open_channel(
             address,
-            options=[
+            Credentials(token, ca, certificate, key),
+            [
                 ("grpc.max_receive_message_length", self._max_message_bytes),
                 ("grpc.max_send_message_length", self._max_message_bytes),
                 ("grpc.initial_reconnect_backoff_ms", 100),

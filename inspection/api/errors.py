@@ -2,6 +2,8 @@
 
 ApiError                    anything below; on its own: the API cannot start (port in use) or did not stop in time
 ├── AddressError            an address that the API must not listen on, or that is none: mend the configuration
+├── AccessFileError         the file with the tokens cannot be read or changed: mend it
+├── CertificateError        a certificate or key that cannot be used: mend it
 ├── CallError               a call of the client failed; carries code, reason and metadata as the station gave them
 └── RefusedError            a call that the station refuses; carries what becomes a google.rpc.Status
 """
@@ -23,6 +25,18 @@ class ApiError(Exception):
 
 class AddressError(ApiError):
     """The address is not host:port on the loopback interface."""
+
+    exit_code = 2
+
+
+class AccessFileError(ApiError):
+    """The list of those who may call is not there, open to others, or no such list."""
+
+    exit_code = 2
+
+
+class CertificateError(ApiError):
+    """A certificate or its key cannot be used."""
 
     exit_code = 2
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -15,15 +16,20 @@ from inspection.api.address import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_MB, chec
 from inspection.api.challenge_service import MAX_CHALLENGE_WATCHERS, ChallengeService
 from inspection.api.errors import ApiError
 from inspection.api.feed import ResultFeed
+from inspection.api.guard import Guard
 from inspection.api.health import HealthReporter
 from inspection.api.inspection_service import InspectionService
+from inspection.api.listening import connection_options, listen
+from inspection.api.options import SecurityOptions
 from inspection.api.pb import inspection_pb2 as pb
 from inspection.api.pb import inspection_pb2_grpc as pb_grpc
 from inspection.api.result_service import MAX_WATCHERS, ResultService
 from inspection.api.station_service import MAX_PREVIEW_WATCHERS, StationService
 from inspection.api.tail import ResultTail
+from inspection.api.tls import ServerTls
 from inspection.challenge.control import ChallengeControl
 from inspection.control import LineControl
+from inspection.records.entries import EntryBook
 
 _log = logging.getLogger(__name__)
 
@@ -50,9 +56,19 @@ class ApiServer:
         address: str = DEFAULT_ADDRESS,
         max_message_mb: int = DEFAULT_MAX_MESSAGE_MB,
         challenges: ChallengeControl | None = None,
+        security: SecurityOptions = SecurityOptions(),  # noqa: B008 - frozen
+        entries: EntryBook | None = None,
     ) -> None:
-        """Raises AddressError for an address that is not on loopback. 1 MB = 1,000,000 bytes, in both directions."""
-        check_address(address)
+        """Raise AddressError for an address that is open to the network without TLS and tokens.
+
+        1 MB = 1,000,000 bytes, in both directions. entries: the audit log of commands; without it the log has them.
+        Raises CertificateError when certificate and key cannot be used.
+        """
+        check_address(address, is_guarded=security.is_guarded)
+        self._security = security
+        self._entries = entries
+        self._tls = ServerTls(security) if security.has_tls else None
+        self.local_address = ""
         self._control = control
         self._results = results
         self._challenges = challenges
@@ -115,7 +131,11 @@ class ApiServer:
 
     async def _serve(self) -> None:
         self._loop, self._stop_asked = asyncio.get_running_loop(), asyncio.Event()
-        server = self._listen()
+        state = self._pool("state", 1)
+        guard = Guard(
+            self._security, self._entries, lambda: self._control.status().state.value, self._pool("audit", 2), state
+        )
+        server = self._listen(guard)
         calls, reads = self._pool("call", _CALL_THREADS), self._pool("read", _READ_THREADS)
         health = HealthReporter(self._control, SERVICES, calls)
         await health.report()
@@ -132,36 +152,34 @@ class ApiServer:
         names = [*SERVICES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(names, server)
         await server.start()
-        looking = asyncio.create_task(health.run())
+        looking = [asyncio.create_task(health.run()), asyncio.create_task(guard.run())]
         self._started.set()
         await self._stop_asked.wait()
-        looking.cancel()
+        for task in looking:
+            task.cancel()
         await health.stop()
         station.stop()
         challenges.stop()
         results.stop()
         await server.stop(self._grace_s)
+        await guard.finish(self._grace_s)
         await self._loop.run_in_executor(reads, tail.stop, 1.0)
+        if self.local_address:
+            Path(self.local_address.removeprefix("unix:")).unlink(missing_ok=True)
 
-    def _listen(self) -> grpc.aio.Server:
+    def _listen(self, guard: Guard) -> grpc.aio.Server:
+        at_a_time = MAX_WATCHERS + MAX_PREVIEW_WATCHERS + MAX_CHALLENGE_WATCHERS + _OTHER_CALLS
         server = grpc.aio.server(
-            maximum_concurrent_rpcs=MAX_WATCHERS + MAX_PREVIEW_WATCHERS + MAX_CHALLENGE_WATCHERS + _OTHER_CALLS,
-            options=[
-                ("grpc.max_receive_message_length", self._max_message_bytes),
-                ("grpc.max_send_message_length", self._max_message_bytes),
-                ("grpc.so_reuseport", 0),  # otherwise a second station would share the port without a word
-            ],
+            interceptors=[guard],
+            maximum_concurrent_rpcs=at_a_time + self._security.streams_per_client,
+            options=connection_options(self._security, self._max_message_bytes),
         )
-        host, _ = check_address(self._address)
-        try:
-            port = server.add_insecure_port(self._address)
-        except RuntimeError as error:
-            raise ApiError(
-                f"the API cannot listen on {self._address}: the port is taken — a free port is needed — stop the "
-                "program that uses it (another station?), or set api.address to another port; port 0 takes any free one"
-            ) from error
-        self._bound = f"{host}:{port}"
+        self._bound, self.local_address = listen(server, self._address, self._security, self._tls)
         return server
+
+    def certificate_trouble(self) -> str:
+        """Return what somebody must do about the certificates, '' for nothing. Reads files when they were changed."""
+        return "" if self._tls is None else self._tls.trouble()
 
     def _pool(self, name: str, threads: int) -> ThreadPoolExecutor:
         pool = ThreadPoolExecutor(threads, thread_name_prefix=f"api-{name}")

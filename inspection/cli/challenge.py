@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from inspection.api.address import DEFAULT_ADDRESS
 from inspection.challenge.options import MAX_OPERATOR
+from inspection.cli.station_option import client_of
 
 if TYPE_CHECKING:
     from inspection.api.client import StationClient
@@ -46,11 +47,9 @@ def challenge(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each event.")] = False,
 ) -> None:
     """Demand that each of the next parts is judged NOT_OK by the model and ejected; exit 0 only when all were."""
-    from inspection.api.client import StationClient
-
     name = _login() if operator is None else _checked_operator(operator)
     show = _JsonEvents() if as_json else _Terminal()
-    with StationClient(station) as client:
+    with client_of(station) as client:
         watch = _CancelOnSignal(client)
         last: pb.Challenge | None = None
         for now in client.challenge(parts, name):

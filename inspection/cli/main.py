@@ -25,6 +25,8 @@ _OWN = {
     "cameras": "inspection.cli.cameras:app",
     "quality": "inspection.cli.quality:app",
     "bench": "inspection.cli.bench:app",
+    "token": "inspection.cli.token:app",
+    "certificate": "inspection.cli.certificate:app",
     "doctor": "inspection.cli.doctor:doctor",
     "simulate": "inspection.cli.simulate:simulate",
 }
@@ -39,7 +41,7 @@ _INSIDE = {
 }
 _ORDER = (
     "demo", "run", "challenge", "train", "evaluate", "dataset", "model", "recipes", "records", "config", "cameras",
-    "quality", "bench", "simulate", "doctor",
+    "quality", "bench", "simulate", "token", "certificate", "support-bundle", "doctor",
 )  # fmt: skip
 
 

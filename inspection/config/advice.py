@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
+from inspection.api.errors import CertificateError
+from inspection.api.tls import read_pair
 from inspection.config.sections import StationConfig
 from inspection.config.spacing import spacing_advice
 from inspection.tracking.fusion import FusionRule
@@ -9,7 +13,7 @@ from inspection.tracking.fusion import FusionRule
 
 def advice(config: StationConfig) -> list[str]:
     """Return one sentence for each setting that does less than one may expect of it."""
-    return [*spacing_advice(config), *_fusion(config), *_software_trigger(config)]
+    return [*spacing_advice(config), *_fusion(config), *_software_trigger(config), *_certificates(config)]
 
 
 def _fusion(config: StationConfig) -> list[str]:
@@ -30,3 +34,14 @@ def _software_trigger(config: StationConfig) -> list[str]:
         "replay)"
     )
     return [sentence]
+
+
+def _certificates(config: StationConfig) -> list[str]:
+    """Say which certificate ends soon; one that cannot be read is told as not being on this machine."""
+    if not config.api.enabled or not config.api.has_tls:
+        return []
+    try:
+        trouble = read_pair(config.api).trouble(time.time())
+    except CertificateError:
+        return []
+    return [f"{trouble}: renew it before, no restart is needed (docs/security.md)"] if trouble else []

@@ -160,7 +160,13 @@ enabled = false                 # needs the extra lineward[plc]
 # commands = true               # the PLC may start and stop the line
 
 [api]
-address = "127.0.0.1:50051"     # loopback only
+address = "127.0.0.1:50051"     # another than loopback needs TLS and tokens: docs/security.md
+# tls_certificate = "tls/server.pem"   # what `lineward certificate make` or your PKI made; new files need no restart
+# tls_key = "tls/server.key"
+# client_ca = "tls/ca.pem"      # with it every client needs a certificate; its common name must be in tokens
+# tokens = "access.json"        # who may call and as what: `lineward token add NAME --role ROLE`; absent: no login
+# reads_per_s = 1000.0          # per caller, twice as many at once; commands_per_s = 50.0 for what changes something
+# streams_per_client = 40       # open at a time
 
 [page]
 port = 8080

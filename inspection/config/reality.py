@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from camera.backends import backend_row, installing, make_camera
+from inspection.api.access_file import read_access
+from inspection.api.tls import read_pair
 from inspection.config.cameras import CameraSection
 from inspection.config.region import beyond_picture, view_regions
 from inspection.config.sections import StationConfig
@@ -23,7 +26,7 @@ from models.references import resolve_bundle
 def missing_here(config: StationConfig) -> list[str]:
     """Return one sentence for each thing that `run` would refuse on this machine; nothing is opened for longer."""
     checks: tuple[Callable[[StationConfig], None], ...] = (
-        _priority, _model, _drivers, _pictures, _straight, _port, _plc, _geometry, _records,
+        _priority, _model, _drivers, _pictures, _straight, _port, _plc, _geometry, _records, _api,
     )  # fmt: skip
     problems = []
     for check in checks:
@@ -42,6 +45,19 @@ class _MissingError(Exception):
 
 def _model(config: StationConfig) -> None:
     load_bundle(resolve_bundle(config.model.bundle))
+
+
+def _api(config: StationConfig) -> None:
+    """Read certificates and tokens; a certificate that has expired stops no line, but nobody would talk to it."""
+    if not config.api.enabled:
+        return
+    if config.api.tokens is not None:
+        read_access(config.api.tokens)
+    if config.api.has_tls:
+        pair = read_pair(config.api)
+        if pair.has_expired(time.time()):
+            text = f"{pair.trouble(time.time())} — clients refuse it — renew it: docs/security.md"
+            raise _MissingError(text)
 
 
 def _priority(config: StationConfig) -> None:

@@ -10,8 +10,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from inspection.alarms import Reaction
-from inspection.api.address import check_address
-from inspection.api.errors import AddressError
+from inspection.api.options import ApiSection
 from inspection.challenge.options import ChallengeOptions
 from inspection.config.cameras import CameraSection, FreeRunSection, FusionSection
 from inspection.config.geometry import GeometrySection
@@ -61,23 +60,6 @@ class InferenceSection(Section):
     )
     max_batch: int = Field(4, ge=1, le=64)
     queue_capacity: int = Field(64, ge=1, le=10_000, description="parts that may wait; one more is rejected as LATE")
-
-
-class ApiSection(Section):
-    """[api]"""
-
-    enabled: bool = True
-    address: str = Field("127.0.0.1:50051", description="loopback only, host:port")
-    max_message_mb: int = Field(32, ge=1, le=512)
-
-    @model_validator(mode="after")
-    def _listens_on_loopback(self) -> Self:
-        if self.enabled:
-            try:
-                check_address(self.address)
-            except AddressError as error:
-                raise ValueError(str(error)) from None
-        return self
 
 
 class PageSection(Section):

@@ -31,7 +31,8 @@ async def serve(api: str, host: str, port: int, language: str) -> None:
     """Serve the page until a signal ends it. Raises PageUsageError or PortTakenError before anything is started."""
     check_language(language)
     station_host, colon, station_port = api.rpartition(":")
-    if not (station_host and colon and station_port.isdecimal() and 0 < int(station_port) < 65536):
+    is_port = station_host and colon and station_port.isdecimal() and 0 < int(station_port) < 65536
+    if not is_port and not api.startswith("unix:/"):
         raise PageUsageError(f"--api {api} is no address: give the station's host:port, for example 127.0.0.1:50051")
     listener = listen(host, port)
     feed = StationFeed(api)

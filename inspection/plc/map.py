@@ -261,6 +261,7 @@ FAULT_CODES: Mapping[str, int] = MappingProxyType(
         "CAMERA_CHANGED": 60,
         "PART_NOT_LOCATED": 61,
         "UNKNOWN_LOOK": 62,
+        "CERTIFICATE_EXPIRES": 70,
     }
 )
 """A number each for the alarms above INFO; a number is never given twice, nor changed."""

@@ -196,8 +196,8 @@ def test_token_beyond_a_restored_backup_is_out_of_range(tmp_path: Path) -> None:
 def test_one_watcher_too_many_is_refused_until_one_leaves(records: Records, address: str) -> None:
     """The limit is a clear refusal with a time to come back, not a silence; and a place that is left is free again."""
     records.add(1)
-    with StationClient(address) as client:
-        streams = [client.watch_results() for _ in range(MAX_WATCHERS)]
+    with StationClient(address) as client, StationClient(address) as other:  # neither may have them all
+        streams = [(client if number % 2 else other).watch_results() for number in range(MAX_WATCHERS)]
         for stream in streams:
             next(stream)
         with pytest.raises(CallError, match=f"{MAX_WATCHERS} may") as failed:

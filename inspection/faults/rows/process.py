@@ -67,3 +67,13 @@ PAGE_DIED = Fault(
     recovers="by itself",
     test="tests/integration/test_fault_surroundings.py::test_fault_page_died",
 )
+
+CERTIFICATE_EXPIRES = Fault(
+    name="certificate_expires",
+    what="the API's TLS certificate, or the CA of its clients, ends within 30 days or has ended",
+    alarm="CERTIFICATE_EXPIRES",
+    station="goes on, and so does the page; other programs refuse an expired certificate",
+    ejector=says.NOTHING,
+    recovers="by itself when the renewed files are in place; no restart",
+    test="tests/integration/test_api_tls.py::test_a_certificate_that_ends_soon_is_an_alarm",
+)
