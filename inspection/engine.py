@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 import cv2
+import numpy as np
 
 from camera.frame import Pixels
 from inspection.config import StationConfig
@@ -28,6 +29,7 @@ from models.bundle import Bundle, load_bundle
 from models.engines import open_engine
 from models.optimise import chosen_engine
 from models.references import resolve_bundle
+from models.session import Given
 
 _MEASURED_SIZES = (1, 2, 4, 8, 16, 32, 64)
 
@@ -62,7 +64,9 @@ class Engine:
         self.times = ExecutionTimes(measure_batch_times(session, sizes, repeats=5), inference.max_batch)
         self.queue = BatchQueue(inference.queue_capacity, self.times, inference.workers)
         regions = view_regions(config)
-        preparers = list(map(Preparer, regions, straighteners(config, regions)))
+        preparers = [*map(Preparer, regions, straighteners(config, regions)), Preparer()]
+        self._as_it_is = len(preparers) - 1  # a view that takes the model's own input
+        self._room_aside = threading.BoundedSemaphore(max(1, inference.workers - 1))
         self.quality = limits_of_views(config, self.bundle)
         gates = [
             None if limits is None else Gate(limits, None if region is None else region.rectangle)
@@ -87,28 +91,70 @@ class Engine:
         """Queue one image; False when the queue is full."""
         return self.queue.put(job)
 
-    def inspect(self, pixels: Pixels, timeout_s: float) -> Decision:
-        """Judge one image apart from the line, as a frame of the first view: only when no part waits.
+    def inspect(self, pixels: Pixels, timeout_s: float, *, pixel_format: str = "") -> Decision:
+        """Judge one image apart from the line, as a frame of the first view.
 
         A part that comes meanwhile goes first; it loses one execution at most.
 
-        Raises BusyError when parts wait, or when no answer came within `timeout_s`.
+        Raises BusyError when no answer came within `timeout_s`, as when the line leaves no time.
         """
-        if len(self.queue):
-            raise BusyError(f"{len(self.queue)} parts of the line wait for the model; try again in a moment")
-        answered = threading.Event()
-        answer: list[Decision | str] = []
+        job = self._aside([pixels], timeout_s, pixel_format=pixel_format)[0]
+        return self.judge.decide(job.raw, job.novelty)
 
-        def done(jobs: Sequence[Job]) -> None:
-            answer.extend(job.failure if job.raw is None else self.judge.decide(job.raw, job.novelty) for job in jobs)
-            answered.set()
+    def infer(self, batch: Pixels, timeout_s: float) -> Given:
+        """Give all that the model says of a batch uint8 (n, height, width, channels), n >= 1, apart from the line.
 
+        More than a batch's worth goes in several. Raises BusyError as `inspect` does.
+        """
+        allowed_ns = time.monotonic_ns() + round(timeout_s * 1e9)
+        images = list(batch[..., 0] if batch.shape[-1] == 1 else batch)
+        step = self.times.max_size
+        jobs: list[Job] = []
+        for start in range(0, len(images), step):
+            left_s = (allowed_ns - time.monotonic_ns()) * 1e-9
+            jobs += self._aside(images[start : start + step], left_s, view=self._as_it_is, wants_map=True)
+        card = self.bundle.card
+        return Given(
+            np.stack([job.raw for job in jobs]),
+            None if card.map is None else np.stack([job.map for job in jobs]),
+            None if card.novelty is None else np.array([job.novelty for job in jobs], np.float32),
+        )
+
+    def _aside(
+        self,
+        images: list[Pixels],
+        timeout_s: float,
+        *,
+        view: int = 0,
+        pixel_format: str = "",
+        wants_map: bool = False,
+    ) -> list[Job]:
+        """Score images that are no parts; one worker at least stays free for the line where there are several."""
         deadline_host_ns = time.monotonic_ns() + round(timeout_s * 1e9)
-        if not self.submit(Job(pixels, deadline_host_ns, done, priority=ASIDE)) or not answered.wait(timeout_s):
-            raise BusyError(f"no answer within {timeout_s:.3g} s; allow more time, or try when the line is slower")
-        if isinstance(answer[0], str):
-            raise BusyError(f"the image was not judged: {answer[0]}")
-        return answer[0]
+        refusal = BusyError(f"no answer within {timeout_s:.3g} s; allow more time, or try when the line is slower")
+        if not self._room_aside.acquire(timeout=max(timeout_s, 0.0)):
+            raise refusal
+        try:
+            answered = threading.Semaphore(0)
+
+            def done(ended: Sequence[Job]) -> None:
+                answered.release(len(ended))
+
+            jobs = [
+                Job(one, deadline_host_ns, done, None, view, pixel_format, ASIDE, wants_map=wants_map) for one in images
+            ]
+            taken = [job for job in jobs if self.submit(job)]
+            for _ in taken:
+                if not answered.acquire(timeout=max(0.0, (deadline_host_ns - time.monotonic_ns()) * 1e-9)):
+                    raise refusal
+            if len(taken) < len(jobs):
+                raise refusal
+        finally:
+            self._room_aside.release()
+        failed = next((job for job in jobs if job.raw is None), None)
+        if failed is not None:
+            raise BusyError(f"the image was not judged: {failed.failure}")
+        return jobs
 
     def stalled(self) -> str:
         """Return which worker hangs or has ended, '' when all work."""

@@ -52,6 +52,7 @@ class Service:
             address=api.address,
             max_message_mb=api.max_message_mb,
             challenges=self.station.interlock,
+            model=self.station,
         )
         self.api_address = self._api.start()
 

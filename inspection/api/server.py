@@ -17,8 +17,12 @@ from inspection.api.errors import ApiError
 from inspection.api.feed import ResultFeed
 from inspection.api.health import HealthReporter
 from inspection.api.inspection_service import InspectionService
+from inspection.api.kserve.model import ModelPort
+from inspection.api.kserve.service import KServeService
 from inspection.api.pb import inspection_pb2 as pb
 from inspection.api.pb import inspection_pb2_grpc as pb_grpc
+from inspection.api.pb import open_inference_pb2 as oip
+from inspection.api.pb import open_inference_pb2_grpc as oip_grpc
 from inspection.api.result_service import MAX_WATCHERS, ResultService
 from inspection.api.station_service import MAX_PREVIEW_WATCHERS, StationService
 from inspection.api.tail import ResultTail
@@ -29,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 SERVICES = [service.full_name for service in pb.DESCRIPTOR.services_by_name.values()]
 _OTHER_CALLS = 64  # unary, health and reflection calls at a time, beside the watchers
-_CALL_THREADS, _READ_THREADS, _INSPECT_THREADS = 4, 4, 2
+_CALL_THREADS, _READ_THREADS, _INSPECT_THREADS, _INFER_THREADS = 4, 4, 2, 2
 
 
 class ApiServer:
@@ -50,12 +54,17 @@ class ApiServer:
         address: str = DEFAULT_ADDRESS,
         max_message_mb: int = DEFAULT_MAX_MESSAGE_MB,
         challenges: ChallengeControl | None = None,
+        model: ModelPort | None = None,
     ) -> None:
-        """Raises AddressError for an address that is not on loopback. 1 MB = 1,000,000 bytes, in both directions."""
+        """model: what clients of the Open Inference Protocol are offered; None: nothing.
+
+        Raises AddressError for an address that is not on loopback. 1 MB = 1,000,000 bytes, in both directions.
+        """
         check_address(address)
         self._control = control
         self._results = results
         self._challenges = challenges
+        self._model = model
         self._address = address
         self._max_message_bytes = max_message_mb * 1_000_000
         self._started = threading.Event()
@@ -128,8 +137,17 @@ class ApiServer:
         pb_grpc.add_InspectionServiceServicer_to_server(inspection, server)
         challenges = ChallengeService(self._challenges, calls, self._pool("challenge", MAX_CHALLENGE_WATCHERS))
         pb_grpc.add_ChallengeServiceServicer_to_server(challenges, server)
+        if self._model is not None:
+            kserve = KServeService(self._model, calls, self._pool("infer", _INFER_THREADS))
+            oip_grpc.add_GRPCInferenceServiceServicer_to_server(kserve, server)
         health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
-        names = [*SERVICES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME]
+        offered = [] if self._model is None else [oip.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name]
+        names = [
+            *SERVICES,
+            *offered,
+            health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
+            reflection.SERVICE_NAME,
+        ]
         reflection.enable_server_reflection(names, server)
         await server.start()
         looking = asyncio.create_task(health.run())

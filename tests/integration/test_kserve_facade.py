@@ -1,0 +1,163 @@
+"""Clients of the Open Inference Protocol get the scores of the loaded model, and a clear status for anything else."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+from kserve_peers import run_peer
+from served_station import served
+from tiny_bundle import tiny_golden, tiny_weights, write_tiny_bundle
+
+from inspection.api.pb import open_inference_pb2 as oip
+from inspection.api.pb import open_inference_pb2_grpc as oip_grpc
+from inspection.service import Service
+
+TIMEOUT_S = 30.0
+GOLDEN = tiny_golden(tiny_weights(2, 3), 32, 32, 3)
+Request = oip.ModelInferRequest
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A stopped line whose model may be asked; it has six golden images, more than a batch of four."""
+    folder = tmp_path_factory.mktemp("station")
+    with served(folder, write_tiny_bundle(folder / "tiny")) as running:
+        yield running
+
+
+@pytest.fixture
+def stub(service: Service) -> Iterator[oip_grpc.GRPCInferenceServiceStub]:
+    with grpc.insecure_channel(service.api_address) as channel:
+        yield oip_grpc.GRPCInferenceServiceStub(channel)
+
+
+def raw_request(images: np.ndarray = GOLDEN.inputs, **values: Any) -> Request:
+    """A request that is in order, unless `values` say otherwise."""
+    tensor = {"name": "pixels", "datatype": "UINT8", "shape": images.shape}
+    return Request(
+        **{"model_name": "tiny", "inputs": [tensor], "raw_input_contents": [images.tobytes()], "id": "a", **values}
+    )
+
+
+def test_tritons_own_client_works_unchanged(service: Service, tmp_path: Path) -> None:
+    """All six calls by an existing client; the scores are those of the bundle's golden vectors."""
+    np.save(tmp_path / "images.npy", GOLDEN.inputs)
+    told = json.loads(run_peer("triton_client.py", service.api_address, str(tmp_path / "images.npy")))
+    assert (told["live"], told["ready"], told["model_ready"], told["other_ready"]) == (True, True, True, False)
+    assert (told["name"], told["id"], told["refused"]) == ("lineward", "7", "StatusCode.NOT_FOUND")
+    assert told["metadata"]["inputs"] == [{"name": "pixels", "datatype": "UINT8", "shape": ["-1", "32", "32", "3"]}]
+    assert told["metadata"]["outputs"] == [{"name": "scores", "datatype": "FP32", "shape": ["-1", "2"]}]
+    np.testing.assert_allclose(told["scores"], GOLDEN.scores, atol=1e-3)
+
+
+def test_raw_and_typed_contents_give_the_same_scores(stub: oip_grpc.GRPCInferenceServiceStub) -> None:
+    """Each is answered in its own form, with id, version and shape; bit for bit the same numbers."""
+    raw = stub.ModelInfer(raw_request(), timeout=TIMEOUT_S)
+    tensor = {"name": "pixels", "datatype": "UINT8", "shape": GOLDEN.inputs.shape}
+    contents = oip.InferTensorContents(uint_contents=GOLDEN.inputs.ravel().tolist())
+    typed = stub.ModelInfer(
+        Request(model_name="tiny", model_version=raw.model_version[:12], inputs=[{**tensor, "contents": contents}]),
+        timeout=TIMEOUT_S,
+    )
+    scores = np.frombuffer(raw.raw_output_contents[0], "<f4").reshape(raw.outputs[0].shape)
+    assert (raw.id, len(raw.model_version), raw.outputs[0].datatype) == ("a", 64, "FP32")
+    assert not typed.raw_output_contents
+    assert typed.outputs[0].contents.fp32_contents == scores.ravel().tolist()
+    np.testing.assert_allclose(scores, GOLDEN.scores, atol=1e-3)
+
+
+BAD: dict[str, tuple[Callable[[], Request], grpc.StatusCode, str]] = {
+    "no input": (lambda: raw_request(inputs=[]), grpc.StatusCode.INVALID_ARGUMENT, "exactly one"),
+    "another name": (
+        lambda: raw_request(inputs=[{"name": "x", "datatype": "UINT8", "shape": [1, 32, 32, 3]}]),
+        grpc.StatusCode.INVALID_ARGUMENT, "'x'",
+    ),
+    "floats": (
+        lambda: raw_request(inputs=[{"name": "pixels", "datatype": "FP32", "shape": [1, 32, 32, 3]}]),
+        grpc.StatusCode.INVALID_ARGUMENT, "UINT8 is needed",
+    ),
+    "another size": (lambda: raw_request(GOLDEN.inputs[:, :16]), grpc.StatusCode.INVALID_ARGUMENT, r"-1, 32, 32, 3"),
+    "a huge batch that is not there": (
+        lambda: raw_request(inputs=[{"name": "pixels", "datatype": "UINT8", "shape": [2**50, 32, 32, 3]}]),
+        grpc.StatusCode.INVALID_ARGUMENT, "belongs to shape",
+    ),
+    "too few bytes": (
+        lambda: raw_request(raw_input_contents=[b"\0" * 100]), grpc.StatusCode.INVALID_ARGUMENT, "100 bytes",
+    ),
+    "another output": (
+        lambda: raw_request(outputs=[{"name": "map"}]), grpc.StatusCode.INVALID_ARGUMENT, "'map'",
+    ),
+    "shared memory": (
+        lambda: raw_request(
+            outputs=[{"name": "scores", "parameters": {"shared_memory_region": {"string_param": "x"}}}]
+        ),
+        grpc.StatusCode.INVALID_ARGUMENT, "plain tensors only",
+    ),
+    "another model": (lambda: raw_request(model_name="other"), grpc.StatusCode.NOT_FOUND, "'tiny' is"),
+    "another version": (lambda: raw_request(model_version="1"), grpc.StatusCode.NOT_FOUND, "version '1'"),
+    "no time": (
+        lambda: raw_request(parameters={"timeout": {"int64_param": 1}}), grpc.StatusCode.DEADLINE_EXCEEDED, "within",
+    ),
+    "a timeout that is none": (
+        lambda: raw_request(parameters={"timeout": {"string_param": "soon"}}),
+        grpc.StatusCode.INVALID_ARGUMENT, "microseconds",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_what_is_wrong_is_named(stub: oip_grpc.GRPCInferenceServiceStub, what: str) -> None:
+    """One clear status each, and the next request is answered."""
+    request, code, text = BAD[what]
+    with pytest.raises(grpc.RpcError, match=text) as failed:
+        stub.ModelInfer(request(), timeout=TIMEOUT_S)
+    assert failed.value.code() is code
+    assert stub.ModelInfer(raw_request(), timeout=TIMEOUT_S).id == "a"
+
+
+def test_a_value_above_255_is_refused(stub: oip_grpc.GRPCInferenceServiceStub) -> None:
+    """It would become another pixel."""
+    contents = oip.InferTensorContents(uint_contents=[256] * (32 * 32 * 3))
+    tensor = {"name": "pixels", "datatype": "UINT8", "shape": [1, 32, 32, 3], "contents": contents}
+    with pytest.raises(grpc.RpcError, match="the value 256"):
+        stub.ModelInfer(Request(model_name="tiny", inputs=[tensor]), timeout=TIMEOUT_S)
+
+
+def test_a_station_in_error_is_not_ready(service: Service, stub: oip_grpc.GRPCInferenceServiceStub) -> None:
+    """Live, but not ready; ModelInfer is UNAVAILABLE until the fault has gone."""
+    service.station.alarms.raise_alarm("RECORDS_TROUBLE", detail="for this test")
+    try:
+        assert stub.ServerLive(oip.ServerLiveRequest()).live
+        assert not stub.ServerReady(oip.ServerReadyRequest()).ready
+        assert not stub.ModelReady(oip.ModelReadyRequest(name="tiny")).ready
+        assert stub.ModelMetadata(oip.ModelMetadataRequest(name="tiny")).versions
+        with pytest.raises(grpc.RpcError, match="RECORDS_TROUBLE") as failed:
+            stub.ModelInfer(raw_request(), timeout=TIMEOUT_S)
+        assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
+    finally:
+        service.station.alarms.clear("RECORDS_TROUBLE")
+    assert stub.ModelReady(oip.ModelReadyRequest(name="tiny")).ready
+
+
+def test_load_from_outside_costs_no_part(tmp_path: Path) -> None:
+    """While clients keep the model busy, every part of a running line is judged in time."""
+    with served(tmp_path, write_tiny_bundle(tmp_path / "tiny")) as running:
+        running.station.start_line()
+        with grpc.insecure_channel(running.api_address) as channel:
+            stub = oip_grpc.GRPCInferenceServiceStub(channel)
+            answered, until_s = 0, time.monotonic() + 4.0
+            while time.monotonic() < until_s:
+                calls = [stub.ModelInfer.future(raw_request(), timeout=TIMEOUT_S) for _ in range(6)]
+                answered += sum(call.code() is grpc.StatusCode.OK for call in calls)
+        status = running.station.status()
+    assert answered > 50
+    assert status.records >= 10
+    assert status.late == 0
+    assert status.counters["queue_refused"] == 0
