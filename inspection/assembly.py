@@ -81,7 +81,9 @@ class Assembly:
         self.lines: list[CameraLoop] = []
         self.ejector = self._make_ejector()
         self._geometry = self._lay_out()
-        self.engine = Engine(config, partial(self._alarms.tell, "MODEL_FAILED"))
+        self.engine = Engine(
+            config, partial(self._alarms.tell, "MODEL_FAILED"), partial(self._alarms.tell, "MODEL_REMOTE_LOST")
+        )
         self.pictures = QualityWatch(self._alarms, self.engine.quality)
         views = [camera.name for camera in config.cameras for _ in range(camera.frames)]
         self.locations = LocationWatch(self._alarms, views)

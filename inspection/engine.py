@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -26,11 +28,16 @@ from inspection.quality.limits import joined
 from inspection.quality.options import QualitySection
 from models.benchmark import measure_batch_times
 from models.bundle import Bundle, load_bundle
+from models.engines import Engine as EngineSession
 from models.engines import open_engine
 from models.optimise import chosen_engine
 from models.references import resolve_bundle
 from models.session import Given
 
+if TYPE_CHECKING:
+    from inspection.remote_model.session import RemoteSession
+
+_log = logging.getLogger(__name__)
 _MEASURED_SIZES = (1, 2, 4, 8, 16, 32, 64)
 
 
@@ -44,7 +51,10 @@ class Engine:
 
     _STALL_S = 2.0
 
-    def __init__(self, config: StationConfig, on_failure: Callable[[str], None]) -> None:
+    def __init__(
+        self, config: StationConfig, on_failure: Callable[[str], None], on_remote: Callable[[str], None] = _log.warning
+    ) -> None:
+        """on_remote: told why a server's model is away, and '' when it is back; called on a thread of the session."""
         inference = config.inference
         cv2.setNumThreads(1)  # each worker prepares in its own thread; OpenCV's pool would only contend with them
         self.bundle: Bundle = load_bundle(resolve_bundle(config.model.bundle))
@@ -56,10 +66,9 @@ class Engine:
             novelty_limit=_novelty_limit(config, self.bundle),
         )
         sizes = [size for size in _MEASURED_SIZES if size <= inference.max_batch]
+        self._remote: RemoteSession | None = None
         name = chosen_engine(self.bundle) if inference.engine == "auto" else inference.engine
-        session = open_engine(
-            self.bundle, name, callers=inference.workers, warm_sizes=range(1, inference.max_batch + 1)
-        )
+        session = self._open(config, name, on_remote)
         self.provider: str = session.provider
         self.times = ExecutionTimes(measure_batch_times(session, sizes, repeats=5), inference.max_batch)
         self.queue = BatchQueue(inference.queue_capacity, self.times, inference.workers)
@@ -86,6 +95,18 @@ class Engine:
         ]
         for worker in self.workers:
             worker.start()
+
+    def _open(self, config: StationConfig, name: str, on_remote: Callable[[str], None]) -> EngineSession:
+        """Open the model where the configuration says; a server's model is closed with the engine."""
+        inference, remote = config.inference, config.inference.remote
+        sizes = range(1, inference.max_batch + 1)
+        if remote is None:
+            return open_engine(self.bundle, name, callers=inference.workers, warm_sizes=sizes)
+        from inspection.remote_model.session import RemoteSession  # grpc only where it is needed
+
+        self._remote = RemoteSession(self.bundle, remote, on_remote)
+        self._remote.warm(sizes)
+        return self._remote
 
     def submit(self, job: Job) -> bool:
         """Queue one image; False when the queue is full."""
@@ -172,6 +193,8 @@ class Engine:
         for worker in self.workers:
             worker.stop(timeout_s=2.0)
         self.queue.drain()
+        if self._remote is not None:
+            self._remote.close()
 
 
 def _novelty_limit(config: StationConfig, bundle: Bundle) -> float | None:

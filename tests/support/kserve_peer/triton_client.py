@@ -17,8 +17,6 @@ given = triton.InferInput("pixels", list(images.shape), "UINT8")
 given.set_data_from_numpy(images)
 wanted = [triton.InferRequestedOutput("scores")]
 answer = client.infer("tiny", [given], outputs=wanted, request_id="7", timeout=5_000_000)
-    "tiny", [given], outputs=[triton.InferRequestedOutput("scores")], request_id="7", timeout=5_000_000
-)
 try:
     client.infer("another", [given])
     refused = ""
