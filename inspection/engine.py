@@ -112,14 +112,14 @@ class Engine:
         """Queue one image; False when the queue is full."""
         return self.queue.put(job)
 
-    def inspect(self, pixels: Pixels, timeout_s: float, *, pixel_format: str = "") -> Decision:
+    def inspect(self, pixels: Pixels, timeout_s: float) -> Decision:
         """Judge one image apart from the line, as a frame of the first view.
 
         A part that comes meanwhile goes first; it loses one execution at most.
 
         Raises BusyError when no answer came within `timeout_s`, as when the line leaves no time.
         """
-        job = self._aside([pixels], timeout_s, pixel_format=pixel_format)[0]
+        job = self._aside([pixels], timeout_s)[0]
         return self.judge.decide(job.raw, job.novelty)
 
     def infer(self, batch: Pixels, timeout_s: float) -> Given:
@@ -147,7 +147,6 @@ class Engine:
         timeout_s: float,
         *,
         view: int = 0,
-        pixel_format: str = "",
         wants_map: bool = False,
     ) -> list[Job]:
         """Score images that are no parts; one worker at least stays free for the line where there are several."""
@@ -161,9 +160,7 @@ class Engine:
             def done(ended: Sequence[Job]) -> None:
                 answered.release(len(ended))
 
-            jobs = [
-                Job(one, deadline_host_ns, done, None, view, pixel_format, ASIDE, wants_map=wants_map) for one in images
-            ]
+            jobs = [Job(one, deadline_host_ns, done, view=view, priority=ASIDE, wants_map=wants_map) for one in images]
             taken = [job for job in jobs if self.submit(job)]
             for _ in taken:
                 if not answered.acquire(timeout=max(0.0, (deadline_host_ns - time.monotonic_ns()) * 1e-9)):

@@ -16,7 +16,7 @@ from inspection.api.challenge_service import MAX_CHALLENGE_WATCHERS, ChallengeSe
 from inspection.api.errors import ApiError
 from inspection.api.feed import ResultFeed
 from inspection.api.health import HealthReporter
-from inspection.api.inspection_service import InspectionService
+from inspection.api.inspection_service import MAX_STREAMS, InspectionService
 from inspection.api.kserve.model import ModelPort
 from inspection.api.kserve.service import KServeService
 from inspection.api.pb import inspection_pb2 as pb
@@ -32,6 +32,7 @@ from inspection.control import LineControl
 _log = logging.getLogger(__name__)
 
 SERVICES = [service.full_name for service in pb.DESCRIPTOR.services_by_name.values()]
+_STREAMS = MAX_WATCHERS + MAX_PREVIEW_WATCHERS + MAX_CHALLENGE_WATCHERS + MAX_STREAMS
 _OTHER_CALLS = 64  # unary, health and reflection calls at a time, beside the watchers
 _CALL_THREADS, _READ_THREADS, _INSPECT_THREADS, _INFER_THREADS = 4, 4, 2, 2
 
@@ -163,7 +164,7 @@ class ApiServer:
 
     def _listen(self) -> grpc.aio.Server:
         server = grpc.aio.server(
-            maximum_concurrent_rpcs=MAX_WATCHERS + MAX_PREVIEW_WATCHERS + MAX_CHALLENGE_WATCHERS + _OTHER_CALLS,
+            maximum_concurrent_rpcs=_STREAMS + _OTHER_CALLS,
             options=[
                 ("grpc.max_receive_message_length", self._max_message_bytes),
                 ("grpc.max_send_message_length", self._max_message_bytes),
