@@ -12,12 +12,14 @@ import grpc
 import numpy as np
 import pytest
 from kserve_peers import run_peer
+from mapped_bundle import write_mapped_bundle
 from served_station import served
 from tiny_bundle import tiny_golden, tiny_weights, write_tiny_bundle
 
 from inspection.api.pb import open_inference_pb2 as oip
 from inspection.api.pb import open_inference_pb2_grpc as oip_grpc
 from inspection.service import Service
+from models.engines import open_engine
 
 TIMEOUT_S = 30.0
 GOLDEN = tiny_golden(tiny_weights(2, 3), 32, 32, 3)
@@ -161,3 +163,19 @@ def test_load_from_outside_costs_no_part(tmp_path: Path) -> None:
     assert status.records >= 10
     assert status.late == 0
     assert status.counters["queue_refused"] == 0
+
+
+def test_a_map_comes_where_the_model_has_one(tmp_path: Path) -> None:
+    """It is in the metadata, and beside the scores for each image of more than one batch; in the order asked for."""
+    bundle = write_mapped_bundle(tmp_path / "mapped")
+    expected = open_engine(bundle).run_all(bundle.golden().inputs)
+    assert expected.map is not None
+    with served(tmp_path, bundle.path) as running, grpc.insecure_channel(running.api_address) as channel:
+        stub = oip_grpc.GRPCInferenceServiceStub(channel)
+        told = stub.ModelMetadata(oip.ModelMetadataRequest(name="tiny"))
+        outputs = [{"name": "map"}, {"name": "scores"}]
+        answer = stub.ModelInfer(raw_request(bundle.golden().inputs, outputs=outputs), timeout=TIMEOUT_S)
+    assert [(tensor.name, list(tensor.shape)) for tensor in told.outputs] == [("scores", [-1, 2]), ("map", [-1, 1, 4])]
+    assert [(tensor.name, list(tensor.shape)) for tensor in answer.outputs] == [("map", [6, 1, 4]), ("scores", [6, 2])]
+    assert answer.raw_output_contents[0] == expected.map.tobytes()
+    assert answer.raw_output_contents[1] == expected.scores.tobytes()
