@@ -30,6 +30,7 @@ from models.benchmark import measure_batch_times
 from models.bundle import Bundle, load_bundle
 from models.engines import Engine as EngineSession
 from models.engines import open_engine
+from models.errors import SessionError
 from models.optimise import chosen_engine
 from models.references import resolve_bundle
 from models.session import Given
@@ -105,7 +106,11 @@ class Engine:
         from inspection.remote_model.session import RemoteSession  # grpc only where it is needed
 
         self._remote = RemoteSession(self.bundle, remote, on_remote)
-        self._remote.warm(sizes)
+        try:
+            self._remote.warm(sizes)
+        except SessionError:
+            self._remote.close()
+            raise
         return self._remote
 
     def submit(self, job: Job) -> bool:

@@ -46,7 +46,11 @@ class RemoteSession:
         self._why = "it was not asked yet"
         try:
             self._trusted = self._connect()
+        except ParityError:
+            self._close_all()
+            raise
         except SessionAwayError as error:
+            self._close_all()
             raise SessionError(
                 f"{bundle.path}: {error} — a server with this model is needed — start it, or mend [inference.remote]"
             ) from error
@@ -79,9 +83,7 @@ class RemoteSession:
         if trusted is not None:
             self._give_up(trusted)
         self._thread.join(self._STOP_S)
-        while self._given_up:
-            time.sleep(max(0.0, self._given_up[0][0] - time.monotonic()))
-            self._close_given_up()
+        self._close_all()
 
     def _ask(self, batch: NDArray[np.uint8], names: list[str]) -> Given:
         connection = self._trusted
@@ -113,6 +115,11 @@ class RemoteSession:
     def _close_given_up(self) -> None:
         while self._given_up and self._given_up[0][0] <= time.monotonic():
             self._given_up.popleft()[1].close()
+
+    def _close_all(self) -> None:
+        while self._given_up:
+            time.sleep(max(0.0, self._given_up[0][0] - time.monotonic()))
+            self._close_given_up()
 
     # ------------------------------------------------------------ its thread
 
