@@ -11,6 +11,8 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from kserve_peers import run_peer
 from mapped_bundle import write_mapped_bundle
 from served_station import served
@@ -179,3 +181,34 @@ def test_a_map_comes_where_the_model_has_one(tmp_path: Path) -> None:
     assert [(tensor.name, list(tensor.shape)) for tensor in answer.outputs] == [("map", [6, 1, 4]), ("scores", [6, 2])]
     assert answer.raw_output_contents[0] == expected.map.tobytes()
     assert answer.raw_output_contents[1] == expected.scores.tobytes()
+
+
+_SHAPES = st.lists(st.integers(-(2**63), 2**63 - 1) | st.sampled_from([1, 2, 3, 32]), max_size=6)
+_TENSORS = st.builds(
+    Request.InferInputTensor,
+    name=st.sampled_from(["pixels", "", "x"]),
+    datatype=st.sampled_from(["UINT8", "FP32", "BYTES", ""]),
+    shape=_SHAPES | st.sampled_from([[1, 32, 32, 3], [0, 32, 32, 3], [-1, 32, 32, 3]]),
+    contents=st.none() | st.builds(oip.InferTensorContents, uint_contents=st.lists(st.integers(0, 2**32 - 1))),
+)
+_ANY = st.builds(
+    Request,
+    model_name=st.sampled_from(["tiny", "tiny", "tiny", ""]) | st.text(max_size=10),
+    model_version=st.just("") | st.text(max_size=20),
+    id=st.text(max_size=10),
+    inputs=st.lists(_TENSORS, max_size=3),
+    outputs=st.lists(
+        st.builds(Request.InferRequestedOutputTensor, name=st.sampled_from(["scores", "map"])), max_size=3
+    ),
+    raw_input_contents=st.lists(st.binary(max_size=100) | st.just(bytes(32 * 32 * 3)), max_size=2),
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(request=_ANY)
+def test_any_request_is_an_answer_or_one_clear_status(
+    stub: oip_grpc.GRPCInferenceServiceStub, request: Request
+) -> None:
+    """Whatever a client says of its tensors: scores, INVALID_ARGUMENT or NOT_FOUND, and nothing else."""
+    code = stub.ModelInfer.future(request, timeout=TIMEOUT_S).code()
+    assert code in (grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND)
