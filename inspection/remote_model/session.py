@@ -143,8 +143,8 @@ class RemoteSession:
             connection = self._connect()
         except (SessionError, ParityError) as error:
             with self._lock:
-                self._why = str(error)
-                if not self._closing:
+                is_new, self._why = self._why != str(error), str(error)
+                if is_new and not self._closing:
                     self._on_trouble(self._why)
             self._wake.clear()
             if not self._closing:

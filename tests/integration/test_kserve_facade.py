@@ -152,7 +152,8 @@ def test_a_station_in_error_is_not_ready(service: Service, stub: oip_grpc.GRPCIn
 
 def test_load_from_outside_costs_no_part(tmp_path: Path) -> None:
     """While clients keep the model busy, every part of a running line is judged in time."""
-    with served(tmp_path, write_tiny_bundle(tmp_path / "tiny")) as running:
+    bundle = write_tiny_bundle(tmp_path / "tiny")
+    with served(tmp_path, bundle, geometry={"travel_time_s": 2.0}) as running:  # room for a busy test machine
         running.station.start_line()
         with grpc.insecure_channel(running.api_address) as channel:
             stub = oip_grpc.GRPCInferenceServiceStub(channel)
