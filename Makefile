@@ -17,6 +17,7 @@ test:  ## everything that CI checks (about 16 min on 2 cores; the first time 3 m
 	@scripts/set-up dev "all checks and tests (about 16 min on 2 cores)"
 	@scripts/system-packages
 	@scripts/test-producers
+	@scripts/test-kserve
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest -m "not soak" --numprocesses $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
@@ -31,6 +32,7 @@ soak:  ## the long tests (about an hour)
 	@scripts/set-up dev "the long tests (about an hour)"
 	@scripts/system-packages soak
 	@scripts/test-producers
+	@scripts/test-kserve
 	@$(BIN)/python -m pytest -m soak --timeout 7200
 
 zoo:  ## train the demo's model on rendered parts (about 8 min on 2 cores)

@@ -52,6 +52,7 @@ _ROWS = (
     Alarm("CAMERA_CHANGED", Severity.ERROR, blocks=True, values=("detail", "first")),
     Alarm("EJECTOR_LOST", Severity.ERROR, blocks=True, values=("port", "detail"), blind=True),
     Alarm("MODEL_FAILED", Severity.ERROR, blocks=True, values=("detail",)),
+    Alarm("MODEL_REMOTE_LOST", Severity.ERROR, blocks=True, values=("detail",)),
     Alarm("INFERENCE_STALLED", Severity.ERROR, blocks=True, values=("detail",)),
     Alarm("RECORDS_TROUBLE", Severity.ERROR, blocks=True, values=("detail",)),
     # The line must run for the camera to learn the belt, but the heartbeat waits for it: a watchdog holds the belt.

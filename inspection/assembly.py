@@ -208,7 +208,9 @@ class Assembly:
 
     def load(self, config: StationConfig) -> Engine:
         """Load, check and warm the model of a configuration beside the present one. Raises what `Engine` raises."""
-        return Engine(config, partial(self._alarms.tell, "MODEL_FAILED"))
+        return Engine(
+            config, partial(self._alarms.tell, "MODEL_FAILED"), partial(self._alarms.tell, "MODEL_REMOTE_LOST")
+        )
 
     def exchange(self, config: StationConfig, digest: str, engine: Engine, recipe: RecipeRef) -> None:
         """Go by another recipe in a new run, while the line stands; the engine before is closed.

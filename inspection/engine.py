@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
+import numpy as np
 
 from camera.frame import Pixels
 from inspection.config import StationConfig
@@ -26,10 +28,17 @@ from inspection.quality.limits import joined
 from inspection.quality.options import QualitySection
 from models.benchmark import measure_batch_times
 from models.bundle import Bundle, load_bundle
+from models.engines import Engine as EngineSession
 from models.engines import open_engine
+from models.errors import SessionError
 from models.optimise import chosen_engine
 from models.references import resolve_bundle
+from models.session import Given
 
+if TYPE_CHECKING:
+    from inspection.remote_model.session import RemoteSession
+
+_log = logging.getLogger(__name__)
 _MEASURED_SIZES = (1, 2, 4, 8, 16, 32, 64)
 
 
@@ -43,7 +52,10 @@ class Engine:
 
     _STALL_S = 2.0
 
-    def __init__(self, config: StationConfig, on_failure: Callable[[str], None]) -> None:
+    def __init__(
+        self, config: StationConfig, on_failure: Callable[[str], None], on_remote: Callable[[str], None] = _log.warning
+    ) -> None:
+        """on_remote: told why a server's model is away, and '' when it is back; called on a thread of the session."""
         inference = config.inference
         cv2.setNumThreads(1)  # each worker prepares in its own thread; OpenCV's pool would only contend with them
         self.bundle: Bundle = load_bundle(resolve_bundle(config.model.bundle))
@@ -55,15 +67,16 @@ class Engine:
             novelty_limit=_novelty_limit(config, self.bundle),
         )
         sizes = [size for size in _MEASURED_SIZES if size <= inference.max_batch]
+        self._remote: RemoteSession | None = None
         name = chosen_engine(self.bundle) if inference.engine == "auto" else inference.engine
-        session = open_engine(
-            self.bundle, name, callers=inference.workers, warm_sizes=range(1, inference.max_batch + 1)
-        )
+        session = self._open(config, name, on_remote)
         self.provider: str = session.provider
         self.times = ExecutionTimes(measure_batch_times(session, sizes, repeats=5), inference.max_batch)
         self.queue = BatchQueue(inference.queue_capacity, self.times, inference.workers)
         regions = view_regions(config)
-        preparers = list(map(Preparer, regions, straighteners(config, regions)))
+        preparers = [*map(Preparer, regions, straighteners(config, regions)), Preparer()]
+        self._as_it_is = len(preparers) - 1  # a view that takes the model's own input
+        self._room_aside = threading.BoundedSemaphore(max(1, inference.workers - 1))
         self.quality = limits_of_views(config, self.bundle)
         gates = [
             None if limits is None else Gate(limits, None if region is None else region.rectangle)
@@ -89,32 +102,87 @@ class Engine:
         limits = [None if one is None else one.model_dump(mode="json") for _, one in self.quality]
         return {"score": self.judge.threshold, "novelty": self.judge.novelty_limit, "quality": limits}
 
+    def _open(self, config: StationConfig, name: str, on_remote: Callable[[str], None]) -> EngineSession:
+        """Open the model where the configuration says; a server's model is closed with the engine."""
+        inference, remote = config.inference, config.inference.remote
+        sizes = range(1, inference.max_batch + 1)
+        if remote is None:
+            return open_engine(self.bundle, name, callers=inference.workers, warm_sizes=sizes)
+        from inspection.remote_model.session import RemoteSession  # grpc only where it is needed
+
+        self._remote = RemoteSession(self.bundle, remote, on_remote)
+        try:
+            self._remote.warm(sizes)
+        except SessionError:
+            self._remote.close()
+            raise
+        return self._remote
+
     def submit(self, job: Job) -> bool:
         """Queue one image; False when the queue is full."""
         return self.queue.put(job)
 
     def inspect(self, pixels: Pixels, timeout_s: float) -> Decision:
-        """Judge one image apart from the line, as a frame of the first view: only when no part waits.
+        """Judge one image apart from the line, as a frame of the first view.
 
         A part that comes meanwhile goes first; it loses one execution at most.
 
-        Raises BusyError when parts wait, or when no answer came within `timeout_s`.
+        Raises BusyError when no answer came within `timeout_s`, as when the line leaves no time.
         """
-        if len(self.queue):
-            raise BusyError(f"{len(self.queue)} parts of the line wait for the model; try again in a moment")
-        answered = threading.Event()
-        answer: list[Decision | str] = []
+        job = self._aside([pixels], timeout_s)[0]
+        return self.judge.decide(job.raw, job.novelty)
 
-        def done(jobs: Sequence[Job]) -> None:
-            answer.extend(job.failure if job.raw is None else self.judge.decide(job.raw, job.novelty) for job in jobs)
-            answered.set()
+    def infer(self, batch: Pixels, timeout_s: float) -> Given:
+        """Give all that the model says of a batch uint8 (n, height, width, channels), n >= 1, apart from the line.
 
+        More than a batch's worth goes in several. Raises BusyError as `inspect` does.
+        """
+        allowed_ns = time.monotonic_ns() + round(timeout_s * 1e9)
+        images = list(batch[..., 0] if batch.shape[-1] == 1 else batch)
+        step = self.times.max_size
+        jobs: list[Job] = []
+        for start in range(0, len(images), step):
+            left_s = (allowed_ns - time.monotonic_ns()) * 1e-9
+            jobs += self._aside(images[start : start + step], left_s, view=self._as_it_is, wants_map=True)
+        card = self.bundle.card
+        return Given(
+            np.stack([job.raw for job in jobs]),
+            None if card.map is None else np.stack([job.map for job in jobs]),
+            None if card.novelty is None else np.array([job.novelty for job in jobs], np.float32),
+        )
+
+    def _aside(
+        self,
+        images: list[Pixels],
+        timeout_s: float,
+        *,
+        view: int = 0,
+        wants_map: bool = False,
+    ) -> list[Job]:
+        """Score images that are no parts; one worker at least stays free for the line where there are several."""
         deadline_host_ns = time.monotonic_ns() + round(timeout_s * 1e9)
-        if not self.submit(Job(pixels, deadline_host_ns, done, priority=ASIDE)) or not answered.wait(timeout_s):
-            raise BusyError(f"no answer within {timeout_s:.3g} s; allow more time, or try when the line is slower")
-        if isinstance(answer[0], str):
-            raise BusyError(f"the image was not judged: {answer[0]}")
-        return answer[0]
+        refusal = BusyError(f"no answer within {timeout_s:.3g} s; allow more time, or try when the line is slower")
+        if not self._room_aside.acquire(timeout=max(timeout_s, 0.0)):
+            raise refusal
+        try:
+            answered = threading.Semaphore(0)
+
+            def done(ended: Sequence[Job]) -> None:
+                answered.release(len(ended))
+
+            jobs = [Job(one, deadline_host_ns, done, view=view, priority=ASIDE, wants_map=wants_map) for one in images]
+            taken = [job for job in jobs if self.submit(job)]
+            for _ in taken:
+                if not answered.acquire(timeout=max(0.0, (deadline_host_ns - time.monotonic_ns()) * 1e-9)):
+                    raise refusal
+            if len(taken) < len(jobs):
+                raise refusal
+        finally:
+            self._room_aside.release()
+        failed = next((job for job in jobs if job.raw is None), None)
+        if failed is not None:
+            raise BusyError(f"the image was not judged: {failed.failure}")
+        return jobs
 
     def stalled(self) -> str:
         """Return which worker hangs or has ended, '' when all work."""
@@ -132,6 +200,8 @@ class Engine:
         for worker in self.workers:
             worker.stop(timeout_s=2.0)
         self.queue.drain()
+        if self._remote is not None:
+            self._remote.close()
 
 
 def _novelty_limit(config: StationConfig, bundle: Bundle) -> float | None:

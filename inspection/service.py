@@ -53,6 +53,7 @@ class Service:
             max_message_mb=api.max_message_mb,
             challenges=self.station.interlock,
             security=api,
+            model=self.station,
         )
         self.api_address = self._api.start()
 

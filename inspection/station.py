@@ -7,9 +7,12 @@ import time
 from collections.abc import Collection
 from typing import Any
 
+from camera.errors import CameraError
+from camera.frame import Pixels
 from camera.scene import Scene
 from inspection.admission import Admission, JobRequest
 from inspection.alarm_board import AlarmBoard
+from inspection.api.kserve.model import LoadedModel
 from inspection.assembly import Assembly, Surroundings
 from inspection.camera_history import CameraReport
 from inspection.camera_upkeep import CameraUpkeep
@@ -29,6 +32,7 @@ from inspection.station_states import StateChange, StationStates
 from inspection.status import station_status
 from inspection.supervisor import Supervisor
 from inspection.tracking.tracker import PartTracker
+from models.session import Given
 
 _NO_JOB = JobRequest()
 _INSPECTS = EXECUTING | {State.READY}
@@ -228,6 +232,18 @@ class Station:
         if self.state not in _INSPECTS:
             raise StateError(f"the model is not at hand in state {self.state}; {self._next_step()}")
         return self.engine.inspect(pixels, timeout_s)
+
+    def infer(self, batch: Pixels, timeout_s: float) -> Given:
+        """Give all that the model says of a batch, apart from the line. Raises StateError or BusyError."""
+        if self.state not in _INSPECTS:
+            raise StateError(f"the model is not at hand in state {self.state}; {self._next_step()}")
+        return self.engine.infer(batch, timeout_s)
+
+    def loaded_model(self) -> LoadedModel:
+        """Return the model that is loaded. Raises StateError when none is."""
+        if not self.is_open:
+            raise StateError(f"no model is loaded in state {self.state}; wait until it is READY")
+        return LoadedModel(self.engine.bundle.card, self.engine.bundle.digest, self.engine.provider)
 
     def _refuse_when_closed(self) -> None:
         if self._closed.is_set():

@@ -8,6 +8,7 @@ ModelError                      anything below
 │   └── BundleExistsError       the place to write to holds something that must not be replaced
 ├── GraphError                  model.onnx is no ONNX model or does not fit the card
 ├── SessionError                the execution provider is missing or not in use, or the inference failed
+│   └── SessionAwayError        a model elsewhere gives no sound answer now; its session goes on trying by itself
 ├── ParityError                 the golden vectors or the batches miss the card's tolerance
 └── PixelError                  an array is no image that fits the call
 """
@@ -51,6 +52,10 @@ class GraphError(ModelError):
 
 class SessionError(ModelError):
     """The model cannot be executed as asked."""
+
+
+class SessionAwayError(SessionError):
+    """No sound answer came for this batch; the next may be answered again."""
 
 
 class ParityError(ModelError):

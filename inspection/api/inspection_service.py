@@ -1,26 +1,33 @@
-"""InspectionService: judge one image apart from the line."""
+"""InspectionService: judge images apart from the line, one by one or as a stream."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
+from collections.abc import AsyncIterator
 from concurrent.futures import Executor, Future
 
 import grpc
 
-from inspection.api.answers import Context, unary
+from inspection.api.answers import Context, streaming, unary
 from inspection.api.errors import RefusedError
 from inspection.api.images import request_pixels
+from inspection.api.inspect_stream import InspectPipeline
 from inspection.api.messages import inspect_message
 from inspection.api.pb import inspection_pb2 as pb
 from inspection.api.pb import inspection_pb2_grpc as pb_grpc
+from inspection.api.peers import is_on_this_machine
 from inspection.api.station_service import in_state
 from inspection.control import BusyError, LineControl
 
 MAX_WAITING = 8
 DEFAULT_TIMEOUT_S = 10.0
 MAX_TIMEOUT_S = 30.0
+MAX_STREAMS = 4  # each keeps a few whole messages in memory
+MAX_STREAMED = 4
+_RETRY_STREAM_S = 1.0
 
 
 class Allowance:
@@ -46,8 +53,9 @@ class Allowance:
 class InspectionService(pb_grpc.InspectionServiceServicer):
     """Decodes and judges in `workers`, a few at a time, so that images from outside never pile up in memory.
 
-    Owned by the server; its method runs on the server's event loop. Overflow policy: beyond `MAX_WAITING` images at a
-    time the next is refused (BUSY). Each worker takes up an image no longer than its client waits for it.
+    Owned by the server; its methods run on the server's event loop. Overflow policy: beyond `MAX_WAITING` single images
+    at a time the next is refused (BUSY); images of streams wait for their turn, and hold their own stream up. Each
+    worker takes up an image no longer than its client waits for it.
     """
 
     def __init__(self, control: LineControl, workers: Executor) -> None:
@@ -55,15 +63,16 @@ class InspectionService(pb_grpc.InspectionServiceServicer):
         self._workers = workers
         self._lock = threading.Lock()
         self._waiting = 0
+        self._streams = 0
+        self._turns = asyncio.Semaphore(MAX_STREAMED)
 
     @unary
     async def Inspect(  # noqa: N802 - the name in the proto
         self, request: pb.InspectRequest, context: Context
     ) -> pb.InspectResponse:
         """Judge one image with the station's model and threshold."""
-        remaining_s = context.time_remaining()
-        timeout_s = DEFAULT_TIMEOUT_S if remaining_s is None else min(remaining_s, MAX_TIMEOUT_S)
-        allowance = Allowance(timeout_s)
+        allowance = Allowance(_timeout_s(request, context.time_remaining()))
+        _refuse_far_memory(request, context)
         with self._lock:
             if self._waiting >= MAX_WAITING:
                 raise BusyError(
@@ -73,6 +82,33 @@ class InspectionService(pb_grpc.InspectionServiceServicer):
         work = self._workers.submit(self._judge, request, allowance)
         work.add_done_callback(self._done)
         return await asyncio.wrap_future(work)
+
+    @streaming
+    async def InspectStream(  # noqa: N802 - the name in the proto
+        self, requests: AsyncIterator[pb.InspectStreamRequest], context: Context
+    ) -> AsyncIterator[pb.InspectStreamResponse]:
+        """Judge images one after the other, several on their way."""
+
+        async def judge(request: pb.InspectRequest) -> pb.InspectResponse:
+            allowance = Allowance(_timeout_s(request, context.time_remaining()))
+            _refuse_far_memory(request, context)
+            async with self._turns:
+                return await asyncio.wrap_future(self._workers.submit(self._judge, request, allowance))
+
+        if self._streams >= MAX_STREAMS:
+            raise RefusedError(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                "WATCHERS",
+                f"{self._streams} streams of images are open — {MAX_STREAMS} may be — close one",
+                retry_after_s=_RETRY_STREAM_S,
+            )
+        self._streams += 1
+        try:
+            async with contextlib.aclosing(InspectPipeline(requests, judge).answers()) as answers:
+                async for answer in answers:
+                    yield answer
+        finally:
+            self._streams -= 1
 
     def _judge(self, request: pb.InspectRequest, allowance: Allowance) -> pb.InspectResponse:
         allowance.left_s()
@@ -87,3 +123,22 @@ class InspectionService(pb_grpc.InspectionServiceServicer):
     def _done(self, _: Future[pb.InspectResponse]) -> None:
         with self._lock:
             self._waiting -= 1
+
+
+def _timeout_s(request: pb.InspectRequest, remaining_s: float | None) -> float:
+    """Return how long an answer may take: the call's deadline, or less where the request says so."""
+    asked_s = request.timeout_ms * 1e-3 or DEFAULT_TIMEOUT_S
+    if remaining_s is None:
+        return min(asked_s, MAX_TIMEOUT_S)
+    return min(remaining_s, asked_s if request.timeout_ms else MAX_TIMEOUT_S, MAX_TIMEOUT_S)
+
+
+def _refuse_far_memory(request: pb.InspectRequest, context: Context) -> None:
+    """Refuse shared memory to whoever is on another machine: it would be memory of ours. Raises RefusedError."""
+    if request.WhichOneof("image") == "shared" and not is_on_this_machine(context.peer()):
+        raise RefusedError(
+            grpc.StatusCode.PERMISSION_DENIED,
+            "SHARED_MEMORY",
+            "shared memory was named from another machine — it is for clients on the station's own — send `raw`",
+            field="shared",
+        )

@@ -18,11 +18,15 @@ from inspection.api.errors import ApiError
 from inspection.api.feed import ResultFeed
 from inspection.api.guard import Guard
 from inspection.api.health import HealthReporter
-from inspection.api.inspection_service import InspectionService
+from inspection.api.inspection_service import MAX_STREAMS, InspectionService
+from inspection.api.kserve.model import ModelPort
+from inspection.api.kserve.service import KServeService
 from inspection.api.listening import connection_options, listen
 from inspection.api.options import SecurityOptions
 from inspection.api.pb import inspection_pb2 as pb
 from inspection.api.pb import inspection_pb2_grpc as pb_grpc
+from inspection.api.pb import open_inference_pb2 as oip
+from inspection.api.pb import open_inference_pb2_grpc as oip_grpc
 from inspection.api.result_service import MAX_WATCHERS, ResultService
 from inspection.api.station_service import MAX_PREVIEW_WATCHERS, StationService
 from inspection.api.tail import ResultTail
@@ -34,8 +38,9 @@ from inspection.records.entries import EntryBook
 _log = logging.getLogger(__name__)
 
 SERVICES = [service.full_name for service in pb.DESCRIPTOR.services_by_name.values()]
+_STREAMS = MAX_WATCHERS + MAX_PREVIEW_WATCHERS + MAX_CHALLENGE_WATCHERS + MAX_STREAMS
 _OTHER_CALLS = 64  # unary, health and reflection calls at a time, beside the watchers
-_CALL_THREADS, _READ_THREADS, _INSPECT_THREADS = 4, 4, 2
+_CALL_THREADS, _READ_THREADS, _INSPECT_THREADS, _INFER_THREADS = 4, 4, 2, 2
 
 
 class ApiServer:
@@ -58,10 +63,12 @@ class ApiServer:
         challenges: ChallengeControl | None = None,
         security: SecurityOptions = SecurityOptions(),  # noqa: B008 - frozen
         entries: EntryBook | None = None,
+        model: ModelPort | None = None,
     ) -> None:
         """Raise AddressError for an address that is open to the network without TLS and tokens.
 
         1 MB = 1,000,000 bytes, in both directions. entries: the audit log of commands; without it the log has them.
+        model: what clients of the Open Inference Protocol are offered; None: nothing.
         Raises CertificateError when certificate and key cannot be used.
         """
         check_address(address, is_guarded=security.is_guarded)
@@ -72,6 +79,7 @@ class ApiServer:
         self._control = control
         self._results = results
         self._challenges = challenges
+        self._model = model
         self._address = address
         self._max_message_bytes = max_message_mb * 1_000_000
         self._started = threading.Event()
@@ -148,8 +156,17 @@ class ApiServer:
         pb_grpc.add_InspectionServiceServicer_to_server(inspection, server)
         challenges = ChallengeService(self._challenges, calls, self._pool("challenge", MAX_CHALLENGE_WATCHERS))
         pb_grpc.add_ChallengeServiceServicer_to_server(challenges, server)
+        if self._model is not None:
+            kserve = KServeService(self._model, calls, self._pool("infer", _INFER_THREADS))
+            oip_grpc.add_GRPCInferenceServiceServicer_to_server(kserve, server)
         health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
-        names = [*SERVICES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME]
+        offered = [] if self._model is None else [oip.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name]
+        names = [
+            *SERVICES,
+            *offered,
+            health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
+            reflection.SERVICE_NAME,
+        ]
         reflection.enable_server_reflection(names, server)
         await server.start()
         looking = [asyncio.create_task(health.run()), asyncio.create_task(guard.run())]
@@ -168,10 +185,9 @@ class ApiServer:
             Path(self.local_address.removeprefix("unix:")).unlink(missing_ok=True)
 
     def _listen(self, guard: Guard) -> grpc.aio.Server:
-        at_a_time = MAX_WATCHERS + MAX_PREVIEW_WATCHERS + MAX_CHALLENGE_WATCHERS + _OTHER_CALLS
         server = grpc.aio.server(
             interceptors=[guard],
-            maximum_concurrent_rpcs=at_a_time + self._security.streams_per_client,
+            maximum_concurrent_rpcs=_STREAMS + _OTHER_CALLS + self._security.streams_per_client,
             options=connection_options(self._security, self._max_message_bytes),
         )
         self._bound, self.local_address = listen(server, self._address, self._security, self._tls)

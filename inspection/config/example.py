@@ -105,7 +105,18 @@ margin_ms = 5.0                 # kept free between the last moment for a verdic
 #                               # the right to, LimitNICE=-10), "low" gives way; the ejector's process stays as it is
 max_batch = 4
 queue_capacity = 64             # parts that may wait for the model; one more is rejected as LATE
-# engine = "auto"               # what `lineward model optimise` chose; or "onnxruntime", "openvino"
+# engine = "auto"               # what `lineward model optimise` chose; or "onnxruntime", "openvino"; or "kserve", a
+#                               # server that has the bundle's model: Triton, OpenVINO Model Server, another station
+
+# [inference.remote]            # for engine "kserve" (Open Inference Protocol, gRPC). The bundle's golden vectors are
+#                               # run on the server at the start, after each break and every check_s
+# address = "192.168.1.30:8001"
+# model = "parts"               # its name there; absent: that of the card
+# version = "1"                 # absent: the server's choice
+# timeout_ms = 200.0            # no answer by then, and the parts in hand are rejected
+# check_s = 30.0
+# tls = false                   # true wherever the network is not the machine's own; ca_file names who is trusted,
+#                               # cert_file and key_file who this station is
 
 [ejector]
 driver = "simulated"            # a relay board at the far end of a real pseudo-terminal; or "lcus", "modbus_rtu",

@@ -23,6 +23,7 @@ from inspection.plc.options import PlcOptions
 from inspection.process_priority import Priority
 from inspection.quality.options import QualitySection
 from inspection.records.options import RecordsOptions
+from inspection.remote_model.options import RemoteOptions
 
 
 class StationSection(Section):
@@ -52,14 +53,23 @@ class InferenceSection(Section):
         le=64,
         description="inference threads, each with a single-threaded session; default: one per core, at most 4",
     )
-    engine: Literal["auto", "onnxruntime", "openvino"] = Field(
-        "auto", description="auto: what `lineward model optimise` chose for the bundle on this machine, or onnxruntime"
+    engine: Literal["auto", "onnxruntime", "openvino", "kserve"] = Field(
+        "auto",
+        description="auto: what `lineward model optimise` chose for the bundle on this machine, or onnxruntime; "
+        "kserve: the server of [inference.remote]",
     )
+    remote: RemoteOptions | None = Field(None, description="a server that has the bundle's model")
     priority: Priority = Field(
         "normal", description="of the whole process, where several stations share the machine: high goes first"
     )
     max_batch: int = Field(4, ge=1, le=64)
     queue_capacity: int = Field(64, ge=1, le=10_000, description="parts that may wait; one more is rejected as LATE")
+
+    @model_validator(mode="after")
+    def _a_server_is_named_where_one_is_used(self) -> Self:
+        if (self.engine == "kserve") != (self.remote is not None):
+            raise ValueError('engine = "kserve" and [inference.remote] belong together: write both, or leave both out')
+        return self
 
 
 class PageSection(Section):

@@ -18,6 +18,7 @@ FAULTS: tuple[Fault, ...] = (
     belt.PARTS_TOO_CLOSE,
     model.MODEL_REFUSED,
     model.MODEL_FAILED,
+    model.MODEL_REMOTE_LOST,
     model.PROVIDER_LOST,
     model.INFERENCE_STALLED,
     model.LATE_VERDICTS,

@@ -37,6 +37,7 @@ class Job:
     pose: how the part lay in it, where that is looked for. located: False where it was not found.
     priority: PART, or ASIDE for an image that is no part of the line; it only decides who waits while there is not
     enough time for all.
+    wants_map: the model's map is asked for, too; it goes into `map`, (height, width), where the model has one.
     """
 
     pixels: Pixels
@@ -46,11 +47,13 @@ class Job:
     view: int = 0
     pixel_format: str = ""
     priority: int = PART
+    wants_map: bool = False
     batch_host_ns: int = 0
     batch_size: int = 0
     batch_place: int = 0
     raw: Any = None
     novelty: float | None = None
+    map: Any = None
     failure: str = ""
     failure_reason: Reason = Reason.SYSTEM
     quality: Finding | None = None
@@ -82,7 +85,8 @@ class BatchQueue:
     left. A batch closes when it is full, when the queue is empty, when the other workers' share begins, or when one
     part more would cost any part of it its deadline. A part of any priority that cannot be scored in time any more is
     given back unscored (LATE) and counted, so that an overload costs the parts that it hits and not every part after
-    them, and nothing waits for ever. Overflow policy: refuse.
+    them, and nothing waits for ever. Overflow policy: refuse; each priority has the whole capacity to itself, so that
+    images from outside never take a part's place.
 
     `now` is the clock of the deadlines. `take(0.0)` never waits: with a clock of one's own a single thread can drive
     the queue, and what it does depends on the clock and the order of the calls alone.
@@ -112,13 +116,13 @@ class BatchQueue:
     def put(self, job: Job) -> bool:
         """Add a job; False when the queue is full and the job was refused (it is the caller's to reject)."""
         with self._lock:
-            if self._size >= self.capacity:
-                self.refused += 1
-                return False
             line = self._by_priority.get(job.priority)
             if line is None:
                 line = self._by_priority[job.priority] = _Waiting(job.priority)
                 insort(self._lines, line, key=lambda waiting: waiting.priority)
+            if len(line.heap) >= self.capacity:
+                self.refused += 1
+                return False
             self._arrivals += 1
             heappush(line.heap, (job.deadline_host_ns, self._arrivals, job))
             self._size += 1

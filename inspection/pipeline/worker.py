@@ -13,14 +13,17 @@ from inspection.pipeline.prepare import Slots
 from inspection.pipeline.unfit import UnfitError
 from inspection.quality.gate import Gate
 from models.engines import Engine
+from models.errors import SessionAwayError
+from models.session import Given
 
 
 class Worker:
     """Prepare and infer in one thread: two of these, each call single-threaded, beat one call on two threads.
 
-    Owned by the station. A frame that cannot be prepared costs its own part only; an error of the session is told to
-    the owner (`on_failure`) and ends the worker, after every job of its batch was given back unscored. While no part
-    comes it infers now and then, so that the first part after a pause finds the weights where they are fast.
+    Owned by the station. A frame that cannot be prepared costs its own part only, a model elsewhere that is away the
+    parts in hand; any other error of the session is told to the owner (`on_failure`) and ends the worker, after every
+    job of its batch was given back unscored. While no part comes it infers now and then, so that the first part after
+    a pause finds the weights where they are fast.
 
     gates: one for each view, None where no limit of its pictures is held; a picture outside its limits is not scored.
     """
@@ -85,23 +88,54 @@ class Worker:
             end_jobs(in_hand)
 
     def _score(self, in_hand: list[Job]) -> None:
-        """Score the jobs in hand; they leave the list just before they are done, so that none is done twice."""
+        """Score the jobs in hand; they leave the list just before they are done, so that none is done twice.
+
+        Images from outside whose map is wanted are scored by themselves after the parts, which stand before them.
+        """
         self._prepare(in_hand)
+        plain = next((place for place, job in enumerate(in_hand) if job.wants_map), len(in_hand))
+        later = in_hand[plain:]
+        del in_hand[plain:]
+        try:
+            self._infer(in_hand, 0, gives_all=self._tells_novelty)
+        finally:
+            in_hand += later
+        self._infer(in_hand, plain, gives_all=True)
+
+    def _infer(self, in_hand: list[Job], first: int, *, gives_all: bool) -> None:
+        """Infer on the jobs in hand, which lie in the slots from `first` on; a model that is away costs these alone."""
         size = len(in_hand)
         if not size:
             return
-        given = self._session.run_all(self._slots.filled[size]) if self._tells_novelty else None
-        scores = self._session.run(self._slots.filled[size]) if given is None else given.scores
+        started_host_ns = self.busy_since_host_ns if first == 0 else time.monotonic_ns()
+        batch = self._slots.filled[size] if first == 0 else self._slots.batch[first : first + size]
+        try:
+            given = self._session.run_all(batch) if gives_all else None
+            scores = self._session.run(batch) if given is None else given.scores
+        except SessionAwayError as error:
+            for job in in_hand:
+                job.failure = str(error)
+            end_jobs(in_hand)
+            return
         self._warm_host_ns = time.monotonic_ns()
-        self._queue.times.observe(size, (self._warm_host_ns - self.busy_since_host_ns) * 1e-9)
+        self._queue.times.observe(size, (self._warm_host_ns - started_host_ns) * 1e-9)
         self.batches += 1
         self.images += size
         for place, (job, raw) in enumerate(zip(in_hand, scores, strict=True)):
             job.raw, job.batch_size, job.batch_place = raw, size, place
-        if given is not None and given.novelty is not None:
+        if given is not None:
+            self._tell_more(in_hand, given)
+        end_jobs(in_hand)
+
+    @staticmethod
+    def _tell_more(in_hand: list[Job], given: Given) -> None:
+        if given.novelty is not None:
             for job, novelty in zip(in_hand, given.novelty.tolist(), strict=True):
                 job.novelty = novelty
-        end_jobs(in_hand)
+        if given.map is not None:
+            for place, job in enumerate(in_hand):
+                if job.wants_map:
+                    job.map = given.map[place]
 
     def _prepare(self, in_hand: list[Job]) -> None:
         """Fill one slot per job; a frame that cannot be prepared, or is too poor, leaves the list unscored."""
@@ -140,6 +174,10 @@ class Worker:
         now_host_ns = time.monotonic_ns()
         if now_host_ns - self._warm_host_ns < pause_ns:
             return
-        self._session.run(self._slots.filled[1])
+        self._warm_host_ns = now_host_ns
+        try:
+            self._session.run(self._slots.filled[1])
+        except SessionAwayError:
+            return  # whoever opened it is told by the session, which comes back by itself
         self._warm_host_ns = time.monotonic_ns()
         self.kept_warm += 1

@@ -230,6 +230,7 @@ FAULT_CODES: Mapping[str, int] = MappingProxyType(
         "EJECTOR_LOST": 11,
         "MODEL_FAILED": 12,
         "INFERENCE_STALLED": 13,
+        "MODEL_REMOTE_LOST": 63,
         "RECORDS_TROUBLE": 14,
         "STATION_FAILED": 15,
         "PLC_SILENT": 16,

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from camera.image_size import image_size
+from camera.pixels import FORMATS, SAMPLED, image_of
 from datasets.images import load_image
 from inspection.api.errors import RefusedError
 from inspection.api.images import MAX_PIXELS, request_pixels
@@ -126,6 +127,27 @@ def test_bad_image_is_refused_with_value_and_limit(data: bytes, text: str) -> No
     assert " — " in str(refused.value)
 
 
+@pytest.mark.parametrize("pixel_format", FORMATS)
+@pytest.mark.parametrize("padding", [0, 7])
+def test_each_format_of_the_cameras_is_read_as_theirs(pixel_format: str, padding: int) -> None:
+    """The bytes of a frame give the pixels that a camera's frame gives, with padded rows and without."""
+    width, height = 42, 30
+    group = SAMPLED.get(pixel_format)
+    row = 3 * width if pixel_format in ("RGB8", "BGR8") else 2 * width
+    row = row if group is None else -(-width * group.size // group.pixels)
+    rows = GENERATOR.integers(0, 256, (height, row + padding), dtype=np.uint8)
+    frame = np.ascontiguousarray(rows[:, :row])
+    if pixel_format in ("RGB8", "BGR8"):
+        frame = frame.reshape(height, width, 3)
+    for data in (rows.tobytes(), rows.tobytes()[: rows.size - padding]):
+        image = pb.RawImage(
+            data=data, width=width, height=height, pixel_format=pixel_format, stride_bytes=row + padding
+        )
+        pixels = request_pixels(pb.InspectRequest(raw=image))
+        assert pixels.shape[:2] == (height, width)
+        np.testing.assert_array_equal(pixels, image_of(frame, pixel_format))
+
+
 def test_raw_pixels_keep_their_order() -> None:
     """RGB8 is taken as it is, BGR8 is turned round, Mono8 stays grey."""
 
@@ -146,7 +168,18 @@ def test_raw_pixels_keep_their_order() -> None:
         (pb.RawImage(data=b"x" * 960, width=40, height=24, pixel_format="RGB8"), "raw.data", "2880 bytes"),
         (pb.RawImage(data=b"x" * 960, width=-40, height=-24, pixel_format="Mono8"), "raw", "-40×-24"),
         (pb.RawImage(data=b"x", width=20_000, height=20_000, pixel_format="Mono8"), "raw", "20000×20000"),
-        (pb.RawImage(data=b"x" * 960, width=40, height=24, pixel_format="Mono12"), "raw.pixel_format", "Mono12"),
+        (pb.RawImage(data=b"x" * 960, width=40, height=24, pixel_format="Mono13"), "raw.pixel_format", "Mono13"),
+        (pb.RawImage(data=b"x" * 960, width=40, height=24, pixel_format="Mono12"), "raw.data", "1920 bytes"),
+        (
+            pb.RawImage(data=b"x" * 960, width=40, height=24, pixel_format="Mono8", stride_bytes=39),
+            "raw.stride_bytes",
+            "40 to",
+        ),
+        (
+            pb.RawImage(data=b"x", width=40, height=24, pixel_format="Mono8", stride_bytes=2**32 - 1),
+            "raw.stride_bytes",
+            "4294967295",
+        ),
     ],
 )
 def test_raw_pixels_must_fit_their_size(image: pb.RawImage, field: str, text: str) -> None:

@@ -406,3 +406,30 @@ def test_the_real_camera_of_the_example_can_be_used_as_it_is() -> None:
     camera = "\n".join(line.removeprefix("# ") for line in lines)
     config = parse_config(f"[camera]\n{camera}\n[geometry]\ntravel_time_s = 1.0\n[ejector]\nchannel = 1", "a")
     assert (config.camera.backend, config.camera.options["strobe_line"]) == ("aravis", "Line2")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('engine = "kserve"', "belong together"),
+        ('engine = "openvino"\n[inference.remote]\naddress = "ai:8001"', "belong together"),
+        ('engine = "kserve"\n[inference.remote]\naddress = "ai"', "address"),
+        ('engine = "kserve"\n[inference.remote]\naddress = "ai:8001"\ntimeout_ms = 2000.0', "timeout_ms"),
+        ('engine = "kserve"\n[inference.remote]\naddress = "ai:8001"\nca_file = "ca.pem"', "tls = true"),
+        (
+            'engine = "kserve"\n[inference.remote]\naddress = "ai:8001"\ntls = true\ncert_file = "me.pem"',
+            "key_file belong together",
+        ),
+    ],
+)
+def test_a_server_for_the_model_must_be_told_wholly(text: str, told: str) -> None:
+    """An engine without its server, a server that is not used, and TLS by halves are refused with what to do."""
+    with pytest.raises(ConfigError, match=told):
+        parse_config(f"{MINIMAL}[inference]\n{text}\n", "line.toml")
+
+
+def test_a_server_for_the_model_has_bounded_defaults() -> None:
+    """The address is enough."""
+    config = parse_config(f'{MINIMAL}[inference]\nengine = "kserve"\n[inference.remote]\naddress = "ai:8001"\n', "x")
+    assert config.inference.remote is not None
+    assert (config.inference.remote.timeout_ms, config.inference.remote.tls) == (200.0, False)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mapped_bundle import write_mapped_bundle
 from station_runs import wait_until
 from tiny_bundle import write_tiny_bundle
 
 from inspection.config import StationConfig
 from inspection.control import BusyError
 from inspection.engine import Engine
-from inspection.pipeline.batch_queue import Job
+from inspection.pipeline.batch_queue import ASIDE, BatchQueue, Job
+from inspection.pipeline.prepare import Slots
+from inspection.pipeline.times import ExecutionTimes
+from inspection.pipeline.worker import Worker
+from models.engines import open_engine
 
 PIXELS = np.zeros((32, 32), np.uint8)
 
@@ -60,3 +65,44 @@ def test_a_part_goes_before_an_image_that_was_asked_about_earlier(engine: Engine
     assert len(refused) == 1
     assert "shutting down" in str(refused[0])
     assert given_back == []
+
+
+def test_a_part_is_done_before_an_image_whose_map_is_wanted(tmp_path: Path) -> None:
+    """Both lie in one batch: the part is scored first and by itself, the image then gets its map."""
+    bundle = write_mapped_bundle(tmp_path / "mapped")
+    session = open_engine(bundle)
+    queue = BatchQueue(8, ExecutionTimes({1: 0.001, 4: 0.002}, 4), workers=1)
+    worker = Worker("test", queue, session, Slots(4, 8, 8, 3), pytest.fail)
+    ended: list[Job] = []
+    both = threading.Event()
+
+    def done(jobs: Sequence[Job]) -> None:
+        ended.extend(jobs)
+        if len(ended) == 2:
+            both.set()
+
+    picture = bundle.golden().inputs[3]
+    deadline_host_ns = time.monotonic_ns() + 60 * 10**9
+    image = Job(picture, deadline_host_ns, done, priority=ASIDE, wants_map=True)
+    part = Job(picture, deadline_host_ns, done)
+    assert queue.put(image)
+    assert queue.put(part)
+    worker.start()
+    assert both.wait(30.0)
+    worker.stop(10.0)
+    assert ended == [part, image]
+    assert part.map is None
+    np.testing.assert_array_equal(part.raw, image.raw)
+    np.testing.assert_array_equal(image.map, session.run_all(picture[None]).map[0])
+
+
+def test_images_from_outside_never_take_a_parts_place(engine: Engine) -> None:
+    """A queue full of images from outside still takes as many parts as it may hold."""
+    late_host_ns = time.monotonic_ns() + 300 * 10**9
+
+    def done(jobs: Sequence[Job]) -> None:
+        """They are given back at the end."""
+
+    images = [engine.submit(Job(PIXELS, late_host_ns, done, priority=ASIDE)) for _ in range(65)]
+    assert images == [True] * 64 + [False]
+    assert all(engine.submit(Job(PIXELS, late_host_ns, done)) for _ in range(64))

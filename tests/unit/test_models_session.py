@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
+from mapped_bundle import with_map
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnx.external_data_helper import set_external_data
@@ -70,17 +71,6 @@ def test_a_map_comes_with_the_scores_where_the_card_speaks_of_one(tmp_path: Path
         open_session(write_bundle(tmp_path / "wider", model=model, draft=wider, golden=tiny_golden(WEIGHTS, 8, 8, 3)))
     with pytest.raises(GraphError, match="wanted is one, 'scores'"):
         open_session(bundle_of(tmp_path / "unsaid", model))
-
-
-def with_map(model: bytes) -> bytes:
-    """Give the tiny model's features as its map, (N, 1, features)."""
-    graph = onnx.load_model_from_string(model)
-    graph.graph.node.append(helper.make_node("Unsqueeze", ["flat", "axis"], ["map"]))
-    graph.graph.initializer.append(numpy_helper.from_array(np.array([1], np.int64), "axis"))
-    graph.graph.output.pop()
-    graph.graph.output.append(helper.make_tensor_value_info("map", TensorProto.FLOAT, ["N", 1, 4]))
-    onnx.checker.check_model(graph)
-    return graph.SerializeToString()
 
 
 def test_threads_share_one_session(session: Session) -> None:

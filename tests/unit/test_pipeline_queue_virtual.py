@@ -40,10 +40,10 @@ class QueueInVirtualTime(RuleBasedStateMachine):
 
     @rule(slack_ms=st.integers(-5, 120), priority=st.integers(0, 2))
     def put(self, slack_ms: int, priority: int) -> None:
-        """A full queue refuses, and only a full one."""
+        """A priority that is full refuses, and only that: none takes the place of another."""
         self.number += 1
         job = Job(PIXELS, self.now_ns + slack_ms * MS, self._done, token=self.number, priority=priority)
-        was_full = len(self.waiting) == CAPACITY
+        was_full = sum(job.priority == priority for job in self.waiting.values()) == CAPACITY
         assert self.queue.put(job) is not was_full
         if not was_full:
             self.waiting[job.token] = job

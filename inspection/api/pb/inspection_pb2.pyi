@@ -1091,21 +1091,31 @@ class InspectRequest(_message.Message):
 
     ENCODED_FIELD_NUMBER: _builtins.int
     RAW_FIELD_NUMBER: _builtins.int
+    SHARED_FIELD_NUMBER: _builtins.int
+    TIMEOUT_MS_FIELD_NUMBER: _builtins.int
     encoded: _builtins.bytes
     """A file in PNG, JPEG, BMP or TIFF, at most 32 megapixels."""
+    timeout_ms: _builtins.int
+    """How long the answer may take, in milliseconds, where that is less than the call's deadline. 0: 10 s."""
     @_builtins.property
     def raw(self) -> Global___RawImage: ...
+    @_builtins.property
+    def shared(self) -> Global___SharedImage:
+        """Pixels in shared memory of the station's own machine."""
+
     def __init__(
         self,
         *,
         encoded: _builtins.bytes = ...,
         raw: Global___RawImage | None = ...,
+        shared: Global___SharedImage | None = ...,
+        timeout_ms: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["encoded", b"encoded", "image", b"image", "raw", b"raw"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["encoded", b"encoded", "image", b"image", "raw", b"raw", "shared", b"shared"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["encoded", b"encoded", "image", b"image", "raw", b"raw"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["encoded", b"encoded", "image", b"image", "raw", b"raw", "shared", b"shared", "timeout_ms", b"timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_image: _TypeAlias = _typing.Literal["encoded", "raw"]  # noqa: Y015
+    _WhichOneofReturnType_image: _TypeAlias = _typing.Literal["encoded", "raw", "shared"]  # noqa: Y015
     _WhichOneofArgType_image: _TypeAlias = _typing.Literal["image", b"image"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_image) -> _WhichOneofReturnType_image | None: ...
 
@@ -1121,12 +1131,15 @@ class RawImage(_message.Message):
     WIDTH_FIELD_NUMBER: _builtins.int
     HEIGHT_FIELD_NUMBER: _builtins.int
     PIXEL_FORMAT_FIELD_NUMBER: _builtins.int
+    STRIDE_BYTES_FIELD_NUMBER: _builtins.int
     data: _builtins.bytes
-    """Rows from the top, without padding: width × height × 1 (Mono8) or 3 bytes."""
+    """Rows from the top, as many bytes each as the format needs or stride_bytes says."""
     width: _builtins.int
     height: _builtins.int
     pixel_format: _builtins.str
-    """GenICam PFNC name: Mono8, RGB8 or BGR8."""
+    """GenICam PFNC name, any that the cameras give: Mono8 … Mono16, 10 and 12 bits packed, Bayer, RGB8, BGR8, YUV 4:2:2."""
+    stride_bytes: _builtins.int
+    """From the beginning of a row to the next, where rows are padded; 0: they are not."""
     def __init__(
         self,
         *,
@@ -1134,14 +1147,151 @@ class RawImage(_message.Message):
         width: _builtins.int = ...,
         height: _builtins.int = ...,
         pixel_format: _builtins.str = ...,
+        stride_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "height", b"height", "pixel_format", b"pixel_format", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "height", b"height", "pixel_format", b"pixel_format", "stride_bytes", b"stride_bytes", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RawImage: _TypeAlias = RawImage  # noqa: Y015
+
+@_typing.final
+class SharedImage(_message.Message):
+    """Pixels in POSIX shared memory. The station reads them once, before it answers; the client may change or remove them
+    after the answer, never before. Only for clients on the same machine.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    OFFSET_BYTES_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    WIDTH_FIELD_NUMBER: _builtins.int
+    HEIGHT_FIELD_NUMBER: _builtins.int
+    PIXEL_FORMAT_FIELD_NUMBER: _builtins.int
+    STRIDE_BYTES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """As for shm_open: begins with "lineward-", with or without a leading slash. It must belong to the station's user or be
+    readable by everybody, and nobody else may write to it.
+    """
+    offset_bytes: _builtins.int
+    """Where the pixels begin."""
+    size_bytes: _builtins.int
+    """How many bytes they are."""
+    width: _builtins.int
+    height: _builtins.int
+    pixel_format: _builtins.str
+    """As in RawImage."""
+    stride_bytes: _builtins.int
+    """As in RawImage."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        offset_bytes: _builtins.int = ...,
+        size_bytes: _builtins.int = ...,
+        width: _builtins.int = ...,
+        height: _builtins.int = ...,
+        pixel_format: _builtins.str = ...,
+        stride_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["height", b"height", "name", b"name", "offset_bytes", b"offset_bytes", "pixel_format", b"pixel_format", "size_bytes", b"size_bytes", "stride_bytes", b"stride_bytes", "width", b"width"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SharedImage: _TypeAlias = SharedImage  # noqa: Y015
+
+@_typing.final
+class InspectStreamRequest(_message.Message):
+    """One image of a stream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    REQUEST_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Comes back with the answer; at most 128 characters."""
+    @_builtins.property
+    def request(self) -> Global___InspectRequest: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        request: Global___InspectRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InspectStreamRequest: _TypeAlias = InspectStreamRequest  # noqa: Y015
+
+@_typing.final
+class InspectStreamResponse(_message.Message):
+    """The answer to one image of a stream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    RESPONSE_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """That of the request."""
+    @_builtins.property
+    def response(self) -> Global___InspectResponse: ...
+    @_builtins.property
+    def error(self) -> Global___InspectError: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        response: Global___InspectResponse | None = ...,
+        error: Global___InspectError | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "response", b"response", "result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "id", b"id", "response", b"response", "result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["response", "error"]  # noqa: Y015
+    _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
+
+Global___InspectStreamResponse: _TypeAlias = InspectStreamResponse  # noqa: Y015
+
+@_typing.final
+class InspectError(_message.Message):
+    """Why one image of a stream was not judged; code and reason are those that Inspect would end with."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    code: _builtins.int
+    """A code of google.rpc.Code."""
+    reason: _builtins.str
+    """UPPER_CASE, as ErrorInfo.reason."""
+    message: _builtins.str
+    """What happened, what is allowed, what to do."""
+    def __init__(
+        self,
+        *,
+        code: _builtins.int = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "message", b"message", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InspectError: _TypeAlias = InspectError  # noqa: Y015
 
 @_typing.final
 class InspectResponse(_message.Message):

@@ -471,6 +471,11 @@ class InspectionServiceStub:
                 request_serializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.InspectRequest.SerializeToString,
                 response_deserializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.InspectResponse.FromString,
                 _registered_method=True)
+        self.InspectStream = channel.stream_stream(
+                '/lineward.inspection.v1.InspectionService/InspectStream',
+                request_serializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.InspectStreamRequest.SerializeToString,
+                response_deserializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.InspectStreamResponse.FromString,
+                _registered_method=True)
 
 
 class InspectionServiceServicer:
@@ -487,6 +492,17 @@ class InspectionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def InspectStream(self, request_iterator, context):
+        """Judges images one after the other, several at a time on their way: answers come in the order of the requests, with
+        their ids. An image that cannot be judged is answered with its error and does not end the stream. At most four are
+        on their way: the station reads no further while a client leaves its answers unread.
+        Errors of the stream: RESOURCE_EXHAUSTED (too many streams: reason WATCHERS, with RetryInfo), UNAVAILABLE (the
+        station is shutting down).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InspectionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -494,6 +510,11 @@ def add_InspectionServiceServicer_to_server(servicer, server):
                     servicer.Inspect,
                     request_deserializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.InspectRequest.FromString,
                     response_serializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.InspectResponse.SerializeToString,
+            ),
+            'InspectStream': grpc.stream_stream_rpc_method_handler(
+                    servicer.InspectStream,
+                    request_deserializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.InspectStreamRequest.FromString,
+                    response_serializer=lineward_dot_inspection_dot_v1_dot_inspection__pb2.InspectStreamResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -524,6 +545,33 @@ class InspectionService:
             '/lineward.inspection.v1.InspectionService/Inspect',
             lineward_dot_inspection_dot_v1_dot_inspection__pb2.InspectRequest.SerializeToString,
             lineward_dot_inspection_dot_v1_dot_inspection__pb2.InspectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def InspectStream(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/lineward.inspection.v1.InspectionService/InspectStream',
+            lineward_dot_inspection_dot_v1_dot_inspection__pb2.InspectStreamRequest.SerializeToString,
+            lineward_dot_inspection_dot_v1_dot_inspection__pb2.InspectStreamResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -244,6 +244,13 @@ class InspectionServiceStub:
     over the limit, or the line needs the model: reason BUSY, with RetryInfo), DEADLINE_EXCEEDED, FAILED_PRECONDITION
     (the model is not ready: reason STATE, metadata state).
     """
+    InspectStream: _grpc.StreamStreamMultiCallable[_inspection_pb2.InspectStreamRequest, _inspection_pb2.InspectStreamResponse]
+    """Judges images one after the other, several at a time on their way: answers come in the order of the requests, with
+    their ids. An image that cannot be judged is answered with its error and does not end the stream. At most four are
+    on their way: the station reads no further while a client leaves its answers unread.
+    Errors of the stream: RESOURCE_EXHAUSTED (too many streams: reason WATCHERS, with RetryInfo), UNAVAILABLE (the
+    station is shutting down).
+    """
 
 @_typing.type_check_only
 class InspectionServiceAsyncStub(InspectionServiceStub):
@@ -255,6 +262,13 @@ class InspectionServiceAsyncStub(InspectionServiceStub):
     Errors: INVALID_ARGUMENT (image cannot be decoded, sizes do not fit: reason IMAGE), RESOURCE_EXHAUSTED (message
     over the limit, or the line needs the model: reason BUSY, with RetryInfo), DEADLINE_EXCEEDED, FAILED_PRECONDITION
     (the model is not ready: reason STATE, metadata state).
+    """
+    InspectStream: _aio.StreamStreamMultiCallable[_inspection_pb2.InspectStreamRequest, _inspection_pb2.InspectStreamResponse]  # type: ignore[assignment]
+    """Judges images one after the other, several at a time on their way: answers come in the order of the requests, with
+    their ids. An image that cannot be judged is answered with its error and does not end the stream. At most four are
+    on their way: the station reads no further while a client leaves its answers unread.
+    Errors of the stream: RESOURCE_EXHAUSTED (too many streams: reason WATCHERS, with RetryInfo), UNAVAILABLE (the
+    station is shutting down).
     """
 
 class InspectionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -270,6 +284,19 @@ class InspectionServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: INVALID_ARGUMENT (image cannot be decoded, sizes do not fit: reason IMAGE), RESOURCE_EXHAUSTED (message
         over the limit, or the line needs the model: reason BUSY, with RetryInfo), DEADLINE_EXCEEDED, FAILED_PRECONDITION
         (the model is not ready: reason STATE, metadata state).
+        """
+
+    @_abc_1.abstractmethod
+    def InspectStream(
+        self,
+        request_iterator: _MaybeAsyncIterator[_inspection_pb2.InspectStreamRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_inspection_pb2.InspectStreamResponse], _abc.AsyncIterator[_inspection_pb2.InspectStreamResponse]]:
+        """Judges images one after the other, several at a time on their way: answers come in the order of the requests, with
+        their ids. An image that cannot be judged is answered with its error and does not end the stream. At most four are
+        on their way: the station reads no further while a client leaves its answers unread.
+        Errors of the stream: RESOURCE_EXHAUSTED (too many streams: reason WATCHERS, with RetryInfo), UNAVAILABLE (the
+        station is shutting down).
         """
 
 def add_InspectionServiceServicer_to_server(servicer: InspectionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

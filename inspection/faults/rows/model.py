@@ -27,6 +27,19 @@ MODEL_FAILED = Fault(
     test="tests/integration/test_fault_parts.py::test_fault_model_failed",
 )
 
+MODEL_REMOTE_LOST = Fault(
+    name="model_remote_lost",
+    what='the model\'s server (`engine = "kserve"`) is away, late, answers with what cannot be scores, or has another '
+    "model than the bundle's golden vectors say",
+    alarm="MODEL_REMOTE_LOST",
+    station="the parts in hand and every later one are rejected (SYSTEM, or LATE at their deadline); nothing passes",
+    ejector=says.REJECTS,
+    recovers="by itself when the server answers again and gives the scores of the golden vectors",
+    default=Reaction.REJECT_ALL,
+    allowed=UNSAFE,
+    test="tests/integration/test_kserve_remote.py::test_a_killed_server_rejects_and_comes_back",
+)
+
 PROVIDER_LOST = Fault(
     name="provider_lost",
     what="the GPU or another execution provider is lost, or is not the one asked for",
