@@ -29,6 +29,8 @@ class StationSpeaker:
         self._state = state
         self._texts = load_catalogue("en")
         self._over = threading.Event()
+        self._told: State | None = None
+        self._tell_state()
         for alarm in alarms.active():
             self._raised(alarm)
         alarms.watch(self._raised, self._gone)
@@ -51,14 +53,15 @@ class StationSpeaker:
 
     def _run(self) -> None:
         give_way()
-        told: State | None = None
-        is_over = False
-        while not is_over:
-            is_over = self._over.wait(self._TICK_S)
-            state = self._state()
-            if state is not told:
-                _log.info("the station is %s", state, extra={"state": str(state)})
-            told = state
+        while not self._over.wait(self._TICK_S):
+            self._tell_state()
+        self._tell_state()
+
+    def _tell_state(self) -> None:
+        state = self._state()
+        if state is not self._told:
+            _log.info("the station is %s", state, extra={"state": str(state)})
+        self._told = state
 
     def _raised(self, alarm: ActiveAlarm) -> None:
         level = _LEVELS[severity_of(alarm.name)]
