@@ -26,6 +26,7 @@ _OWN = {
     "bench": "inspection.cli.bench:app",
     "doctor": "inspection.cli.doctor:doctor",
     "simulate": "inspection.cli.simulate:simulate",
+    "support-bundle": "inspection.cli.support_bundle:support_bundle",
 }
 # Commands of another folder inside a group: by name, so that neither imports the other.
 _INSIDE = {
@@ -38,7 +39,7 @@ _INSIDE = {
 }
 _ORDER = (
     "demo", "run", "challenge", "train", "evaluate", "dataset", "model", "records", "config", "cameras", "quality",
-    "bench", "simulate", "doctor",
+    "bench", "simulate", "doctor", "support-bundle",
 )  # fmt: skip
 
 

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from inspection.station import Station
 
 _MB = 1_000_000
+_ABOUT_LOSSES = {
+    "lineward_log_lines": "Lines of the log that were written.",
+    "lineward_log_lines_lost": "Lines of the log that could not be written.",
+    "lineward_traces_sent": "Parts whose trace the collector took.",
+    "lineward_traces_dropped": "Parts whose trace was given up.",
+}
 
 
 class Losses(Protocol):
@@ -54,7 +60,7 @@ class StationCollector(Collector):
         yield from api_metrics(self._calls)
         for one in self._losses:
             for name, count in one.counters().items():
-                yield CounterMetricFamily(name, "Lines or traces that were written or given up.", value=count)
+                yield CounterMetricFamily(name, _ABOUT_LOSSES[name], value=count)
 
     def _limits(self) -> dict[str, float]:
         station, records = self._station, self._station.config.records

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -15,20 +16,18 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
+from bright_belt import belt
 from otlp_receiver import OtlpReceiver, values
-from real_run import RealRun, read_records, relay_board, station_values
+from real_run import REPOSITORY, RealRun, read_records, relay_board, station_values
 from scrape import OPENMETRICS, Scrape, metrics_url
 from station_runs import wait_until
 from tiny_bundle import write_tiny_bundle
 
+from inspection.observability.dashboard import dashboard
 from inspection.observability.part_spans import trace_id
 from inspection.part import Reason, Verdict
 from inspection.records.record import StoredRecord
-
-BRIGHT, DARK = 230, 20
 
 
 @dataclass
@@ -45,14 +44,6 @@ class Story:
     other_paths: list[int] = field(default_factory=list)
     records: list[StoredRecord] = field(default_factory=list)
     lines: list[dict[str, Any]] = field(default_factory=list)
-
-
-def belt(folder: Path) -> Path:
-    """Ten parts, every fifth one bright, which is defective."""
-    folder.mkdir()
-    for number in range(10):
-        cv2.imwrite(str(folder / f"{number}.png"), np.full((48, 64), BRIGHT if number % 5 == 0 else DARK, np.uint8))
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +163,39 @@ def test_nothing_but_the_metrics_is_served(story: Story) -> None:
     assert story.other_paths == [404, 404, 404]
 
 
+def used(text: str) -> set[tuple[str, str]]:
+    """Each metric that a text names, with each label that it asks for ('' for none)."""
+    found = re.findall(r"\b((?:lineward|process)_\w+)(?:\{([^}]*)\})?", text)
+    asked = (
+        (name, label) for name, labels in found for label in ["", *re.findall(r"(\w+)\s*(?:=~|!=|=)", labels or "")]
+    )
+    return {(name, label) for name, label in asked if label not in ("job", "instance")}
+
+
+def test_the_dashboard_and_the_rules_name_what_is_there(story: Story) -> None:
+    """Every metric and label in the dashboard's file and in the page with the alert rules is one of the real scrape."""
+    there = {(name, label) for name, labels in scraped(story).samples for label in ["", *dict(labels)]}
+    there |= {(name, "") for name in scraped(story).families}
+    there |= {("lineward_camera_losses_total", label) for label in ("", "camera", "cause")}  # nothing was lost here
+    there |= {("lineward_api_calls_total", label) for label in ("", "method", "code")}
+    there |= {("lineward_api_call_seconds", ""), ("lineward_camera_clock_drift_ratio", "")}
+    written = json.loads((REPOSITORY / "docs" / "grafana" / "lineward.json").read_text())
+    assert written == dashboard(), "python -m inspection.observability.dashboard > docs/grafana/lineward.json"
+    expressions = [target["expr"] for panel in written["panels"] for target in panel["targets"]]
+    assert len(expressions) > 20
+    assert all(text.count("(") == text.count(")") and text.count("{") == text.count("}") for text in expressions)
+    page = (REPOSITORY / "docs" / "observability.md").read_text()
+    assert used(" ".join([*expressions, page])) - there == set()
+
+
+def test_the_page_has_every_metric(story: Story) -> None:
+    """The table in the documentation names each family that a station shows."""
+    page = (REPOSITORY / "docs" / "observability.md").read_text()
+    families = scraped(story).families.items()
+    names = {name + ("_total" if family.type == "counter" else "") for name, family in families}
+    assert sorted(name for name in names if f"`{name}" not in page and not name.startswith("process_")) == []
+
+
 # --------------------------------------------------------------------------------------------------------- traces
 
 
@@ -270,8 +294,8 @@ def test_telemetry_without_its_packages_is_refused_with_the_command(tmp_path: Pa
         "from inspection.config import parse_config\n"
         "parse_config(EXAMPLE, 'example')\n"
         "import inspection.observability.observers\n"
-        "parse_config(EXAMPLE.replace('[telemetry]', '[telemetry]\\nenabled = true #').replace("
-        "'enabled = false                 # needs the extra lineward[telemetry]', ''), 'example')\n"
+        "parse_config(EXAMPLE.replace('enabled = false                 # needs the extra lineward[telemetry]', "
+        "'enabled = true'), 'example')\n"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode != 0
