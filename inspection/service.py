@@ -60,6 +60,7 @@ class Service:
             address=api.address,
             max_message_mb=api.max_message_mb,
             challenges=self.station.interlock,
+            calls=None if self._observers is None else self._observers.calls,
         )
         self.api_address = self._api.start()
 

@@ -12,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from inspection.api.address import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_MB, check_address
+from inspection.api.call_counter import CallCounter
 from inspection.api.challenge_service import MAX_CHALLENGE_WATCHERS, ChallengeService
 from inspection.api.errors import ApiError
 from inspection.api.feed import ResultFeed
@@ -24,6 +25,7 @@ from inspection.api.station_service import MAX_PREVIEW_WATCHERS, StationService
 from inspection.api.tail import ResultTail
 from inspection.challenge.control import ChallengeControl
 from inspection.control import LineControl
+from inspection.observability.api_calls import ApiCalls
 
 _log = logging.getLogger(__name__)
 
@@ -50,12 +52,17 @@ class ApiServer:
         address: str = DEFAULT_ADDRESS,
         max_message_mb: int = DEFAULT_MAX_MESSAGE_MB,
         challenges: ChallengeControl | None = None,
+        calls: ApiCalls | None = None,
     ) -> None:
-        """Raises AddressError for an address that is not on loopback. 1 MB = 1,000,000 bytes, in both directions."""
+        """Raises AddressError for an address that is not on loopback. 1 MB = 1,000,000 bytes, in both directions.
+
+        calls: where each call is counted when it ends.
+        """
         check_address(address)
         self._control = control
         self._results = results
         self._challenges = challenges
+        self._calls = calls
         self._address = address
         self._max_message_bytes = max_message_mb * 1_000_000
         self._started = threading.Event()
@@ -145,6 +152,7 @@ class ApiServer:
 
     def _listen(self) -> grpc.aio.Server:
         server = grpc.aio.server(
+            interceptors=[] if self._calls is None else [CallCounter(self._calls)],
             maximum_concurrent_rpcs=MAX_WATCHERS + MAX_PREVIEW_WATCHERS + MAX_CHALLENGE_WATCHERS + _OTHER_CALLS,
             options=[
                 ("grpc.max_receive_message_length", self._max_message_bytes),

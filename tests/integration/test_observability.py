@@ -16,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from bright_belt import belt
 from otlp_receiver import OtlpReceiver, values
@@ -24,6 +25,7 @@ from scrape import OPENMETRICS, Scrape, metrics_url
 from station_runs import wait_until
 from tiny_bundle import write_tiny_bundle
 
+from inspection.api.call_error import CallError
 from inspection.observability.dashboard import dashboard
 from inspection.observability.part_spans import trace_id
 from inspection.part import Reason, Verdict
@@ -73,8 +75,17 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             receiver.wait_spans(told.back_from + 60)
             with run.client() as client:
                 client.stop_line()
+                with pytest.raises(CallError):
+                    client.image(10**9)
+                stub = grpc.insecure_channel(client.address).unary_unary("/lineward.inspection.v1.Nothing/AtAll")
+                with pytest.raises(grpc.RpcError):
+                    stub(b"", timeout=10)
+                results = client.watch_results(reconnect=False)
+                assert next(results).result.sequence == 1
+                results.close()
             told.status = run.wait(lambda status: status["state"] == "READY" and status["counters"]["in_flight"] == 0)
             wait_until(lambda: Scrape(url).value("lineward_records_waiting") == 0)
+            wait_until(lambda: 'code="CANCELLED"' in Scrape(url).text)
             told.scrape, told.openmetrics = Scrape(url), Scrape(url, OPENMETRICS)
             told.dropped = told.scrape.value("lineward_traces_dropped_total")
             told.other_paths = [_code(url.replace("/metrics", path)) for path in ("/", "/metrics/x", "/../etc/passwd")]
@@ -194,6 +205,19 @@ def test_the_page_has_every_metric(story: Story) -> None:
     families = scraped(story).families.items()
     names = {name + ("_total" if family.type == "counter" else "") for name, family in families}
     assert sorted(name for name in names if f"`{name}" not in page and not name.startswith("process_")) == []
+
+
+def test_calls_are_counted_by_method_and_code(story: Story) -> None:
+    """A call that went well, one that was refused, one to nothing at all and a stream that its client left."""
+    scrape, service = scraped(story), "/lineward.inspection.v1."
+    assert scrape.value("lineward_api_calls_total", method=f"{service}StationService/StopLine", code="OK") == 1
+    assert (
+        scrape.value("lineward_api_calls_total", method=f"{service}ResultService/GetResultImage", code="NOT_FOUND") == 1
+    )
+    assert scrape.value("lineward_api_calls_total", method="unknown", code="UNIMPLEMENTED") == 1
+    assert scrape.value("lineward_api_call_seconds_count", method=f"{service}StationService/StopLine") == 1
+    watch = f"{service}ResultService/WatchResults"
+    assert scrape.value("lineward_api_calls_total", method=watch, code="CANCELLED") == 1
 
 
 # --------------------------------------------------------------------------------------------------------- traces

@@ -16,9 +16,9 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 def metrics_url(run: RealRun) -> str:
     """Return where a real run says that its metrics are."""
-    wait_until(lambda: "metrics http" in run.said, 60.0)
+    wait_until(lambda: "metrics http" in run.said or run.process.poll() is not None, 60.0)
     found = re.search(r"metrics (http\S+)", run.said)
-    assert found is not None
+    assert found is not None, run.said
     return found[1]
 
 
