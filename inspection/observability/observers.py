@@ -32,6 +32,7 @@ class Observers:
         self.calls = ApiCalls()
         self._traces: PartTraces | None = None
         self._endpoint: MetricsEndpoint | None = None
+        self._speaker: StationSpeaker | None = None
         if config.telemetry.enabled:
             from inspection.observability.traces import PartTraces
 
@@ -64,9 +65,9 @@ class Observers:
     def close(self) -> None:
         """Take everything down: what waits for a collector is sent or given up. Idempotent and bounded."""
         self.stop_answering()
-        speaker = vars(self).pop("_speaker", None)
-        if speaker is not None:
-            speaker.close()
+        if self._speaker is not None:
+            self._speaker.close()
+            self._speaker = None
         if self._traces is not None:
             self._traces.close()
             self._traces = None

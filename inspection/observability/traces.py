@@ -29,6 +29,7 @@ class PartTraces:
     """
 
     _LINGER_S = 0.5
+    _CLOSE_S = 2.0
 
     def __init__(self, options: TelemetryOptions, station: str) -> None:
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # we say once what it says at each batch
@@ -62,11 +63,11 @@ class PartTraces:
         return {"lineward_traces_sent": self.sent, "lineward_traces_dropped": self.dropped}
 
     def close(self) -> None:
-        """Send what waits if the collector takes it at once; give up the rest. Bounded by its time for two batches."""
+        """Send what waits if the collector takes it at once; give up the rest. Bounded: twice two seconds."""
         self._over.set()
-        self._thread.join(self._options.timeout_s)
+        self._thread.join(self._CLOSE_S)
         self._exporter.shutdown()
-        self._thread.join(self._options.timeout_s)
+        self._thread.join(self._CLOSE_S)
         self.dropped += len(self._waiting)
 
     def _run(self) -> None:
