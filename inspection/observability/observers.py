@@ -23,12 +23,12 @@ class Observers:
     """
 
     def __init__(self, station: Station, log: StationLog | None = None) -> None:
-        """Bring up what the configuration asks for, before the line starts. Raises StationStartError."""
+        """Bring up what the configuration asks for, before the line starts. Raises StationStartError.
+
+        log: where the process writes its lines; without one the station says nothing.
+        """
         config = station.config
-        losses: tuple[Losses, ...] = ()
-        if log is not None:
-            log.naming.run = station.memory.run
-            losses = (log,)
+        losses: tuple[Losses, ...] = () if log is None else (log,)
         self.calls = ApiCalls()
         self._traces: PartTraces | None = None
         self._endpoint: MetricsEndpoint | None = None
@@ -48,8 +48,10 @@ class Observers:
             except BaseException:
                 self.close()
                 raise
-        self._speaker = StationSpeaker(station.alarms, lambda: station.state)
-        station.memory.subscribe(self._speaker.on_durable)
+        if log is not None:
+            log.naming.run = station.memory.run
+            self._speaker = StationSpeaker(station.alarms, lambda: station.state)
+            station.memory.subscribe(self._speaker.on_durable)
 
     @property
     def metrics_url(self) -> str:

@@ -72,13 +72,12 @@ def last_records(folder: Path) -> str:
     try:
         records = reader.find(limit=_RECORDS)
         runs = {record.run: reader.counts(record.run) for record in records[:1]}
-        last = reader.last_sequence()
     finally:
         reader.close()
     reasons = Counter(str(record.reason) for record in records)
     return _json(
         {
-            "last_sequence": last,
+            "last_sequence": records[0].sequence if records else 0,
             "newest_run": {run: vars_of(counts) for run, counts in runs.items()},
             "reasons_of_the_newest": dict(reasons),
             "newest": [record._asdict() for record in records],

@@ -14,7 +14,8 @@ _SECRET_NAME = re.compile(
     r"|cookie|private|community|signature|bearer|login",
     re.IGNORECASE,
 )
-_NOT_SECRET = frozenset({"encoder_counts_per_mm"})
+_NOT_SECRET = frozenset({"PWD", "OLDPWD"})
+"""Of the environment: where a shell stands."""
 _USERINFO = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<userinfo>[^\s\"'<>]*)@", re.IGNORECASE)
 _WHOLE = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<userinfo>.*)@", re.IGNORECASE | re.DOTALL)
 """The same in a setting that is an address: whatever a password has in it, all up to the last @ goes."""

@@ -25,7 +25,7 @@ from tiny_bundle import write_tiny_bundle
 
 from inspection.support.bundle import pack
 from inspection.support.gather import gather
-from inspection.support.secrets import Scrubber, secret_values, without_secrets
+from inspection.support.secrets import Scrubber, environment_secrets, secret_values, without_secrets
 
 SECRETS = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp", "Zs")), min_size=4, max_size=20).map(
     lambda text: f"Zq{text}"
@@ -190,6 +190,7 @@ def test_what_is_no_secret_stays() -> None:
     }
     assert without_secrets(values) == values
     assert not list(secret_values(values, {}))
+    assert not list(environment_secrets({"PWD": "/srv/line", "OLDPWD": "/home/op", "PATH": "/usr/bin"}))
     line = '{"passed": 340, "message": "camera top: rtsp://host/live gives no picture", "score": 0.5}'
     assert Scrubber(set()).text(line) == line
 
