@@ -8,6 +8,8 @@ from typing import Self
 from inspection.api.server import ApiServer
 from inspection.config import StationConfig
 from inspection.errors import StationStartError
+from inspection.observability.logs import StationLog
+from inspection.observability.observers import Observers
 from inspection.page_process import PageProcess
 from inspection.process_priority import take_priority
 from inspection.station import Station
@@ -20,11 +22,15 @@ class Service:
     can slow the line.
     """
 
-    def __init__(self, config: StationConfig) -> None:
+    def __init__(self, config: StationConfig, log: StationLog | None = None) -> None:
+        """log: where the process writes its lines, where it does; it takes the name of the run."""
         self.config = config
+        self._log = log
         self.station = Station(config)
         self.api_address = ""
         self.page_url = ""
+        self.metrics_url = ""
+        self._observers: Observers | None = None
         self._api: ApiServer | None = None
         self._page: PageProcess | None = None
 
@@ -32,6 +38,8 @@ class Service:
         try:
             self.station.open()
             take_priority(self.config.inference.priority)
+            self._observers = Observers(self.station, self._log)
+            self.metrics_url = self._observers.metrics_url
             if self.config.api.enabled:
                 self._start_api()
             if self.config.page.enabled and self.config.api.enabled:
@@ -53,7 +61,9 @@ class Service:
             max_message_mb=api.max_message_mb,
             challenges=self.station.interlock,
             security=api,
+            entries=self.station.memory,
             model=self.station,
+            calls=None if self._observers is None else self._observers.calls,
         )
         self.api_address = self._api.start()
 
@@ -86,4 +96,9 @@ class Service:
         if self._api is not None:
             self._api.stop(1.0)
             self._api = None
+        if self._observers is not None:
+            self._observers.stop_answering()
         self.station.close()
+        if self._observers is not None:
+            self._observers.close()
+            self._observers = None

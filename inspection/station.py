@@ -7,7 +7,6 @@ import time
 from collections.abc import Collection
 from typing import Any
 
-from camera.errors import CameraError
 from camera.frame import Pixels
 from camera.scene import Scene
 from inspection.admission import Admission, JobRequest

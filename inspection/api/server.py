@@ -13,6 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from inspection.api.address import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_MB, check_address
+from inspection.api.call_counter import CallCounter
 from inspection.api.challenge_service import MAX_CHALLENGE_WATCHERS, ChallengeService
 from inspection.api.errors import ApiError
 from inspection.api.feed import ResultFeed
@@ -33,6 +34,7 @@ from inspection.api.tail import ResultTail
 from inspection.api.tls import ServerTls
 from inspection.challenge.control import ChallengeControl
 from inspection.control import LineControl
+from inspection.observability.api_calls import ApiCalls
 from inspection.records.entries import EntryBook
 
 _log = logging.getLogger(__name__)
@@ -64,11 +66,13 @@ class ApiServer:
         security: SecurityOptions = SecurityOptions(),  # noqa: B008 - frozen
         entries: EntryBook | None = None,
         model: ModelPort | None = None,
+        calls: ApiCalls | None = None,
     ) -> None:
         """Raise AddressError for an address that is open to the network without TLS and tokens.
 
         1 MB = 1,000,000 bytes, in both directions. entries: the audit log of commands; without it the log has them.
         model: what clients of the Open Inference Protocol are offered; None: nothing.
+        calls: where each call is counted when it ends.
         Raises CertificateError when certificate and key cannot be used.
         """
         check_address(address, is_guarded=security.is_guarded)
@@ -80,6 +84,7 @@ class ApiServer:
         self._results = results
         self._challenges = challenges
         self._model = model
+        self._calls = calls
         self._address = address
         self._max_message_bytes = max_message_mb * 1_000_000
         self._started = threading.Event()
@@ -186,7 +191,7 @@ class ApiServer:
 
     def _listen(self, guard: Guard) -> grpc.aio.Server:
         server = grpc.aio.server(
-            interceptors=[guard],
+            interceptors=[*([] if self._calls is None else [CallCounter(self._calls)]), guard],
             maximum_concurrent_rpcs=_STREAMS + _OTHER_CALLS + self._security.streams_per_client,
             options=connection_options(self._security, self._max_message_bytes),
         )

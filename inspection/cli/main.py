@@ -29,6 +29,7 @@ _OWN = {
     "certificate": "inspection.cli.certificate:app",
     "doctor": "inspection.cli.doctor:doctor",
     "simulate": "inspection.cli.simulate:simulate",
+    "support-bundle": "inspection.cli.support_bundle:support_bundle",
 }
 # Commands of another folder inside a group: by name, so that neither imports the other.
 _INSIDE = {

@@ -25,6 +25,8 @@ def run(
     from inspection.config import load_config
     from inspection.config.promises import unkept_promises
     from inspection.control import State
+    from inspection.observability.log_lines import Naming
+    from inspection.observability.logs import StationLog
     from inspection.service import Service
 
     config = load_config(file)
@@ -34,7 +36,7 @@ def run(
     view = StatusView(as_json=as_json)
     for sentence in unkept_promises(config):
         view.note(sentence)
-    with Service(config) as service:
+    with StationLog(config.log, Naming(config.station.name)) as log, Service(config, log) as service:
         view.opened(service)
         station = service.station
         if station.recipe is not None and station.recipe.version:

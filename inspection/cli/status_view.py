@@ -53,6 +53,8 @@ class StatusView:
             self._notes.print(f"page  {service.page_url}", highlight=False)
         if service.api_address:
             self._notes.print(f"API   {service.api_address} (gRPC, lineward.inspection.v1)", highlight=False)
+        if service.metrics_url:
+            self._notes.print(f"metrics {service.metrics_url}", highlight=False)
 
     def show(self, status: StationStatus) -> None:
         """Show one status."""

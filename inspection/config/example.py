@@ -182,4 +182,24 @@ address = "127.0.0.1:50051"     # another than loopback needs TLS and tokens: do
 [page]
 port = 8080
 language = "en"                 # or "ko"
+
+[metrics]                       # for Prometheus: docs/observability.md
+enabled = false
+address = "127.0.0.1:9464"      # http://127.0.0.1:9464/metrics; 0: any free port
+# allow_network = true          # needed for an address that is not loopback: there is no login, anybody there may read
+
+[telemetry]                     # traces of single parts, to a collector that speaks OTLP over gRPC
+enabled = false                 # needs the extra lineward[telemetry]
+endpoint = "http://127.0.0.1:4317"   # https:// for TLS
+sample_ratio = 0.01             # share of the parts that are traced
+always_rejects = true           # beside every rejected one
+# queue_capacity = 2048         # parts that may wait for the collector; one more has no trace
+# timeout_s = 5.0               # how long the collector may take for a batch
+
+[log]
+level = "info"                  # debug has a line for each part; also "warning", "error"
+format = "text"                 # or "json": one object a line
+# file = "lineward-log/station.log"   # absent: stderr
+# total_mb = 50.0               # of the file and those before it together, spread over this many files
+# files = 5
 """

@@ -19,6 +19,7 @@ from inspection.config.section import Name, Section
 from inspection.config.together import TOGETHER, contradictions
 from inspection.ejector.options import EjectorOptions
 from inspection.faults import Wiring, problems, reactions_of_alarms
+from inspection.observability.options import LogOptions, MetricsOptions, TelemetryOptions
 from inspection.plc.options import PlcOptions
 from inspection.process_priority import Priority
 from inspection.quality.options import QualitySection
@@ -151,6 +152,9 @@ class StationConfig(Section):
     plc: PlcOptions = Field(default_factory=PlcOptions)
     api: ApiSection = ApiSection()
     page: PageSection = PageSection()
+    metrics: MetricsOptions = Field(default_factory=MetricsOptions)
+    telemetry: TelemetryOptions = Field(default_factory=TelemetryOptions)
+    log: LogOptions = Field(default_factory=LogOptions)
     simulation: SimulationSection = SimulationSection()
     challenge: ChallengeOptions = ChallengeOptions()
 

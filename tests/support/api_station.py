@@ -17,6 +17,7 @@ from inspection.api.feed import RecordFeed, ResultFeed
 from inspection.api.server import ApiServer
 from inspection.camera_history import CameraReport, CameraState
 from inspection.control import ActiveAlarm, BusyError, Confirmation, Preview, State, StateError, StationStatus
+from inspection.observability.api_calls import ApiCalls
 from inspection.part import Actuation, Decision, EjectorAction, Evaluation, PartResult, Reason, Stages, Verdict
 from inspection.records.options import RecordsOptions
 from inspection.records.reader import RecordReader
@@ -134,7 +135,7 @@ class BenchLine:
 @contextlib.contextmanager
 def serving(line: BenchLine, feed: ResultFeed, *, address: str = "127.0.0.1:0", **options: int) -> Iterator[str]:
     """Run a server for as long as the block lasts; gives its address."""
-    server = ApiServer(line, feed, address=address, **options)
+    server = ApiServer(line, feed, address=address, calls=ApiCalls(), **options)
     bound = server.start()
     try:
         yield bound

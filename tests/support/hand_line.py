@@ -14,6 +14,7 @@ from inspection.api.server import ApiServer
 from inspection.camera_history import CameraReport
 from inspection.challenge.control import ChallengeControl
 from inspection.control import Confirmation, Preview, State, StateError, StationStatus, TriggerMissedError
+from inspection.observability.api_calls import ApiCalls
 from inspection.part import (
     Actuation,
     Decision,
@@ -65,7 +66,7 @@ class HandLine:
 
     def serve(self, address: str = "127.0.0.1:0", challenges: ChallengeControl | None = None) -> str:
         """Open the API; return the address in use."""
-        self._server = ApiServer(self, self._feed, address=address, challenges=challenges)
+        self._server = ApiServer(self, self._feed, address=address, challenges=challenges, calls=ApiCalls())
         self.address = self._server.start()
         return self.address
 
