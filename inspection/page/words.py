@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from inspection.alarms import Severity, blocks, severity_of
-from inspection.api.pb import inspection_pb2 as pb
+from inspection.api import v1 as pb
 from inspection.page.feed import FRESH_S, SeenPreview
 from inspection.texts import Catalogue
 

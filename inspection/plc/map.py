@@ -130,7 +130,7 @@ STATUS_MEANINGS: Mapping[Status, Meaning] = MappingProxyType(
             "ResultsValid", "the result registers and Pass or Fail hold one part's result; until ResultsAck rises"
         ),
         Status.RESULTS_BUFFER_OVERRUN: Meaning(
-            "ResultsBufferOverrun", "results were lost, as none was acknowledged; until ConfirmAlarms"
+            "ResultsBufferOverrun", "results were lost, as none was acknowledged; until ConfirmAll"
         ),
         Status.PASS: Meaning("Pass", "the part shown has passed; never 1 without ResultsValid"),
         Status.FAIL: Meaning("Fail", "the part shown is rejected"),

@@ -11,7 +11,7 @@ from typing import Protocol
 from inspection.config import StationConfig, config_digest
 from inspection.engine import Engine
 from inspection.errors import ConfigError
-from inspection.recipes.content import STATION_RECIPE, Recipe, RecipeRef, merged, own_recipe
+from inspection.recipes.content import STATION_RECIPE, Recipe, RecipeRef, merged, own_recipe, parse_content
 from inspection.recipes.errors import RecipeContentError, RecipeError, RecipeInUseError, RecipeMissingError
 from inspection.recipes.store import FOLDER, RecipeStore
 from inspection.records.entries import Entry, EntryBook, EntryKind, StoredEntry
@@ -117,14 +117,43 @@ class Preparing:
             self._states.require(Cause.UNPREPARE_RECIPE, self._next_step())
             self._states.apply(Cause.UNPREPARE_RECIPE)
 
-    def remove(self, name: str, version: int) -> None:
+    def every(self) -> list[Recipe]:
+        """Return every version of every recipe, the station's own first. Raises RecipeContentError."""
+        return [self.own, *self.store.every()]
+
+    def get(self, name: str, version: int | None) -> Recipe:
+        """Return a version, removed or not; the newest that is not when none is named. Raises RecipeError."""
+        return self.own if name == STATION_RECIPE else self.store.get(name, version)
+
+    def check(self, text: str) -> None:
+        """Raise RecipeContentError unless a text is a recipe of this station."""
+        merged(self._config, parse_content(text, "recipe"), "recipe")
+
+    def add(self, name: str, text: str, who: str) -> Recipe:
+        """Store a text as the next version of a name. Raises RecipeError, RecordsError when it cannot be noted."""
+        self.check(text)
+        added = self.store.add(name, text)
+        self._note_change(added, "ADDED", who)
+        return added
+
+    def remove(self, name: str, version: int, who: str = "") -> Recipe:
         """Mark a version as removed. Raises RecipeError, RecipeInUseError for the one that is prepared, or loads."""
         for ref in (self.prepared, self.pending):
             if ref is not None and (ref.name, ref.version) == (name, version):
                 raise RecipeInUseError(
                     f"recipe {ref}: is prepared — it is removed when it is not — prepare another one"
                 )
+        if self.get(name, version).is_removed:
+            return self.get(name, version)
         self.store.remove(name, version)
+        removed = self.store.get(name, version)
+        self._note_change(removed, "REMOVED", who)
+        return removed
+
+    def _note_change(self, recipe: Recipe, change: str, who: str) -> None:
+        ref = recipe.ref
+        content = {"change": change, "version": ref.version, "sha256": ref.sha256}
+        self._book.note(Entry(EntryKind.RECIPE, ref.name, who, time.time_ns(), content))
 
     def restore(self) -> None:
         """Prepare what was prepared when the station's process ended, the station's own recipe where none was.

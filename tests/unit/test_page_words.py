@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspection.alarms import Severity
-from inspection.api.pb import inspection_pb2 as pb
+from inspection.api import v1 as pb
 from inspection.page import words
 from inspection.page.feed import FRESH_S, SeenPreview
 from inspection.texts import load_catalogue
