@@ -40,6 +40,7 @@ class CameraLoop(ABC):
         self._presence = CameraPresence(camera, self.history, events)
         self._threads: list[threading.Thread] = []
         self._wish: SimpleQueue[Frame] | None = None
+        self._wishing = threading.Lock()
 
     @abstractmethod
     def take(self, frame: Frame) -> None:
@@ -72,13 +73,18 @@ class CameraLoop(ABC):
     def next_frame(self, timeout_s: float) -> Frame | None:
         """Return the next whole frame beside its part, None when none came in time; from any thread, while it runs.
 
-        What was lent is copied, for the driver fills it again; of two who wish at a time, the later one gets it.
+        What was lent is copied, for the driver fills it again. Of several who wish at a time each gets one in turn.
         """
-        wish = self._wish = SimpleQueue[Frame]()
+        until_host_ns = time.monotonic_ns() + round(timeout_s * 1e9)
+        if not self._wishing.acquire(timeout=timeout_s):
+            return None
         try:
-            return wish.get(timeout=timeout_s)
+            wish = self._wish = SimpleQueue[Frame]()
+            return wish.get(timeout=max(0.0, (until_host_ns - time.monotonic_ns()) * 1e-9))
         except Empty:
             return None
+        finally:
+            self._wishing.release()
 
     def _grant(self, frame: Frame) -> None:
         wish, self._wish = self._wish, None

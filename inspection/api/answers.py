@@ -15,13 +15,14 @@ from grpc_status import rpc_status
 from sqlalchemy.exc import SQLAlchemyError
 
 from inspection.api.errors import DOMAIN, RefusedError
-from inspection.control import BusyError
+from inspection.control import BusyError, StateError
 from inspection.records.errors import RecordsError
 
 _log = logging.getLogger(__name__)
 
 _RETRY_WHEN_BUSY_S = 0.5
 _RETRY_STORE_S = 1.0
+_MOST_SENT = 1500
 
 Context = grpc.aio.ServicerContext[Any, Any]
 _Service = TypeVar("_Service")
@@ -72,6 +73,8 @@ def to_refusal(error: Exception) -> RefusedError:
             return RefusedError(
                 grpc.StatusCode.RESOURCE_EXHAUSTED, "BUSY", str(error), retry_after_s=_RETRY_WHEN_BUSY_S
             )
+        case StateError():
+            return RefusedError(grpc.StatusCode.FAILED_PRECONDITION, "STATE", str(error))
         case RecordsError() | SQLAlchemyError():
             return RefusedError(
                 grpc.StatusCode.UNAVAILABLE,
@@ -90,18 +93,29 @@ def to_refusal(error: Exception) -> RefusedError:
 def to_status(refusal: RefusedError) -> grpc.Status:
     """Return the wire form: code, text, ErrorInfo, and BadRequest or RetryInfo where they apply."""
     code: int = refusal.code.value[0]
+    text = _sendable(str(refusal))
     details: list[Message] = [
         error_details_pb2.ErrorInfo(reason=refusal.reason, domain=DOMAIN, metadata=refusal.metadata)
     ]
     if refusal.field:
-        violation = error_details_pb2.BadRequest.FieldViolation(field=refusal.field, description=str(refusal))
+        violation = error_details_pb2.BadRequest.FieldViolation(field=refusal.field, description=text)
         details.append(error_details_pb2.BadRequest(field_violations=[violation]))
     if refusal.retry_after_s is not None:
         retry = error_details_pb2.RetryInfo()
         retry.retry_delay.FromNanoseconds(round(refusal.retry_after_s * 1e9))
         details.append(retry)
-    status = status_pb2.Status(code=code, message=str(refusal), details=[_packed(detail) for detail in details])
+    status = status_pb2.Status(code=code, message=text, details=[_packed(detail) for detail in details])
     return rpc_status.to_status(status)
+
+
+def _sendable(text: str) -> str:
+    """Return a text that fits into the trailing metadata, which hold it three times: clients take 8 KiB in all."""
+    left = _MOST_SENT
+    for place, character in enumerate(text):
+        left -= 1 if " " <= character <= "~" else 3 * len(character.encode("utf-8", "replace"))
+        if left < 0:
+            return f"{text[:place]} …"
+    return text
 
 
 async def _abort(context: Context, error: Exception) -> Never:

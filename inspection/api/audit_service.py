@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import Executor
 
@@ -14,7 +15,7 @@ from inspection.api import v1_grpc as pb_grpc
 from inspection.api.answers import Context, streaming, unary
 from inspection.api.errors import RefusedError
 from inspection.api.feed import ResultFeed
-from inspection.api.paging import page_begin, page_size, page_token
+from inspection.api.paging import page_begin_at, page_size, page_token
 from inspection.api.watchers import Watchers
 from inspection.records.entries import EntryBook, EntryKind, StoredEntry
 from inspection.records.verify import VerifyReport
@@ -34,7 +35,7 @@ class AuditService(pb_grpc.AuditServiceServicer):
         self._watchers = Watchers("a check of the records", MAX_VERIFIERS)
 
     def stop(self) -> None:
-        """End a check that is streamed with UNAVAILABLE; its thread comes to its end by itself."""
+        """End a check that is streamed with UNAVAILABLE; so does its thread."""
         self._watchers.stop()
 
     @unary
@@ -47,14 +48,14 @@ class AuditService(pb_grpc.AuditServiceServicer):
             text = f"kind is {request.kind} — a value of EntryKind is needed — leave it out for every kind"
             raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, "FILTER", text, field="kind")
         size, of = page_size(request.page_size), (request.kind, request.subject, request.who)
-        last = page_begin(request.page_token, *of)
+        last = page_begin_at(request.page_token, *of)
         found = await asyncio.get_running_loop().run_in_executor(
             self._reads,
             lambda: self._entries.entries(
                 kind=kind,
                 subject=request.subject or None,
                 who=request.who or None,
-                after=int(last or 0),
+                after=last or 0,
                 limit=size + 1,
                 newest_first=True,
             ),
@@ -69,17 +70,28 @@ class AuditService(pb_grpc.AuditServiceServicer):
         """Check the whole store and stream how far it is."""
         self._watchers.admit(context)
         done = [0, 0]
+        nobody_waits = threading.Event()
 
         def progress(checked: int, total: int) -> None:
             done[:] = checked, total
+            if nobody_waits.is_set():
+                raise _AbandonedError
 
         checking = asyncio.get_running_loop().run_in_executor(self._checks, self._feed.verify, progress)
-        while not checking.done():
-            self._watchers.check()
-            yield pb.VerifyRecordsResponse(checked=done[0], total=done[1])
-            await asyncio.wait({checking}, timeout=_TELL_S)
-        report = await checking
-        yield pb.VerifyRecordsResponse(checked=report.records, total=report.records, report=_report(report))
+        try:
+            while not checking.done():
+                self._watchers.check()
+                yield pb.VerifyRecordsResponse(checked=done[0], total=done[1])
+                await asyncio.wait({checking}, timeout=_TELL_S)
+            report = await checking
+            yield pb.VerifyRecordsResponse(checked=report.records, total=report.records, report=_report(report))
+        finally:
+            nobody_waits.set()
+            checking.cancel()  # where it has not begun yet
+
+
+class _AbandonedError(Exception):
+    """Nobody waits for a check any more; it ends the check's walk."""
 
 
 def _message(stored: StoredEntry) -> pb.Entry:

@@ -26,11 +26,14 @@ _Answer = TypeVar("_Answer")
 
 
 class CameraService(pb_grpc.CameraServiceServicer):
-    """Owned by the server; its methods run on the server's event loop, whatever may block in `calls`."""
+    """Owned by the server; its methods run on the server's event loop, whatever may block in `calls`.
 
-    def __init__(self, control: LineControl, calls: Executor) -> None:
+    A picture may take seconds: it is waited for in `snapshots`, so that it holds no command up.
+    """
+
+    def __init__(self, control: LineControl, calls: Executor, snapshots: Executor) -> None:
         self._control = control
-        self._calls = calls
+        self._calls, self._snapshots = calls, snapshots
         self._watchers = Watchers("cameras", MAX_CAMERA_WATCHERS)
 
     def stop(self) -> None:
@@ -68,7 +71,7 @@ class CameraService(pb_grpc.CameraServiceServicer):
     ) -> pb.GetSnapshotResponse:
         """Return a picture of one camera."""
         try:
-            shot = await self._call(lambda: self._control.snapshot(request.camera))
+            shot = await self._call(lambda: self._control.snapshot(request.camera), self._snapshots)
         except NoSuchCameraError as error:
             raise RefusedError(grpc.StatusCode.NOT_FOUND, "CAMERA", str(error), field="camera") from error
         except NoPictureError as error:
@@ -90,8 +93,8 @@ class CameraService(pb_grpc.CameraServiceServicer):
         part = await self._call(lambda: carried_out(self._control, self._control.trigger_once))
         return pb.TriggerCameraResponse(part=part)
 
-    async def _call(self, function: Callable[[], _Answer]) -> _Answer:
-        return await asyncio.get_running_loop().run_in_executor(self._calls, function)
+    async def _call(self, function: Callable[[], _Answer], pool: Executor | None = None) -> _Answer:
+        return await asyncio.get_running_loop().run_in_executor(pool or self._calls, function)
 
 
 def _state(camera: CameraReport) -> tuple[object, ...]:

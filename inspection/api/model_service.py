@@ -17,7 +17,7 @@ from inspection.api.errors import RefusedError
 from inspection.api.kserve.model import LoadedModel, ModelPort
 from inspection.api.messages import recipe_ref_message
 from inspection.api.paging import page_of
-from inspection.api.recipe_service import RecipePort
+from inspection.api.recipe_service import RecipePort, as_stored
 from inspection.control import StateError
 from inspection.recipes.content import Recipe
 from models.bundle import load_bundle
@@ -39,9 +39,9 @@ class ModelService(pb_grpc.ModelServiceServicer):
         self, request: pb.ListModelsRequest, _context: Context
     ) -> pb.ListModelsResponse:
         """Return every model that is named, the loaded one first."""
-        every = await self._call(self._every)
+        every = list(enumerate(await self._call(self._every)))
         page, token = page_of(every, _key, request.page_size, request.page_token)
-        return pb.ListModelsResponse(models=page, next_page_token=token)
+        return pb.ListModelsResponse(models=[model for _, model in page], next_page_token=token)
 
     @unary
     async def GetModel(  # noqa: N802 - the name in the proto
@@ -58,14 +58,16 @@ class ModelService(pb_grpc.ModelServiceServicer):
         """Read the card of each bundle that is named, once; a bundle's files are checked against it."""
         loaded = self._loaded()
         by_reference: dict[str, pb.Model] = {}
-        for recipe in self._recipes.every():
+        for recipe in as_stored(self._recipes.every):
             reference = _bundle_of(recipe)
             if not reference or recipe.is_removed:
                 continue
             if reference not in by_reference:
-                by_reference[reference] = _read(reference, loaded)
+                model = _read(reference, loaded)
+                same = (one for one in by_reference.values() if one.digest and one.digest == model.digest)
+                by_reference[reference] = next(same, model)
             by_reference[reference].recipes.append(recipe_ref_message(recipe.ref))
-        models = list(by_reference.values())
+        models = list({id(model): model for model in by_reference.values()}.values())
         if loaded is not None and not any(model.is_loaded for model in models):  # its files were changed since
             models.append(_message(loaded.card, loaded.digest, loaded))
         return sorted(models, key=lambda model: not model.is_loaded)
@@ -88,7 +90,7 @@ def _bundle_of(recipe: Recipe) -> str:
 def _read(reference: str, loaded: LoadedModel | None) -> pb.Model:
     try:
         bundle = load_bundle(resolve_bundle(reference))
-    except (ModelError, OSError) as error:
+    except (ModelError, OSError, ValueError) as error:  # ValueError: a path that the system does not take
         return pb.Model(name=Path(reference).name, problem=str(error))
     return _message(bundle.card, bundle.digest, loaded)
 
@@ -110,5 +112,6 @@ def _message(card: Card, digest: str, loaded: LoadedModel | None) -> pb.Model:
     )
 
 
-def _key(model: pb.Model) -> str:
-    return model.digest or model.name
+def _key(numbered: tuple[int, pb.Model]) -> str:
+    number, model = numbered
+    return model.digest or f"{number} {model.name}"

@@ -45,12 +45,27 @@ def page_begin(token: str, *filters: object) -> str:
     except (binascii.Error, ValueError):
         mark, last = b"", ""
     if mark != _mark(filters) or not last:
-        raise _refused(
-            f"page_token {token[:70]!r} is none of this list — the next_page_token of the page before is, with the "
-            "same filter — begin without one",
-            "page_token",
-        )
+        raise no_token(token)
     return last
+
+
+def page_begin_at(token: str, *filters: object) -> int | None:
+    """Return the number of the last item of the page before, None for the first page. Raises as `page_begin`."""
+    last = page_begin(token, *filters)
+    if not last:
+        return None
+    if not (last.isascii() and last.isdecimal() and 0 < int(last[:20]) < 2**63):
+        raise no_token(token)
+    return int(last)
+
+
+def no_token(token: str) -> RefusedError:
+    """Return the refusal of a token that this list has not given."""
+    return _refused(
+        f"page_token {token[:70]!r} is none of this list — the next_page_token of the page before is, with the same "
+        "filter — begin without one",
+        "page_token",
+    )
 
 
 def page_of(

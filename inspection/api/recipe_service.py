@@ -22,6 +22,7 @@ from inspection.recipes.content import Recipe, RecipeRef
 from inspection.recipes.errors import RecipeContentError, RecipeMissingError
 
 MAX_TEXT = 1_000_000
+_RETRY_S = 1.0
 _Answer = TypeVar("_Answer")
 
 
@@ -112,21 +113,31 @@ class RecipeService(pb_grpc.RecipeServiceServicer):
         )
 
     async def _stored(self, read: Callable[[], _Answer]) -> _Answer:
-        """Read what is stored; content that is wrong was changed on the disk: lost, and no fault of a caller."""
-
-        def found() -> _Answer:
-            try:
-                return read()
-            except RecipeMissingError:
-                raise
-            except RecipeContentError as error:
-                raise RefusedError(grpc.StatusCode.DATA_LOSS, "RECIPE", str(error)) from error
-
-        return await self._call(found)
+        return await self._call(lambda: as_stored(read))
 
     async def _call(self, function: Callable[[], _Answer]) -> _Answer:
         run = asyncio.get_running_loop().run_in_executor
-        return await run(self._calls, lambda: carried_out(self._control, function))
+        return await run(self._calls, lambda: carried_out(self._control, lambda: _on_disk(function)))
+
+
+def as_stored(read: Callable[[], _Answer]) -> _Answer:
+    """Read stored recipes. Raises RefusedError (DATA_LOSS, reason RECIPE): content that is wrong was changed on the
+    disk and is no fault of a caller; RecipeMissingError as it is.
+    """
+    try:
+        return _on_disk(read)
+    except RecipeMissingError:
+        raise
+    except RecipeContentError as error:
+        raise RefusedError(grpc.StatusCode.DATA_LOSS, "RECIPE", str(error)) from error
+
+
+def _on_disk(function: Callable[[], _Answer]) -> _Answer:
+    try:
+        return function()
+    except OSError as error:
+        text = f"the station's recipes cannot be read or written now: {error} — look at the disk of the records"
+        raise RefusedError(grpc.StatusCode.UNAVAILABLE, "RECORDS", text, retry_after_s=_RETRY_S) from error
 
 
 def _key(recipe: Recipe) -> str:

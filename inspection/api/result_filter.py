@@ -30,10 +30,10 @@ def search_of(asked: pb.ResultFilter) -> Search:
         raise _refused("part", f"part {asked.part} is named without a run — each counts anew — name it, too")
     since, until = _given(asked, "since_wall_ns"), _given(asked, "until_wall_ns")
     if since is not None and until is not None and since >= until:
-        raise _refused("until_wall_ns", f"from {since} to {until} is no time at all — a later end is needed")
+        raise _refused("until_wall_ns", f"until_wall_ns is {until}, since_wall_ns {since} — a later end is needed")
     low, high = _score(asked, "min_score"), _score(asked, "max_score")
     if low is not None and high is not None and low > high:
-        raise _refused("max_score", f"scores from {low:g} to {high:g} are none — a higher end is needed")
+        raise _refused("max_score", f"max_score is {high:g}, min_score {low:g} — a higher end is needed")
     return Search(
         run=asked.run or None,
         part=asked.part if asked.HasField("part") else None,

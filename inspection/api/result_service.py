@@ -16,7 +16,7 @@ from inspection.api.callers import caller_name
 from inspection.api.errors import RefusedError
 from inspection.api.feed import ResultFeed
 from inspection.api.messages import result_message
-from inspection.api.paging import page_begin, page_size, page_token
+from inspection.api.paging import no_token, page_begin_at, page_size, page_token
 from inspection.api.result_filter import search_of
 from inspection.api.reviews import review_entry, review_message, reviews_of
 from inspection.api.tail import ResultTail, responses_after
@@ -83,15 +83,15 @@ class ResultService(pb_grpc.ResultServiceServicer):
         """Return records that fit a filter, page by page."""
         search, size = search_of(request.filter), page_size(request.page_size)
         of = (request.filter, request.oldest_first)
-        last = page_begin(request.page_token, *of)
-        found = await self._read(
-            lambda: self._feed.search(
-                search,
-                limit=size + 1,
-                newest_first=not request.oldest_first,
-                before_sequence=int(last) if last else None,
+        last = page_begin_at(request.page_token, *of)
+        try:
+            found = await self._read(
+                lambda: self._feed.search(
+                    search, limit=size + 1, newest_first=not request.oldest_first, before_sequence=last
+                )
             )
-        )
+        except RecordMissingError as error:  # only the token names a record
+            raise no_token(request.page_token) from error
         token = page_token(str(found[size - 1].sequence), *of) if len(found) > size else ""
         return pb.ListResultsResponse(results=[result_message(one) for one in found[:size]], next_page_token=token)
 

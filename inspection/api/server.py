@@ -59,6 +59,7 @@ _STREAMS = (
 )
 _OTHER_CALLS = 64  # unary, health and reflection calls at a time, beside the watchers
 _CALL_THREADS, _STOP_THREADS, _READ_THREADS, _INSPECT_THREADS, _INFER_THREADS = 4, 4, 4, 2, 2
+_SNAPSHOT_THREADS = 2
 
 
 class Watched(Protocol):
@@ -71,8 +72,8 @@ class Watched(Protocol):
 class ApiServer:
     """Serves one station on loopback. Owned by whoever starts it; `start` and `stop` from any thread but its own.
 
-    The thread "api" runs the event loop; whatever blocks runs in four small pools (calls to the line, reads of the
-    store, images to judge, waits for previews), so that no kind of call can starve another. Why asyncio:
+    The thread "api" runs the event loop; whatever blocks runs in small pools (calls to the line, reads of the store,
+    images to judge, waits for previews and for snapshots), so that no kind of call can starve another. Why asyncio:
     docs/decisions/2026-11-21-grpc-aio-or-sync.md.
     """
 
@@ -211,7 +212,8 @@ class ApiServer:
             self._control, self._entries, self._recipes, self._lots, self._model,
         )  # fmt: skip
         station = StationService(control, calls, stops, self._pool("preview", MAX_PREVIEW_WATCHERS))
-        alarms, cameras = AlarmService(control, calls), CameraService(control, calls)
+        alarms = AlarmService(control, calls)
+        cameras = CameraService(control, calls, self._pool("snapshot", _SNAPSHOT_THREADS))
         results = ResultService(self._results, tail, reads, entries)
         inspection = InspectionService(control, self._pool("inspect", _INSPECT_THREADS))
         challenges = ChallengeService(self._challenges, calls, self._pool("challenge", MAX_CHALLENGE_WATCHERS))

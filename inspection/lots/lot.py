@@ -36,6 +36,11 @@ class LotOrder:
             raise LotContentError(
                 f"lot {self.lot!r}: planned is {self.planned} — 0 to 2³¹ parts are allowed — change it"
             )
+        if len(self.recipe) > _NAME_LENGTH or (self.version or 0) < 0:
+            raise LotContentError(
+                f"lot {self.lot!r}: recipe {self.recipe[:70]!r} version {self.version} — a name of up to "
+                f"{_NAME_LENGTH} characters and a version from 1 are allowed — name a stored recipe"
+            )
         too_long = [key for key, value in self.parameters.items() if max(len(key), len(value)) > _VALUE_LENGTH]
         if len(self.parameters) > _PARAMETERS or too_long:
             raise LotContentError(

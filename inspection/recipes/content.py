@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from inspection.recipes.errors import RecipeContentError
 STATION_RECIPE = "station"
 """The name of what the station's own file holds."""
 TABLES = ("model", "region", "quality", "fusion")
+_MAX_DOTS = 256
 CAMERA_KEYS = ("region", "quality", "threshold", "weight", "lens", "align")
 """What a recipe may say of a camera, beside its name; the device and its place belong to the station."""
 
@@ -53,10 +55,7 @@ def content_hash(content: Mapping[str, Any]) -> str:
 
 def parse_content(text: str, source: str) -> dict[str, Any]:
     """Read a recipe's TOML text. Raises RecipeContentError with everything that is no matter of a recipe."""
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeContentError(f"{source}: not TOML: {error} — write the tables as in the station's file") from None
+    values = _read_toml(text, source)
     if isinstance(values.get("camera"), Mapping):
         values["camera"] = [values["camera"]]
     problems = [
@@ -64,12 +63,20 @@ def parse_content(text: str, source: str) -> dict[str, Any]:
         for key in values
         if key not in (*TABLES, "camera")
     ]
+    problems += [
+        f"{table}: is {values[table]!r:.70} — a table is needed — write [{table}]"
+        for table in ("model", "quality", "fusion")
+        if not isinstance(values.get(table, {}), Mapping)
+    ]
     cameras = values.get("camera", [])
     if not isinstance(cameras, list) or not all(isinstance(camera, Mapping) for camera in cameras):
         problems.append("camera: is no table — write [camera], or [[camera]] for each of several")
         cameras = []
     for camera in cameras:
         name = camera.get("name", CameraSection.model_fields["name"].default)
+        if not isinstance(name, str):
+            problems.append(f"camera: its name is {name!r:.70} — a text is needed — name one of the station's cameras")
+            continue
         problems += [
             f"camera '{name}' {key}: is no matter of a recipe — {', '.join(CAMERA_KEYS)} are — leave it to the "
             "station's file"
@@ -81,6 +88,37 @@ def parse_content(text: str, source: str) -> dict[str, Any]:
     if problems:
         raise RecipeContentError("\n  ".join([f"{source}: {_count(problems)}:", *problems]))
     return values
+
+
+def _read_toml(text: str, source: str) -> dict[str, Any]:
+    """Read TOML that anybody may have sent: bounded in time and depth. Raises RecipeContentError."""
+    advice = "write the tables as in the station's file"
+    dots = max(piece.count(".") for piece in re.split("[=\n]", text))
+    if dots > _MAX_DOTS:  # the time that reading a key takes grows with the square of its dots
+        raise RecipeContentError(f"{source}: has a line with {dots} dots — up to {_MAX_DOTS} are allowed — {advice}")
+    try:
+        values = tomllib.loads(text)
+        _check_values(values)
+    except RecursionError:
+        raise RecipeContentError(f"{source}: is nested too deep — {advice}") from None
+    except ValueError as error:  # TOMLDecodeError is one, and so is a date or a number that is none
+        raise RecipeContentError(f"{source}: not TOML: {error} — {advice}") from None
+    return values
+
+
+def _check_values(value: Any) -> None:
+    """Raise ValueError for what TOML itself does not allow but its reader lets through."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _check_values(key)
+            _check_values(item)
+    elif isinstance(value, list):
+        for item in value:
+            _check_values(item)
+    elif isinstance(value, str) and "\0" in value:
+        raise ValueError(f"{value!r:.70} has a character without a face")
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("a whole number has more than 64 bits")
 
 
 def merged(config: StationConfig, content: Mapping[str, Any], source: str) -> StationConfig:

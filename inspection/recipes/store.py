@@ -67,6 +67,10 @@ class RecipeStore:
             raise RecipeMissingError(
                 f"recipe {name!r}: there is no version {version} — {told} there — choose one of those"
             ) from None
+        except UnicodeDecodeError as error:
+            raise RecipeContentError(
+                f"{file}: is no text ({error}) — such a file is never changed — add the content as a new version"
+            ) from None
         head = _HEAD.match(stored)
         text = stored[head.end() :] if head else stored
         content = parse_content(text, str(file))
