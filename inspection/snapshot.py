@@ -11,6 +11,7 @@ import cv2
 
 from camera.errors import CameraError
 from camera.frame import BrokenFrame, Frame
+from camera.interface import Camera
 from camera.pixels import image_of
 from inspection.camera_loop import CameraLoop
 from inspection.control import NoPictureError, NoSuchCameraError, Snapshot
@@ -51,6 +52,7 @@ def _made_now(loop: CameraLoop, starting: Lock) -> Frame | None:
                     if camera.takes_software_trigger:
                         camera.trigger()
                     frame = camera.grab(None, _STEP_S)
+                    _forget_triggers(camera)
                     if frame is not None and not isinstance(frame, BrokenFrame):
                         return frame
             finally:
@@ -59,6 +61,13 @@ def _made_now(loop: CameraLoop, starting: Lock) -> Frame | None:
         except CameraError as error:
             raise NoPictureError(f"camera {camera.name!r} makes no picture now: {error}") from error
     return None
+
+
+def _forget_triggers(camera: Camera) -> None:
+    """Read the triggers of pictures that belong to no part: the line would take them for parts when it starts."""
+    if camera.reports_triggers and not camera.takes_software_trigger:
+        while camera.wait_trigger(0.0) is not None:
+            pass
 
 
 def _encoded(frame: Frame) -> Snapshot:

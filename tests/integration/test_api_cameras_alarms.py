@@ -78,7 +78,6 @@ def test_pictures_of_a_standing_line_are_nobodys_part(running: Running) -> None:
     wait_until(lambda: service.station.counters.passed > passed + 2)
     calls.station.Stop(pb.StopRequest())
     results = calls.results.ListResults(pb.ListResultsRequest(page_size=1000, oldest_first=True)).results
-    assert not [(one.part, pb.Reason.Name(one.reason), one.lateness_us, one.has_image) for one in results if one.verdict != pb.VERDICT_PASS], [(r.part, r.verdict) for r in results]
     assert len({one.part for one in results}) == len(results) == service.station.triggers
     assert {one.verdict for one in results} == {pb.VERDICT_PASS}
 

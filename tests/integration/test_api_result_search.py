@@ -217,7 +217,7 @@ def test_an_image_that_is_gone_is_told(tmp_path: Path) -> None:
 
 
 def test_reviews_stand_beside_the_record(running: Running) -> None:
-    """Two reviews of one person, in order; the record is as it was; the reviewer finds it, once, and nobody else does."""
+    """Two reviews of one person, in order; the record is as it was; the reviewer finds it, once, nobody else does."""
     _, calls = running
     before = found(calls)
     one = before[3]
