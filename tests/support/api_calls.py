@@ -17,6 +17,7 @@ from tiny_bundle import write_tiny_bundle
 from inspection.api import v1_grpc as pb_grpc
 from inspection.api.call_error import call_error
 from inspection.api.errors import CallError
+from inspection.api.proto_text import errors_of, errors_of_every_call
 from inspection.service import Service
 
 TIMEOUT_S = 30.0
@@ -30,7 +31,12 @@ class Timed:
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
         call = getattr(self._stub, method)
-        return lambda request, **more: call(request, **{"timeout": TIMEOUT_S, **more})
+
+        def timed(request: Any, **more: Any) -> Any:
+            return call(request, **{"timeout": TIMEOUT_S, **more})
+
+        timed.__name__ = f"{request_service(self._stub)}.{method}"
+        return timed
 
 
 class Calls:
@@ -55,11 +61,19 @@ class Calls:
         self.channel.close()
 
 
+def request_service(stub: Any) -> str:
+    """Return the full name of a stub's service."""
+    return f"lineward.inspection.v1.{type(stub).__name__.removesuffix('Stub')}"
+
+
 def refused(call: Callable[..., Any], request: Any, **more: Any) -> CallError:
-    """Return how a call is refused; a stream is read to its end."""
+    """Return how a call is refused, which must be one of the ways that its proto names; a stream is read to its end."""
     with pytest.raises(grpc.RpcError) as failed:
         _to_the_end(call(request, **more))
-    return call_error(failed.value, "")
+    error = call_error(failed.value, "")
+    told = {(one.code, one.reason) for one in (*errors_of(call.__name__), *errors_of_every_call())}
+    assert (error.code.name, error.reason) in told, f"{call.__name__} does not say that it ends so: {error}"
+    return error
 
 
 def _to_the_end(answer: Any) -> None:

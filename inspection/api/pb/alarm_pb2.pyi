@@ -171,8 +171,8 @@ class AcknowledgeAlarmsRequest(_message.Message):
     who: _builtins.str
     """Who confirms, for the log: a person, a panel, a program."""
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     @_builtins.property
     def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

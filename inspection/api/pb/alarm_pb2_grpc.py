@@ -65,8 +65,8 @@ class AlarmServiceServicer:
 
     def WatchAlarms(self, request, context):
         """Streams everything that stands, first at once and then after each change.
-        Errors: RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the station is shutting
-        down: reason SHUTDOWN).
+        Errors: RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the station is
+        shutting down: reason SHUTDOWN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

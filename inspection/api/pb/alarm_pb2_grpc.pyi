@@ -37,8 +37,8 @@ class AlarmServiceStub:
     """Returns what stands now, what blocks first, then the oldest. Errors: none of its own."""
     WatchAlarms: _grpc.UnaryStreamMultiCallable[_alarm_pb2.WatchAlarmsRequest, _alarm_pb2.WatchAlarmsResponse]
     """Streams everything that stands, first at once and then after each change.
-    Errors: RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the station is shutting
-    down: reason SHUTDOWN).
+    Errors: RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the station is
+    shutting down: reason SHUTDOWN).
     """
     AcknowledgeAlarms: _grpc.UnaryUnaryMultiCallable[_alarm_pb2.AcknowledgeAlarmsRequest, _alarm_pb2.AcknowledgeAlarmsResponse]
     """Lets go of alarms that are held until somebody confirms them and whose fault has gone; those whose fault is still
@@ -55,8 +55,8 @@ class AlarmServiceAsyncStub(AlarmServiceStub):
     """Returns what stands now, what blocks first, then the oldest. Errors: none of its own."""
     WatchAlarms: _aio.UnaryStreamMultiCallable[_alarm_pb2.WatchAlarmsRequest, _alarm_pb2.WatchAlarmsResponse]  # type: ignore[assignment]
     """Streams everything that stands, first at once and then after each change.
-    Errors: RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the station is shutting
-    down: reason SHUTDOWN).
+    Errors: RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the station is
+    shutting down: reason SHUTDOWN).
     """
     AcknowledgeAlarms: _aio.UnaryUnaryMultiCallable[_alarm_pb2.AcknowledgeAlarmsRequest, _alarm_pb2.AcknowledgeAlarmsResponse]  # type: ignore[assignment]
     """Lets go of alarms that are held until somebody confirms them and whose fault has gone; those whose fault is still
@@ -82,8 +82,8 @@ class AlarmServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_alarm_pb2.WatchAlarmsResponse], _abc.AsyncIterator[_alarm_pb2.WatchAlarmsResponse]]:
         """Streams everything that stands, first at once and then after each change.
-        Errors: RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the station is shutting
-        down: reason SHUTDOWN).
+        Errors: RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the station is
+        shutting down: reason SHUTDOWN).
         """
 
     @_abc_1.abstractmethod

@@ -53,7 +53,8 @@ class AuditServiceServicer:
 
     def ListEntries(self, request, context):
         """Returns entries that fit a filter, the newest first, page by page.
-        Errors: INVALID_ARGUMENT (reason PAGE), UNAVAILABLE (reason RECORDS, with RetryInfo).
+        Errors: INVALID_ARGUMENT (a size or a token that is none: reason PAGE; no such kind: reason FILTER), UNAVAILABLE
+        (the records cannot be read: reason RECORDS, with RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -62,7 +63,8 @@ class AuditServiceServicer:
     def VerifyRecords(self, request, context):
         """Checks every record, image, challenge and entry against the chains, and streams its progress; the last response has
         the report. It reads the whole store: minutes for millions of records.
-        Errors: RESOURCE_EXHAUSTED (one runs already: reason WATCHERS, with RetryInfo), UNAVAILABLE (reason RECORDS).
+        Errors: RESOURCE_EXHAUSTED (one runs already: reason WATCHERS, with RetryInfo), UNAVAILABLE (the records cannot be
+        read: reason RECORDS, with RetryInfo; the station is shutting down: reason SHUTDOWN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -35,12 +35,14 @@ class AuditServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AuditServiceAsyncStub: ...
     ListEntries: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListEntriesRequest, _audit_pb2.ListEntriesResponse]
     """Returns entries that fit a filter, the newest first, page by page.
-    Errors: INVALID_ARGUMENT (reason PAGE), UNAVAILABLE (reason RECORDS, with RetryInfo).
+    Errors: INVALID_ARGUMENT (a size or a token that is none: reason PAGE; no such kind: reason FILTER), UNAVAILABLE
+    (the records cannot be read: reason RECORDS, with RetryInfo).
     """
     VerifyRecords: _grpc.UnaryStreamMultiCallable[_audit_pb2.VerifyRecordsRequest, _audit_pb2.VerifyRecordsResponse]
     """Checks every record, image, challenge and entry against the chains, and streams its progress; the last response has
     the report. It reads the whole store: minutes for millions of records.
-    Errors: RESOURCE_EXHAUSTED (one runs already: reason WATCHERS, with RetryInfo), UNAVAILABLE (reason RECORDS).
+    Errors: RESOURCE_EXHAUSTED (one runs already: reason WATCHERS, with RetryInfo), UNAVAILABLE (the records cannot be
+    read: reason RECORDS, with RetryInfo; the station is shutting down: reason SHUTDOWN).
     """
 
 @_typing.type_check_only
@@ -50,12 +52,14 @@ class AuditServiceAsyncStub(AuditServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListEntries: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListEntriesRequest, _audit_pb2.ListEntriesResponse]  # type: ignore[assignment]
     """Returns entries that fit a filter, the newest first, page by page.
-    Errors: INVALID_ARGUMENT (reason PAGE), UNAVAILABLE (reason RECORDS, with RetryInfo).
+    Errors: INVALID_ARGUMENT (a size or a token that is none: reason PAGE; no such kind: reason FILTER), UNAVAILABLE
+    (the records cannot be read: reason RECORDS, with RetryInfo).
     """
     VerifyRecords: _aio.UnaryStreamMultiCallable[_audit_pb2.VerifyRecordsRequest, _audit_pb2.VerifyRecordsResponse]  # type: ignore[assignment]
     """Checks every record, image, challenge and entry against the chains, and streams its progress; the last response has
     the report. It reads the whole store: minutes for millions of records.
-    Errors: RESOURCE_EXHAUSTED (one runs already: reason WATCHERS, with RetryInfo), UNAVAILABLE (reason RECORDS).
+    Errors: RESOURCE_EXHAUSTED (one runs already: reason WATCHERS, with RetryInfo), UNAVAILABLE (the records cannot be
+    read: reason RECORDS, with RetryInfo; the station is shutting down: reason SHUTDOWN).
     """
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -68,7 +72,8 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.ListEntriesResponse, _abc.Awaitable[_audit_pb2.ListEntriesResponse]]:
         """Returns entries that fit a filter, the newest first, page by page.
-        Errors: INVALID_ARGUMENT (reason PAGE), UNAVAILABLE (reason RECORDS, with RetryInfo).
+        Errors: INVALID_ARGUMENT (a size or a token that is none: reason PAGE; no such kind: reason FILTER), UNAVAILABLE
+        (the records cannot be read: reason RECORDS, with RetryInfo).
         """
 
     @_abc_1.abstractmethod
@@ -79,7 +84,8 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_audit_pb2.VerifyRecordsResponse], _abc.AsyncIterator[_audit_pb2.VerifyRecordsResponse]]:
         """Checks every record, image, challenge and entry against the chains, and streams its progress; the last response has
         the report. It reads the whole store: minutes for millions of records.
-        Errors: RESOURCE_EXHAUSTED (one runs already: reason WATCHERS, with RetryInfo), UNAVAILABLE (reason RECORDS).
+        Errors: RESOURCE_EXHAUSTED (one runs already: reason WATCHERS, with RetryInfo), UNAVAILABLE (the records cannot be
+        read: reason RECORDS, with RetryInfo; the station is shutting down: reason SHUTDOWN).
         """
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

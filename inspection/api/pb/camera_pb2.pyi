@@ -107,7 +107,9 @@ class CameraStatus(_message.Message):
     """How much faster its clock runs than the station's, in millionths; absent before it is known (some 30 s)."""
     @_builtins.property
     def counters(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
-        """Frames, broken_frames, lost_frames, reopened, lost_<cause>, and what its driver counts: packets, resends, underruns."""
+        """Frames, broken_frames, lost_frames, reopened, lost_<cause>, and what its driver counts: packets, resends,
+        underruns.
+        """
 
     def __init__(
         self,
@@ -275,8 +277,8 @@ class TriggerCameraRequest(_message.Message):
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     def __init__(
         self,

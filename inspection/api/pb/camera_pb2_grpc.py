@@ -70,18 +70,18 @@ class CameraServiceServicer:
 
     def WatchCameras(self, request, context):
         """Streams every camera, first at once, then whenever one changes its state, and every five seconds for the counters.
-        Errors: RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the station is shutting
-        down: reason SHUTDOWN).
+        Errors: RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the station is
+        shutting down: reason SHUTDOWN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetSnapshot(self, request, context):
-        """Returns a picture of one camera as PNG, at full size: while the line runs the next that it gives, which is a part's, too;
-        while it stands one that is made now, without a part.
-        Errors: NOT_FOUND (no such camera: reason CAMERA), FAILED_PRECONDITION (no picture came within 5 s: the camera is lost,
-        or nothing triggers it: reason PICTURE).
+        """Returns a picture of one camera as PNG, at full size: while the line runs the next that it gives, which is a
+        part's, too; while it stands one that is made now, without a part.
+        Errors: NOT_FOUND (no such camera: reason CAMERA), FAILED_PRECONDITION (no picture came within 5 s: the camera is
+        lost, or nothing triggers it: reason PICTURE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

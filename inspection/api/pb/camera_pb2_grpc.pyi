@@ -37,14 +37,14 @@ class CameraServiceStub:
     """Returns every camera in the order of the configuration. Errors: none of its own."""
     WatchCameras: _grpc.UnaryStreamMultiCallable[_camera_pb2.WatchCamerasRequest, _camera_pb2.WatchCamerasResponse]
     """Streams every camera, first at once, then whenever one changes its state, and every five seconds for the counters.
-    Errors: RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the station is shutting
-    down: reason SHUTDOWN).
+    Errors: RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the station is
+    shutting down: reason SHUTDOWN).
     """
     GetSnapshot: _grpc.UnaryUnaryMultiCallable[_camera_pb2.GetSnapshotRequest, _camera_pb2.GetSnapshotResponse]
-    """Returns a picture of one camera as PNG, at full size: while the line runs the next that it gives, which is a part's, too;
-    while it stands one that is made now, without a part.
-    Errors: NOT_FOUND (no such camera: reason CAMERA), FAILED_PRECONDITION (no picture came within 5 s: the camera is lost,
-    or nothing triggers it: reason PICTURE).
+    """Returns a picture of one camera as PNG, at full size: while the line runs the next that it gives, which is a
+    part's, too; while it stands one that is made now, without a part.
+    Errors: NOT_FOUND (no such camera: reason CAMERA), FAILED_PRECONDITION (no picture came within 5 s: the camera is
+    lost, or nothing triggers it: reason PICTURE).
     """
     TriggerCamera: _grpc.UnaryUnaryMultiCallable[_camera_pb2.TriggerCameraRequest, _camera_pb2.TriggerCameraResponse]
     """Has the first camera make a picture now, as a photo-eye would; its part is then inspected, ejected or passed, and
@@ -62,14 +62,14 @@ class CameraServiceAsyncStub(CameraServiceStub):
     """Returns every camera in the order of the configuration. Errors: none of its own."""
     WatchCameras: _aio.UnaryStreamMultiCallable[_camera_pb2.WatchCamerasRequest, _camera_pb2.WatchCamerasResponse]  # type: ignore[assignment]
     """Streams every camera, first at once, then whenever one changes its state, and every five seconds for the counters.
-    Errors: RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the station is shutting
-    down: reason SHUTDOWN).
+    Errors: RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the station is
+    shutting down: reason SHUTDOWN).
     """
     GetSnapshot: _aio.UnaryUnaryMultiCallable[_camera_pb2.GetSnapshotRequest, _camera_pb2.GetSnapshotResponse]  # type: ignore[assignment]
-    """Returns a picture of one camera as PNG, at full size: while the line runs the next that it gives, which is a part's, too;
-    while it stands one that is made now, without a part.
-    Errors: NOT_FOUND (no such camera: reason CAMERA), FAILED_PRECONDITION (no picture came within 5 s: the camera is lost,
-    or nothing triggers it: reason PICTURE).
+    """Returns a picture of one camera as PNG, at full size: while the line runs the next that it gives, which is a
+    part's, too; while it stands one that is made now, without a part.
+    Errors: NOT_FOUND (no such camera: reason CAMERA), FAILED_PRECONDITION (no picture came within 5 s: the camera is
+    lost, or nothing triggers it: reason PICTURE).
     """
     TriggerCamera: _aio.UnaryUnaryMultiCallable[_camera_pb2.TriggerCameraRequest, _camera_pb2.TriggerCameraResponse]  # type: ignore[assignment]
     """Has the first camera make a picture now, as a photo-eye would; its part is then inspected, ejected or passed, and
@@ -96,8 +96,8 @@ class CameraServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_camera_pb2.WatchCamerasResponse], _abc.AsyncIterator[_camera_pb2.WatchCamerasResponse]]:
         """Streams every camera, first at once, then whenever one changes its state, and every five seconds for the counters.
-        Errors: RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the station is shutting
-        down: reason SHUTDOWN).
+        Errors: RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the station is
+        shutting down: reason SHUTDOWN).
         """
 
     @_abc_1.abstractmethod
@@ -106,10 +106,10 @@ class CameraServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _camera_pb2.GetSnapshotRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_camera_pb2.GetSnapshotResponse, _abc.Awaitable[_camera_pb2.GetSnapshotResponse]]:
-        """Returns a picture of one camera as PNG, at full size: while the line runs the next that it gives, which is a part's, too;
-        while it stands one that is made now, without a part.
-        Errors: NOT_FOUND (no such camera: reason CAMERA), FAILED_PRECONDITION (no picture came within 5 s: the camera is lost,
-        or nothing triggers it: reason PICTURE).
+        """Returns a picture of one camera as PNG, at full size: while the line runs the next that it gives, which is a
+        part's, too; while it stands one that is made now, without a part.
+        Errors: NOT_FOUND (no such camera: reason CAMERA), FAILED_PRECONDITION (no picture came within 5 s: the camera is
+        lost, or nothing triggers it: reason PICTURE).
         """
 
     @_abc_1.abstractmethod

@@ -300,8 +300,8 @@ class StartChallengeRequest(_message.Message):
     operator: _builtins.str
     """Who lays the parts; at most 64 characters."""
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     def __init__(
         self,
@@ -347,8 +347,8 @@ class CancelChallengeRequest(_message.Message):
     name: _builtins.str
     """Empty: whichever runs."""
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     def __init__(
         self,

@@ -67,32 +67,34 @@ class ChallengeServiceServicer:
         given up by itself after challenge.timeout_s. Until it has ended nothing passes.
         Errors: FAILED_PRECONDITION (another one runs: reason CHALLENGE_RUNNING, metadata challenge and operator; the line
         does not run: reason STATE, metadata state), INVALID_ARGUMENT (fewer parts than configured, or too many: reason
-        PARTS; a name that is too long: reason OPERATOR), UNAVAILABLE (it cannot be recorded: reason RECORDS, with RetryInfo;
-        the station is shutting down: reason SHUTDOWN), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with
-        RetryInfo), UNIMPLEMENTED (a server without a line: reason NO_LINE).
+        PARTS; a name that is too long: reason OPERATOR), UNAVAILABLE (it cannot be recorded: reason RECORDS, with
+        RetryInfo; the station is shutting down: reason SHUTDOWN), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS,
+        with RetryInfo), UNIMPLEMENTED (a server without a line: reason NO_LINE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelChallenge(self, request, context):
-        """Gives a challenge up: no further part is marked, those on the belt are still waited for and rejected. Safe to repeat
-        until it has ended. Errors: NOT_FOUND (it does not run: reason CHALLENGE), UNIMPLEMENTED (reason NO_LINE).
+        """Gives a challenge up: no further part is marked, those on the belt are still waited for and rejected. Safe to
+        repeat until it has ended. Errors: NOT_FOUND (it does not run: reason CHALLENGE), UNIMPLEMENTED (a server without a
+        line: reason NO_LINE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetChallengeStatus(self, request, context):
-        """Returns whether production may run, and why not. Errors: UNIMPLEMENTED (reason NO_LINE).
+        """Returns whether production may run, and why not. Errors: UNIMPLEMENTED (a server without a line: reason NO_LINE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListChallenges(self, request, context):
-        """Returns past challenges from the records, newest first. Errors: INVALID_ARGUMENT (reason LIMIT), UNAVAILABLE (the
-        records cannot be read: reason RECORDS, with RetryInfo), UNIMPLEMENTED (reason NO_LINE).
+        """Returns past challenges from the records, newest first. Errors: INVALID_ARGUMENT (a number outside the limits:
+        reason LIMIT), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo), UNIMPLEMENTED (a server
+        without a line: reason NO_LINE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

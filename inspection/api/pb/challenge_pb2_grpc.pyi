@@ -39,19 +39,21 @@ class ChallengeServiceStub:
     given up by itself after challenge.timeout_s. Until it has ended nothing passes.
     Errors: FAILED_PRECONDITION (another one runs: reason CHALLENGE_RUNNING, metadata challenge and operator; the line
     does not run: reason STATE, metadata state), INVALID_ARGUMENT (fewer parts than configured, or too many: reason
-    PARTS; a name that is too long: reason OPERATOR), UNAVAILABLE (it cannot be recorded: reason RECORDS, with RetryInfo;
-    the station is shutting down: reason SHUTDOWN), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with
-    RetryInfo), UNIMPLEMENTED (a server without a line: reason NO_LINE).
+    PARTS; a name that is too long: reason OPERATOR), UNAVAILABLE (it cannot be recorded: reason RECORDS, with
+    RetryInfo; the station is shutting down: reason SHUTDOWN), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS,
+    with RetryInfo), UNIMPLEMENTED (a server without a line: reason NO_LINE).
     """
     CancelChallenge: _grpc.UnaryUnaryMultiCallable[_challenge_pb2.CancelChallengeRequest, _challenge_pb2.CancelChallengeResponse]
-    """Gives a challenge up: no further part is marked, those on the belt are still waited for and rejected. Safe to repeat
-    until it has ended. Errors: NOT_FOUND (it does not run: reason CHALLENGE), UNIMPLEMENTED (reason NO_LINE).
+    """Gives a challenge up: no further part is marked, those on the belt are still waited for and rejected. Safe to
+    repeat until it has ended. Errors: NOT_FOUND (it does not run: reason CHALLENGE), UNIMPLEMENTED (a server without a
+    line: reason NO_LINE).
     """
     GetChallengeStatus: _grpc.UnaryUnaryMultiCallable[_challenge_pb2.GetChallengeStatusRequest, _challenge_pb2.GetChallengeStatusResponse]
-    """Returns whether production may run, and why not. Errors: UNIMPLEMENTED (reason NO_LINE)."""
+    """Returns whether production may run, and why not. Errors: UNIMPLEMENTED (a server without a line: reason NO_LINE)."""
     ListChallenges: _grpc.UnaryUnaryMultiCallable[_challenge_pb2.ListChallengesRequest, _challenge_pb2.ListChallengesResponse]
-    """Returns past challenges from the records, newest first. Errors: INVALID_ARGUMENT (reason LIMIT), UNAVAILABLE (the
-    records cannot be read: reason RECORDS, with RetryInfo), UNIMPLEMENTED (reason NO_LINE).
+    """Returns past challenges from the records, newest first. Errors: INVALID_ARGUMENT (a number outside the limits:
+    reason LIMIT), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo), UNIMPLEMENTED (a server
+    without a line: reason NO_LINE).
     """
 
 @_typing.type_check_only
@@ -65,19 +67,21 @@ class ChallengeServiceAsyncStub(ChallengeServiceStub):
     given up by itself after challenge.timeout_s. Until it has ended nothing passes.
     Errors: FAILED_PRECONDITION (another one runs: reason CHALLENGE_RUNNING, metadata challenge and operator; the line
     does not run: reason STATE, metadata state), INVALID_ARGUMENT (fewer parts than configured, or too many: reason
-    PARTS; a name that is too long: reason OPERATOR), UNAVAILABLE (it cannot be recorded: reason RECORDS, with RetryInfo;
-    the station is shutting down: reason SHUTDOWN), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with
-    RetryInfo), UNIMPLEMENTED (a server without a line: reason NO_LINE).
+    PARTS; a name that is too long: reason OPERATOR), UNAVAILABLE (it cannot be recorded: reason RECORDS, with
+    RetryInfo; the station is shutting down: reason SHUTDOWN), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS,
+    with RetryInfo), UNIMPLEMENTED (a server without a line: reason NO_LINE).
     """
     CancelChallenge: _aio.UnaryUnaryMultiCallable[_challenge_pb2.CancelChallengeRequest, _challenge_pb2.CancelChallengeResponse]  # type: ignore[assignment]
-    """Gives a challenge up: no further part is marked, those on the belt are still waited for and rejected. Safe to repeat
-    until it has ended. Errors: NOT_FOUND (it does not run: reason CHALLENGE), UNIMPLEMENTED (reason NO_LINE).
+    """Gives a challenge up: no further part is marked, those on the belt are still waited for and rejected. Safe to
+    repeat until it has ended. Errors: NOT_FOUND (it does not run: reason CHALLENGE), UNIMPLEMENTED (a server without a
+    line: reason NO_LINE).
     """
     GetChallengeStatus: _aio.UnaryUnaryMultiCallable[_challenge_pb2.GetChallengeStatusRequest, _challenge_pb2.GetChallengeStatusResponse]  # type: ignore[assignment]
-    """Returns whether production may run, and why not. Errors: UNIMPLEMENTED (reason NO_LINE)."""
+    """Returns whether production may run, and why not. Errors: UNIMPLEMENTED (a server without a line: reason NO_LINE)."""
     ListChallenges: _aio.UnaryUnaryMultiCallable[_challenge_pb2.ListChallengesRequest, _challenge_pb2.ListChallengesResponse]  # type: ignore[assignment]
-    """Returns past challenges from the records, newest first. Errors: INVALID_ARGUMENT (reason LIMIT), UNAVAILABLE (the
-    records cannot be read: reason RECORDS, with RetryInfo), UNIMPLEMENTED (reason NO_LINE).
+    """Returns past challenges from the records, newest first. Errors: INVALID_ARGUMENT (a number outside the limits:
+    reason LIMIT), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo), UNIMPLEMENTED (a server
+    without a line: reason NO_LINE).
     """
 
 class ChallengeServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -94,9 +98,9 @@ class ChallengeServiceServicer(metaclass=_abc_1.ABCMeta):
         given up by itself after challenge.timeout_s. Until it has ended nothing passes.
         Errors: FAILED_PRECONDITION (another one runs: reason CHALLENGE_RUNNING, metadata challenge and operator; the line
         does not run: reason STATE, metadata state), INVALID_ARGUMENT (fewer parts than configured, or too many: reason
-        PARTS; a name that is too long: reason OPERATOR), UNAVAILABLE (it cannot be recorded: reason RECORDS, with RetryInfo;
-        the station is shutting down: reason SHUTDOWN), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with
-        RetryInfo), UNIMPLEMENTED (a server without a line: reason NO_LINE).
+        PARTS; a name that is too long: reason OPERATOR), UNAVAILABLE (it cannot be recorded: reason RECORDS, with
+        RetryInfo; the station is shutting down: reason SHUTDOWN), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS,
+        with RetryInfo), UNIMPLEMENTED (a server without a line: reason NO_LINE).
         """
 
     @_abc_1.abstractmethod
@@ -105,8 +109,9 @@ class ChallengeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _challenge_pb2.CancelChallengeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_challenge_pb2.CancelChallengeResponse, _abc.Awaitable[_challenge_pb2.CancelChallengeResponse]]:
-        """Gives a challenge up: no further part is marked, those on the belt are still waited for and rejected. Safe to repeat
-        until it has ended. Errors: NOT_FOUND (it does not run: reason CHALLENGE), UNIMPLEMENTED (reason NO_LINE).
+        """Gives a challenge up: no further part is marked, those on the belt are still waited for and rejected. Safe to
+        repeat until it has ended. Errors: NOT_FOUND (it does not run: reason CHALLENGE), UNIMPLEMENTED (a server without a
+        line: reason NO_LINE).
         """
 
     @_abc_1.abstractmethod
@@ -115,7 +120,7 @@ class ChallengeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _challenge_pb2.GetChallengeStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_challenge_pb2.GetChallengeStatusResponse, _abc.Awaitable[_challenge_pb2.GetChallengeStatusResponse]]:
-        """Returns whether production may run, and why not. Errors: UNIMPLEMENTED (reason NO_LINE)."""
+        """Returns whether production may run, and why not. Errors: UNIMPLEMENTED (a server without a line: reason NO_LINE)."""
 
     @_abc_1.abstractmethod
     def ListChallenges(
@@ -123,8 +128,9 @@ class ChallengeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _challenge_pb2.ListChallengesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_challenge_pb2.ListChallengesResponse, _abc.Awaitable[_challenge_pb2.ListChallengesResponse]]:
-        """Returns past challenges from the records, newest first. Errors: INVALID_ARGUMENT (reason LIMIT), UNAVAILABLE (the
-        records cannot be read: reason RECORDS, with RetryInfo), UNIMPLEMENTED (reason NO_LINE).
+        """Returns past challenges from the records, newest first. Errors: INVALID_ARGUMENT (a number outside the limits:
+        reason LIMIT), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo), UNIMPLEMENTED (a server
+        without a line: reason NO_LINE).
         """
 
 def add_ChallengeServiceServicer_to_server(servicer: ChallengeServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -4,6 +4,18 @@ isort:skip_file
 Words that several services use.
 
 Times called *_host_ns are the station's monotonic clock; times called *_wall_ns are UTC nanoseconds since 1970.
+
+Errors: UNAUTHENTICATED (no token came: reason TOKEN_MISSING; it is not known here, or was revoked: reason
+TOKEN_UNKNOWN; it has expired: reason TOKEN_EXPIRED; the client certificate's name has no role: reason
+CERTIFICATE_UNKNOWN; it has expired: reason CERTIFICATE_EXPIRED), PERMISSION_DENIED (the caller's role may not:
+reason ROLE, metadata role, needed and method), RESOURCE_EXHAUSTED (too many calls in a short time: reason RATE, with
+RetryInfo; too many streams of one caller: reason STREAMS, with RetryInfo; a message over api.max_message_mb),
+INVALID_ARGUMENT (the request is no such message: reason REQUEST; the request id is no UUID4, or was used for another
+request: reason REQUEST_ID), ABORTED (its request id was begun before a restart and nobody knows what came of it:
+reason REQUEST_ID, metadata entry), ALREADY_EXISTS (a command that answers with a stream came again: reason
+REQUEST_ID), UNAVAILABLE (the command cannot be written down, though Stop, Abort and Halt are carried out all the
+same: reason AUDIT, with RetryInfo), INTERNAL (the station failed on this call, and its log says where: reason
+INTERNAL).
 """
 
 from collections import abc as _abc

@@ -107,8 +107,8 @@ class SharedImage(_message.Message):
     PIXEL_FORMAT_FIELD_NUMBER: _builtins.int
     STRIDE_BYTES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """As for shm_open: begins with "lineward-", with or without a leading slash. It must belong to the station's user or be
-    readable by everybody, and nobody else may write to it.
+    """As for shm_open: begins with "lineward-", with or without a leading slash. It must belong to the station's user or
+    be readable by everybody, and nobody else may write to it.
     """
     offset_bytes: _builtins.int
     """Where the pixels begin."""

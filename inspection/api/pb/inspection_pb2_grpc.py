@@ -53,10 +53,11 @@ class InspectionServiceServicer:
 
     def Inspect(self, request, context):
         """Judges one image with the station's model and threshold; no part, no record, no ejector.
-        Errors: INVALID_ARGUMENT (image cannot be decoded, sizes do not fit: reason IMAGE), RESOURCE_EXHAUSTED (message
-        over the limit, or the line needs the model: reason BUSY, with RetryInfo), DEADLINE_EXCEEDED, FAILED_PRECONDITION
-        (the model is not ready: reason STATE, metadata state), PERMISSION_DENIED (shared memory from another
-        machine, or that others may write to: reason SHARED_MEMORY), NOT_FOUND (no such shared memory: reason SHARED_MEMORY).
+        Errors: INVALID_ARGUMENT (image cannot be decoded, sizes do not fit: reason IMAGE), RESOURCE_EXHAUSTED (the line
+        needs the model: reason BUSY, with RetryInfo), DEADLINE_EXCEEDED (no answer in time: reason DEADLINE),
+        FAILED_PRECONDITION (the model is not ready: reason STATE, metadata state), PERMISSION_DENIED (shared memory from
+        another machine, or that others may write to: reason SHARED_MEMORY), NOT_FOUND (no such shared memory: reason
+        SHARED_MEMORY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -35,10 +35,11 @@ class InspectionServiceStub:
     def __new__(cls, channel: _aio.Channel) -> InspectionServiceAsyncStub: ...
     Inspect: _grpc.UnaryUnaryMultiCallable[_inspection_pb2.InspectRequest, _inspection_pb2.InspectResponse]
     """Judges one image with the station's model and threshold; no part, no record, no ejector.
-    Errors: INVALID_ARGUMENT (image cannot be decoded, sizes do not fit: reason IMAGE), RESOURCE_EXHAUSTED (message
-    over the limit, or the line needs the model: reason BUSY, with RetryInfo), DEADLINE_EXCEEDED, FAILED_PRECONDITION
-    (the model is not ready: reason STATE, metadata state), PERMISSION_DENIED (shared memory from another
-    machine, or that others may write to: reason SHARED_MEMORY), NOT_FOUND (no such shared memory: reason SHARED_MEMORY).
+    Errors: INVALID_ARGUMENT (image cannot be decoded, sizes do not fit: reason IMAGE), RESOURCE_EXHAUSTED (the line
+    needs the model: reason BUSY, with RetryInfo), DEADLINE_EXCEEDED (no answer in time: reason DEADLINE),
+    FAILED_PRECONDITION (the model is not ready: reason STATE, metadata state), PERMISSION_DENIED (shared memory from
+    another machine, or that others may write to: reason SHARED_MEMORY), NOT_FOUND (no such shared memory: reason
+    SHARED_MEMORY).
     """
     InspectStream: _grpc.StreamStreamMultiCallable[_inspection_pb2.InspectStreamRequest, _inspection_pb2.InspectStreamResponse]
     """Judges images one after the other, several at a time on their way: answers come in the order of the requests, with
@@ -55,10 +56,11 @@ class InspectionServiceAsyncStub(InspectionServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Inspect: _aio.UnaryUnaryMultiCallable[_inspection_pb2.InspectRequest, _inspection_pb2.InspectResponse]  # type: ignore[assignment]
     """Judges one image with the station's model and threshold; no part, no record, no ejector.
-    Errors: INVALID_ARGUMENT (image cannot be decoded, sizes do not fit: reason IMAGE), RESOURCE_EXHAUSTED (message
-    over the limit, or the line needs the model: reason BUSY, with RetryInfo), DEADLINE_EXCEEDED, FAILED_PRECONDITION
-    (the model is not ready: reason STATE, metadata state), PERMISSION_DENIED (shared memory from another
-    machine, or that others may write to: reason SHARED_MEMORY), NOT_FOUND (no such shared memory: reason SHARED_MEMORY).
+    Errors: INVALID_ARGUMENT (image cannot be decoded, sizes do not fit: reason IMAGE), RESOURCE_EXHAUSTED (the line
+    needs the model: reason BUSY, with RetryInfo), DEADLINE_EXCEEDED (no answer in time: reason DEADLINE),
+    FAILED_PRECONDITION (the model is not ready: reason STATE, metadata state), PERMISSION_DENIED (shared memory from
+    another machine, or that others may write to: reason SHARED_MEMORY), NOT_FOUND (no such shared memory: reason
+    SHARED_MEMORY).
     """
     InspectStream: _aio.StreamStreamMultiCallable[_inspection_pb2.InspectStreamRequest, _inspection_pb2.InspectStreamResponse]  # type: ignore[assignment]
     """Judges images one after the other, several at a time on their way: answers come in the order of the requests, with
@@ -78,10 +80,11 @@ class InspectionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_inspection_pb2.InspectResponse, _abc.Awaitable[_inspection_pb2.InspectResponse]]:
         """Judges one image with the station's model and threshold; no part, no record, no ejector.
-        Errors: INVALID_ARGUMENT (image cannot be decoded, sizes do not fit: reason IMAGE), RESOURCE_EXHAUSTED (message
-        over the limit, or the line needs the model: reason BUSY, with RetryInfo), DEADLINE_EXCEEDED, FAILED_PRECONDITION
-        (the model is not ready: reason STATE, metadata state), PERMISSION_DENIED (shared memory from another
-        machine, or that others may write to: reason SHARED_MEMORY), NOT_FOUND (no such shared memory: reason SHARED_MEMORY).
+        Errors: INVALID_ARGUMENT (image cannot be decoded, sizes do not fit: reason IMAGE), RESOURCE_EXHAUSTED (the line
+        needs the model: reason BUSY, with RetryInfo), DEADLINE_EXCEEDED (no answer in time: reason DEADLINE),
+        FAILED_PRECONDITION (the model is not ready: reason STATE, metadata state), PERMISSION_DENIED (shared memory from
+        another machine, or that others may write to: reason SHARED_MEMORY), NOT_FOUND (no such shared memory: reason
+        SHARED_MEMORY).
         """
 
     @_abc_1.abstractmethod

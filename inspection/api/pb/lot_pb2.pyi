@@ -257,8 +257,8 @@ class StoreLotRequest(_message.Message):
     ORDER_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     @_builtins.property
     def order(self) -> Global___LotOrder: ...
@@ -303,8 +303,8 @@ class StoreAndStartLotRequest(_message.Message):
     ORDER_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     @_builtins.property
     def order(self) -> Global___LotOrder: ...
@@ -350,8 +350,8 @@ class StartLotRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     lot: _builtins.str
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     def __init__(
         self,
@@ -395,8 +395,8 @@ class RevokeStartLotRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     lot: _builtins.str
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     def __init__(
         self,
@@ -440,8 +440,8 @@ class PauseLotRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     lot: _builtins.str
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     def __init__(
         self,
@@ -485,8 +485,8 @@ class ResumeLotRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     lot: _builtins.str
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     def __init__(
         self,
@@ -530,8 +530,8 @@ class StopLotRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     lot: _builtins.str
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     def __init__(
         self,
@@ -575,8 +575,8 @@ class AbortLotRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     lot: _builtins.str
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     def __init__(
         self,

@@ -28,8 +28,9 @@ if _version_not_supported:
 class LotServiceStub:
     """The lots of the station. A step is durable before it is answered. At most one lot runs at a time.
 
-    Every step ends with NOT_FOUND (no such lot: reason LOT) and FAILED_PRECONDITION (the lot's state, or another lot that
-    runs, does not allow it: reason LOT, metadata state) where that applies; what request ids add is told at StationService.
+    Every step may end with NOT_FOUND (no such lot: reason LOT), FAILED_PRECONDITION (the lot's state, or another lot
+    that runs, does not allow it: reason LOT, metadata state) and UNAVAILABLE (it cannot be made durable, and is not
+    taken: reason RECORDS, with RetryInfo).
     """
 
     def __init__(self, channel):
@@ -98,13 +99,14 @@ class LotServiceStub:
 class LotServiceServicer:
     """The lots of the station. A step is durable before it is answered. At most one lot runs at a time.
 
-    Every step ends with NOT_FOUND (no such lot: reason LOT) and FAILED_PRECONDITION (the lot's state, or another lot that
-    runs, does not allow it: reason LOT, metadata state) where that applies; what request ids add is told at StationService.
+    Every step may end with NOT_FOUND (no such lot: reason LOT), FAILED_PRECONDITION (the lot's state, or another lot
+    that runs, does not allow it: reason LOT, metadata state) and UNAVAILABLE (it cannot be made durable, and is not
+    taken: reason RECORDS, with RetryInfo).
     """
 
     def StoreLot(self, request, context):
         """Stores an order. Errors: INVALID_ARGUMENT (it describes no lot: reason LOT), FAILED_PRECONDITION (its id was used
-        before: reason LOT).
+        before: reason LOT, metadata state), UNAVAILABLE (it cannot be made durable: reason RECORDS, with RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -118,8 +120,9 @@ class LotServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StartLot(self, request, context):
-        """Prepares the lot's recipe if another one is prepared, and starts the line for it. What prevents it is told and the lot
-        stays ALLOWED_TO_START. Errors: those of every step, of StationService.PrepareRecipe and of StartContinuous.
+        """Prepares the lot's recipe if another one is prepared, and starts the line for it. What prevents it is told and the
+        lot stays ALLOWED_TO_START. Errors: those of every step, of StationService.PrepareRecipe and of
+        StationService.StartContinuous.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -161,14 +164,16 @@ class LotServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetLot(self, request, context):
-        """Returns a lot with its counters: its response (ISA-95), once it has ended. Errors: NOT_FOUND (reason LOT).
+        """Returns a lot with its counters: its response (ISA-95), once it has ended. Errors: NOT_FOUND (no such lot: reason
+        LOT), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListLots(self, request, context):
-        """Returns the unfinished lots and the last 500 finished ones, the oldest first. Errors: INVALID_ARGUMENT (reason PAGE).
+        """Returns the unfinished lots and the last 500 finished ones, the oldest first. Errors: INVALID_ARGUMENT (a
+        size or a token that is none: reason PAGE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -176,8 +181,8 @@ class LotServiceServicer:
 
     def WatchLot(self, request, context):
         """Streams one lot, first at once and then after each change, at most ten times a second, to its end.
-        Errors: NOT_FOUND (reason LOT), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE
-        (the station is shutting down: reason SHUTDOWN).
+        Errors: NOT_FOUND (no such lot: reason LOT), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with
+        RetryInfo), UNAVAILABLE (the station is shutting down: reason SHUTDOWN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -252,8 +257,9 @@ def add_LotServiceServicer_to_server(servicer, server):
 class LotService:
     """The lots of the station. A step is durable before it is answered. At most one lot runs at a time.
 
-    Every step ends with NOT_FOUND (no such lot: reason LOT) and FAILED_PRECONDITION (the lot's state, or another lot that
-    runs, does not allow it: reason LOT, metadata state) where that applies; what request ids add is told at StationService.
+    Every step may end with NOT_FOUND (no such lot: reason LOT), FAILED_PRECONDITION (the lot's state, or another lot
+    that runs, does not allow it: reason LOT, metadata state) and UNAVAILABLE (it cannot be made durable, and is not
+    taken: reason RECORDS, with RetryInfo).
     """
 
     @staticmethod

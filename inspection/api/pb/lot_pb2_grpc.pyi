@@ -29,8 +29,9 @@ GRPC_VERSION: str
 class LotServiceStub:
     """The lots of the station. A step is durable before it is answered. At most one lot runs at a time.
 
-    Every step ends with NOT_FOUND (no such lot: reason LOT) and FAILED_PRECONDITION (the lot's state, or another lot that
-    runs, does not allow it: reason LOT, metadata state) where that applies; what request ids add is told at StationService.
+    Every step may end with NOT_FOUND (no such lot: reason LOT), FAILED_PRECONDITION (the lot's state, or another lot
+    that runs, does not allow it: reason LOT, metadata state) and UNAVAILABLE (it cannot be made durable, and is not
+    taken: reason RECORDS, with RetryInfo).
     """
 
     @_typing.overload
@@ -39,13 +40,14 @@ class LotServiceStub:
     def __new__(cls, channel: _aio.Channel) -> LotServiceAsyncStub: ...
     StoreLot: _grpc.UnaryUnaryMultiCallable[_lot_pb2.StoreLotRequest, _lot_pb2.StoreLotResponse]
     """Stores an order. Errors: INVALID_ARGUMENT (it describes no lot: reason LOT), FAILED_PRECONDITION (its id was used
-    before: reason LOT).
+    before: reason LOT, metadata state), UNAVAILABLE (it cannot be made durable: reason RECORDS, with RetryInfo).
     """
     StoreAndStartLot: _grpc.UnaryUnaryMultiCallable[_lot_pb2.StoreAndStartLotRequest, _lot_pb2.StoreAndStartLotResponse]
     """Stores an order and starts it; a start that fails leaves it stored. Errors: those of StoreLot and StartLot."""
     StartLot: _grpc.UnaryUnaryMultiCallable[_lot_pb2.StartLotRequest, _lot_pb2.StartLotResponse]
-    """Prepares the lot's recipe if another one is prepared, and starts the line for it. What prevents it is told and the lot
-    stays ALLOWED_TO_START. Errors: those of every step, of StationService.PrepareRecipe and of StartContinuous.
+    """Prepares the lot's recipe if another one is prepared, and starts the line for it. What prevents it is told and the
+    lot stays ALLOWED_TO_START. Errors: those of every step, of StationService.PrepareRecipe and of
+    StationService.StartContinuous.
     """
     RevokeStartLot: _grpc.UnaryUnaryMultiCallable[_lot_pb2.RevokeStartLotRequest, _lot_pb2.RevokeStartLotResponse]
     """Takes back a start that did not come to running. Errors: those of every step."""
@@ -58,33 +60,39 @@ class LotServiceStub:
     AbortLot: _grpc.UnaryUnaryMultiCallable[_lot_pb2.AbortLotRequest, _lot_pb2.AbortLotResponse]
     """Gives the lot up; a line that runs for it is aborted. Errors: those of every step."""
     GetLot: _grpc.UnaryUnaryMultiCallable[_lot_pb2.GetLotRequest, _lot_pb2.GetLotResponse]
-    """Returns a lot with its counters: its response (ISA-95), once it has ended. Errors: NOT_FOUND (reason LOT)."""
+    """Returns a lot with its counters: its response (ISA-95), once it has ended. Errors: NOT_FOUND (no such lot: reason
+    LOT), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
+    """
     ListLots: _grpc.UnaryUnaryMultiCallable[_lot_pb2.ListLotsRequest, _lot_pb2.ListLotsResponse]
-    """Returns the unfinished lots and the last 500 finished ones, the oldest first. Errors: INVALID_ARGUMENT (reason PAGE)."""
+    """Returns the unfinished lots and the last 500 finished ones, the oldest first. Errors: INVALID_ARGUMENT (a
+    size or a token that is none: reason PAGE).
+    """
     WatchLot: _grpc.UnaryStreamMultiCallable[_lot_pb2.WatchLotRequest, _lot_pb2.WatchLotResponse]
     """Streams one lot, first at once and then after each change, at most ten times a second, to its end.
-    Errors: NOT_FOUND (reason LOT), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE
-    (the station is shutting down: reason SHUTDOWN).
+    Errors: NOT_FOUND (no such lot: reason LOT), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with
+    RetryInfo), UNAVAILABLE (the station is shutting down: reason SHUTDOWN).
     """
 
 @_typing.type_check_only
 class LotServiceAsyncStub(LotServiceStub):
     """The lots of the station. A step is durable before it is answered. At most one lot runs at a time.
 
-    Every step ends with NOT_FOUND (no such lot: reason LOT) and FAILED_PRECONDITION (the lot's state, or another lot that
-    runs, does not allow it: reason LOT, metadata state) where that applies; what request ids add is told at StationService.
+    Every step may end with NOT_FOUND (no such lot: reason LOT), FAILED_PRECONDITION (the lot's state, or another lot
+    that runs, does not allow it: reason LOT, metadata state) and UNAVAILABLE (it cannot be made durable, and is not
+    taken: reason RECORDS, with RetryInfo).
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     StoreLot: _aio.UnaryUnaryMultiCallable[_lot_pb2.StoreLotRequest, _lot_pb2.StoreLotResponse]  # type: ignore[assignment]
     """Stores an order. Errors: INVALID_ARGUMENT (it describes no lot: reason LOT), FAILED_PRECONDITION (its id was used
-    before: reason LOT).
+    before: reason LOT, metadata state), UNAVAILABLE (it cannot be made durable: reason RECORDS, with RetryInfo).
     """
     StoreAndStartLot: _aio.UnaryUnaryMultiCallable[_lot_pb2.StoreAndStartLotRequest, _lot_pb2.StoreAndStartLotResponse]  # type: ignore[assignment]
     """Stores an order and starts it; a start that fails leaves it stored. Errors: those of StoreLot and StartLot."""
     StartLot: _aio.UnaryUnaryMultiCallable[_lot_pb2.StartLotRequest, _lot_pb2.StartLotResponse]  # type: ignore[assignment]
-    """Prepares the lot's recipe if another one is prepared, and starts the line for it. What prevents it is told and the lot
-    stays ALLOWED_TO_START. Errors: those of every step, of StationService.PrepareRecipe and of StartContinuous.
+    """Prepares the lot's recipe if another one is prepared, and starts the line for it. What prevents it is told and the
+    lot stays ALLOWED_TO_START. Errors: those of every step, of StationService.PrepareRecipe and of
+    StationService.StartContinuous.
     """
     RevokeStartLot: _aio.UnaryUnaryMultiCallable[_lot_pb2.RevokeStartLotRequest, _lot_pb2.RevokeStartLotResponse]  # type: ignore[assignment]
     """Takes back a start that did not come to running. Errors: those of every step."""
@@ -97,20 +105,25 @@ class LotServiceAsyncStub(LotServiceStub):
     AbortLot: _aio.UnaryUnaryMultiCallable[_lot_pb2.AbortLotRequest, _lot_pb2.AbortLotResponse]  # type: ignore[assignment]
     """Gives the lot up; a line that runs for it is aborted. Errors: those of every step."""
     GetLot: _aio.UnaryUnaryMultiCallable[_lot_pb2.GetLotRequest, _lot_pb2.GetLotResponse]  # type: ignore[assignment]
-    """Returns a lot with its counters: its response (ISA-95), once it has ended. Errors: NOT_FOUND (reason LOT)."""
+    """Returns a lot with its counters: its response (ISA-95), once it has ended. Errors: NOT_FOUND (no such lot: reason
+    LOT), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
+    """
     ListLots: _aio.UnaryUnaryMultiCallable[_lot_pb2.ListLotsRequest, _lot_pb2.ListLotsResponse]  # type: ignore[assignment]
-    """Returns the unfinished lots and the last 500 finished ones, the oldest first. Errors: INVALID_ARGUMENT (reason PAGE)."""
+    """Returns the unfinished lots and the last 500 finished ones, the oldest first. Errors: INVALID_ARGUMENT (a
+    size or a token that is none: reason PAGE).
+    """
     WatchLot: _aio.UnaryStreamMultiCallable[_lot_pb2.WatchLotRequest, _lot_pb2.WatchLotResponse]  # type: ignore[assignment]
     """Streams one lot, first at once and then after each change, at most ten times a second, to its end.
-    Errors: NOT_FOUND (reason LOT), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE
-    (the station is shutting down: reason SHUTDOWN).
+    Errors: NOT_FOUND (no such lot: reason LOT), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with
+    RetryInfo), UNAVAILABLE (the station is shutting down: reason SHUTDOWN).
     """
 
 class LotServiceServicer(metaclass=_abc_1.ABCMeta):
     """The lots of the station. A step is durable before it is answered. At most one lot runs at a time.
 
-    Every step ends with NOT_FOUND (no such lot: reason LOT) and FAILED_PRECONDITION (the lot's state, or another lot that
-    runs, does not allow it: reason LOT, metadata state) where that applies; what request ids add is told at StationService.
+    Every step may end with NOT_FOUND (no such lot: reason LOT), FAILED_PRECONDITION (the lot's state, or another lot
+    that runs, does not allow it: reason LOT, metadata state) and UNAVAILABLE (it cannot be made durable, and is not
+    taken: reason RECORDS, with RetryInfo).
     """
 
     @_abc_1.abstractmethod
@@ -120,7 +133,7 @@ class LotServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_lot_pb2.StoreLotResponse, _abc.Awaitable[_lot_pb2.StoreLotResponse]]:
         """Stores an order. Errors: INVALID_ARGUMENT (it describes no lot: reason LOT), FAILED_PRECONDITION (its id was used
-        before: reason LOT).
+        before: reason LOT, metadata state), UNAVAILABLE (it cannot be made durable: reason RECORDS, with RetryInfo).
         """
 
     @_abc_1.abstractmethod
@@ -137,8 +150,9 @@ class LotServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _lot_pb2.StartLotRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_lot_pb2.StartLotResponse, _abc.Awaitable[_lot_pb2.StartLotResponse]]:
-        """Prepares the lot's recipe if another one is prepared, and starts the line for it. What prevents it is told and the lot
-        stays ALLOWED_TO_START. Errors: those of every step, of StationService.PrepareRecipe and of StartContinuous.
+        """Prepares the lot's recipe if another one is prepared, and starts the line for it. What prevents it is told and the
+        lot stays ALLOWED_TO_START. Errors: those of every step, of StationService.PrepareRecipe and of
+        StationService.StartContinuous.
         """
 
     @_abc_1.abstractmethod
@@ -187,7 +201,9 @@ class LotServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _lot_pb2.GetLotRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_lot_pb2.GetLotResponse, _abc.Awaitable[_lot_pb2.GetLotResponse]]:
-        """Returns a lot with its counters: its response (ISA-95), once it has ended. Errors: NOT_FOUND (reason LOT)."""
+        """Returns a lot with its counters: its response (ISA-95), once it has ended. Errors: NOT_FOUND (no such lot: reason
+        LOT), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
+        """
 
     @_abc_1.abstractmethod
     def ListLots(
@@ -195,7 +211,9 @@ class LotServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _lot_pb2.ListLotsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_lot_pb2.ListLotsResponse, _abc.Awaitable[_lot_pb2.ListLotsResponse]]:
-        """Returns the unfinished lots and the last 500 finished ones, the oldest first. Errors: INVALID_ARGUMENT (reason PAGE)."""
+        """Returns the unfinished lots and the last 500 finished ones, the oldest first. Errors: INVALID_ARGUMENT (a
+        size or a token that is none: reason PAGE).
+        """
 
     @_abc_1.abstractmethod
     def WatchLot(
@@ -204,8 +222,8 @@ class LotServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_lot_pb2.WatchLotResponse], _abc.AsyncIterator[_lot_pb2.WatchLotResponse]]:
         """Streams one lot, first at once and then after each change, at most ten times a second, to its end.
-        Errors: NOT_FOUND (reason LOT), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE
-        (the station is shutting down: reason SHUTDOWN).
+        Errors: NOT_FOUND (no such lot: reason LOT), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with
+        RetryInfo), UNAVAILABLE (the station is shutting down: reason SHUTDOWN).
         """
 
 def add_LotServiceServicer_to_server(servicer: LotServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

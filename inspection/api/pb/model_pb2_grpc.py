@@ -52,15 +52,19 @@ class ModelServiceServicer:
     """
 
     def ListModels(self, request, context):
-        """Returns the models that the station's file and its recipes name, the loaded one first. One that cannot be read is told
-        with its problem. Errors: INVALID_ARGUMENT (reason PAGE).
+        """Returns the models that the station's file and its recipes name, the loaded one first. One that cannot be read is
+        told with its problem.
+        Errors: INVALID_ARGUMENT (a size or a token that is none: reason PAGE), DATA_LOSS (a recipe's file is not what was
+        stored: reason RECIPE), UNAVAILABLE (the disk refuses: reason RECORDS, with RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetModel(self, request, context):
-        """Returns one model. Errors: NOT_FOUND (reason MODEL).
+        """Returns one model.
+        Errors: NOT_FOUND (no recipe names it: reason MODEL), DATA_LOSS (a recipe's file is not what was stored: reason
+        RECIPE), UNAVAILABLE (the disk refuses: reason RECORDS, with RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,11 +34,16 @@ class ModelServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ModelServiceAsyncStub: ...
     ListModels: _grpc.UnaryUnaryMultiCallable[_model_pb2.ListModelsRequest, _model_pb2.ListModelsResponse]
-    """Returns the models that the station's file and its recipes name, the loaded one first. One that cannot be read is told
-    with its problem. Errors: INVALID_ARGUMENT (reason PAGE).
+    """Returns the models that the station's file and its recipes name, the loaded one first. One that cannot be read is
+    told with its problem.
+    Errors: INVALID_ARGUMENT (a size or a token that is none: reason PAGE), DATA_LOSS (a recipe's file is not what was
+    stored: reason RECIPE), UNAVAILABLE (the disk refuses: reason RECORDS, with RetryInfo).
     """
     GetModel: _grpc.UnaryUnaryMultiCallable[_model_pb2.GetModelRequest, _model_pb2.GetModelResponse]
-    """Returns one model. Errors: NOT_FOUND (reason MODEL)."""
+    """Returns one model.
+    Errors: NOT_FOUND (no recipe names it: reason MODEL), DATA_LOSS (a recipe's file is not what was stored: reason
+    RECIPE), UNAVAILABLE (the disk refuses: reason RECORDS, with RetryInfo).
+    """
 
 @_typing.type_check_only
 class ModelServiceAsyncStub(ModelServiceStub):
@@ -46,11 +51,16 @@ class ModelServiceAsyncStub(ModelServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListModels: _aio.UnaryUnaryMultiCallable[_model_pb2.ListModelsRequest, _model_pb2.ListModelsResponse]  # type: ignore[assignment]
-    """Returns the models that the station's file and its recipes name, the loaded one first. One that cannot be read is told
-    with its problem. Errors: INVALID_ARGUMENT (reason PAGE).
+    """Returns the models that the station's file and its recipes name, the loaded one first. One that cannot be read is
+    told with its problem.
+    Errors: INVALID_ARGUMENT (a size or a token that is none: reason PAGE), DATA_LOSS (a recipe's file is not what was
+    stored: reason RECIPE), UNAVAILABLE (the disk refuses: reason RECORDS, with RetryInfo).
     """
     GetModel: _aio.UnaryUnaryMultiCallable[_model_pb2.GetModelRequest, _model_pb2.GetModelResponse]  # type: ignore[assignment]
-    """Returns one model. Errors: NOT_FOUND (reason MODEL)."""
+    """Returns one model.
+    Errors: NOT_FOUND (no recipe names it: reason MODEL), DATA_LOSS (a recipe's file is not what was stored: reason
+    RECIPE), UNAVAILABLE (the disk refuses: reason RECORDS, with RetryInfo).
+    """
 
 class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
     """Which models there are. Other programs use the loaded one through inference.GRPCInferenceService (KServe v2), too."""
@@ -61,8 +71,10 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _model_pb2.ListModelsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_model_pb2.ListModelsResponse, _abc.Awaitable[_model_pb2.ListModelsResponse]]:
-        """Returns the models that the station's file and its recipes name, the loaded one first. One that cannot be read is told
-        with its problem. Errors: INVALID_ARGUMENT (reason PAGE).
+        """Returns the models that the station's file and its recipes name, the loaded one first. One that cannot be read is
+        told with its problem.
+        Errors: INVALID_ARGUMENT (a size or a token that is none: reason PAGE), DATA_LOSS (a recipe's file is not what was
+        stored: reason RECIPE), UNAVAILABLE (the disk refuses: reason RECORDS, with RetryInfo).
         """
 
     @_abc_1.abstractmethod
@@ -71,6 +83,9 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _model_pb2.GetModelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_model_pb2.GetModelResponse, _abc.Awaitable[_model_pb2.GetModelResponse]]:
-        """Returns one model. Errors: NOT_FOUND (reason MODEL)."""
+        """Returns one model.
+        Errors: NOT_FOUND (no recipe names it: reason MODEL), DATA_LOSS (a recipe's file is not what was stored: reason
+        RECIPE), UNAVAILABLE (the disk refuses: reason RECORDS, with RetryInfo).
+        """
 
 def add_ModelServiceServicer_to_server(servicer: ModelServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -190,8 +190,8 @@ class CreateRecipeRequest(_message.Message):
     text: _builtins.str
     """The tables model, region, quality, fusion and camera in TOML, as in the station's file; at most 1 MB."""
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     def __init__(
         self,
@@ -277,8 +277,8 @@ class DeleteRecipeRequest(_message.Message):
     name: _builtins.str
     version: _builtins.int
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     def __init__(
         self,

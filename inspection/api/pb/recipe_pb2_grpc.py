@@ -68,14 +68,17 @@ class RecipeServiceServicer:
 
     def ListRecipes(self, request, context):
         """Returns every version of every recipe, removed ones only when asked for, by name and the oldest version first.
-        Errors: INVALID_ARGUMENT (reason PAGE), DATA_LOSS (a file is not what was stored: reason RECIPE).
+        Errors: INVALID_ARGUMENT (a size or a token that is none: reason PAGE), DATA_LOSS (a file is not what was stored:
+        reason RECIPE), UNAVAILABLE (the disk refuses: reason RECORDS, with RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetRecipe(self, request, context):
-        """Returns one version with its text. Errors: NOT_FOUND (reason RECIPE), DATA_LOSS (reason RECIPE).
+        """Returns one version with its text. Errors: NOT_FOUND (no such name or version: reason RECIPE), DATA_LOSS (its file
+        is not what was stored: reason RECIPE), INVALID_ARGUMENT (a name that is none: reason RECIPE), UNAVAILABLE (the
+        disk refuses: reason RECORDS, with RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -83,14 +86,16 @@ class RecipeServiceServicer:
 
     def CreateRecipe(self, request, context):
         """Stores a text as the next version of a name, durably; the text of the newest version once more changes nothing.
-        Errors: INVALID_ARGUMENT (it is no recipe or does not fit the station, with everything that is wrong: reason RECIPE).
+        Errors: INVALID_ARGUMENT (it is no recipe or does not fit the station, or its name is none: reason RECIPE),
+        UNAVAILABLE (the disk refuses: reason RECORDS, with RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CheckRecipe(self, request, context):
-        """Says whether a text would be a recipe of this station, and stores nothing. Errors: none of its own.
+        """Says whether a text would be a recipe of this station, and stores nothing.
+        Errors: INVALID_ARGUMENT (it has over a million characters: reason RECIPE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -98,7 +103,9 @@ class RecipeServiceServicer:
 
     def DeleteRecipe(self, request, context):
         """Marks a version as removed: it is prepared no more, and stays readable for old records. Safe to repeat.
-        Errors: NOT_FOUND (reason RECIPE), FAILED_PRECONDITION (it is prepared: reason RECIPE_IN_USE).
+        Errors: NOT_FOUND (no such name or version: reason RECIPE), INVALID_ARGUMENT (a name that is none, or "station":
+        reason RECIPE), FAILED_PRECONDITION (it is prepared: reason RECIPE_IN_USE, metadata state), UNAVAILABLE (the disk
+        refuses: reason RECORDS, with RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -35,19 +35,28 @@ class RecipeServiceStub:
     def __new__(cls, channel: _aio.Channel) -> RecipeServiceAsyncStub: ...
     ListRecipes: _grpc.UnaryUnaryMultiCallable[_recipe_pb2.ListRecipesRequest, _recipe_pb2.ListRecipesResponse]
     """Returns every version of every recipe, removed ones only when asked for, by name and the oldest version first.
-    Errors: INVALID_ARGUMENT (reason PAGE), DATA_LOSS (a file is not what was stored: reason RECIPE).
+    Errors: INVALID_ARGUMENT (a size or a token that is none: reason PAGE), DATA_LOSS (a file is not what was stored:
+    reason RECIPE), UNAVAILABLE (the disk refuses: reason RECORDS, with RetryInfo).
     """
     GetRecipe: _grpc.UnaryUnaryMultiCallable[_recipe_pb2.GetRecipeRequest, _recipe_pb2.GetRecipeResponse]
-    """Returns one version with its text. Errors: NOT_FOUND (reason RECIPE), DATA_LOSS (reason RECIPE)."""
+    """Returns one version with its text. Errors: NOT_FOUND (no such name or version: reason RECIPE), DATA_LOSS (its file
+    is not what was stored: reason RECIPE), INVALID_ARGUMENT (a name that is none: reason RECIPE), UNAVAILABLE (the
+    disk refuses: reason RECORDS, with RetryInfo).
+    """
     CreateRecipe: _grpc.UnaryUnaryMultiCallable[_recipe_pb2.CreateRecipeRequest, _recipe_pb2.CreateRecipeResponse]
     """Stores a text as the next version of a name, durably; the text of the newest version once more changes nothing.
-    Errors: INVALID_ARGUMENT (it is no recipe or does not fit the station, with everything that is wrong: reason RECIPE).
+    Errors: INVALID_ARGUMENT (it is no recipe or does not fit the station, or its name is none: reason RECIPE),
+    UNAVAILABLE (the disk refuses: reason RECORDS, with RetryInfo).
     """
     CheckRecipe: _grpc.UnaryUnaryMultiCallable[_recipe_pb2.CheckRecipeRequest, _recipe_pb2.CheckRecipeResponse]
-    """Says whether a text would be a recipe of this station, and stores nothing. Errors: none of its own."""
+    """Says whether a text would be a recipe of this station, and stores nothing.
+    Errors: INVALID_ARGUMENT (it has over a million characters: reason RECIPE).
+    """
     DeleteRecipe: _grpc.UnaryUnaryMultiCallable[_recipe_pb2.DeleteRecipeRequest, _recipe_pb2.DeleteRecipeResponse]
     """Marks a version as removed: it is prepared no more, and stays readable for old records. Safe to repeat.
-    Errors: NOT_FOUND (reason RECIPE), FAILED_PRECONDITION (it is prepared: reason RECIPE_IN_USE).
+    Errors: NOT_FOUND (no such name or version: reason RECIPE), INVALID_ARGUMENT (a name that is none, or "station":
+    reason RECIPE), FAILED_PRECONDITION (it is prepared: reason RECIPE_IN_USE, metadata state), UNAVAILABLE (the disk
+    refuses: reason RECORDS, with RetryInfo).
     """
 
 @_typing.type_check_only
@@ -57,19 +66,28 @@ class RecipeServiceAsyncStub(RecipeServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListRecipes: _aio.UnaryUnaryMultiCallable[_recipe_pb2.ListRecipesRequest, _recipe_pb2.ListRecipesResponse]  # type: ignore[assignment]
     """Returns every version of every recipe, removed ones only when asked for, by name and the oldest version first.
-    Errors: INVALID_ARGUMENT (reason PAGE), DATA_LOSS (a file is not what was stored: reason RECIPE).
+    Errors: INVALID_ARGUMENT (a size or a token that is none: reason PAGE), DATA_LOSS (a file is not what was stored:
+    reason RECIPE), UNAVAILABLE (the disk refuses: reason RECORDS, with RetryInfo).
     """
     GetRecipe: _aio.UnaryUnaryMultiCallable[_recipe_pb2.GetRecipeRequest, _recipe_pb2.GetRecipeResponse]  # type: ignore[assignment]
-    """Returns one version with its text. Errors: NOT_FOUND (reason RECIPE), DATA_LOSS (reason RECIPE)."""
+    """Returns one version with its text. Errors: NOT_FOUND (no such name or version: reason RECIPE), DATA_LOSS (its file
+    is not what was stored: reason RECIPE), INVALID_ARGUMENT (a name that is none: reason RECIPE), UNAVAILABLE (the
+    disk refuses: reason RECORDS, with RetryInfo).
+    """
     CreateRecipe: _aio.UnaryUnaryMultiCallable[_recipe_pb2.CreateRecipeRequest, _recipe_pb2.CreateRecipeResponse]  # type: ignore[assignment]
     """Stores a text as the next version of a name, durably; the text of the newest version once more changes nothing.
-    Errors: INVALID_ARGUMENT (it is no recipe or does not fit the station, with everything that is wrong: reason RECIPE).
+    Errors: INVALID_ARGUMENT (it is no recipe or does not fit the station, or its name is none: reason RECIPE),
+    UNAVAILABLE (the disk refuses: reason RECORDS, with RetryInfo).
     """
     CheckRecipe: _aio.UnaryUnaryMultiCallable[_recipe_pb2.CheckRecipeRequest, _recipe_pb2.CheckRecipeResponse]  # type: ignore[assignment]
-    """Says whether a text would be a recipe of this station, and stores nothing. Errors: none of its own."""
+    """Says whether a text would be a recipe of this station, and stores nothing.
+    Errors: INVALID_ARGUMENT (it has over a million characters: reason RECIPE).
+    """
     DeleteRecipe: _aio.UnaryUnaryMultiCallable[_recipe_pb2.DeleteRecipeRequest, _recipe_pb2.DeleteRecipeResponse]  # type: ignore[assignment]
     """Marks a version as removed: it is prepared no more, and stays readable for old records. Safe to repeat.
-    Errors: NOT_FOUND (reason RECIPE), FAILED_PRECONDITION (it is prepared: reason RECIPE_IN_USE).
+    Errors: NOT_FOUND (no such name or version: reason RECIPE), INVALID_ARGUMENT (a name that is none, or "station":
+    reason RECIPE), FAILED_PRECONDITION (it is prepared: reason RECIPE_IN_USE, metadata state), UNAVAILABLE (the disk
+    refuses: reason RECORDS, with RetryInfo).
     """
 
 class RecipeServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -82,7 +100,8 @@ class RecipeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_recipe_pb2.ListRecipesResponse, _abc.Awaitable[_recipe_pb2.ListRecipesResponse]]:
         """Returns every version of every recipe, removed ones only when asked for, by name and the oldest version first.
-        Errors: INVALID_ARGUMENT (reason PAGE), DATA_LOSS (a file is not what was stored: reason RECIPE).
+        Errors: INVALID_ARGUMENT (a size or a token that is none: reason PAGE), DATA_LOSS (a file is not what was stored:
+        reason RECIPE), UNAVAILABLE (the disk refuses: reason RECORDS, with RetryInfo).
         """
 
     @_abc_1.abstractmethod
@@ -91,7 +110,10 @@ class RecipeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _recipe_pb2.GetRecipeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_recipe_pb2.GetRecipeResponse, _abc.Awaitable[_recipe_pb2.GetRecipeResponse]]:
-        """Returns one version with its text. Errors: NOT_FOUND (reason RECIPE), DATA_LOSS (reason RECIPE)."""
+        """Returns one version with its text. Errors: NOT_FOUND (no such name or version: reason RECIPE), DATA_LOSS (its file
+        is not what was stored: reason RECIPE), INVALID_ARGUMENT (a name that is none: reason RECIPE), UNAVAILABLE (the
+        disk refuses: reason RECORDS, with RetryInfo).
+        """
 
     @_abc_1.abstractmethod
     def CreateRecipe(
@@ -100,7 +122,8 @@ class RecipeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_recipe_pb2.CreateRecipeResponse, _abc.Awaitable[_recipe_pb2.CreateRecipeResponse]]:
         """Stores a text as the next version of a name, durably; the text of the newest version once more changes nothing.
-        Errors: INVALID_ARGUMENT (it is no recipe or does not fit the station, with everything that is wrong: reason RECIPE).
+        Errors: INVALID_ARGUMENT (it is no recipe or does not fit the station, or its name is none: reason RECIPE),
+        UNAVAILABLE (the disk refuses: reason RECORDS, with RetryInfo).
         """
 
     @_abc_1.abstractmethod
@@ -109,7 +132,9 @@ class RecipeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _recipe_pb2.CheckRecipeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_recipe_pb2.CheckRecipeResponse, _abc.Awaitable[_recipe_pb2.CheckRecipeResponse]]:
-        """Says whether a text would be a recipe of this station, and stores nothing. Errors: none of its own."""
+        """Says whether a text would be a recipe of this station, and stores nothing.
+        Errors: INVALID_ARGUMENT (it has over a million characters: reason RECIPE).
+        """
 
     @_abc_1.abstractmethod
     def DeleteRecipe(
@@ -118,7 +143,9 @@ class RecipeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_recipe_pb2.DeleteRecipeResponse, _abc.Awaitable[_recipe_pb2.DeleteRecipeResponse]]:
         """Marks a version as removed: it is prepared no more, and stays readable for old records. Safe to repeat.
-        Errors: NOT_FOUND (reason RECIPE), FAILED_PRECONDITION (it is prepared: reason RECIPE_IN_USE).
+        Errors: NOT_FOUND (no such name or version: reason RECIPE), INVALID_ARGUMENT (a name that is none, or "station":
+        reason RECIPE), FAILED_PRECONDITION (it is prepared: reason RECIPE_IN_USE, metadata state), UNAVAILABLE (the disk
+        refuses: reason RECORDS, with RetryInfo).
         """
 
 def add_RecipeServiceServicer_to_server(servicer: RecipeServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -611,8 +611,8 @@ class ReviewResultRequest(_message.Message):
     reviewer: _builtins.str
     """Who looked at the part; at most 64 characters. The caller is kept beside it."""
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     def __init__(
         self,

@@ -67,11 +67,12 @@ class ResultServiceServicer:
     """
 
     def WatchResults(self, request, context):
-        """Streams every record after `resume_token`, first the stored ones, then each new one as soon as it is durable.
-        A client that reconnects with the last token it has handled misses none and gets none twice.
+        """Streams every record after `resume_token`, first the stored ones, then each new one as soon as it is durable. A
+        client that reconnects with the last token it has handled misses none and gets none twice.
         Errors: INVALID_ARGUMENT (a token that this station never gave out: reason TOKEN), OUT_OF_RANGE (a token beyond the
-        last record: reason TOKEN), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the
-        station is shutting down: reason SHUTDOWN; come back with the token).
+        last record: reason TOKEN), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE
+        (the station is shutting down, come back with the token: reason SHUTDOWN; the records cannot be read: reason
+        RECORDS, with RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -80,15 +81,16 @@ class ResultServiceServicer:
     def ListResults(self, request, context):
         """Returns records that fit a filter, by the time of their triggers, the newest first, page by page. A page does not
         change when records come meanwhile.
-        Errors: INVALID_ARGUMENT (a filter that is none: reason FILTER, with the field; a size or token that is none, or a token
-        of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
+        Errors: INVALID_ARGUMENT (a filter that is none: reason FILTER, with the field; a size or token that is none, or a
+        token of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetResult(self, request, context):
-        """Returns one record with its reviews. Errors: NOT_FOUND (reason RECORD), UNAVAILABLE (reason RECORDS, with RetryInfo).
+        """Returns one record with its reviews. Errors: NOT_FOUND (no such record: reason RECORD), UNAVAILABLE (the records
+        cannot be read: reason RECORDS, with RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -96,7 +98,8 @@ class ResultServiceServicer:
 
     def GetResultImage(self, request, context):
         """Streams the stored image of one record in pieces of 256 KiB.
-        Errors: NOT_FOUND (no such record, or its image was not kept: reason RECORD or IMAGE).
+        Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE), UNAVAILABLE
+        (the records cannot be read: reason RECORDS, with RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -105,8 +108,9 @@ class ResultServiceServicer:
     def ReviewResult(self, request, context):
         """Writes a human verdict beside the machine's, durably. The record itself never changes; a further review of the same
         person counts beside the earlier ones.
-        Errors: NOT_FOUND (reason RECORD), INVALID_ARGUMENT (no verdict: reason VERDICT; nobody is named: reason WHO; a text
-        that is too long: reason REVIEW), UNAVAILABLE (it cannot be stored: reason RECORDS).
+        Errors: NOT_FOUND (no such record: reason RECORD), INVALID_ARGUMENT (no verdict: reason VERDICT; nobody is named:
+        reason WHO; a text that is too long: reason REVIEW), UNAVAILABLE (it cannot be stored: reason RECORDS, with
+        RetryInfo), UNIMPLEMENTED (a server without a book of entries: reason NO_ENTRIES).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,29 +34,34 @@ class ResultServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ResultServiceAsyncStub: ...
     WatchResults: _grpc.UnaryStreamMultiCallable[_result_pb2.WatchResultsRequest, _result_pb2.WatchResultsResponse]
-    """Streams every record after `resume_token`, first the stored ones, then each new one as soon as it is durable.
-    A client that reconnects with the last token it has handled misses none and gets none twice.
+    """Streams every record after `resume_token`, first the stored ones, then each new one as soon as it is durable. A
+    client that reconnects with the last token it has handled misses none and gets none twice.
     Errors: INVALID_ARGUMENT (a token that this station never gave out: reason TOKEN), OUT_OF_RANGE (a token beyond the
-    last record: reason TOKEN), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the
-    station is shutting down: reason SHUTDOWN; come back with the token).
+    last record: reason TOKEN), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE
+    (the station is shutting down, come back with the token: reason SHUTDOWN; the records cannot be read: reason
+    RECORDS, with RetryInfo).
     """
     ListResults: _grpc.UnaryUnaryMultiCallable[_result_pb2.ListResultsRequest, _result_pb2.ListResultsResponse]
     """Returns records that fit a filter, by the time of their triggers, the newest first, page by page. A page does not
     change when records come meanwhile.
-    Errors: INVALID_ARGUMENT (a filter that is none: reason FILTER, with the field; a size or token that is none, or a token
-    of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
+    Errors: INVALID_ARGUMENT (a filter that is none: reason FILTER, with the field; a size or token that is none, or a
+    token of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
     """
     GetResult: _grpc.UnaryUnaryMultiCallable[_result_pb2.GetResultRequest, _result_pb2.GetResultResponse]
-    """Returns one record with its reviews. Errors: NOT_FOUND (reason RECORD), UNAVAILABLE (reason RECORDS, with RetryInfo)."""
+    """Returns one record with its reviews. Errors: NOT_FOUND (no such record: reason RECORD), UNAVAILABLE (the records
+    cannot be read: reason RECORDS, with RetryInfo).
+    """
     GetResultImage: _grpc.UnaryStreamMultiCallable[_result_pb2.GetResultImageRequest, _result_pb2.GetResultImageResponse]
     """Streams the stored image of one record in pieces of 256 KiB.
-    Errors: NOT_FOUND (no such record, or its image was not kept: reason RECORD or IMAGE).
+    Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE), UNAVAILABLE
+    (the records cannot be read: reason RECORDS, with RetryInfo).
     """
     ReviewResult: _grpc.UnaryUnaryMultiCallable[_result_pb2.ReviewResultRequest, _result_pb2.ReviewResultResponse]
     """Writes a human verdict beside the machine's, durably. The record itself never changes; a further review of the same
     person counts beside the earlier ones.
-    Errors: NOT_FOUND (reason RECORD), INVALID_ARGUMENT (no verdict: reason VERDICT; nobody is named: reason WHO; a text
-    that is too long: reason REVIEW), UNAVAILABLE (it cannot be stored: reason RECORDS).
+    Errors: NOT_FOUND (no such record: reason RECORD), INVALID_ARGUMENT (no verdict: reason VERDICT; nobody is named:
+    reason WHO; a text that is too long: reason REVIEW), UNAVAILABLE (it cannot be stored: reason RECORDS, with
+    RetryInfo), UNIMPLEMENTED (a server without a book of entries: reason NO_ENTRIES).
     """
 
 @_typing.type_check_only
@@ -65,29 +70,34 @@ class ResultServiceAsyncStub(ResultServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     WatchResults: _aio.UnaryStreamMultiCallable[_result_pb2.WatchResultsRequest, _result_pb2.WatchResultsResponse]  # type: ignore[assignment]
-    """Streams every record after `resume_token`, first the stored ones, then each new one as soon as it is durable.
-    A client that reconnects with the last token it has handled misses none and gets none twice.
+    """Streams every record after `resume_token`, first the stored ones, then each new one as soon as it is durable. A
+    client that reconnects with the last token it has handled misses none and gets none twice.
     Errors: INVALID_ARGUMENT (a token that this station never gave out: reason TOKEN), OUT_OF_RANGE (a token beyond the
-    last record: reason TOKEN), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the
-    station is shutting down: reason SHUTDOWN; come back with the token).
+    last record: reason TOKEN), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE
+    (the station is shutting down, come back with the token: reason SHUTDOWN; the records cannot be read: reason
+    RECORDS, with RetryInfo).
     """
     ListResults: _aio.UnaryUnaryMultiCallable[_result_pb2.ListResultsRequest, _result_pb2.ListResultsResponse]  # type: ignore[assignment]
     """Returns records that fit a filter, by the time of their triggers, the newest first, page by page. A page does not
     change when records come meanwhile.
-    Errors: INVALID_ARGUMENT (a filter that is none: reason FILTER, with the field; a size or token that is none, or a token
-    of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
+    Errors: INVALID_ARGUMENT (a filter that is none: reason FILTER, with the field; a size or token that is none, or a
+    token of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
     """
     GetResult: _aio.UnaryUnaryMultiCallable[_result_pb2.GetResultRequest, _result_pb2.GetResultResponse]  # type: ignore[assignment]
-    """Returns one record with its reviews. Errors: NOT_FOUND (reason RECORD), UNAVAILABLE (reason RECORDS, with RetryInfo)."""
+    """Returns one record with its reviews. Errors: NOT_FOUND (no such record: reason RECORD), UNAVAILABLE (the records
+    cannot be read: reason RECORDS, with RetryInfo).
+    """
     GetResultImage: _aio.UnaryStreamMultiCallable[_result_pb2.GetResultImageRequest, _result_pb2.GetResultImageResponse]  # type: ignore[assignment]
     """Streams the stored image of one record in pieces of 256 KiB.
-    Errors: NOT_FOUND (no such record, or its image was not kept: reason RECORD or IMAGE).
+    Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE), UNAVAILABLE
+    (the records cannot be read: reason RECORDS, with RetryInfo).
     """
     ReviewResult: _aio.UnaryUnaryMultiCallable[_result_pb2.ReviewResultRequest, _result_pb2.ReviewResultResponse]  # type: ignore[assignment]
     """Writes a human verdict beside the machine's, durably. The record itself never changes; a further review of the same
     person counts beside the earlier ones.
-    Errors: NOT_FOUND (reason RECORD), INVALID_ARGUMENT (no verdict: reason VERDICT; nobody is named: reason WHO; a text
-    that is too long: reason REVIEW), UNAVAILABLE (it cannot be stored: reason RECORDS).
+    Errors: NOT_FOUND (no such record: reason RECORD), INVALID_ARGUMENT (no verdict: reason VERDICT; nobody is named:
+    reason WHO; a text that is too long: reason REVIEW), UNAVAILABLE (it cannot be stored: reason RECORDS, with
+    RetryInfo), UNIMPLEMENTED (a server without a book of entries: reason NO_ENTRIES).
     """
 
 class ResultServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -99,11 +109,12 @@ class ResultServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _result_pb2.WatchResultsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_result_pb2.WatchResultsResponse], _abc.AsyncIterator[_result_pb2.WatchResultsResponse]]:
-        """Streams every record after `resume_token`, first the stored ones, then each new one as soon as it is durable.
-        A client that reconnects with the last token it has handled misses none and gets none twice.
+        """Streams every record after `resume_token`, first the stored ones, then each new one as soon as it is durable. A
+        client that reconnects with the last token it has handled misses none and gets none twice.
         Errors: INVALID_ARGUMENT (a token that this station never gave out: reason TOKEN), OUT_OF_RANGE (a token beyond the
-        last record: reason TOKEN), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the
-        station is shutting down: reason SHUTDOWN; come back with the token).
+        last record: reason TOKEN), RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE
+        (the station is shutting down, come back with the token: reason SHUTDOWN; the records cannot be read: reason
+        RECORDS, with RetryInfo).
         """
 
     @_abc_1.abstractmethod
@@ -114,8 +125,8 @@ class ResultServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_result_pb2.ListResultsResponse, _abc.Awaitable[_result_pb2.ListResultsResponse]]:
         """Returns records that fit a filter, by the time of their triggers, the newest first, page by page. A page does not
         change when records come meanwhile.
-        Errors: INVALID_ARGUMENT (a filter that is none: reason FILTER, with the field; a size or token that is none, or a token
-        of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
+        Errors: INVALID_ARGUMENT (a filter that is none: reason FILTER, with the field; a size or token that is none, or a
+        token of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
         """
 
     @_abc_1.abstractmethod
@@ -124,7 +135,9 @@ class ResultServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _result_pb2.GetResultRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_result_pb2.GetResultResponse, _abc.Awaitable[_result_pb2.GetResultResponse]]:
-        """Returns one record with its reviews. Errors: NOT_FOUND (reason RECORD), UNAVAILABLE (reason RECORDS, with RetryInfo)."""
+        """Returns one record with its reviews. Errors: NOT_FOUND (no such record: reason RECORD), UNAVAILABLE (the records
+        cannot be read: reason RECORDS, with RetryInfo).
+        """
 
     @_abc_1.abstractmethod
     def GetResultImage(
@@ -133,7 +146,8 @@ class ResultServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_result_pb2.GetResultImageResponse], _abc.AsyncIterator[_result_pb2.GetResultImageResponse]]:
         """Streams the stored image of one record in pieces of 256 KiB.
-        Errors: NOT_FOUND (no such record, or its image was not kept: reason RECORD or IMAGE).
+        Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE), UNAVAILABLE
+        (the records cannot be read: reason RECORDS, with RetryInfo).
         """
 
     @_abc_1.abstractmethod
@@ -144,8 +158,9 @@ class ResultServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_result_pb2.ReviewResultResponse, _abc.Awaitable[_result_pb2.ReviewResultResponse]]:
         """Writes a human verdict beside the machine's, durably. The record itself never changes; a further review of the same
         person counts beside the earlier ones.
-        Errors: NOT_FOUND (reason RECORD), INVALID_ARGUMENT (no verdict: reason VERDICT; nobody is named: reason WHO; a text
-        that is too long: reason REVIEW), UNAVAILABLE (it cannot be stored: reason RECORDS).
+        Errors: NOT_FOUND (no such record: reason RECORD), INVALID_ARGUMENT (no verdict: reason VERDICT; nobody is named:
+        reason WHO; a text that is too long: reason REVIEW), UNAVAILABLE (it cannot be stored: reason RECORDS, with
+        RetryInfo), UNIMPLEMENTED (a server without a book of entries: reason NO_ENTRIES).
         """
 
 def add_ResultServiceServicer_to_server(servicer: ResultServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -341,8 +341,8 @@ class SelectModeAutomaticRequest(_message.Message):
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     def __init__(
         self,
@@ -388,8 +388,8 @@ class PrepareRecipeRequest(_message.Message):
     version: _builtins.int
     """0: the newest."""
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     def __init__(
         self,
@@ -435,8 +435,8 @@ class UnprepareRecipeRequest(_message.Message):
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     def __init__(
         self,
@@ -477,8 +477,8 @@ class StartSingleRequest(_message.Message):
     JOB_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     @_builtins.property
     def job(self) -> Global___Job: ...
@@ -525,8 +525,8 @@ class StartContinuousRequest(_message.Message):
     JOB_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     @_builtins.property
     def job(self) -> Global___Job: ...
@@ -572,8 +572,8 @@ class StopRequest(_message.Message):
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     def __init__(
         self,
@@ -613,8 +613,8 @@ class AbortRequest(_message.Message):
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     def __init__(
         self,
@@ -657,8 +657,8 @@ class HaltRequest(_message.Message):
     cause: _builtins.str
     """Why, for the log and those who watch the state; at most 200 characters."""
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     def __init__(
         self,
@@ -702,8 +702,8 @@ class ResetRequest(_message.Message):
     cause: _builtins.str
     """As in HaltRequest."""
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     def __init__(
         self,
@@ -747,8 +747,8 @@ class ConfirmAllRequest(_message.Message):
     who: _builtins.str
     """Who confirms, for the log: a person, a panel, a program."""
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     def __init__(
         self,
@@ -800,8 +800,8 @@ class SetSimulationModeRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     active: _builtins.bool
     request_id: _builtins.str
-    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
-    hour, and answered alike. Empty: every call counts.
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
+    an hour, and answered alike. Empty: every call counts.
     """
     def __init__(
         self,

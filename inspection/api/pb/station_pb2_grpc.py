@@ -28,10 +28,7 @@ if _version_not_supported:
 class StationServiceStub:
     """What the line does now, and the commands that change it: the state machine of OPC 40100-1.
 
-    Every command may carry a request id. Beside the codes named below, every command ends with ABORTED (reason REQUEST_ID)
-    when its id was begun before a restart and nobody knows what came of it, INVALID_ARGUMENT (reason REQUEST_ID) when the
-    id is none or belongs to another request, and UNAVAILABLE (reason AUDIT) when it cannot be written down; Stop, Abort and
-    Halt are carried out all the same.
+    Every command may carry a request id: the same request with the same id is carried out once.
     """
 
     def __init__(self, channel):
@@ -115,10 +112,7 @@ class StationServiceStub:
 class StationServiceServicer:
     """What the line does now, and the commands that change it: the state machine of OPC 40100-1.
 
-    Every command may carry a request id. Beside the codes named below, every command ends with ABORTED (reason REQUEST_ID)
-    when its id was begun before a restart and nobody knows what came of it, INVALID_ARGUMENT (reason REQUEST_ID) when the
-    id is none or belongs to another request, and UNAVAILABLE (reason AUDIT) when it cannot be written down; Stop, Abort and
-    Halt are carried out all the same.
+    Every command may carry a request id: the same request with the same id is carried out once.
     """
 
     def GetStatus(self, request, context):
@@ -129,45 +123,48 @@ class StationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchState(self, request, context):
-        """Streams the state, first as it is and then each change with its cause. A gap in the sequence numbers says that changes
-        were missed; they begin anew when the station's process does.
-        Errors: RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the station is shutting
-        down: reason SHUTDOWN).
+        """Streams the state, first as it is and then each change with its cause. A gap in the sequence numbers says that
+        changes were missed; they begin anew when the station's process does.
+        Errors: RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the station is
+        shutting down: reason SHUTDOWN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SelectModeAutomatic(self, request, context):
-        """PREOPERATIONAL to INITIALIZED. Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state).
+        """PREOPERATIONAL to INITIALIZED. Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata
+        state).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PrepareRecipe(self, request, context):
-        """INITIALIZED or READY to READY: loads and warms a recipe beside the present one and begins a new run; takes seconds. An
-        earlier recipe stays prepared when this fails.
+        """INITIALIZED or READY to READY: loads and warms a recipe beside the present one and begins a new run; takes seconds.
+        An earlier recipe stays prepared when this fails.
         Errors: NOT_FOUND (no such recipe or version: reason RECIPE), INVALID_ARGUMENT (it does not fit the station: reason
-        RECIPE), FAILED_PRECONDITION (reason STATE, metadata state; another one is being prepared: reason RECIPE_IN_USE; a lot
-        runs with another recipe: reason LOT; a challenge runs: reason CHALLENGE_RUNNING), UNAVAILABLE (reason RECORDS).
+        RECIPE), FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state; another one is being
+        prepared: reason RECIPE_IN_USE; a lot runs with another recipe: reason LOT; a challenge runs: reason
+        CHALLENGE_RUNNING), UNAVAILABLE (it cannot be recorded: reason RECORDS, with RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UnprepareRecipe(self, request, context):
-        """READY to INITIALIZED. Errors: FAILED_PRECONDITION (reason STATE, metadata state).
+        """READY to INITIALIZED. Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StartSingle(self, request, context):
-        """READY to SINGLE_EXECUTION: inspects the next part, triggered at once where the camera takes triggers from software, and
-        goes back to READY. Every other part that triggers meanwhile is rejected.
-        Errors: FAILED_PRECONDITION (reason STATE, metadata state; the named recipe is not the prepared one: reason STATE; no
-        picture was made: reason TRIGGER), INVALID_ARGUMENT (an id that is too long: reason JOB).
+        """READY to SINGLE_EXECUTION: inspects the next part, triggered at once where the camera takes triggers from software,
+        and goes back to READY. Every other part that triggers meanwhile is rejected.
+        Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state; the named recipe is not the
+        prepared one: reason STATE; no picture was made: reason TRIGGER), INVALID_ARGUMENT (an id that is too long: reason
+        JOB).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -175,16 +172,16 @@ class StationServiceServicer:
 
     def StartContinuous(self, request, context):
         """READY to CONTINUOUS_EXECUTION: inspects every part that triggers.
-        Errors: FAILED_PRECONDITION (reason STATE, metadata state; the named recipe is not the prepared one: reason STATE),
-        INVALID_ARGUMENT (an id that is too long: reason JOB).
+        Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state; the named recipe is not the
+        prepared one: reason STATE), INVALID_ARGUMENT (an id that is too long: reason JOB).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Stop(self, request, context):
-        """Stops the line after the parts in flight, to READY; nothing to do while the line stands. It is carried out even where
-        it cannot be written down. Errors: none of its own.
+        """Stops the line after the parts in flight, to READY; nothing to do while the line stands. It is carried out even
+        where it cannot be written down. Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -199,7 +196,8 @@ class StationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Halt(self, request, context):
-        """Aborts and does nothing until Reset, to HALTED. Errors: FAILED_PRECONDITION (reason STATE, metadata state).
+        """Aborts and does nothing until Reset, to HALTED. Errors: FAILED_PRECONDITION (the state does not allow it: reason
+        STATE, metadata state).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -207,7 +205,7 @@ class StationServiceServicer:
 
     def Reset(self, request, context):
         """Aborts and begins anew without a prepared recipe, to PREOPERATIONAL.
-        Errors: FAILED_PRECONDITION (reason STATE, metadata state).
+        Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -323,10 +321,7 @@ def add_StationServiceServicer_to_server(servicer, server):
 class StationService:
     """What the line does now, and the commands that change it: the state machine of OPC 40100-1.
 
-    Every command may carry a request id. Beside the codes named below, every command ends with ABORTED (reason REQUEST_ID)
-    when its id was begun before a restart and nobody knows what came of it, INVALID_ARGUMENT (reason REQUEST_ID) when the
-    id is none or belongs to another request, and UNAVAILABLE (reason AUDIT) when it cannot be written down; Stop, Abort and
-    Halt are carried out all the same.
+    Every command may carry a request id: the same request with the same id is carried out once.
     """
 
     @staticmethod

@@ -29,10 +29,7 @@ GRPC_VERSION: str
 class StationServiceStub:
     """What the line does now, and the commands that change it: the state machine of OPC 40100-1.
 
-    Every command may carry a request id. Beside the codes named below, every command ends with ABORTED (reason REQUEST_ID)
-    when its id was begun before a restart and nobody knows what came of it, INVALID_ARGUMENT (reason REQUEST_ID) when the
-    id is none or belongs to another request, and UNAVAILABLE (reason AUDIT) when it cannot be written down; Stop, Abort and
-    Halt are carried out all the same.
+    Every command may carry a request id: the same request with the same id is carried out once.
     """
 
     @_typing.overload
@@ -42,46 +39,52 @@ class StationServiceStub:
     GetStatus: _grpc.UnaryUnaryMultiCallable[_station_pb2.GetStatusRequest, _station_pb2.GetStatusResponse]
     """Returns one consistent status. Errors: none of its own."""
     WatchState: _grpc.UnaryStreamMultiCallable[_station_pb2.WatchStateRequest, _station_pb2.WatchStateResponse]
-    """Streams the state, first as it is and then each change with its cause. A gap in the sequence numbers says that changes
-    were missed; they begin anew when the station's process does.
-    Errors: RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the station is shutting
-    down: reason SHUTDOWN).
+    """Streams the state, first as it is and then each change with its cause. A gap in the sequence numbers says that
+    changes were missed; they begin anew when the station's process does.
+    Errors: RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the station is
+    shutting down: reason SHUTDOWN).
     """
     SelectModeAutomatic: _grpc.UnaryUnaryMultiCallable[_station_pb2.SelectModeAutomaticRequest, _station_pb2.SelectModeAutomaticResponse]
-    """PREOPERATIONAL to INITIALIZED. Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state)."""
+    """PREOPERATIONAL to INITIALIZED. Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata
+    state).
+    """
     PrepareRecipe: _grpc.UnaryUnaryMultiCallable[_station_pb2.PrepareRecipeRequest, _station_pb2.PrepareRecipeResponse]
-    """INITIALIZED or READY to READY: loads and warms a recipe beside the present one and begins a new run; takes seconds. An
-    earlier recipe stays prepared when this fails.
+    """INITIALIZED or READY to READY: loads and warms a recipe beside the present one and begins a new run; takes seconds.
+    An earlier recipe stays prepared when this fails.
     Errors: NOT_FOUND (no such recipe or version: reason RECIPE), INVALID_ARGUMENT (it does not fit the station: reason
-    RECIPE), FAILED_PRECONDITION (reason STATE, metadata state; another one is being prepared: reason RECIPE_IN_USE; a lot
-    runs with another recipe: reason LOT; a challenge runs: reason CHALLENGE_RUNNING), UNAVAILABLE (reason RECORDS).
+    RECIPE), FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state; another one is being
+    prepared: reason RECIPE_IN_USE; a lot runs with another recipe: reason LOT; a challenge runs: reason
+    CHALLENGE_RUNNING), UNAVAILABLE (it cannot be recorded: reason RECORDS, with RetryInfo).
     """
     UnprepareRecipe: _grpc.UnaryUnaryMultiCallable[_station_pb2.UnprepareRecipeRequest, _station_pb2.UnprepareRecipeResponse]
-    """READY to INITIALIZED. Errors: FAILED_PRECONDITION (reason STATE, metadata state)."""
+    """READY to INITIALIZED. Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state)."""
     StartSingle: _grpc.UnaryUnaryMultiCallable[_station_pb2.StartSingleRequest, _station_pb2.StartSingleResponse]
-    """READY to SINGLE_EXECUTION: inspects the next part, triggered at once where the camera takes triggers from software, and
-    goes back to READY. Every other part that triggers meanwhile is rejected.
-    Errors: FAILED_PRECONDITION (reason STATE, metadata state; the named recipe is not the prepared one: reason STATE; no
-    picture was made: reason TRIGGER), INVALID_ARGUMENT (an id that is too long: reason JOB).
+    """READY to SINGLE_EXECUTION: inspects the next part, triggered at once where the camera takes triggers from software,
+    and goes back to READY. Every other part that triggers meanwhile is rejected.
+    Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state; the named recipe is not the
+    prepared one: reason STATE; no picture was made: reason TRIGGER), INVALID_ARGUMENT (an id that is too long: reason
+    JOB).
     """
     StartContinuous: _grpc.UnaryUnaryMultiCallable[_station_pb2.StartContinuousRequest, _station_pb2.StartContinuousResponse]
     """READY to CONTINUOUS_EXECUTION: inspects every part that triggers.
-    Errors: FAILED_PRECONDITION (reason STATE, metadata state; the named recipe is not the prepared one: reason STATE),
-    INVALID_ARGUMENT (an id that is too long: reason JOB).
+    Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state; the named recipe is not the
+    prepared one: reason STATE), INVALID_ARGUMENT (an id that is too long: reason JOB).
     """
     Stop: _grpc.UnaryUnaryMultiCallable[_station_pb2.StopRequest, _station_pb2.StopResponse]
-    """Stops the line after the parts in flight, to READY; nothing to do while the line stands. It is carried out even where
-    it cannot be written down. Errors: none of its own.
+    """Stops the line after the parts in flight, to READY; nothing to do while the line stands. It is carried out even
+    where it cannot be written down. Errors: none of its own.
     """
     Abort: _grpc.UnaryUnaryMultiCallable[_station_pb2.AbortRequest, _station_pb2.AbortResponse]
     """Lets no part get a pass from now on and stops the line, to READY. A pass that the ejector was told already stands.
     Errors: FAILED_PRECONDITION (nothing runs: reason STATE, metadata state).
     """
     Halt: _grpc.UnaryUnaryMultiCallable[_station_pb2.HaltRequest, _station_pb2.HaltResponse]
-    """Aborts and does nothing until Reset, to HALTED. Errors: FAILED_PRECONDITION (reason STATE, metadata state)."""
+    """Aborts and does nothing until Reset, to HALTED. Errors: FAILED_PRECONDITION (the state does not allow it: reason
+    STATE, metadata state).
+    """
     Reset: _grpc.UnaryUnaryMultiCallable[_station_pb2.ResetRequest, _station_pb2.ResetResponse]
     """Aborts and begins anew without a prepared recipe, to PREOPERATIONAL.
-    Errors: FAILED_PRECONDITION (reason STATE, metadata state).
+    Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state).
     """
     ConfirmAll: _grpc.UnaryUnaryMultiCallable[_station_pb2.ConfirmAllRequest, _station_pb2.ConfirmAllResponse]
     """Lets go of every alarm that is held until somebody confirms it and whose fault has gone; those whose fault is still
@@ -102,56 +105,59 @@ class StationServiceStub:
 class StationServiceAsyncStub(StationServiceStub):
     """What the line does now, and the commands that change it: the state machine of OPC 40100-1.
 
-    Every command may carry a request id. Beside the codes named below, every command ends with ABORTED (reason REQUEST_ID)
-    when its id was begun before a restart and nobody knows what came of it, INVALID_ARGUMENT (reason REQUEST_ID) when the
-    id is none or belongs to another request, and UNAVAILABLE (reason AUDIT) when it cannot be written down; Stop, Abort and
-    Halt are carried out all the same.
+    Every command may carry a request id: the same request with the same id is carried out once.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetStatus: _aio.UnaryUnaryMultiCallable[_station_pb2.GetStatusRequest, _station_pb2.GetStatusResponse]  # type: ignore[assignment]
     """Returns one consistent status. Errors: none of its own."""
     WatchState: _aio.UnaryStreamMultiCallable[_station_pb2.WatchStateRequest, _station_pb2.WatchStateResponse]  # type: ignore[assignment]
-    """Streams the state, first as it is and then each change with its cause. A gap in the sequence numbers says that changes
-    were missed; they begin anew when the station's process does.
-    Errors: RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the station is shutting
-    down: reason SHUTDOWN).
+    """Streams the state, first as it is and then each change with its cause. A gap in the sequence numbers says that
+    changes were missed; they begin anew when the station's process does.
+    Errors: RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the station is
+    shutting down: reason SHUTDOWN).
     """
     SelectModeAutomatic: _aio.UnaryUnaryMultiCallable[_station_pb2.SelectModeAutomaticRequest, _station_pb2.SelectModeAutomaticResponse]  # type: ignore[assignment]
-    """PREOPERATIONAL to INITIALIZED. Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state)."""
+    """PREOPERATIONAL to INITIALIZED. Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata
+    state).
+    """
     PrepareRecipe: _aio.UnaryUnaryMultiCallable[_station_pb2.PrepareRecipeRequest, _station_pb2.PrepareRecipeResponse]  # type: ignore[assignment]
-    """INITIALIZED or READY to READY: loads and warms a recipe beside the present one and begins a new run; takes seconds. An
-    earlier recipe stays prepared when this fails.
+    """INITIALIZED or READY to READY: loads and warms a recipe beside the present one and begins a new run; takes seconds.
+    An earlier recipe stays prepared when this fails.
     Errors: NOT_FOUND (no such recipe or version: reason RECIPE), INVALID_ARGUMENT (it does not fit the station: reason
-    RECIPE), FAILED_PRECONDITION (reason STATE, metadata state; another one is being prepared: reason RECIPE_IN_USE; a lot
-    runs with another recipe: reason LOT; a challenge runs: reason CHALLENGE_RUNNING), UNAVAILABLE (reason RECORDS).
+    RECIPE), FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state; another one is being
+    prepared: reason RECIPE_IN_USE; a lot runs with another recipe: reason LOT; a challenge runs: reason
+    CHALLENGE_RUNNING), UNAVAILABLE (it cannot be recorded: reason RECORDS, with RetryInfo).
     """
     UnprepareRecipe: _aio.UnaryUnaryMultiCallable[_station_pb2.UnprepareRecipeRequest, _station_pb2.UnprepareRecipeResponse]  # type: ignore[assignment]
-    """READY to INITIALIZED. Errors: FAILED_PRECONDITION (reason STATE, metadata state)."""
+    """READY to INITIALIZED. Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state)."""
     StartSingle: _aio.UnaryUnaryMultiCallable[_station_pb2.StartSingleRequest, _station_pb2.StartSingleResponse]  # type: ignore[assignment]
-    """READY to SINGLE_EXECUTION: inspects the next part, triggered at once where the camera takes triggers from software, and
-    goes back to READY. Every other part that triggers meanwhile is rejected.
-    Errors: FAILED_PRECONDITION (reason STATE, metadata state; the named recipe is not the prepared one: reason STATE; no
-    picture was made: reason TRIGGER), INVALID_ARGUMENT (an id that is too long: reason JOB).
+    """READY to SINGLE_EXECUTION: inspects the next part, triggered at once where the camera takes triggers from software,
+    and goes back to READY. Every other part that triggers meanwhile is rejected.
+    Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state; the named recipe is not the
+    prepared one: reason STATE; no picture was made: reason TRIGGER), INVALID_ARGUMENT (an id that is too long: reason
+    JOB).
     """
     StartContinuous: _aio.UnaryUnaryMultiCallable[_station_pb2.StartContinuousRequest, _station_pb2.StartContinuousResponse]  # type: ignore[assignment]
     """READY to CONTINUOUS_EXECUTION: inspects every part that triggers.
-    Errors: FAILED_PRECONDITION (reason STATE, metadata state; the named recipe is not the prepared one: reason STATE),
-    INVALID_ARGUMENT (an id that is too long: reason JOB).
+    Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state; the named recipe is not the
+    prepared one: reason STATE), INVALID_ARGUMENT (an id that is too long: reason JOB).
     """
     Stop: _aio.UnaryUnaryMultiCallable[_station_pb2.StopRequest, _station_pb2.StopResponse]  # type: ignore[assignment]
-    """Stops the line after the parts in flight, to READY; nothing to do while the line stands. It is carried out even where
-    it cannot be written down. Errors: none of its own.
+    """Stops the line after the parts in flight, to READY; nothing to do while the line stands. It is carried out even
+    where it cannot be written down. Errors: none of its own.
     """
     Abort: _aio.UnaryUnaryMultiCallable[_station_pb2.AbortRequest, _station_pb2.AbortResponse]  # type: ignore[assignment]
     """Lets no part get a pass from now on and stops the line, to READY. A pass that the ejector was told already stands.
     Errors: FAILED_PRECONDITION (nothing runs: reason STATE, metadata state).
     """
     Halt: _aio.UnaryUnaryMultiCallable[_station_pb2.HaltRequest, _station_pb2.HaltResponse]  # type: ignore[assignment]
-    """Aborts and does nothing until Reset, to HALTED. Errors: FAILED_PRECONDITION (reason STATE, metadata state)."""
+    """Aborts and does nothing until Reset, to HALTED. Errors: FAILED_PRECONDITION (the state does not allow it: reason
+    STATE, metadata state).
+    """
     Reset: _aio.UnaryUnaryMultiCallable[_station_pb2.ResetRequest, _station_pb2.ResetResponse]  # type: ignore[assignment]
     """Aborts and begins anew without a prepared recipe, to PREOPERATIONAL.
-    Errors: FAILED_PRECONDITION (reason STATE, metadata state).
+    Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state).
     """
     ConfirmAll: _aio.UnaryUnaryMultiCallable[_station_pb2.ConfirmAllRequest, _station_pb2.ConfirmAllResponse]  # type: ignore[assignment]
     """Lets go of every alarm that is held until somebody confirms it and whose fault has gone; those whose fault is still
@@ -171,10 +177,7 @@ class StationServiceAsyncStub(StationServiceStub):
 class StationServiceServicer(metaclass=_abc_1.ABCMeta):
     """What the line does now, and the commands that change it: the state machine of OPC 40100-1.
 
-    Every command may carry a request id. Beside the codes named below, every command ends with ABORTED (reason REQUEST_ID)
-    when its id was begun before a restart and nobody knows what came of it, INVALID_ARGUMENT (reason REQUEST_ID) when the
-    id is none or belongs to another request, and UNAVAILABLE (reason AUDIT) when it cannot be written down; Stop, Abort and
-    Halt are carried out all the same.
+    Every command may carry a request id: the same request with the same id is carried out once.
     """
 
     @_abc_1.abstractmethod
@@ -191,10 +194,10 @@ class StationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _station_pb2.WatchStateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_station_pb2.WatchStateResponse], _abc.AsyncIterator[_station_pb2.WatchStateResponse]]:
-        """Streams the state, first as it is and then each change with its cause. A gap in the sequence numbers says that changes
-        were missed; they begin anew when the station's process does.
-        Errors: RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the station is shutting
-        down: reason SHUTDOWN).
+        """Streams the state, first as it is and then each change with its cause. A gap in the sequence numbers says that
+        changes were missed; they begin anew when the station's process does.
+        Errors: RESOURCE_EXHAUSTED (too many watchers: reason WATCHERS, with RetryInfo), UNAVAILABLE (the station is
+        shutting down: reason SHUTDOWN).
         """
 
     @_abc_1.abstractmethod
@@ -203,7 +206,9 @@ class StationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _station_pb2.SelectModeAutomaticRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_station_pb2.SelectModeAutomaticResponse, _abc.Awaitable[_station_pb2.SelectModeAutomaticResponse]]:
-        """PREOPERATIONAL to INITIALIZED. Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state)."""
+        """PREOPERATIONAL to INITIALIZED. Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata
+        state).
+        """
 
     @_abc_1.abstractmethod
     def PrepareRecipe(
@@ -211,11 +216,12 @@ class StationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _station_pb2.PrepareRecipeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_station_pb2.PrepareRecipeResponse, _abc.Awaitable[_station_pb2.PrepareRecipeResponse]]:
-        """INITIALIZED or READY to READY: loads and warms a recipe beside the present one and begins a new run; takes seconds. An
-        earlier recipe stays prepared when this fails.
+        """INITIALIZED or READY to READY: loads and warms a recipe beside the present one and begins a new run; takes seconds.
+        An earlier recipe stays prepared when this fails.
         Errors: NOT_FOUND (no such recipe or version: reason RECIPE), INVALID_ARGUMENT (it does not fit the station: reason
-        RECIPE), FAILED_PRECONDITION (reason STATE, metadata state; another one is being prepared: reason RECIPE_IN_USE; a lot
-        runs with another recipe: reason LOT; a challenge runs: reason CHALLENGE_RUNNING), UNAVAILABLE (reason RECORDS).
+        RECIPE), FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state; another one is being
+        prepared: reason RECIPE_IN_USE; a lot runs with another recipe: reason LOT; a challenge runs: reason
+        CHALLENGE_RUNNING), UNAVAILABLE (it cannot be recorded: reason RECORDS, with RetryInfo).
         """
 
     @_abc_1.abstractmethod
@@ -224,7 +230,7 @@ class StationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _station_pb2.UnprepareRecipeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_station_pb2.UnprepareRecipeResponse, _abc.Awaitable[_station_pb2.UnprepareRecipeResponse]]:
-        """READY to INITIALIZED. Errors: FAILED_PRECONDITION (reason STATE, metadata state)."""
+        """READY to INITIALIZED. Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state)."""
 
     @_abc_1.abstractmethod
     def StartSingle(
@@ -232,10 +238,11 @@ class StationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _station_pb2.StartSingleRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_station_pb2.StartSingleResponse, _abc.Awaitable[_station_pb2.StartSingleResponse]]:
-        """READY to SINGLE_EXECUTION: inspects the next part, triggered at once where the camera takes triggers from software, and
-        goes back to READY. Every other part that triggers meanwhile is rejected.
-        Errors: FAILED_PRECONDITION (reason STATE, metadata state; the named recipe is not the prepared one: reason STATE; no
-        picture was made: reason TRIGGER), INVALID_ARGUMENT (an id that is too long: reason JOB).
+        """READY to SINGLE_EXECUTION: inspects the next part, triggered at once where the camera takes triggers from software,
+        and goes back to READY. Every other part that triggers meanwhile is rejected.
+        Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state; the named recipe is not the
+        prepared one: reason STATE; no picture was made: reason TRIGGER), INVALID_ARGUMENT (an id that is too long: reason
+        JOB).
         """
 
     @_abc_1.abstractmethod
@@ -245,8 +252,8 @@ class StationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_station_pb2.StartContinuousResponse, _abc.Awaitable[_station_pb2.StartContinuousResponse]]:
         """READY to CONTINUOUS_EXECUTION: inspects every part that triggers.
-        Errors: FAILED_PRECONDITION (reason STATE, metadata state; the named recipe is not the prepared one: reason STATE),
-        INVALID_ARGUMENT (an id that is too long: reason JOB).
+        Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state; the named recipe is not the
+        prepared one: reason STATE), INVALID_ARGUMENT (an id that is too long: reason JOB).
         """
 
     @_abc_1.abstractmethod
@@ -255,8 +262,8 @@ class StationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _station_pb2.StopRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_station_pb2.StopResponse, _abc.Awaitable[_station_pb2.StopResponse]]:
-        """Stops the line after the parts in flight, to READY; nothing to do while the line stands. It is carried out even where
-        it cannot be written down. Errors: none of its own.
+        """Stops the line after the parts in flight, to READY; nothing to do while the line stands. It is carried out even
+        where it cannot be written down. Errors: none of its own.
         """
 
     @_abc_1.abstractmethod
@@ -275,7 +282,9 @@ class StationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _station_pb2.HaltRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_station_pb2.HaltResponse, _abc.Awaitable[_station_pb2.HaltResponse]]:
-        """Aborts and does nothing until Reset, to HALTED. Errors: FAILED_PRECONDITION (reason STATE, metadata state)."""
+        """Aborts and does nothing until Reset, to HALTED. Errors: FAILED_PRECONDITION (the state does not allow it: reason
+        STATE, metadata state).
+        """
 
     @_abc_1.abstractmethod
     def Reset(
@@ -284,7 +293,7 @@ class StationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_station_pb2.ResetResponse, _abc.Awaitable[_station_pb2.ResetResponse]]:
         """Aborts and begins anew without a prepared recipe, to PREOPERATIONAL.
-        Errors: FAILED_PRECONDITION (reason STATE, metadata state).
+        Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state).
         """
 
     @_abc_1.abstractmethod
