@@ -21,8 +21,10 @@ test:  ## everything that CI checks (about 16 min on 2 cores; the first time 3 m
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest -m "not soak" --numprocesses $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
-check:  ## style, types and import rules (about 1 min)
-	@scripts/set-up dev "ruff, mypy and the import rules"
+check:  ## style, types, import rules and protos (about 1 min)
+	@scripts/set-up dev "ruff, mypy, the import rules and buf"
+	@scripts/test-buf || echo "make check: buf could not be had; the other checks go on" >&2
+	@scripts/check-proto
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -43,6 +45,11 @@ proto:  ## generate the API's stubs from proto/
 	@scripts/set-up dev "generation of the API stubs"
 	@$(BIN)/python -m inspection.api.generate
 
+proto-released:  ## for a release: hold later protos to today's
+	@scripts/set-up dev "the baseline of the protos"
+	@scripts/test-buf
+	@scripts/check-proto --renew
+
 bench:  ## the benchmarks whose figures docs/benchmarks.md keeps (about 10 min)
 	@scripts/set-up dev "the benchmarks (about 10 min)"
 	@$(BIN)/lineward bench pipeline
@@ -52,4 +59,4 @@ bench:  ## the benchmarks whose figures docs/benchmarks.md keeps (about 10 min)
 clean:  ## remove the virtual environment and every cache
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: help demo test check soak zoo proto bench clean
+.PHONY: help demo test check soak zoo proto proto-released bench clean

@@ -97,6 +97,7 @@ BAD_TEXTS = {
     "a number for a table": "model = 5\n",
     "a list for a table": "quality = [1, 2]\n",
     "a number for the fusion": "fusion = true\n",
+    "a number for where the model runs": "inference = 5\n",
     "a list for a camera's name": "[camera]\nname = [1]\n",
     "a number for a region": "region = 5\n",
     "a number for a camera": "camera = 5\n",
