@@ -40,8 +40,8 @@ def unary(
         try:
             return await method(service, request, context)
         except Exception as error:  # noqa: BLE001 - the edge of one call: its client is told
-            failure = error
-        return await _abort(context, failure)
+            status = to_status(to_refusal(error))  # not the error: with it the request would stay until the next gc
+        return await _abort(context, status)
 
     return answer
 
@@ -58,8 +58,8 @@ def streaming(
                 yield response
             return
         except Exception as error:  # noqa: BLE001 - the edge of one call: its client is told
-            failure = error
-        await _abort(context, failure)
+            status = to_status(to_refusal(error))
+        await _abort(context, status)
 
     return answer
 
@@ -118,8 +118,7 @@ def _sendable(text: str) -> str:
     return text
 
 
-async def _abort(context: Context, error: Exception) -> Never:
-    status = to_status(to_refusal(error))
+async def _abort(context: Context, status: grpc.Status) -> Never:
     await context.abort(status.code, status.details or "", status.trailing_metadata or ())
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from google.protobuf import descriptor_pb2
 
@@ -161,11 +160,8 @@ def _reference(full_name: str) -> str:
 
 
 def _with_a_table() -> set[str]:
-    return {one.name for file in descriptors() for one in (*file.message_type, *file.enum_type) if _is_shown(one)}
-
-
-def _is_shown(thing: Any) -> bool:
-    return bool(thing.value) if isinstance(thing, descriptor_pb2.EnumDescriptorProto) else bool(thing.field)
+    messages = {one.name for file in descriptors() for one in file.message_type if one.field}
+    return messages | {one.name for file in descriptors() for one in file.enum_type}
 
 
 def _anchor(service: descriptor_pb2.ServiceDescriptorProto, method: descriptor_pb2.MethodDescriptorProto) -> str:

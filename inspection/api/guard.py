@@ -91,9 +91,9 @@ class Guard(grpc.aio.ServerInterceptor):
         take = _as_it_comes if handler.request_streaming else _single
         serialize = handler.response_serializer
         if handler.response_streaming:
-            guarded = self._guarded_stream(method, row, inner, take)
+            guarded = _without_traces(self._guarded_stream(method, row, inner, take))
             return grpc.stream_stream_rpc_method_handler(guarded, handler.request_deserializer, serialize)
-        guarded = self._guarded_answer(method, row, inner, take, serialize)
+        guarded = _without_traces(self._guarded_answer(method, row, inner, take, serialize))
         is_command = row is not None and row.is_command  # its answer is bytes already, as it is kept
         return grpc.stream_unary_rpc_method_handler(
             guarded, handler.request_deserializer, None if is_command else serialize
@@ -225,6 +225,23 @@ class Guard(grpc.aio.ServerInterceptor):
             return ""
 
 
+def _without_traces(handler: _Inner) -> _Inner:
+    """Have a call that ends with an error keep nothing of it.
+
+    grpc remembers the exception with the call; by its traceback that keeps each frame, with them the request, and all
+    of it itself: large requests would stay in memory until the next gc.
+    """
+
+    async def answer(requests: Any, context: Context) -> Any:
+        try:
+            return await handler(requests, context)
+        except grpc.aio.AbortError as ended:
+            ended.__context__ = None
+            raise ended.with_traceback(None)  # noqa: B904 - it is the same error
+
+    return answer
+
+
 async def _as_it_comes(requests: Any) -> Any:
     return requests
 
@@ -232,8 +249,9 @@ async def _as_it_comes(requests: Any) -> Any:
 async def _single(requests: Any) -> Any:
     """Return the one request of a call. Raises RefusedError when its client has sent none, or what is no such one."""
     try:
-        async for request in requests:
-            return request
+        async with contextlib.aclosing(aiter(requests)) as coming:  # left open it would keep the request
+            async for request in coming:
+                return request
     except DecodeError as error:
         text = f"this request cannot be read ({error}) — a message as in the proto is needed — compare the versions"
         raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, "REQUEST", text) from error

@@ -65,6 +65,10 @@ class InspectPipeline:
         try:
             return pb.InspectStreamResponse(id=identity, response=await self._judge(request.request))
         except Exception as error:  # noqa: BLE001 - the edge of one image: its client is told, the stream goes on
-            refusal = to_refusal(error)
-        told = pb.InspectError(code=refusal.code.value[0], reason=refusal.reason, message=str(refusal))
+            told = _told(error)  # not the error: it knows this frame, and both would keep the image until the next gc
         return pb.InspectStreamResponse(id=identity, error=told)
+
+
+def _told(error: Exception) -> pb.InspectError:
+    refusal = to_refusal(error)
+    return pb.InspectError(code=refusal.code.value[0], reason=refusal.reason, message=str(refusal))

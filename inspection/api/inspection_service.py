@@ -81,7 +81,10 @@ class InspectionService(pb_grpc.InspectionServiceServicer):
             self._waiting += 1
         work = self._workers.submit(self._judge, request, allowance)
         work.add_done_callback(self._done)
-        return await asyncio.wrap_future(work)
+        try:
+            return await asyncio.wrap_future(work)
+        finally:
+            del work  # its error knows this frame: both would keep the request until the next gc
 
     @streaming
     async def InspectStream(  # noqa: N802 - the name in the proto

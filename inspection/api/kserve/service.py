@@ -115,7 +115,10 @@ class KServeService(oip_grpc.GRPCInferenceServiceServicer):
             self._waiting += 1
         work = self._workers.submit(self._infer, request, allowance)
         work.add_done_callback(self._done)
-        return await asyncio.wrap_future(work)
+        try:
+            return await asyncio.wrap_future(work)
+        finally:
+            del work  # its error knows this frame: both would keep the request until the next gc
 
     def _infer(self, request: oip.ModelInferRequest, allowance: Allowance) -> oip.ModelInferResponse:
         allowance.left_s()
