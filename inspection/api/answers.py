@@ -9,7 +9,7 @@ from typing import Any, Never, TypeVar
 
 import grpc
 from google.protobuf import any_pb2
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 from grpc_status import rpc_status
 from sqlalchemy.exc import SQLAlchemyError
@@ -73,6 +73,9 @@ def to_refusal(error: Exception) -> RefusedError:
             return RefusedError(
                 grpc.StatusCode.RESOURCE_EXHAUSTED, "BUSY", str(error), retry_after_s=_RETRY_WHEN_BUSY_S
             )
+        case DecodeError():
+            text = f"this request cannot be read ({error}) — a message as in the proto is needed — compare the versions"
+            return RefusedError(grpc.StatusCode.INVALID_ARGUMENT, "REQUEST", text)
         case StateError():
             return RefusedError(grpc.StatusCode.FAILED_PRECONDITION, "STATE", str(error))
         case RecordsError() | SQLAlchemyError():

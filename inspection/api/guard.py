@@ -129,8 +129,8 @@ class Guard(grpc.aio.ServerInterceptor):
                 command = command_of(method, row, caller, request, metadata_of(context)) if row.is_command else None
                 with self._streams.place(caller) as place:
                     await self._stream(inner, request, context, command, place)
-            except RefusedError as refusal:
-                await self._refuse(method, context, refusal)
+            except (RefusedError, DecodeError) as error:
+                await self._refuse(method, context, error)
 
         return stream
 
@@ -247,14 +247,10 @@ async def _as_it_comes(requests: Any) -> Any:
 
 
 async def _single(requests: Any) -> Any:
-    """Return the one request of a call. Raises RefusedError when its client has sent none, or what is no such one."""
-    try:
-        async with contextlib.aclosing(aiter(requests)) as coming:  # left open it would keep the request
-            async for request in coming:
-                return request
-    except DecodeError as error:
-        text = f"this request cannot be read ({error}) — a message as in the proto is needed — compare the versions"
-        raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, "REQUEST", text) from error
+    """Return the one request of a call. Raises RefusedError when none came, DecodeError for one that cannot be read."""
+    async with contextlib.aclosing(aiter(requests)) as coming:  # left open it would keep the request
+        async for request in coming:
+            return request
     text = "this call has no request — exactly one message is needed — send it, even when it is empty"
     raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, "REQUEST", text)
 

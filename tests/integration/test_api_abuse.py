@@ -62,7 +62,7 @@ def test_ten_gigabytes_to_a_method_that_takes_one_message(attacked: AttackedRun)
     assert attacked.goes_on()
 
 
-def flood(attacked: AttackedRun, total_bytes: int) -> None:
+def flood(attacked: AttackedRun, total_bytes: int, given_mb: int) -> None:
     """Stream images that are none, as fast as they go, and read each answer; hold the memory while it lasts."""
     junk = pb.InspectStreamRequest(id="junk", request=pb.InspectRequest(encoded=b"\xff" * 8_000_000))
     sent = Sent(junk.SerializeToString(), total_bytes // 8_000_000)
@@ -75,19 +75,19 @@ def flood(attacked: AttackedRun, total_bytes: int) -> None:
             answered += 1
     assert answered == total_bytes // 8_000_000
     print(f"{total_bytes / 1e9:g} GB sent: {sent.peak_mb - before_mb:.0f} MB more at the peak")
-    assert sent.peak_mb - before_mb < GIVEN_MB
+    assert sent.peak_mb - before_mb < given_mb
     assert attacked.goes_on()
 
 
 def test_a_gigabyte_of_images_that_are_none(attacked: AttackedRun) -> None:
     """Each is answered with its error; the station holds a few at a time and no more."""
-    flood(attacked, 1_000_000_000)
+    flood(attacked, 1_000_000_000, GIVEN_MB)
 
 
 @pytest.mark.soak
 def test_ten_gigabytes_of_images_that_are_none(attacked: AttackedRun) -> None:
     """The same for as long as it takes."""
-    flood(attacked, 10_000_000_000)
+    flood(attacked, 10_000_000_000, 2 * GIVEN_MB)
 
 
 def test_a_message_over_the_limit_is_refused(attacked: AttackedRun) -> None:
