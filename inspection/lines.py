@@ -14,6 +14,7 @@ from camera.scene import Scene
 from inspection.camera_loop import CameraLoop
 from inspection.camera_presence import CameraEvents
 from inspection.config import StationConfig
+from inspection.config.identity import beyond_code_picture
 from inspection.config.region import beyond_picture, view_regions
 from inspection.config.straightening import other_size
 from inspection.errors import ConfigError
@@ -96,6 +97,8 @@ def misfit_of(config: StationConfig, place: int, camera: Camera) -> str:
     section, problems = config.cameras[place], []
     if any(view_regions(config)):
         problems += beyond_picture(config, place, camera.picture_size)
+    if config.identity.region is not None:
+        problems += beyond_code_picture(config, place, camera.picture_size)
     if section.lens is not None or section.align is not None:
         problems += other_size(section, camera.picture_size)
     return "; ".join(problems)

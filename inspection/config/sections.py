@@ -14,6 +14,7 @@ from inspection.api.options import ApiSection
 from inspection.challenge.options import ChallengeOptions
 from inspection.config.cameras import CameraSection, FreeRunSection, FusionSection
 from inspection.config.geometry import GeometrySection
+from inspection.config.identity import IdentitySection
 from inspection.config.region import RegionSection
 from inspection.config.section import Name, Section
 from inspection.config.together import TOGETHER, contradictions
@@ -145,6 +146,7 @@ class StationConfig(Section):
     model: ModelSection = ModelSection()
     region: RegionSection | None = None
     quality: QualitySection = QualitySection()
+    identity: IdentitySection = IdentitySection()
     geometry: GeometrySection
     inference: InferenceSection = Field(default_factory=InferenceSection)
     ejector: EjectorOptions

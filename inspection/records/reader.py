@@ -17,6 +17,7 @@ from inspection.records.errors import RecordLostError, RecordMissingError
 from inspection.records.record import CONTENT_TYPES, Run, StoredRecord, stored_record
 from inspection.records.schema import open_for_reading
 from inspection.records.search import Page, Search, statement
+from inspection.records.serials import highest_serial_statement, used_serials_statement
 from inspection.records.tables import CONTENT, RECORDS, REMOVED_IMAGES, RUN_COLUMNS, RUNS
 
 _IS_REMOVED = select(REMOVED_IMAGES.c.sequence).where(REMOVED_IMAGES.c.sequence == RECORDS.c.sequence).exists()
@@ -112,6 +113,20 @@ class RecordReader:
         with self._database.connect() as connection:
             numbers = list(connection.execute(statement(search, Page(limit, newest_first, behind))).scalars())
         return self._in_order(numbers)
+
+    def used_serials(self, lot: str | None, limit: int) -> list[str]:
+        """Return the serial numbers of the newest parts that may have gone on, oldest first, each once.
+
+        lot: None for those of every part, '' for those of parts without a lot.
+        """
+        with self._database.connect() as connection:
+            found = connection.execute(used_serials_statement(lot, limit)).scalars().all()
+        return list(dict.fromkeys(reversed(found)))
+
+    def highest_serial(self, lot: str | None, first: str, last: str) -> str:
+        """Return the highest serial number from first to last of their length; '' for none. lot: as `used_serials`."""
+        with self._database.connect() as connection:
+            return connection.execute(highest_serial_statement(lot, first, last)).scalar() or ""
 
     def counts(self, run: str) -> Counts:
         """Return how the run's parts ended; all zero for a run without records."""

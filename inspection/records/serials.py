@@ -1,0 +1,36 @@
+"""What the station asks its records about serial numbers when it starts, and when a lot does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text
+
+from inspection.identity.scope import OFF_THE_BELT
+from inspection.part import Verdict
+from inspection.records.tables import RECORDS
+
+_R = RECORDS.c
+_HAS_ONE: ColumnElement[bool] = text("serial <> ''")  # type: ignore[assignment]  # word for word that of the index
+_OF_A_LOT: ColumnElement[bool] = text("lot <> ''")  # type: ignore[assignment]
+
+
+def used_serials_statement(lot: str | None, limit: int) -> Select[Any]:
+    """Return the query for the numbers of the newest parts that may have gone on, newest first."""
+    gone = [action.value for action in OFF_THE_BELT]
+    may_be_on = or_(_R.verdict == Verdict.PASS.value, _R.ejector_action.not_in(gone))
+    query = select(_R.serial).where(and_(_HAS_ONE, may_be_on), *_of(lot))
+    return query.order_by(_R.trigger_wall_ns.desc(), _R.sequence.desc()).limit(limit)
+
+
+def highest_serial_statement(lot: str | None, first: str, last: str) -> Select[Any]:
+    """Return the query for the highest of the numbers from first to last, which are of one length."""
+    of_length = func.length(_R.serial) == len(first)
+    return select(func.max(_R.serial)).where(_HAS_ONE, _R.serial >= first, _R.serial <= last, of_length, *_of(lot))
+
+
+def _of(lot: str | None) -> list[ColumnElement[bool]]:
+    """Return the conditions for the parts of a lot; one without parts of a lot is looked for along all of them."""
+    if lot is None:
+        return []
+    return [_OF_A_LOT, _R.lot == lot] if lot else [_R.lot == lot]
