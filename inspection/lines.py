@@ -21,6 +21,7 @@ from inspection.errors import ConfigError
 from inspection.flow import PartFlow
 from inspection.free_run_line import FreeRunEvents, FreeRunLine
 from inspection.line import Line
+from inspection.simulation.coded import CodedScene
 from inspection.simulation.scene import SyntheticScene
 from inspection.tracking.free_run import FreeRunTriggers
 from inspection.view_line import ViewLine
@@ -118,9 +119,10 @@ def _first_line(
     return Line(camera, flow, config.camera.frames, events.wait_for_room, of_camera)
 
 
-def scene_of(config: StationConfig) -> SyntheticScene | None:
+def scene_of(config: StationConfig) -> Scene | None:
     """Return what lies on the belt, for cameras that have none of their own; its textures take 100 MB."""
     if not any(backend_row(camera.backend).needs_scene for camera in config.cameras):
         return None
     belt = config.simulation
-    return SyntheticScene(belt.seed, belt.defect_rate, shift_px=belt.shift_px, turn_deg=belt.turn_deg)
+    parts = SyntheticScene(belt.seed, belt.defect_rate, shift_px=belt.shift_px, turn_deg=belt.turn_deg)
+    return CodedScene(parts, belt.seed, belt.code_trouble_rate) if belt.codes else parts

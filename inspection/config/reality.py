@@ -21,6 +21,7 @@ from inspection.identity.words import Source
 from inspection.plc.plc import check_installed
 from inspection.process_priority import refusal
 from inspection.recipe import matched_views
+from inspection.simulation.coded import STRIP
 from inspection.simulation.scene import HEIGHT, WIDTH
 from models.bundle import load_bundle
 from models.references import resolve_bundle
@@ -87,7 +88,7 @@ def _pictures(config: StationConfig) -> None:
         if path is not None and not Path(str(path)).expanduser().exists():
             problems.append(f"camera.path {path}: does not exist — a folder, a list or a video is needed — mend it")
         else:
-            size = _picture_size(camera)
+            size = _picture_size(config, camera)
             problems += beyond_picture(config, place, size) + beyond_code_picture(config, place, size)
     if problems:
         raise _MissingError("; ".join(problems))
@@ -96,22 +97,22 @@ def _pictures(config: StationConfig) -> None:
 def _straight(config: StationConfig) -> None:
     """Read calibrations and references, and hold them against each other and the pictures of the camera."""
     straighteners(config, view_regions(config))
-    problems = [one for camera in config.cameras for one in other_size(camera, _known_size(camera))]
+    problems = [one for camera in config.cameras for one in other_size(camera, _known_size(config, camera))]
     if problems:
         raise _MissingError("; ".join(problems))
 
 
-def _known_size(camera: CameraSection) -> tuple[int, int] | None:
+def _known_size(config: StationConfig, camera: CameraSection) -> tuple[int, int] | None:
     """Return the size of a camera's pictures where a file depends on it; None where nobody knows, or none does."""
     path = camera.options.get("path")
     if (camera.lens is None and camera.align is None) or (path and not Path(str(path)).expanduser().exists()):
         return None
-    return _picture_size(camera)
+    return _picture_size(config, camera)
 
 
-def _picture_size(camera: CameraSection) -> tuple[int, int] | None:
+def _picture_size(config: StationConfig, camera: CameraSection) -> tuple[int, int] | None:
     if camera.backend == "simulated":
-        return WIDTH, HEIGHT
+        return WIDTH + (STRIP if config.simulation.codes else 0), HEIGHT
     if camera.backend != "replay":
         return None
     with make_camera("replay", camera.name, {**camera.options, "preload": False}) as replay:

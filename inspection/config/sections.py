@@ -89,6 +89,8 @@ class SimulationSection(Section):
     defect_rate: float = Field(0.1, ge=0, le=1, description="share of parts with a defect")
     shift_px: float = Field(0.0, ge=0, le=300, description="parts lie up to so far off their place, each way")
     turn_deg: float = Field(0.0, ge=0, le=180, description="parts are turned by up to so much, either way")
+    codes: bool = Field(False, description="a strip of 160 px with a DataMatrix lies to the right of each part")
+    code_trouble_rate: float = Field(0.0, ge=0, le=1, description="share of codes that are missing, or there twice")
 
 
 _MOST_CAMERAS = 8
