@@ -101,7 +101,8 @@ def _drawn(pixels: Pixels, codes: list[Code], reading: Reading, region: tuple[in
     import cv2
     import numpy as np
 
-    drawn = np.ascontiguousarray(pixels if pixels.ndim == 3 else cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)).copy()
+    colour = pixels if pixels.ndim == 3 else cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
+    drawn = np.array(colour, np.uint8, order="C")
     thickness = max(1, drawn.shape[1] // 400)
     if region is not None:
         x, y, width, height = region

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 CodeFormat = Literal[
     "DataMatrix", "QRCode", "Aztec", "PDF417", "Code128", "Code39", "Code93", "Codabar", "ITF", "EANUPC", "DataBar"
 ]
-_OF_A_CODE = ("camera", "frame", "region", "formats", "match", "thorough", "workers", "queue_capacity")
 
 
 class IdentitySection(Section):
@@ -59,13 +58,13 @@ def code_view(config: StationConfig) -> int | None:
 
 
 def contradictions_of_identity(config: StationConfig) -> list[str]:
-    """Find what [identity] says that no camera can do, and what has no effect."""
+    """Find what [identity] says that no camera can do, and a section that does nothing at all."""
     identity = config.identity
+    if identity.model_fields_set and "source" not in identity.model_fields_set:
+        said = " and ".join(key for key in IdentitySection.model_fields if key in identity.model_fields_set)
+        return [f'[identity] {said} has no effect without a source; write source = "code", "mes" or "counted"']
     if identity.source is not Source.CODE:
-        useless = [key for key in _OF_A_CODE if key in identity.model_fields_set]
-        if not useless:
-            return []
-        return [f'[identity] {" and ".join(useless)} has no effect with source "{identity.source}"; leave it out']
+        return []
     camera = next((one for one in config.cameras if identity.camera in (None, one.name)), None)
     if camera is None:
         names = ", ".join(one.name for one in config.cameras)

@@ -21,8 +21,8 @@ class UsedSerials(Protocol):
     def used_serials(self, lot: str | None, limit: int) -> list[str]:
         """Return the numbers of the newest parts that may have gone on, oldest first. lot: None for every part."""
 
-    def highest_serial(self, lot: str | None, first: str, last: str) -> str:
-        """Return the highest number from first to last, of their length; '' for none."""
+    def highest_counted(self, lot: str | None, prefix: str, digits: int) -> int:
+        """Return the highest number of so many digits behind a prefix; 0 for none."""
 
 
 class Scope:
@@ -76,9 +76,5 @@ def looks_counted(section: IdentitySection, serial: str) -> bool:
 
 def load_scope(section: IdentitySection, lot: str | None, records: UsedSerials) -> Scope:
     """Return what durable records say of a scope. lot: None for every part."""
-    last = 0
-    if section.counts:
-        first, top = counted(section, 0), counted(section, 10**section.digits - 1)
-        found = records.highest_serial(lot, first, top)
-        last = int(found.removeprefix(section.prefix)) if looks_counted(section, found) else 0
+    last = records.highest_counted(lot, section.prefix, section.digits) if section.counts else 0
     return Scope(section, records.used_serials(lot, section.remember), last)

@@ -17,7 +17,7 @@ from inspection.records.errors import RecordLostError, RecordMissingError
 from inspection.records.record import CONTENT_TYPES, Run, StoredRecord, stored_record
 from inspection.records.schema import open_for_reading
 from inspection.records.search import Page, Search, statement
-from inspection.records.serials import highest_serial_statement, used_serials_statement
+from inspection.records.serials import counted_serials_statement, used_serials_statement
 from inspection.records.tables import CONTENT, RECORDS, REMOVED_IMAGES, RUN_COLUMNS, RUNS
 
 _IS_REMOVED = select(REMOVED_IMAGES.c.sequence).where(REMOVED_IMAGES.c.sequence == RECORDS.c.sequence).exists()
@@ -123,10 +123,14 @@ class RecordReader:
             found = connection.execute(used_serials_statement(lot, limit)).scalars().all()
         return list(dict.fromkeys(reversed(found)))
 
-    def highest_serial(self, lot: str | None, first: str, last: str) -> str:
-        """Return the highest serial number from first to last of their length; '' for none. lot: as `used_serials`."""
+    def highest_counted(self, lot: str | None, prefix: str, digits: int) -> int:
+        """Return the highest number of so many digits behind a prefix; 0 for none. lot: as `used_serials`."""
         with self._database.connect() as connection:
-            return connection.execute(highest_serial_statement(lot, first, last)).scalar() or ""
+            for serial in connection.execute(counted_serials_statement(lot, prefix, digits)).yield_per(100).scalars():
+                number = str(serial).removeprefix(prefix)
+                if number.isascii() and number.isdigit():
+                    return int(number)
+        return 0
 
     def counts(self, run: str) -> Counts:
         """Return how the run's parts ended; all zero for a run without records."""

@@ -23,10 +23,15 @@ def used_serials_statement(lot: str | None, limit: int) -> Select[Any]:
     return query.order_by(_R.trigger_wall_ns.desc(), _R.sequence.desc()).limit(limit)
 
 
-def highest_serial_statement(lot: str | None, first: str, last: str) -> Select[Any]:
-    """Return the query for the highest of the numbers from first to last, which are of one length."""
-    of_length = func.length(_R.serial) == len(first)
-    return select(func.max(_R.serial)).where(_HAS_ONE, _R.serial >= first, _R.serial <= last, of_length, *_of(lot))
+def counted_serials_statement(lot: str | None, prefix: str, digits: int) -> Select[Any]:
+    """Return the query for the serial numbers that may be counted ones, the highest first.
+
+    Between the lowest and the highest there may be others of the same length: "N-00x9" is not below "N-0000".
+    """
+    lowest, highest = prefix + "0" * digits, prefix + "9" * digits
+    of_length = func.length(_R.serial) == len(lowest)
+    query = select(_R.serial).where(_HAS_ONE, _R.serial >= lowest, _R.serial <= highest, of_length, *_of(lot))
+    return query.order_by(_R.serial.desc())
 
 
 def _of(lot: str | None) -> list[ColumnElement[bool]]:

@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from coded_belt import CodedBelt, coded_config
 from station_runs import wait_until
 from tiny_bundle import write_tiny_bundle
 
+from camera.frame import Pixels
 from inspection.control import JobRequest
 from inspection.identity.errors import SerialRefusedError
 from inspection.lots.lot import LotOrder
@@ -279,3 +281,65 @@ def test_counted_numbers_go_on_after_kill_9(tmp_path: Path, bundle: str) -> None
     reader.close()
     assert len(serials) >= 18
     assert sorted(serials) == [f"N-{number:06d}" for number in range(1, len(serials) + 1)]
+
+
+def test_a_code_that_takes_longer_than_the_belt_makes_its_part_late(tmp_path: Path, bundle: str) -> None:
+    """5 MP of noise in every format, read beside the model: the part is scored in time, and rejected for LATE.
+
+    The policy that lets nameless parts pass does not let it pass, and nothing waits for it.
+    """
+
+    class Noisy(CodedBelt):
+        """Parts whose pictures take hundreds of milliseconds to search."""
+
+        picture = np.random.default_rng(1).integers(0, 80, (1944, 2592, 1), np.uint8).repeat(3, axis=2)
+
+        def render(self, part: int) -> Pixels:
+            return self.picture
+
+    formats = ["DataMatrix", "QRCode", "Aztec", "PDF417", "Code128", "Code39", "ITF", "EANUPC", "DataBar"]
+    config = coded_config(
+        tmp_path / "records",
+        bundle,
+        {"source": "code", "formats": formats, "unreadable": "count"},
+        camera={"speed_mm_s": 100.0},
+        region={"x": 0, "y": 0, "width": 320, "height": 240},
+        geometry={"travel_time_s": 0.3},
+    )
+    station = Station(config)
+    station.scene = Noisy(lambda _part: None)
+    station.open()
+    try:
+        station.start_line()
+        wait_until(lambda: station.counters.records >= 4, 60.0)
+        station.stop_line()
+        assert station.counters.passed == 0
+    finally:
+        station.close()
+    reader = RecordReader(tmp_path / "records")
+    records = reader.find(limit=100)
+    reader.close()
+    assert {record.verdict for record in records} == {Verdict.REJECT}
+    scored = [record for record in records if record.score is not None]
+    assert scored
+    assert {(record.reason, record.by_default) for record in scored} == {(Reason.LATE, True)}
+    assert verify(config.records.dir).ok
+
+
+def test_a_recipe_changes_where_the_numbers_come_from(tmp_path: Path, bundle: str) -> None:
+    """From the next run on: counted instead of read; back again, what went on before is still used up."""
+    with running(tmp_path, bundle, lambda part: f"LW-{part % 3}", scope="all") as station:
+        station.recipes.store.add("counted", '[identity]\nsource = "counted"\nprefix = "C"\n')
+        run_parts(station, 5)
+        station.prepare_recipe("counted")
+        assert station.engine.codes is None
+        run_parts(station, 4)
+        station.prepare_recipe("station")
+        before = station.counters.passed
+        run_parts(station, 5)
+        assert station.counters.passed == before == 0
+    records = stored(tmp_path)
+    passed = [record.serial for record in records if record.verdict is Verdict.PASS]
+    assert set(passed[:3]) == {"LW-0", "LW-1", "LW-2"}
+    assert passed[3:] == [f"C{number:08d}" for number in range(1, len(passed) - 2)]
+    assert len(passed) >= 6
