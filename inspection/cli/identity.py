@@ -101,8 +101,8 @@ def _drawn(pixels: Pixels, codes: list[Code], reading: Reading, region: tuple[in
     import cv2
     import numpy as np
 
-    colour = pixels if pixels.ndim == 3 else cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
-    drawn = np.array(colour, np.uint8, order="C")
+    rgb = pixels if pixels.ndim == 3 else cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
+    drawn: Any = np.array(rgb, np.uint8, order="C")
     thickness = max(1, drawn.shape[1] // 400)
     if region is not None:
         x, y, width, height = region
@@ -110,7 +110,7 @@ def _drawn(pixels: Pixels, codes: list[Code], reading: Reading, region: tuple[in
     for code in codes:
         colour = _GREEN if code.text == reading.serial else _RED
         cv2.polylines(drawn, [np.array(code.corners, np.int32)], True, colour, thickness)
-        x, y = min(x for x, _ in code.corners), max(y for _, y in code.corners) + 14 * thickness
-        shown = code.text.encode("ascii", "replace").decode()[:40]
-        cv2.putText(drawn, shown, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.45 * thickness, colour, thickness, cv2.LINE_AA)
-    return drawn
+        below = max(y for _, y in code.corners) + 14 * thickness
+        place, shown = (min(x for x, _ in code.corners), below), code.text.encode("ascii", "replace").decode()[:40]
+        cv2.putText(drawn, shown, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45 * thickness, colour, thickness, cv2.LINE_AA)
+    return np.asarray(drawn, np.uint8)

@@ -19,7 +19,7 @@ class UsedSerials(Protocol):
     """Where durable records are asked for serial numbers."""
 
     def used_serials(self, lot: str | None, limit: int) -> list[str]:
-        """Return the numbers of the newest parts that may have gone on, oldest first. lot: None for every part."""
+        """Return the numbers of the newest parts, if these may have gone on, oldest first. lot: None for every part."""
 
     def highest_counted(self, lot: str | None, prefix: str, digits: int) -> int:
         """Return the highest number of so many digits behind a prefix; 0 for none."""
@@ -28,7 +28,7 @@ class UsedSerials(Protocol):
 class Scope:
     """The numbers of one lot, of the parts without one, or of all. Owned by the identification, used under its lock.
 
-    It remembers the last `remember` of them: what came before those is not known any more.
+    It remembers the last `remember` of them, which came with at least as many parts; what came before is not known.
     """
 
     def __init__(self, section: IdentitySection, used: list[str], last_counted: int) -> None:

@@ -115,9 +115,9 @@ class RecordReader:
         return self._in_order(numbers)
 
     def used_serials(self, lot: str | None, limit: int) -> list[str]:
-        """Return the serial numbers of the newest parts that may have gone on, oldest first, each once.
+        """Return the serial numbers of the newest `limit` parts, if these may have gone on, oldest first, each once.
 
-        lot: None for those of every part, '' for those of parts without a lot.
+        lot: None for every part of the station, '' for those of these that have no lot.
         """
         with self._database.connect() as connection:
             found = connection.execute(used_serials_statement(lot, limit)).scalars().all()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text
+from sqlalchemy import ColumnElement, Select, func, or_, select, text
 
 from inspection.identity.scope import OFF_THE_BELT
 from inspection.part import Verdict
@@ -16,11 +16,18 @@ _OF_A_LOT: ColumnElement[bool] = text("lot <> ''")  # type: ignore[assignment]
 
 
 def used_serials_statement(lot: str | None, limit: int) -> Select[Any]:
-    """Return the query for the numbers of the newest parts that may have gone on, newest first."""
+    """Return the query for the numbers of those of the newest `limit` parts that may have gone on, newest first.
+
+    Of a lot these are its newest parts; otherwise those of the station, so that no more than those are ever looked at.
+    """
+    of_lot = _of(lot) if lot else []
+    order = (_R.trigger_wall_ns.desc(), _R.sequence.desc())
+    newest = select(_R.serial, _R.lot, _R.verdict, _R.ejector_action).where(*of_lot).order_by(*order).limit(limit)
+    part = newest.subquery().c
     gone = [action.value for action in OFF_THE_BELT]
-    may_be_on = or_(_R.verdict == Verdict.PASS.value, _R.ejector_action.not_in(gone))
-    query = select(_R.serial).where(and_(_HAS_ONE, may_be_on), *_of(lot))
-    return query.order_by(_R.trigger_wall_ns.desc(), _R.sequence.desc()).limit(limit)
+    may_be_on = or_(part.verdict == Verdict.PASS.value, part.ejector_action.not_in(gone))
+    nobodys = [part.lot == ""] if lot == "" else []
+    return select(part.serial).where(part.serial != "", may_be_on, *nobodys)
 
 
 def counted_serials_statement(lot: str | None, prefix: str, digits: int) -> Select[Any]:

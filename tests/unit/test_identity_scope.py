@@ -93,6 +93,7 @@ def test_a_number_is_used_up_by_a_part_that_may_have_gone_on(reader: RecordReade
     everyone = reader.used_serials(None, 1000)
     assert set(of_lot) < set(everyone)
     assert reader.used_serials(None, 3) == everyone[-3:]
+    assert reader.used_serials(None, 9) == everyone[-7:]  # of nine parts two left the belt
 
 
 def test_the_highest_counted_number_is_found_by_its_length(reader: RecordReader) -> None:
