@@ -110,7 +110,17 @@ def _drawn(pixels: Pixels, codes: list[Code], reading: Reading, region: tuple[in
     for code in codes:
         colour = _GREEN if code.text == reading.serial else _RED
         cv2.polylines(drawn, [np.array(code.corners, np.int32)], True, colour, thickness)
-        below = max(y for _, y in code.corners) + 14 * thickness
-        place, shown = (min(x for x, _ in code.corners), below), code.text.encode("ascii", "replace").decode()[:40]
-        cv2.putText(drawn, shown, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45 * thickness, colour, thickness, cv2.LINE_AA)
+        _write(drawn, code, colour, thickness)
     return np.asarray(drawn, np.uint8)
+
+
+def _write(drawn: Any, code: Code, colour: tuple[int, int, int], thickness: int) -> None:
+    """Write what a code says below it, inside the picture."""
+    import cv2
+
+    font, scale = cv2.FONT_HERSHEY_SIMPLEX, 0.4 * thickness
+    shown = code.text.encode("ascii", "replace").decode()[:40]
+    (width, height), _ = cv2.getTextSize(shown, font, scale, thickness)
+    x = max(0, min(min(x for x, _ in code.corners), drawn.shape[1] - width - 4))
+    y = min(max(y for _, y in code.corners) + 2 * height, drawn.shape[0] - 4)
+    cv2.putText(drawn, shown, (x, y), font, scale, colour, thickness, cv2.LINE_AA)
