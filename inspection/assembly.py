@@ -105,7 +105,8 @@ class Assembly:
         self.identification = Identification(self.memory.reader, lambda: self.memory.flush(self._FLUSH_S))
         self.identification.change(self._naming(self._config))
         self._around.admission.before_lot = self.identification.before_lot
-        self.codes = IdentityWatch(self._alarms, self.memory, self.memory.reader, self.identification)
+        self.codes = IdentityWatch(self._alarms, self.memory.reader, self.identification)
+        self.memory.subscribe_entries(self.codes.on_entry)
         self.flow = self._make_flow()
         self.ejector.open(self.flow.on_actuation, self.flow.on_ejector_health, self._on_controller_trigger)
         if self._config.plc.enabled:

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from typing import Protocol
 
 from inspection.config.identity import IdentitySection
+from inspection.identity.answers import Past, questions, serial_let_go
 from inspection.part import EjectorAction
 
 OFF_THE_BELT = frozenset(
@@ -15,7 +16,7 @@ OFF_THE_BELT = frozenset(
 Of every other report a part may have gone on, whatever its record says."""
 
 
-class UsedSerials(Protocol):
+class UsedSerials(Past, Protocol):
     """Where durable records are asked for serial numbers."""
 
     def used_serials(self, lot: str | None, limit: int) -> list[str]:
@@ -77,4 +78,6 @@ def looks_counted(section: IdentitySection, serial: str) -> bool:
 def load_scope(section: IdentitySection, lot: str | None, records: UsedSerials) -> Scope:
     """Return what durable records say of a scope. lot: None for every part."""
     last = records.highest_counted(lot, section.prefix, section.digits) if section.counts else 0
-    return Scope(section, records.used_serials(lot, section.remember), last)
+    let_go = (serial_let_go(record, review) for record, review in questions(records, lot) if review is not None)
+    used = [*records.used_serials(lot, section.remember), *filter(None, let_go)]
+    return Scope(section, used, last)

@@ -22,8 +22,9 @@ from inspection.identity.scope import Scope, counted, looks_counted
 from inspection.identity.words import Reading
 from inspection.motion import ClockMotion
 from inspection.part import Actuation, Decision, EjectorAction, Evaluation, PartResult, Reason, Verdict
+from inspection.records.entries import StoredEntry
 from inspection.records.reader import RecordReader
-from inspection.records.record import Run
+from inspection.records.record import Run, StoredRecord
 from inspection.records.schema import open_for_reading
 from inspection.records.serials import counted_serials_statement, used_serials_statement
 from inspection.records.store import RecordStore, make_row
@@ -144,6 +145,12 @@ class Nothing:
 
     def highest_counted(self, lot: str | None, prefix: str, digits: int) -> int:
         return 0
+
+    def find(self, **_filters: Any) -> list[StoredRecord]:
+        return []
+
+    def entries(self, **_filters: Any) -> list[StoredEntry]:
+        return []
 
 
 class Bench:
