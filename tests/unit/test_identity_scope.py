@@ -256,3 +256,29 @@ def test_a_part_of_a_lot_that_nobody_prepared_does_not_pass() -> None:
     bench.tracker.view_decided(part, 0, OK)
     bench.ejector.due(1)
     assert bench.results[0].decision.reason is Reason.SYSTEM
+
+
+def test_a_part_whose_code_has_no_picture_is_decided_without_it() -> None:
+    """The view of the code is lost: NO_IMAGE at once, not LATE, and no number, whatever the policy."""
+    bench = Bench(unreadable="count")
+    bench.tracker.on_trigger(Trigger(1, 10**8))
+    bench.tracker.on_frames_lost(1, 1)
+    assert bench.ejector.armed[1] is Verdict.REJECT
+    bench.ejector.due(1)
+    [result] = bench.results
+    assert (result.decision.reason, result.serial) == (Reason.NO_IMAGE, "")
+
+
+def test_numbers_that_were_all_given_reject() -> None:
+    """There is no number for the part: SYSTEM, and the record says what to do."""
+    bench = Bench(source="counted", digits=4)
+    part_identity = bench.part(1).identity
+    part_identity.scope.last_counted = 9998
+    for number in (2, 3):
+        bench.tracker.view_decided(bench.part(number), 0, OK)
+        bench.ejector.due(number)
+    assert [(result.decision.reason, result.serial) for result in bench.results] == [
+        (Reason.NONE, "P9999"),
+        (Reason.SYSTEM, ""),
+    ]
+    assert "mend identity.digits" in bench.results[1].extra["identity"]["why"]
