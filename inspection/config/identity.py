@@ -32,7 +32,7 @@ class IdentitySection(Section):
     unreadable: Policy = Field(Policy.REJECT, description="reject, ask or count")
     duplicate: Policy = Field(Policy.REJECT, description="reject, ask or count")
     scope: Literal["lot", "all"] = Field("lot", description="among which parts a serial number is there once")
-    remember: int = Field(100_000, ge=1, le=2_000_000, description="… among the last so many of those")
+    remember: int = Field(100_000, ge=1, le=1_000_000, description="… among the last so many of those")
     prefix: str = Field("P", pattern=r"^[A-Za-z0-9_.-]{0,16}$", description="of counted numbers")
     digits: int = Field(8, ge=4, le=12, description="of counted numbers")
     workers: int = Field(1, ge=1, le=8, description="threads that read codes")

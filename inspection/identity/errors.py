@@ -1,11 +1,14 @@
 """What can go wrong with serial numbers.
 
 IdentityError               anything below
-├── CodesMissingError       what reads codes is not installed
-└── SerialRefusedError      a serial number, an answer or its moment is none that can be taken
+└── SerialRefusedError      a serial number, or its moment, is none that can be taken
+ConfigError
+└── CodesMissingError       codes are to be read, and what reads them is not installed
 """
 
 from __future__ import annotations
+
+from inspection.errors import ConfigError
 
 
 class IdentityError(Exception):
@@ -14,9 +17,9 @@ class IdentityError(Exception):
     exit_code = 1
 
 
-class CodesMissingError(IdentityError):
+class CodesMissingError(ConfigError):
     """The extra that reads codes is not installed."""
 
 
 class SerialRefusedError(IdentityError):
-    """A serial number that nobody can take, or an answer to no question."""
+    """A serial number that nobody can take, or that comes at the wrong moment."""

@@ -11,6 +11,8 @@ from pfnc_encoder import encoded, mosaic
 from camera.frame import Pixels
 from inspection.config.identity import IdentitySection
 from inspection.identity.codes import CodeReader
+from inspection.simulation.coded import STRIP, CodedScene
+from inspection.simulation.scene import HEIGHT, WIDTH
 
 SIZE = (300, 500)
 
@@ -144,3 +146,27 @@ def test_blank_and_noisy_pictures_have_no_code() -> None:
     noise = np.random.default_rng(1).integers(0, 255, SIZE, np.uint8)
     for picture in (np.zeros(SIZE, np.uint8), np.full(SIZE, 255, np.uint8), noise):
         assert reader().read(picture).serial == ""
+
+
+class Plain:
+    """Parts without a look of their own."""
+
+    def render(self, part: int) -> Pixels:
+        return np.full((HEIGHT, WIDTH, 3), part % 200, np.uint8)
+
+    def truth(self, part: int) -> str:
+        return "good"
+
+
+def test_the_simulated_belt_lays_codes_beside_the_parts() -> None:
+    """Each strip says the part's number, but for the share that is blank or bears the number of the part before."""
+    scene, strip = CodedScene(Plain(), 7, 0.3), {"x": WIDTH, "y": 0, "width": STRIP, "height": HEIGHT}
+    seen = {part: reader(region=strip).read(scene.render(part)).serial for part in range(1, 101)}
+    assert seen == {part: scene.text(part) for part in seen}
+    own = [part for part, text in seen.items() if text == f"SIM-7-{part:06d}"]
+    doubled = [part for part, text in seen.items() if text == f"SIM-7-{part - 1:06d}"]
+    blank = [part for part, text in seen.items() if not text]
+    assert len(own) + len(doubled) + len(blank) == 100
+    assert 8 <= len(doubled) <= 23
+    assert 8 <= len(blank) <= 23
+    assert (scene.render(5)[:, :WIDTH] == Plain().render(5)).all()

@@ -131,7 +131,7 @@ def test_a_station_without_codes_needs_no_zxing_and_one_with_says_so() -> None:
     done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True)
     assert done.stdout.startswith('identity.source is "code", but zxing-cpp is not installed')
     assert "pip install 'lineward[codes]'" in done.stdout
-    assert issubclass(CodesMissingError, Exception)
+    assert issubclass(CodesMissingError, ConfigError)  # a recipe that needs it is refused, and the one before stays
     loaded = "import sys, inspection.station; print('zxingcpp' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

@@ -156,9 +156,9 @@ class Nothing:
 class Bench:
     """A tracker that asks a real identification; the test is photo-eye, reader, model and ejector."""
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, views: tuple[str, ...] = ("top",), **values: Any) -> None:
         self.names = Identification(Nothing(), lambda: None)
-        self.names.change(self.names.prepared(section(**values), 0, ""))
+        self.names.change(self.names.prepared(section(**values), len(views) - 1, ""))
         self.ejector, self.results = ManualEjector(), list[PartResult]()
         self.tracker = PartTracker(
             "run-1",
@@ -166,7 +166,7 @@ class Bench:
             ClockMotion(),
             self.ejector,
             Fusion(),
-            ("top",),
+            views,
             lambda: True,
             lambda _part: None,
             self.results.append,
@@ -282,3 +282,32 @@ def test_numbers_that_were_all_given_reject() -> None:
         (Reason.SYSTEM, ""),
     ]
     assert "mend identity.digits" in bench.results[1].extra["identity"]["why"]
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_the_code_in_the_picture_of_another_camera_is_waited_for(lost: int) -> None:
+    """The code is in the second view: both views say OK, and the part waits for it; a lost view rejects at once."""
+    bench = Bench(("top", "side"))
+    part = bench.part(1)
+    bench.tracker.on_frame(1, Frame("side", 1, None, 1, 0, "Mono8", np.zeros((4, 4), np.uint8)), 1)
+    for view in (0, 1):
+        bench.tracker.view_decided(part, view, OK)
+    assert bench.ejector.armed[1] is None
+    bench.tracker.code_read(part, Reading("A"))
+    assert bench.ejector.armed[1] is Verdict.PASS
+    bench.tracker.on_trigger(Trigger(2, 2 * 10**8))
+    for view in (0, 1):
+        if view == lost:
+            bench.tracker.on_frames_lost(2, 2, view)
+        else:
+            frame = Frame("it", 2, None, 1, 0, "Mono8", np.zeros((4, 4), np.uint8))
+            part = bench.tracker.on_frame(2, frame, view)
+            bench.tracker.view_decided(part, view, OK)
+    if lost == 0:
+        bench.tracker.code_read(part, Reading("B"))
+    assert bench.ejector.armed[2] is Verdict.REJECT
+    bench.ejector.due(2)
+    assert (bench.results[0].decision.reason, bench.results[0].serial) == (
+        Reason.MISSING_VIEW,
+        "B" if lost == 0 else "",
+    )
