@@ -36,8 +36,8 @@ class CodedScene:
         if text:
             code = _drawn(text)
             height, width = code.shape
-            y = (strip.shape[0] - height) // 2 + self._off("y", part)
-            x = (STRIP - width) // 2 + self._off("x", part)
+            y = self._place("y", part, strip.shape[0] - height)
+            x = self._place("x", part, STRIP - width)
             strip[y : y + height, x : x + width] = code
         return np.concatenate([picture, np.repeat(strip[..., None], 3, axis=2)], axis=1)
 
@@ -53,8 +53,10 @@ class CodedScene:
         number = part - 1 if drawn < self._trouble_rate and part > 1 else part
         return f"SIM-{self._seed}-{number:06d}"
 
-    def _off(self, axis: str, part: int) -> int:
-        return round((2.0 * chance(self._seed, f"code {axis}", part) - 1.0) * _LIE)
+    def _place(self, axis: str, part: int, room: int) -> int:
+        """Return where a code begins that has so much room: in the middle, or a little off it."""
+        off = round((2.0 * chance(self._seed, f"code {axis}", part) - 1.0) * min(_LIE, room // 2))
+        return room // 2 + off
 
 
 @lru_cache(maxsize=64)
