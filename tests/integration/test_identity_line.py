@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -242,17 +243,17 @@ def test_the_mes_names_the_next_part_and_no_other(tmp_path: Path, bundle: str) -
     assert all(named[name].verdict is Verdict.PASS for name in ("M-1", "M-2"))
 
 
-COUNTING = """
-import sys
+CHILD = """
+import json, sys
 from pathlib import Path
-sys.path[:0] = sys.argv[3:]
+sys.path[:0] = sys.argv[4:]
 from coded_belt import CodedBelt, coded_config
 from station_runs import wait_until
 from inspection.lots.lot import LotOrder
 from inspection.station import Station
 folder, bundle = Path(sys.argv[1]), sys.argv[2]
-station = Station(coded_config(folder / "records", bundle, {"source": "counted", "prefix": "N-", "digits": 6}))
-station.scene = CodedBelt(lambda part: None)
+station = Station(coded_config(folder / "records", bundle, json.loads(sys.argv[3])))
+station.scene = CodedBelt(lambda part: f"LW-{part % 20}")
 station.open()
 lots = station.lots
 if lots.interrupted:
@@ -266,12 +267,13 @@ sys.stdin.read()
 """
 
 
-def test_counted_numbers_go_on_after_kill_9(tmp_path: Path, bundle: str) -> None:
-    """Killed three times with parts on the belt: no number is in two records, none is left out among those that are."""
+def killed_on_the_belt(folder: Path, bundle: str, identity: dict[str, Any]) -> None:
+    """Run a lot in a process of its own, go on with it in the next one, and kill each with parts on the belt."""
     here = Path(__file__).parent
+    arguments = [str(folder), bundle, json.dumps(identity), str(here), str(here.parent / "support")]
     for _ in range(3):
         child = subprocess.Popen(
-            [sys.executable, "-c", COUNTING, str(tmp_path), bundle, str(here), str(here.parent / "support")],
+            [sys.executable, "-c", CHILD, *arguments],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         try:
@@ -280,6 +282,23 @@ def test_counted_numbers_go_on_after_kill_9(tmp_path: Path, bundle: str) -> None
         finally:
             child.send_signal(signal.SIGKILL)
             child.communicate(timeout=30)
+
+
+def test_a_number_that_went_on_is_known_after_kill_9(tmp_path: Path, bundle: str) -> None:
+    """Twenty codes come again and again over three killed processes: no two passed parts of the lot share one."""
+    killed_on_the_belt(tmp_path, bundle, {"source": "code"})
+    reader = RecordReader(tmp_path / "records")
+    records = reader.find(lot="L-1", limit=10_000)
+    reader.close()
+    assert len({record.run for record in records}) == 3
+    passed = [record.serial for record in records if record.verdict is Verdict.PASS]
+    assert len(set(passed)) == len(passed) >= 5
+    assert any(record.reason is Reason.CODE for record in records)
+
+
+def test_counted_numbers_go_on_after_kill_9(tmp_path: Path, bundle: str) -> None:
+    """Killed three times with parts on the belt: no number is in two records, none is left out among those that are."""
+    killed_on_the_belt(tmp_path, bundle, {"source": "counted", "prefix": "N-", "digits": 6})
     with running(tmp_path, bundle, source="counted", prefix="N-", digits=6) as station:
         station.lots.resume("L-1")
         wait_until(lambda: station.counters.records >= 3)
