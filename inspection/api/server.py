@@ -214,7 +214,7 @@ class ApiServer:
         station = StationService(control, calls, stops, self._pool("preview", MAX_PREVIEW_WATCHERS))
         alarms = AlarmService(control, calls)
         cameras = CameraService(control, calls, self._pool("snapshot", _SNAPSHOT_THREADS))
-        results = ResultService(self._results, tail, reads, entries)
+        results = ResultService(self._results, tail, reads, entries, control.open_questions)
         inspection = InspectionService(control, self._pool("inspect", _INSPECT_THREADS))
         challenges = ChallengeService(self._challenges, calls, self._pool("challenge", MAX_CHALLENGE_WATCHERS))
         pb_grpc.add_StationServiceServicer_to_server(station, server)

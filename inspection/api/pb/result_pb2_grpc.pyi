@@ -63,6 +63,10 @@ class ResultServiceStub:
     reason WHO; a text that is too long: reason REVIEW), UNAVAILABLE (it cannot be stored: reason RECORDS, with
     RetryInfo), UNIMPLEMENTED (a server without a book of entries: reason NO_ENTRIES).
     """
+    ListQuestions: _grpc.UnaryUnaryMultiCallable[_result_pb2.ListQuestionsRequest, _result_pb2.ListQuestionsResponse]
+    """Returns the parts whose serial number waits for a person's answer (identity: "ask"), the oldest first; a review answers
+    one. Errors: none of its own.
+    """
 
 @_typing.type_check_only
 class ResultServiceAsyncStub(ResultServiceStub):
@@ -98,6 +102,10 @@ class ResultServiceAsyncStub(ResultServiceStub):
     Errors: NOT_FOUND (no such record: reason RECORD), INVALID_ARGUMENT (no verdict: reason VERDICT; nobody is named:
     reason WHO; a text that is too long: reason REVIEW), UNAVAILABLE (it cannot be stored: reason RECORDS, with
     RetryInfo), UNIMPLEMENTED (a server without a book of entries: reason NO_ENTRIES).
+    """
+    ListQuestions: _aio.UnaryUnaryMultiCallable[_result_pb2.ListQuestionsRequest, _result_pb2.ListQuestionsResponse]  # type: ignore[assignment]
+    """Returns the parts whose serial number waits for a person's answer (identity: "ask"), the oldest first; a review answers
+    one. Errors: none of its own.
     """
 
 class ResultServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -161,6 +169,16 @@ class ResultServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: NOT_FOUND (no such record: reason RECORD), INVALID_ARGUMENT (no verdict: reason VERDICT; nobody is named:
         reason WHO; a text that is too long: reason REVIEW), UNAVAILABLE (it cannot be stored: reason RECORDS, with
         RetryInfo), UNIMPLEMENTED (a server without a book of entries: reason NO_ENTRIES).
+        """
+
+    @_abc_1.abstractmethod
+    def ListQuestions(
+        self,
+        request: _result_pb2.ListQuestionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_result_pb2.ListQuestionsResponse, _abc.Awaitable[_result_pb2.ListQuestionsResponse]]:
+        """Returns the parts whose serial number waits for a person's answer (identity: "ask"), the oldest first; a review answers
+        one. Errors: none of its own.
         """
 
 def add_ResultServiceServicer_to_server(servicer: ResultServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
