@@ -41,9 +41,10 @@ zoo:  ## train the demo's model on rendered parts (about 8 min on 2 cores)
 	@scripts/set-up dev "training of the demo model (about 8 min on 2 cores)"
 	@$(BIN)/python -m training.zoo --out models/zoo/parts
 
-proto:  ## generate the API's stubs from proto/
+proto:  ## generate the API's stubs and docs/api.md from proto/
 	@scripts/set-up dev "generation of the API stubs"
 	@$(BIN)/python -m inspection.api.generate
+	@$(BIN)/python -m inspection.api.document docs/api.md
 
 proto-released:  ## for a release: hold later protos to today's
 	@scripts/set-up dev "the baseline of the protos"
