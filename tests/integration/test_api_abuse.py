@@ -178,18 +178,23 @@ def test_connections_that_say_nothing(attacked: AttackedRun) -> None:
         assert attacked.goes_on()
 
 
-def test_refused_images_are_let_go_of(attacked: AttackedRun) -> None:
-    """A hundred large images that cannot be read, one by one, over both doors: none of them stays in memory."""
+def test_what_was_refused_is_let_go_of(attacked: AttackedRun) -> None:
+    """Large images that cannot be read, over both doors, and texts that are no recipe: none of them stays in memory."""
     before_mb = attacked.resident_mb
     peak_mb = before_mb
     tensor = oip.ModelInferRequest(model_name="tiny", raw_input_contents=[b"\0" * 20_000_000]).SerializeToString()
     image = pb.InspectRequest(encoded=b"\0" * 20_000_000).SerializeToString()
+    recipe = pb.CreateRecipeRequest(name="long", text="#" * 20_000_000).SerializeToString()
     with attacked.channel() as channel:
         for _ in range(50):
-            for method, request in ((INSPECT, image), ("/inference.GRPCInferenceService/ModelInfer", tensor)):
+            for method, request in (
+                (INSPECT, image),
+                ("/inference.GRPCInferenceService/ModelInfer", tensor),
+                ("/lineward.inspection.v1.RecipeService/CreateRecipe", recipe),
+            ):
                 with pytest.raises(grpc.RpcError) as failed:
                     channel.unary_unary(method)(request, timeout=TIMEOUT_S)
                 assert call_error(failed.value, "").code is grpc.StatusCode.INVALID_ARGUMENT
-            peak_mb = max(peak_mb, attacked.resident_mb)
+                peak_mb = max(peak_mb, attacked.resident_mb)
     assert peak_mb - before_mb < GIVEN_MB
     assert attacked.goes_on()
