@@ -33,6 +33,7 @@ from inspection.flow import PartFlow
 from inspection.free_run_line import FreeRunEvents
 from inspection.lines import LineEvents, make_lines, misfit_of
 from inspection.memory import Memory
+from inspection.plant.copy import PlantCopy
 from inspection.plc.commands import LineCommands
 from inspection.plc.plc import PlcPort
 from inspection.preview import PreviewSlot
@@ -68,8 +69,8 @@ class Assembly:
     """
 
     _DRAIN_S = 30.0
-    _CLOSING_ORDER = ("plc", "ejector", "engine", "interlock", "memory")
-    """What gives commands and parts goes first, what keeps their records last."""
+    _CLOSING_ORDER = ("plc", "ejector", "engine", "interlock", "memory", "plant")
+    """What gives commands and parts goes first, what keeps their records behind it, what copies these last."""
 
     def __init__(self, config: StationConfig, around: Surroundings) -> None:
         self._config = config
@@ -97,6 +98,7 @@ class Assembly:
 
     def _open(self) -> None:
         self.memory = self._make_memory()
+        self.plant = self._make_plant()
         self.interlock = self._make_interlock()
         self.flow = self._make_flow()
         self.ejector.open(self.flow.on_actuation, self.flow.on_ejector_health, self._on_controller_trigger)
@@ -145,6 +147,12 @@ class Assembly:
             on_trouble=partial(self._alarms.tell, "RECORDS_TROUBLE"),
             on_image_trouble=partial(self._alarms.tell, "IMAGES_GIVEN_UP"),
         )
+
+    def _make_plant(self) -> PlantCopy:
+        config = self._config
+        plant = PlantCopy(config.plant, config.station.name, config.records.dir, self.memory.reader, self._alarms.tell)
+        self.memory.spare_images(plant.images_done_to)
+        return plant
 
     def _make_interlock(self) -> Interlock:
         interlock = Interlock(
