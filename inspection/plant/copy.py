@@ -30,11 +30,14 @@ _LOOK_S = 1.0
 _LOOK_SHARE = 20  # looking takes one part in so many of the time
 
 
-def open_database(options: PlantOptions, station: str) -> PlantDatabase:
-    """Return the database of a configuration that names one. Raises RecordStoreError for one that cannot be used."""
+def open_database(options: PlantOptions, station: str, timeout_s: float | None = None) -> PlantDatabase:
+    """Return the database of a configuration that names one. Raises RecordStoreError for one that cannot be used.
+
+    timeout_s: another than the configuration's.
+    """
     assert options.postgresql is not None
     password = partial(database_password, options)
-    return PlantDatabase(options.postgresql, options.schema_of(station), password, options.timeout_s)
+    return PlantDatabase(options.postgresql, options.schema_of(station), password, timeout_s or options.timeout_s)
 
 
 class PlantCopy:

@@ -15,6 +15,7 @@ from inspection.records.postgresql import connect_postgresql, prepare_postgresql
 
 _PREPARING_S = 600.0  # a new version may make an index over millions of rows
 _LONGEST_CONNECT_S = 5
+_SERVERS_SHARE = 0.8  # the server ends a statement before the connection is cut off, which it might not notice
 
 
 class PlantDatabase:
@@ -70,7 +71,7 @@ class PlantDatabase:
             password = self._password()
             if password is not None:
                 given["password"] = password
-            given["options"] += f" -c statement_timeout={round(timeout_s * 1000)}"
+            given["options"] += f" -c statement_timeout={round(timeout_s * _SERVERS_SHARE * 1000)}"
             given["connect_timeout"] = max(2, min(_LONGEST_CONNECT_S, round(self._timeout_s)))
             given["application_name"] = "lineward"
 

@@ -50,6 +50,7 @@ class Forwarding:
         """Take a store's folder. Raises RecordStoreError when there is none."""
         self._local: Engine = open_for_reading(directory)
         self._database, self._rows_at_once = database, rows_at_once
+        self.place = database.place
         self._file = directory / RECORDS_FILE
         kept = read_progress(self._file, database.place)
         self._there = {table.name: kept.numbers.get(table.name, 0) if kept else 0 for table in NUMBERED}

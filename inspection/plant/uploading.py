@@ -62,7 +62,7 @@ class Uploading:
     def __init__(self, directory: Path, place: str, open_store: Callable[[], ImageStore]) -> None:
         """Go on where the file beside the store says. place: which store it is. Raises RecordStoreError."""
         self._local = open_for_reading(directory)
-        self._directory, self._place, self._open_store = directory, place, open_store
+        self._directory, self.place, self._open_store = directory, place, open_store
         self._file = directory / IMAGES_FILE
         kept = read_progress(self._file, place)
         self.done_to = kept.numbers.get(RECORDS.name, 0) if kept else 0
@@ -98,7 +98,7 @@ class Uploading:
                 self.done_to = max(self.done_to, newest)
         finally:
             if self.done_to != before and (rows or self.done_to > before + 1000):
-                save_progress(self._file, self._place, {RECORDS.name: self.done_to})
+                save_progress(self._file, self.place, {RECORDS.name: self.done_to})
         return len(rows) == IMAGES_AT_ONCE
 
     def let_go(self) -> None:

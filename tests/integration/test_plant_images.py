@@ -1,4 +1,4 @@
-"""Images at the plant: on a real S3 server, in a folder and in another store of fsspec; nothing lost, nothing written over."""
+"""Images at the plant: on a real S3 server, in a folder, in another store of fsspec; none lost or written over."""
 
 from __future__ import annotations
 
@@ -238,7 +238,7 @@ def test_a_store_that_fsspec_does_not_know_is_refused_at_the_start(folder: Path)
 @pytest.mark.parametrize("address", ["memory://x", "s3://", "bucket/x", "http://x/y", "s3://key:secret@bucket/x"])
 def test_an_address_where_nothing_lasts_is_refused(address: str) -> None:
     """With the configuration."""
-    with pytest.raises(ValueError, match="is needed|kept out"):
+    with pytest.raises(ValueError, match=r"is needed|kept out"):
         PlantOptions(images=address)
 
 

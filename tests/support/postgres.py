@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 _START_TIMEOUT_S = 60
@@ -20,7 +21,7 @@ class Postgres:
     """A running server; `stop` and `start` are what an administrator does to it."""
 
     def __init__(self, folder: Path, programs: Path, user: str | None) -> None:
-        self._folder, self._programs, self._user = folder, programs, user
+        self.folder, self._programs, self._user = folder, programs, user
         self.url = f"postgresql://postgres@/postgres?host={folder}"
 
     def run(self, program: str, *arguments: str) -> None:
@@ -28,7 +29,7 @@ class Postgres:
         subprocess.run(
             [str(self._programs / program), *arguments],
             user=self._user,
-            cwd=self._folder,
+            cwd=self.folder,
             check=True,
             stdout=subprocess.DEVNULL,
             timeout=_START_TIMEOUT_S,
@@ -36,17 +37,37 @@ class Postgres:
 
     def start(self) -> None:
         """Start the server; it answers on return."""
-        options = f"-c listen_addresses='' -c unix_socket_directories={self._folder}"
-        log = str(self._folder / "log")
-        self.run("pg_ctl", "start", "-w", "-D", str(self._folder / "data"), "-l", log, "-o", options)
+        options = f"-c listen_addresses='' -c unix_socket_directories={self.folder}"
+        log = str(self.folder / "log")
+        self.run("pg_ctl", "start", "-w", "-D", str(self.folder / "data"), "-l", log, "-o", options)
 
     def stop(self) -> None:
         """Stop the server at once, connections and all."""
-        self.run("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(self._folder / "data"))
+        self.run("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(self.folder / "data"))
+
+    def restart(self) -> None:
+        """Start the server again after it was stopped or killed."""
+        with contextlib.suppress(FileNotFoundError):
+            pid = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+            psutil.wait_procs([psutil.Process(pid)], timeout=_START_TIMEOUT_S) if psutil.pid_exists(pid) else None
+        self.start()
+
+    @contextlib.contextmanager
+    def asking_for_passwords(self) -> Iterator[None]:
+        """Let only the administrator in without a password for as long as the block lasts."""
+        rules = self.folder / "data" / "pg_hba.conf"
+        before = rules.read_text()
+        rules.write_text("local all postgres trust\nlocal all all scram-sha-256\n")
+        self.run("pg_ctl", "reload", "-D", str(self.folder / "data"))
+        try:
+            yield
+        finally:
+            rules.write_text(before)
+            self.run("pg_ctl", "reload", "-D", str(self.folder / "data"))
 
     def kill(self) -> None:
         """End the server as a power loss does."""
-        pid = int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
+        pid = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
         os.kill(pid, signal.SIGKILL)
 
 
