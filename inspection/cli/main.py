@@ -42,7 +42,7 @@ _INSIDE = {
         "forward": "inspection.cli.records_forward:forward",
         "verify-copy": "inspection.cli.records_forward:verify",
     },
-    "bench": {"training": "training.bench.cli:training"},
+    "bench": {"training": "training.bench.cli:training", "records": "inspection.cli.bench_records:records"},
 }
 _ORDER = (
     "demo", "run", "challenge", "train", "evaluate", "dataset", "model", "recipes", "records", "config", "cameras",

@@ -14,6 +14,7 @@ from inspection.plant.errors import PlantConflictError, PlantError
 from inspection.records.errors import RecordLostError, RecordsError
 
 _IDLE_S = 0.5
+_RESTS = 3
 _BACKOFF_FIRST_S, _BACKOFF_LAST_S = 0.5, 60.0
 _LONGEST_TEXT = 300
 _CLOSING_S = 2.0
@@ -52,9 +53,10 @@ class LoopState:
 
 
 class CopyLoop:
-    """Owned by `PlantCopy`; one thread at a lower priority, which works at most half of the time.
+    """Owned by `PlantCopy`; one thread at a lower priority, which works at most a quarter of the time.
 
-    While there is a backlog it rests after each step as long as that took, so that the line has the interpreter. No
+    While there is a backlog it rests after each step three times as long as that took, so that the line has the
+    interpreter. No
     failure ends it: each has it let go of its connection and try again, 0.5 s later at first, a minute at last.
     """
 
@@ -83,7 +85,7 @@ class CopyLoop:
                     pause_s, backoff_s = backoff_s, min(backoff_s * 2, self._backoff_last_s)
                 else:
                     backoff_s = _BACKOFF_FIRST_S
-                    pause_s = pause_s or time.monotonic() - began_s
+                    pause_s = pause_s or _RESTS * (time.monotonic() - began_s)
                 self._over.wait(pause_s)
             self._finish()
             self._work.close()
@@ -96,7 +98,7 @@ class CopyLoop:
             pass
 
     def _try(self) -> float | None:
-        """Take one step; return how long to rest (0: as long as it took), None when it failed."""
+        """Take one step; return how long to rest (0: by how long it took), None when it failed."""
         self.state = replace(self.state, step_since_host_ns=time.monotonic_ns())
         try:
             more = self._work.step()

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,11 @@ from real_run import (
     read_records,
     relay_board,
     station_values,
+    toml,
     unjudged_passes,
 )
 from s3_server import BUCKET, KEY, SECRET, S3Server, s3_server
+from sqlalchemy import inspect
 from tiny_bundle import write_tiny_bundle
 
 from inspection.ejector.simulated import SimulatedBoard
@@ -70,15 +73,22 @@ def drained(status: dict[str, Any]) -> bool:
 
 
 def copied_by_hand(folder: Path) -> None:
-    """Copy what came last, with the command for it."""
-    command = [sys.executable, "-m", "inspection.cli.main", "records"]
+    """Copy what came last, with the command for it, and have all of it checked."""
+    file = str(folder / "station.toml")
+    commanded(folder, "records", "forward", "--once", file, "--json", expected=0)
+    told = commanded(folder, "records", "verify-copy", "--images", file, "--json", expected=0)
+    assert told["records"]["problem_count"] == 0
+    assert told["images"]["images"] > 50
+
+
+def commanded(folder: Path, *arguments: str, expected: int) -> dict[str, Any]:
+    """Run a command of ours there to its end, and return what it printed."""
+    program = [sys.executable, "-m", "inspection.cli.main", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    for arguments in (["forward", "--once"], ["verify-copy", "--images"]):
-        program = [*command, *arguments, str(folder / "station.toml"), "--json"]
-        run = subprocess.run(program, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
-        assert run.returncode == 0, run.stdout + run.stderr
-    assert json.loads(run.stdout)["records"]["problem_count"] == 0
-    assert json.loads(run.stdout)["images"]["images"] > 50
+    run = subprocess.run(program, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+    assert run.returncode == expected, run.stdout + run.stderr
+    told: dict[str, Any] = json.loads(run.stdout)
+    return told
 
 
 def whole(folder: Path, server: Postgres, objects: S3Server, schema: str) -> None:
@@ -148,3 +158,51 @@ def test_a_station_killed_while_it_copies_goes_on_where_the_copy_ends(
         assert read_records(tmp_path / "records")
     copied_by_hand(tmp_path)
     whole(tmp_path / "records", server, objects, "killed")
+
+
+def test_check_and_doctor_say_what_keeps_the_copy_from_working(
+    tmp_path: Path, server: Postgres, objects: S3Server
+) -> None:
+    """With the sentence of the server, without a secret; it keeps no station from running, and changes nothing."""
+    with relay_board() as board:
+        values = values_of(tmp_path, board, server, objects, "looked_at")
+        file = tmp_path / "station.toml"
+        file.write_text(toml(values))
+        found = commanded(tmp_path, "doctor", "plant", str(file), "--json", expected=0)
+        assert [one["level"] for one in found["findings"]] == ["ok", "ok"]
+        values["plant"]["password_env"] = "NO_SUCH_VARIABLE"
+        (tmp_path / "secret").write_text(f"{KEY}\nwrong-{SECRET}\n")
+        file.write_text(toml(values))
+        found = commanded(tmp_path, "doctor", "plant", str(file), "--json", expected=1)
+        assert [one["level"] for one in found["findings"]] == ["problem", "problem"]
+        assert "NO_SUCH_VARIABLE" in found["findings"][0]["found"]
+        assert SECRET not in json.dumps(found)
+        checked = commanded(tmp_path, "config", "check", str(file), "--json", expected=0)
+        assert len([note for note in checked["advice"] if note.startswith("plant's")]) == 2
+    database = connect_postgresql(server.url, "looked_at")
+    with database.connect() as connection:
+        assert not inspect(connection).has_schema("looked_at")
+    database.dispose()
+
+
+def test_a_password_in_the_file_is_refused_and_one_beside_it_is_in_no_bundle(
+    tmp_path: Path, server: Postgres, objects: S3Server
+) -> None:
+    """By the key's name, without the password; what is packed for support has neither file nor secret."""
+    with relay_board() as board:
+        values = values_of(tmp_path, board, server, objects, "bundled")
+        (tmp_path / "password").write_text("pa55word-of-the-database\n")
+        values["plant"]["password_file"] = tmp_path / "password"
+        file = tmp_path / "station.toml"
+        file.write_text(toml(values))
+        commanded(tmp_path, "support-bundle", str(file), "--out", "b.zip", "--json", expected=0)
+        with zipfile.ZipFile(tmp_path / "b.zip") as bundle:
+            packed = b"".join(bundle.read(name) for name in bundle.namelist())
+        assert b"bundled" in packed
+        assert b"pa55word" not in packed
+        assert SECRET.encode() not in packed
+        values["plant"]["postgresql"] = "postgresql://kim:pa55word@db.example/lineward"
+        file.write_text(toml(values))
+        refused = commanded(tmp_path, "config", "check", str(file), "--json", expected=2)
+        assert "plant.postgresql" in refused["error"]
+        assert "pa55word" not in json.dumps(refused)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
-import signal
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from postgres import Postgres, postgres
 from searched_store import a_part, fill_searched
@@ -99,20 +96,6 @@ class Line:
         self._store.close()
 
 
-@contextlib.contextmanager
-def stopped(server: Postgres) -> Iterator[None]:
-    """Freeze every process of the server, as a host that hangs: connections stay open and nobody answers."""
-    postmaster = psutil.Process(int((server.folder / "data" / "postmaster.pid").read_text().split()[0]))
-    processes = [postmaster, *postmaster.children(recursive=True)]
-    for process in processes:
-        os.kill(process.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for process in processes:
-            os.kill(process.pid, signal.SIGCONT)
-
-
 def same_in_both(folder: Path, engine: Engine) -> None:
     """Hold the copy against the store: its own proof, and row by row."""
     assert verify_copy(folder, engine).problems == []
@@ -144,7 +127,7 @@ def test_a_database_that_is_away_gets_everything_in_order_afterwards(
             copied, failures = work.copied, loop.failures
             with contextlib.ExitStack() as away:
                 if way == "hanging":
-                    away.enter_context(stopped(server))
+                    away.enter_context(server.frozen())
                 else:
                     (server.stop if way == "shut down" else server.kill)()
                     away.callback(server.restart)
@@ -169,7 +152,7 @@ def test_no_call_takes_longer_than_allowed_whatever_hangs(
     """A server that hangs in the middle of a connection, and one that hangs before it; a row that somebody locks."""
     work = Forwarding(folder, database)
     work.step()
-    with stopped(server):
+    with server.frozen():
         for _ in range(2):
             began_s = time.monotonic()
             with pytest.raises(OperationalError):
