@@ -10,18 +10,24 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 _SCHEMA = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_DATABASE_FORM = "postgresql://user@host/database"
 _NO_STORES = frozenset({"memory", "http", "https", "data", "reference", "zip", "tar", "cached", "blockcache", "dir"})
 """What fsspec knows and nothing lasting can be written to."""
+
+
+def _shown(address: str) -> str:
+    """Return an address without whatever may be a secret in it."""
+    return repr(address.rpartition("@")[2].partition("?")[0][:80])
 
 
 def _database_address(url: str) -> str:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise ValueError(f"is no address ({error}) — postgresql://user@host/database is its form — mend it") from None
+    except ValueError:
+        raise ValueError(f"is no address — {_DATABASE_FORM} is its form — mend it") from None
     if parts.scheme != "postgresql" or not (host or "host=" in parts.query) or len(parts.path) < 2:
-        text = f"is {url.rpartition('@')[2][:80]!r} — postgresql://user@host/database is its form — mend it"
+        text = f"is {_shown(url)} — {_DATABASE_FORM} is its form — mend it"
         raise ValueError(text)
     if parts.password is not None or "password=" in parts.query:
         raise ValueError(
@@ -34,11 +40,18 @@ def _database_address(url: str) -> str:
 def _store_address(url: str) -> str:
     scheme, found, rest = url.partition("://")
     if not found or not rest.strip("/") or "::" in url or scheme in _NO_STORES:
-        text = f"is {url[:80]!r} — s3://bucket/prefix, file:///folder or another lasting store of fsspec is needed"
+        text = f"is {_shown(url)} — s3://bucket/prefix, file:///folder or another lasting store of fsspec is needed"
         raise ValueError(f"{text} — mend it")
     if "@" in rest.partition("/")[0]:
         raise ValueError("holds a login — it is kept out of the configuration — name it with key_env and secret_file")
     return url.rstrip("/")
+
+
+def _endpoint(address: str) -> str:
+    if address and not re.fullmatch(r"https?://[^\s@?]+", address):
+        text = f"is {_shown(address)} — https://host:port is its form, without a login — mend it"
+        raise ValueError(text)
+    return address
 
 
 def _schema_name(name: str) -> str:
@@ -64,7 +77,7 @@ class PlantOptions(BaseModel):
     images: Annotated[str, AfterValidator(_store_address)] | None = Field(
         None, description="where the images are copied to: s3://bucket/prefix, file:///folder, or what fsspec knows"
     )
-    endpoint: str = Field("", pattern=r"^(https?://[^\s@]+)?$", description="of an S3 that is not Amazon's")
+    endpoint: Annotated[str, AfterValidator(_endpoint)] = Field("", description="of an S3 that is not Amazon's")
     region: str = Field("us-east-1", min_length=1, max_length=64)
     key_env: str = Field("AWS_ACCESS_KEY_ID", min_length=1, description="environment variable with the S3 key id")
     secret_env: str = Field("AWS_SECRET_ACCESS_KEY", min_length=1, description="and the one with its secret")
