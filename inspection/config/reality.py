@@ -15,6 +15,7 @@ from inspection.config.region import beyond_picture, view_regions
 from inspection.config.sections import StationConfig
 from inspection.config.straightening import other_size, straighteners
 from inspection.ejector.options import make_ejector
+from inspection.plant.installed import check_installed as check_installed_for_plant
 from inspection.plc.plc import check_installed
 from inspection.process_priority import refusal
 from inspection.recipe import matched_views
@@ -26,7 +27,7 @@ from models.references import resolve_bundle
 def missing_here(config: StationConfig) -> list[str]:
     """Return one sentence for each thing that `run` would refuse on this machine; nothing is opened for longer."""
     checks: tuple[Callable[[StationConfig], None], ...] = (
-        _priority, _model, _drivers, _pictures, _straight, _port, _plc, _geometry, _records, _api,
+        _priority, _model, _drivers, _pictures, _straight, _port, _plc, _geometry, _records, _api, _plant,
     )  # fmt: skip
     problems = []
     for check in checks:
@@ -58,6 +59,10 @@ def _api(config: StationConfig) -> None:
         if pair.has_expired(time.time()):
             text = f"{pair.trouble(time.time())} — clients refuse it — renew it: docs/security.md"
             raise _MissingError(text)
+
+
+def _plant(config: StationConfig) -> None:
+    check_installed_for_plant(config.plant)
 
 
 def _priority(config: StationConfig) -> None:

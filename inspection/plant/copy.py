@@ -17,6 +17,7 @@ from inspection.plant.database import PlantDatabase
 from inspection.plant.forwarding import Forwarding
 from inspection.plant.image_source import ImageSource
 from inspection.plant.image_store import ImageStore, open_image_store
+from inspection.plant.installed import check_installed
 from inspection.plant.loop import CopyLoop, LoopState
 from inspection.plant.options import PlantOptions
 from inspection.plant.uploading import Uploading
@@ -60,6 +61,7 @@ class PlantCopy:
 
         Raises RecordStoreError and PlantSettingsError where a driver is missing.
         """
+        check_installed(options)
         self._options, self._tell = options, tell
         self._loops: dict[str, CopyLoop] = {}
         self._works: dict[str, Forwarding | Uploading] = {}

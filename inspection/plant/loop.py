@@ -53,10 +53,10 @@ class LoopState:
 
 
 class CopyLoop:
-    """Owned by `PlantCopy`; one thread at a lower priority, which works at most a quarter of the time.
+    """Owned by `PlantCopy`; one thread at a lower priority, which computes at most a quarter of the time.
 
-    While there is a backlog it rests after each step three times as long as that took, so that the line has the
-    interpreter. No
+    While there is a backlog it rests after each step three times as long as that took of a processor, so that the line
+    has the interpreter; waiting for the plant holds up nobody. No
     failure ends it: each has it let go of its connection and try again, 0.5 s later at first, a minute at last.
     """
 
@@ -79,13 +79,13 @@ class CopyLoop:
         backoff_s = _BACKOFF_FIRST_S
         try:
             while not self._over.is_set():
-                began_s = time.monotonic()
+                before_s = time.thread_time()
                 pause_s = self._try()
                 if pause_s is None:
                     pause_s, backoff_s = backoff_s, min(backoff_s * 2, self._backoff_last_s)
                 else:
                     backoff_s = _BACKOFF_FIRST_S
-                    pause_s = pause_s or _RESTS * (time.monotonic() - began_s)
+                    pause_s = pause_s or _RESTS * (time.thread_time() - before_s)
                 self._over.wait(pause_s)
             self._finish()
             self._work.close()

@@ -69,7 +69,9 @@ class Uploading:
         self._store: ImageStore | None = None
         self.copied = 0
         self.lost = 0  # the disk budget, or somebody, took them before they were copied, or they were changed
-        if self.done_to > Replica(self._local).newest(RECORDS):
+        newest = Replica(self._local).newest(RECORDS)
+        self._had = 0 if kept else newest  # what was removed before anybody wanted copies is not lost
+        if self.done_to > newest:
             self.done_to = (
                 0  # the store was put back from an older copy: what is there already is compared, not written
             )
@@ -113,7 +115,7 @@ class Uploading:
     def _copy(self, image: KeptFile) -> None:
         data = None if image.is_removed else self._read(image)
         if data is None:
-            self.lost += 1
+            self.lost += image.sequence > self._had
             return
         if self._store is None:
             self._store = self._open_store()

@@ -20,6 +20,7 @@ from inspection.plant.errors import PlantAwayError, PlantConflictError, PlantSet
 from inspection.plant.image_source import ImageSource
 from inspection.plant.image_store import open_image_store
 from inspection.plant.options import PlantOptions
+from inspection.plant.progress import IMAGES_FILE, save_progress
 from inspection.plant.uploading import IMAGES_AT_ONCE, Uploading
 from inspection.records.budget import ImageBudget
 from inspection.records.errors import RecordLostError
@@ -180,16 +181,19 @@ def test_an_image_comes_from_the_plant_when_the_budget_took_it(folder: Path, ser
 
 
 def test_the_budget_spares_what_waits_for_its_copy_and_wins_in_the_end(folder: Path) -> None:
-    """Copied images go first, even rejected parts'; then the others, and the uploader counts those as lost."""
+    """Copied images go first, even rejected parts'; the others count as lost where copies were wanted before."""
     done_to = 20
     kept = _remove_all(folder, lambda: done_to, files=10)
     assert kept
     assert min(kept) > done_to
     _remove_all(folder, lambda: done_to)
-    work = Uploading(folder, "file:///nowhere", lambda: pytest.fail("nothing is left to copy"))
-    drain(work)
-    assert (work.copied, work.lost, work.waiting()) == (0, IMAGES, 0)
-    work.close()
+    for wanted_before in (False, True):
+        if wanted_before:
+            save_progress(folder / IMAGES_FILE, "file:///nowhere", {"records": 0})
+        work = Uploading(folder, "file:///nowhere", lambda: pytest.fail("nothing is left to copy"))
+        drain(work)
+        assert (work.copied, work.lost, work.waiting()) == (0, IMAGES if wanted_before else 0, 0)
+        work.close()
 
 
 def _remove_all(folder: Path, done_to: Any, files: int = IMAGES) -> list[int]:

@@ -1,4 +1,4 @@
-"""The plant away for a minute, three times over, while a real line runs: nothing is lost, late, or grows."""
+"""The plant away for a minute, three times over, while a real line runs: nothing is lost, slower, or grows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 from postgres import Postgres, postgres
@@ -16,6 +17,7 @@ from test_plant_copy import ALARMS, RATE_HZ, copied_by_hand, drained, values_of,
 
 MINUTE_S = 60.0
 GROWTH_MB = 12.0
+SCORED_MS = 100.0  # of the 500 ms that a part has
 pytestmark = pytest.mark.soak
 
 
@@ -52,14 +54,16 @@ def test_a_minute_away_under_load(tmp_path: Path) -> None:
                     assert told["counters"]["plant_records_waiting"] > 0.9 * MINUTE_S * RATE_HZ
                     assert process.memory_info().rss / 1e6 < before_mb + GROWTH_MB
                 began_s = time.monotonic()
-                back = station.wait(lambda status: not ALARMS & set(status["alarms"]) and drained(status), 2 * MINUTE_S)
+                station.wait(lambda status: not ALARMS & set(status["alarms"]) and drained(status), 2 * MINUTE_S)
                 taken_s, mb = time.monotonic() - began_s, process.memory_info().rss / 1e6
                 print(f"{way}: all was copied {taken_s:.1f} s after it came back, {mb - before_mb:+.1f} MB")
-            assert back["late"] == 0
             assert station.end() == 0
         records = read_records(tmp_path / "records")
         assert crossings_missed(records, RATE_HZ) == []
         assert unjudged_passes(records) == []
         assert promises_broken(len(records), records, board) == []
+        taken_ms = [(one.scored_host_ns - one.trigger_host_ns) * 1e-6 for one in records if one.scored_host_ns]
+        print(f"{len(records)} parts, {np.percentile(taken_ms, 99):.1f} ms from the trigger to the score (p99)")
+        assert np.percentile(taken_ms, 99) < SCORED_MS
         copied_by_hand(tmp_path)
         whole(tmp_path / "records", server, objects, "soak")
