@@ -152,6 +152,7 @@ class Assembly:
         config = self._config
         plant = PlantCopy(config.plant, config.station.name, config.records.dir, self.memory.reader, self._alarms.tell)
         self.memory.spare_images(plant.images_done_to)
+        self.memory.feed.images = plant.images.image
         return plant
 
     def _make_interlock(self) -> Interlock:

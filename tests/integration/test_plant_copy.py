@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from bright_belt import belt
 from postgres import Postgres, postgres
@@ -30,6 +31,7 @@ from s3_server import BUCKET, KEY, SECRET, S3Server, s3_server
 from sqlalchemy import inspect
 from tiny_bundle import write_tiny_bundle
 
+from inspection.api.errors import CallError
 from inspection.ejector.simulated import SimulatedBoard
 from inspection.records.postgresql import connect_postgresql
 from inspection.records.reader import RecordReader
@@ -158,6 +160,26 @@ def test_a_station_killed_while_it_copies_goes_on_where_the_copy_ends(
         assert read_records(tmp_path / "records")
     copied_by_hand(tmp_path)
     whole(tmp_path / "records", server, objects, "killed")
+
+
+def test_a_client_gets_an_image_that_only_the_plant_has(tmp_path: Path, server: Postgres, objects: S3Server) -> None:
+    """Gone from the station's disk, it comes from S3 as it was; while S3 is away the client is told so."""
+    with relay_board() as board, RealRun(tmp_path, values_of(tmp_path, board, server, objects, "fetched")) as station:
+        station.wait_more("records", 10)
+        station.wait_counter("plant_images_copied", 3)
+        with station.client() as client:
+            reader = RecordReader(tmp_path / "records")
+            first = next(one for one in reader.after(0, 100) if one.has_image)
+            reader.close()
+            before = client.image(first.sequence)
+            (tmp_path / "records" / first.image_file).unlink()
+            assert client.image(first.sequence) == before
+            objects.kill()
+            with pytest.raises(CallError) as refused:
+                client.image(first.sequence)
+            assert (refused.value.code, refused.value.reason) == (grpc.StatusCode.UNAVAILABLE, "PLANT_AWAY")
+            objects.start()
+        assert station.end() == 0
 
 
 def test_check_and_doctor_say_what_keeps_the_copy_from_working(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -177,6 +178,29 @@ def test_an_image_comes_from_the_plant_when_the_budget_took_it(folder: Path, ser
         source.image(1)
     forgetful = ImageSource(reader, partial(open_image_store, options(server, "elsewhere")))
     assert forgetful.image(3) is None
+    reader.close()
+
+
+def test_readers_of_images_are_not_held_up_by_a_plant_that_hangs(folder: Path, server: S3Server, key: None) -> None:
+    """One waits in vain; whoever comes within some seconds is told at once."""
+    wanted = options(server, "hangs")
+    work = uploading(folder, wanted)
+    drain(work)
+    work.close()
+    _remove_all(folder, lambda: None)
+    reader = RecordReader(folder)
+    source = ImageSource(reader, partial(open_image_store, wanted))
+    assert source.image(1) is not None
+    assert server.process is not None
+    os.kill(server.process.pid, signal.SIGSTOP)
+    with pytest.raises(PlantAwayError):
+        source.image(3)
+    began_s = time.monotonic()
+    for _ in range(50):
+        with pytest.raises(PlantAwayError, match="a moment ago"):
+            source.image(5)
+    assert time.monotonic() - began_s < 1.0
+    os.kill(server.process.pid, signal.SIGCONT)
     reader.close()
 
 
