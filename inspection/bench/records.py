@@ -37,18 +37,31 @@ _TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """One round of the store. per_group: how many records shared a commit."""
+class Rate:
+    """One round. core_us: processor time of this process for each row. per_group: rows that shared a commit."""
 
     per_s: float
+    core_us: float
     per_group: float
+
+
+class _Watch:
+    """Takes both times of one round."""
+
+    def __init__(self) -> None:
+        self._began_s, self._core_s = time.perf_counter(), time.process_time()
+
+    def rate(self, rows: int, per_group: float) -> Rate:
+        taken_s, core_s = time.perf_counter() - self._began_s, time.process_time() - self._core_s
+        return Rate(rows / taken_s, core_s / rows * 1e6, per_group)
 
 
 def run(*, rows: int, rounds: int, postgresql: str, say: Say) -> dict[str, Any]:
     """Measure the store, then the copy, `rounds` times each between bare loops of the same rows; all with fsync.
 
     postgresql: the address of a server that may be written to; '' makes one of the machine's own programs. Ratios are
-    medians over the rounds of our rate to the mean of the bare loop just before and just after it.
+    medians over the rounds of our rate to the mean of the bare loop just before and just after it; `_core` ratios
+    compare this process's time on a processor instead, which a neighbour on the machine hardly touches.
     """
     with tempfile.TemporaryDirectory(prefix="lineward-bench-") as name:
         folder = Path(name)
@@ -72,13 +85,8 @@ def _sqlite(folder: Path, rows: int, rounds: int, say: Say) -> dict[str, Any]:
     for number in range(1, rounds + 1):
         stored.append(store_rows(folder / f"store-{number}", rows))
         bare.append(bare_sqlite(folder / f"bare-{number}", cells, group))
-        say(f"SQLite {number}: station {stored[-1].per_s:.0f} records/s, bare loop {bare[-1]:.0f}")
-    return {
-        "records_per_s": round(statistics.median(one.per_s for one in stored)),
-        "bare_per_s": round(statistics.median(bare)),
-        "records_a_commit": group,
-        **_ratios([one.per_s for one in stored], bare),
-    }
+        say(f"SQLite {number}: station {stored[-1].per_s:.0f} records/s, bare loop {bare[-1].per_s:.0f}")
+    return {"records_a_commit": group, **_beside(stored, bare)}
 
 
 def _postgresql(folder: Path, url: str, rows: int, rounds: int, say: Say) -> dict[str, Any]:
@@ -89,42 +97,45 @@ def _postgresql(folder: Path, url: str, rows: int, rounds: int, say: Say) -> dic
         for number in range(1, rounds + 1):
             copied.append(copy_rows(folder / "store-0", url, at_once))
             bare.append(bare_postgresql(url, cells, at_once))
-            say(f"PostgreSQL {number}, {at_once} a commit: copy {copied[-1]:.0f} records/s, bare loop {bare[-1]:.0f}")
-        found[f"{at_once}_a_commit"] = {
-            "records_per_s": round(statistics.median(copied)),
-            "bare_per_s": round(statistics.median(bare)),
-            **_ratios(copied, bare),
-        }
+            beside = f"copy {copied[-1].per_s:.0f} records/s, bare loop {bare[-1].per_s:.0f}"
+            say(f"PostgreSQL {number}, {at_once} a commit: {beside}")
+        found[f"{at_once}_a_commit"] = _beside(copied, bare)
     found["beside_the_line"] = _beside_the_line(folder, url, rows, say)
     return found
 
 
-def _ratios(ours: Sequence[float], bare: Sequence[float]) -> dict[str, Any]:
-    ratios = [one / statistics.mean(around) for one, around in zip(ours, pairwise(bare), strict=True)]
+def _beside(ours: Sequence[Rate], bare: Sequence[Rate]) -> dict[str, Any]:
+    around = list(pairwise(bare))
+    ratios = [one.per_s / statistics.mean(two.per_s for two in pair) for one, pair in zip(ours, around, strict=True)]
+    cores = [statistics.mean(two.core_us for two in pair) / one.core_us for one, pair in zip(ours, around, strict=True)]
     return {
+        "records_per_s": round(statistics.median(one.per_s for one in ours)),
+        "bare_per_s": round(statistics.median(one.per_s for one in bare)),
+        "core_us": round(statistics.median(one.core_us for one in ours), 1),
+        "bare_core_us": round(statistics.median(one.core_us for one in bare), 1),
         "to_bare": round(statistics.median(ratios), 3),
         "to_bare_rounds": [round(one, 3) for one in ratios],
+        "to_bare_core": round(statistics.median(cores), 3),
     }
 
 
-def store_rows(folder: Path, rows: int) -> Stored:
+def store_rows(folder: Path, rows: int) -> Rate:
     """Hand results to a station's writer as fast as it takes them, and wait until the last one is durable."""
     writer = RecordWriter(RecordStore(folder), RecordsOptions(dir=folder, ok_sample=0, min_free_mb=0))
     writer.begin_run(_RUN)
     results = list(parts(_RUN.run, rows))
-    began_s = time.perf_counter()
+    watch = _Watch()
     for result in results:
         while not writer.submit(result):
             time.sleep(0.001)
     if not writer.flush(_TIMEOUT_S):
         raise TimeoutError(f"{folder}: {rows} records are not durable after {_TIMEOUT_S:g} s — use a quicker disk")
-    taken_s = time.perf_counter() - began_s
-    commits = writer.counters()["record_commits"]
+    rate = watch.rate(rows, rows / writer.counters()["record_commits"])
     writer.close(_TIMEOUT_S)
-    return Stored(rows / taken_s, rows / commits)
+    return rate
 
 
-def bare_sqlite(file: Path, cells: Sequence[tuple[Any, ...]], group: int) -> float:
+def bare_sqlite(file: Path, cells: Sequence[tuple[Any, ...]], group: int) -> Rate:
     """Insert the same rows into one table without an index, with the same settings, and return rows a second."""
     database = sqlite3.connect(file, isolation_level=None)
     database.execute("PRAGMA journal_mode = WAL")
@@ -132,34 +143,33 @@ def bare_sqlite(file: Path, cells: Sequence[tuple[Any, ...]], group: int) -> flo
     names = RECORDS.c.keys()
     database.execute(f"CREATE TABLE bare ({names[0]} INTEGER PRIMARY KEY, {', '.join(names[1:])})")
     insert = f"INSERT INTO bare VALUES ({', '.join('?' * len(names))})"
-    began_s = time.perf_counter()
+    watch = _Watch()
     for start in range(0, len(cells), group):
         database.execute("BEGIN IMMEDIATE")
         database.executemany(insert, cells[start : start + group])
         database.execute("COMMIT")
-    taken_s = time.perf_counter() - began_s
+    rate = watch.rate(len(cells), group)
     database.close()
-    return len(cells) / taken_s
+    return rate
 
 
-def copy_rows(folder: Path, url: str, at_once: int) -> float:
+def copy_rows(folder: Path, url: str, at_once: int) -> Rate:
     """Copy a store into an empty schema, as the forwarder does without its rests, and return rows a second."""
     database = PlantDatabase(url, "lineward_bench", lambda: None, _TIMEOUT_S)
     _drop(database.engine)
     work = Forwarding(folder, database, at_once)
     database.prepare()
-    began_s = time.perf_counter()
+    watch = _Watch()
     while work.step():
         pass
-    taken_s = time.perf_counter() - began_s
-    copied = work.copied
+    rate = watch.rate(work.copied, at_once)
     work.close()
     _drop(database.engine)
     database.close()
-    return copied / taken_s
+    return rate
 
 
-def bare_postgresql(url: str, cells: Sequence[tuple[Any, ...]], group: int) -> float:
+def bare_postgresql(url: str, cells: Sequence[tuple[Any, ...]], group: int) -> Rate:
     """Insert the same rows with bare psycopg into one table without an index, and return rows a second."""
     import psycopg
 
@@ -169,14 +179,14 @@ def bare_postgresql(url: str, cells: Sequence[tuple[Any, ...]], group: int) -> f
         database.execute("DROP TABLE IF EXISTS bare")
         database.execute(f"CREATE TABLE bare ({kinds}, PRIMARY KEY (sequence))")
         database.commit()
-        began_s = time.perf_counter()
+        watch = _Watch()
         for start in range(0, len(cells), group):
             with database.cursor() as cursor:
                 cursor.executemany(insert, cells[start : start + group])
             database.commit()
-        taken_s = time.perf_counter() - began_s
+        rate = watch.rate(len(cells), group)
         database.execute("DROP TABLE bare")
-    return len(cells) / taken_s
+    return rate
 
 
 def _beside_the_line(folder: Path, url: str, rows: int, say: Say) -> dict[str, Any]:
