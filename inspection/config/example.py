@@ -166,6 +166,7 @@ dir = "lineward-data"
 # password_file = "/etc/lineward/database-password"   # or password_env = "LINEWARD_DATABASE_PASSWORD"
 # images = "s3://inspection/line-3"   # needs the extra lineward[s3]; or "file:///mnt/share", or what fsspec knows
 # endpoint = "https://s3.example:9000"   # of an S3 that is not Amazon's; region = "us-east-1"
+# ca_file = "plant-ca.pem"      # who signed its certificate, where the system does not know them
 # secret_file = "/etc/lineward/s3"    # key id in its first line, secret in the next; absent: from the environment,
 #                               # key_env = "AWS_ACCESS_KEY_ID", secret_env = "AWS_SECRET_ACCESS_KEY"
 # timeout_s = 10.0              # no answer by then, and the connection is made anew

@@ -44,3 +44,14 @@ def _variable(name: str) -> str:
         text = f"the environment variable {name} is empty — the secret belongs there — set it for the station's user"
         raise PlantAwayError(text)
     return value
+
+
+def certificates(file: Path) -> str:
+    """Return the PEM of those who are trusted. Raises PlantAwayError."""
+    try:
+        text = file.read_text("ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlantAwayError(f"{file}: cannot be read: {error} — a PEM file is needed — mend ca_file") from None
+    if "BEGIN CERTIFICATE" not in text:
+        raise PlantAwayError(f"{file}: holds no certificate — a PEM file is needed — mend ca_file")
+    return text

@@ -18,7 +18,7 @@ from inspection.records.schema import open_for_reading
 from inspection.records.tables import CHALLENGES_TABLE, ENTRIES_TABLE, RECORDS, RUNS
 
 ROWS_AT_ONCE = 256  # about 10 ms of a processor: what waits for the interpreter meanwhile must not be late for it
-_MARKS_S = 10.0
+_MARKS_S = 5.0
 _MARKS_SHARE = 50  # looking for marks takes one part in so many of the time
 _SAVE_S = 2.0
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from inspection.plant.credentials import store_key
+from inspection.plant.credentials import certificates, store_key
 from inspection.plant.errors import PlantAwayError, PlantSettingsError
 from inspection.plant.options import PlantOptions
 from inspection.records.store import sync_directory
 
 _T = TypeVar("_T")
 _LONGEST_CONNECT_S = 5.0
+_S3_ANSWER = re.compile(r"<Code>(?P<code>[^<]*)</Code>\s*<Message>(?P<message>[^<]*)</Message>")
 
 
 class ImageStore(Protocol):
@@ -101,16 +103,19 @@ class S3Store:
         config: Any = {"access_key_id": key, "secret_access_key": secret, "region": options.region}
         if options.endpoint:
             config["endpoint"] = options.endpoint
+        client: Any = {
+            "timeout": timedelta(seconds=options.timeout_s),
+            "connect_timeout": timedelta(seconds=min(options.timeout_s, _LONGEST_CONNECT_S)),
+            "allow_http": options.endpoint.startswith("http://"),
+        }
+        if options.ca_file is not None:
+            client["root_certificate"] = certificates(options.ca_file)
         self._calls = obstore
         self._store = store.S3Store(
             bucket,
             prefix=prefix or None,
             config=config,
-            client_options={
-                "timeout": timedelta(seconds=options.timeout_s),
-                "connect_timeout": timedelta(seconds=min(options.timeout_s, _LONGEST_CONNECT_S)),
-                "allow_http": options.endpoint.startswith("http://"),
-            },
+            client_options=client,
             retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=options.timeout_s)},
         )
 
@@ -120,20 +125,18 @@ class S3Store:
 
     def get(self, key: str) -> bytes | None:
         """Return an object; None when there is none."""
-        return self._asked(lambda: bytes(self._calls.get(self._store, key).bytes()))
+        return self._asked(lambda: _if_there(lambda: bytes(self._calls.get(self._store, key).bytes())))
 
     def size(self, key: str) -> int | None:
         """Return an object's size; None when there is none."""
-        return self._asked(lambda: int(self._calls.head(self._store, key)["size"]))
+        return self._asked(lambda: _if_there(lambda: int(self._calls.head(self._store, key)["size"])))
 
     @staticmethod
-    def _asked(call: Callable[[], _T]) -> _T | None:
+    def _asked(call: Callable[[], _T]) -> _T:
         from obstore.exceptions import BaseError
 
         try:
             return call()
-        except FileNotFoundError:
-            return None
         except (BaseError, OSError, ValueError) as error:
             raise _away(error) from error
 
@@ -169,23 +172,31 @@ class FsspecStore:
 
     def get(self, key: str) -> bytes | None:
         """Return a file; None when there is none."""
-        return self._asked(lambda: bytes(self._system.cat_file(f"{self._root}/{key}")))
+        return self._asked(lambda: _if_there(lambda: bytes(self._system.cat_file(f"{self._root}/{key}"))))
 
     def size(self, key: str) -> int | None:
         """Return a file's size; None when there is none."""
-        return self._asked(lambda: int(self._system.info(f"{self._root}/{key}")["size"]))
+        return self._asked(lambda: _if_there(lambda: int(self._system.info(f"{self._root}/{key}")["size"])))
 
-    def _asked(self, call: Callable[[], _T]) -> _T | None:
+    def _asked(self, call: Callable[[], _T]) -> _T:
         self._system.invalidate_cache()
         try:
             return call()
-        except FileNotFoundError:
-            return None
         except Exception as error:  # each driver has errors of its own, of no common kind
             raise _away(error) from error
 
 
+def _if_there(call: Callable[[], _T]) -> _T | None:
+    """Return what is asked for; None when there is none. Not for writing: a missing bucket is a failure there."""
+    try:
+        return call()
+    except FileNotFoundError:
+        return None
+
+
 def _away(error: Exception) -> PlantAwayError:
-    """Return what a store said, in one line and without what a driver adds about itself."""
+    """Return what a store said, in one line: an S3's own words where it has some, else the driver's first line."""
+    if answered := _S3_ANSWER.search(str(error)):
+        return PlantAwayError(f"{answered['code']}: {answered['message']}")
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return PlantAwayError(lines[0] if lines else type(error).__name__)

@@ -78,6 +78,7 @@ class PlantOptions(BaseModel):
         None, description="where the images are copied to: s3://bucket/prefix, file:///folder, or what fsspec knows"
     )
     endpoint: Annotated[str, AfterValidator(_endpoint)] = Field("", description="of an S3 that is not Amazon's")
+    ca_file: Path | None = Field(None, description="PEM of who signed the endpoint's certificate, beside the system's")
     region: str = Field("us-east-1", min_length=1, max_length=64)
     key_env: str = Field("AWS_ACCESS_KEY_ID", min_length=1, description="environment variable with the S3 key id")
     secret_env: str = Field("AWS_SECRET_ACCESS_KEY", min_length=1, description="and the one with its secret")

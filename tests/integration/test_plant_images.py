@@ -7,6 +7,7 @@ import random
 import signal
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 from s3_server import BUCKET, KEY, SECRET, S3Server, s3_server
 from searched_store import a_part
 
+from inspection.api.own_ca import OwnCa
 from inspection.part import Verdict
 from inspection.plant.errors import PlantAwayError, PlantConflictError, PlantSettingsError
 from inspection.plant.image_source import ImageSource
@@ -134,7 +136,7 @@ def test_a_wrong_key_is_said_without_it_and_a_right_one_taken_at_once(
     with pytest.raises(PlantAwayError, match="cannot be read"):
         work.step()
     secret_file.write_text(f"{KEY}\n{SECRET}-wrong\n")
-    with pytest.raises(PlantAwayError) as refused:
+    with pytest.raises(PlantAwayError, match=r"403|SignatureDoesNotMatch") as refused:
         work.step()
     assert SECRET not in str(refused.value)
     secret_file.write_text(f"{KEY}\n{SECRET}\n")
@@ -142,6 +144,24 @@ def test_a_wrong_key_is_said_without_it_and_a_right_one_taken_at_once(
     drain(work)
     work.close()
     assert there(server, "key") == of_records(folder, "key")
+
+
+def test_an_s3_over_tls_is_trusted_by_who_signed_it(folder: Path, tmp_path: Path, key: None) -> None:
+    """The plant's own CA; without it, and with another one's, nothing is sent."""
+    now = datetime.now(UTC)
+    certificate = OwnCa.in_folder(tmp_path / "ca", now).server([], now)
+    OwnCa.in_folder(tmp_path / "other", now)
+    (tmp_path / "s3").mkdir()
+    with s3_server(tmp_path / "s3", certificate) as secure:
+        for trusted in (None, tmp_path / "other" / "ca.pem"):
+            work = uploading(folder, options(secure, "tls", ca_file=trusted))
+            with pytest.raises(PlantAwayError):
+                work.step()
+            work.close()
+        work = uploading(folder, options(secure, "tls", ca_file=tmp_path / "ca" / "ca.pem"))
+        drain(work)
+        work.close()
+        assert there(secure, "tls") == of_records(folder, "tls")
 
 
 def test_nothing_is_written_over_another_image(folder: Path, server: S3Server, key: None, tmp_path: Path) -> None:
@@ -253,6 +273,23 @@ def test_a_share_that_is_gone_is_away(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(PlantAwayError):
         work.step()
     work.close()
+
+
+def test_a_bucket_that_is_missing_loses_nothing(folder: Path, server: S3Server, key: None) -> None:
+    """No image counts as copied; once the bucket is there all of them follow."""
+    wanted = PlantOptions(images="s3://not-there/x", endpoint=server.endpoint, timeout_s=2)
+    work = uploading(folder, wanted)
+    for _ in range(2):
+        with pytest.raises(PlantAwayError):
+            work.step()
+    assert (work.copied, work.done_to, work.lost) == (0, 0, 0)
+    (server.folder / "not-there").mkdir()
+    server.kill()  # it would remember for minutes that there is none
+    server.start()
+    work.let_go()
+    drain(work)
+    work.close()
+    assert len(list((server.folder / "not-there").rglob("*.png"))) == IMAGES
 
 
 def test_a_store_that_fsspec_does_not_know_is_refused_at_the_start(folder: Path) -> None:

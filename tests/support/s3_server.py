@@ -20,16 +20,18 @@ BUCKET = "inspection"
 class S3Server:
     """A server that can be killed and started again on its port; its objects are files in `folder`."""
 
-    def __init__(self, program: Path, folder: Path) -> None:
-        self._program, self.folder = program, folder
+    def __init__(self, program: Path, folder: Path, certificate: Path | None = None) -> None:
+        self._program, self.folder, self._certificate = program, folder, certificate
         with socket.create_server(("127.0.0.1", 0)) as one:
             self._port = one.getsockname()[1]
-        self.endpoint = f"http://127.0.0.1:{self._port}"
+        self.endpoint = f"http{'s' if certificate else ''}://127.0.0.1:{self._port}"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it; it answers on return."""
         arguments = ["serve", "s3", "--addr", f"127.0.0.1:{self._port}", "--auth-key", f"{KEY},{SECRET}"]
+        if self._certificate is not None:
+            arguments += ["--cert", str(self._certificate), "--key", str(self._certificate.with_suffix(".key"))]
         environment = {**os.environ, "RCLONE_CONFIG": str(self.folder.parent / "no-rclone.conf")}
         self.process = subprocess.Popen(
             [self._program, *arguments, str(self.folder)],
@@ -57,8 +59,8 @@ class S3Server:
 
 
 @contextlib.contextmanager
-def s3_server(folder: Path) -> Iterator[S3Server]:
-    """Run a server with one empty bucket for as long as the block lasts."""
+def s3_server(folder: Path, certificate: Path | None = None) -> Iterator[S3Server]:
+    """Run a server with one empty bucket for as long as the block lasts; over TLS with a certificate."""
     run = subprocess.run([REPOSITORY / "scripts" / "test-s3"], capture_output=True, text=True, timeout=280)
     if run.returncode != 0:
         message = f"no S3 server: {run.stderr[-500:]}"
@@ -66,7 +68,7 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
             pytest.fail(message)
         pytest.skip(message)
     (folder / "served" / BUCKET).mkdir(parents=True)
-    server = S3Server(REPOSITORY / ".venv" / "s3" / "bin" / "rclone", folder / "served")
+    server = S3Server(REPOSITORY / ".venv" / "s3" / "bin" / "rclone", folder / "served", certificate)
     server.start()
     try:
         yield server
