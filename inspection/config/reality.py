@@ -31,8 +31,7 @@ from models.references import resolve_bundle
 def missing_here(config: StationConfig) -> list[str]:
     """Return one sentence for each thing that `run` would refuse on this machine; nothing is opened for longer."""
     checks: tuple[Callable[[StationConfig], None], ...] = (
-        _priority, _model, _drivers, _pictures, _straight, _port, _plc, _geometry, _records, _api, _plant,
-        _priority, _model, _drivers, _pictures, _straight, _port, _plc, _geometry, _records, _api, _codes,
+        _priority, _model, _drivers, _pictures, _straight, _port, _plc, _geometry, _records, _api, _plant, _codes,
     )  # fmt: skip
     problems = []
     for check in checks:
