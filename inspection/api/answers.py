@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from inspection.api.errors import DOMAIN, RefusedError
 from inspection.control import BusyError, StateError
-from inspection.records.errors import RecordsError
+from inspection.records.errors import RecordLostError, RecordsError
 
 _log = logging.getLogger(__name__)
 
@@ -78,6 +78,8 @@ def to_refusal(error: Exception) -> RefusedError:
             return RefusedError(grpc.StatusCode.INVALID_ARGUMENT, "REQUEST", text)
         case StateError():
             return RefusedError(grpc.StatusCode.FAILED_PRECONDITION, "STATE", str(error))
+        case RecordLostError():
+            return RefusedError(grpc.StatusCode.DATA_LOSS, "RECORD", str(error))
         case RecordsError() | SQLAlchemyError():
             return RefusedError(
                 grpc.StatusCode.UNAVAILABLE,

@@ -94,8 +94,8 @@ class ResultServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetResult(self, request, context):
-        """Returns one record with its reviews. Errors: NOT_FOUND (no such record: reason RECORD), UNAVAILABLE (the records
-        cannot be read: reason RECORDS, with RetryInfo).
+        """Returns one record with its reviews. Errors: NOT_FOUND (no such record: reason RECORD), DATA_LOSS (it was changed
+        after it was written: reason RECORD), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -103,8 +103,9 @@ class ResultServiceServicer:
 
     def GetResultImage(self, request, context):
         """Streams the stored image of one record in pieces of 256 KiB.
-        Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE), UNAVAILABLE
-        (the records cannot be read: reason RECORDS, with RetryInfo).
+        Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE), DATA_LOSS (it was
+        changed after it was written: reason RECORD), UNAVAILABLE (the records cannot be read: reason RECORDS, with
+        RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

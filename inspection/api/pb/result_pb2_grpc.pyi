@@ -48,13 +48,14 @@ class ResultServiceStub:
     token of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
     """
     GetResult: _grpc.UnaryUnaryMultiCallable[_result_pb2.GetResultRequest, _result_pb2.GetResultResponse]
-    """Returns one record with its reviews. Errors: NOT_FOUND (no such record: reason RECORD), UNAVAILABLE (the records
-    cannot be read: reason RECORDS, with RetryInfo).
+    """Returns one record with its reviews. Errors: NOT_FOUND (no such record: reason RECORD), DATA_LOSS (it was changed
+    after it was written: reason RECORD), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
     """
     GetResultImage: _grpc.UnaryStreamMultiCallable[_result_pb2.GetResultImageRequest, _result_pb2.GetResultImageResponse]
     """Streams the stored image of one record in pieces of 256 KiB.
-    Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE), UNAVAILABLE
-    (the records cannot be read: reason RECORDS, with RetryInfo).
+    Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE), DATA_LOSS (it was
+    changed after it was written: reason RECORD), UNAVAILABLE (the records cannot be read: reason RECORDS, with
+    RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
     """
     ReviewResult: _grpc.UnaryUnaryMultiCallable[_result_pb2.ReviewResultRequest, _result_pb2.ReviewResultResponse]
     """Writes a human verdict beside the machine's, durably. The record itself never changes; a further review of the same
@@ -88,13 +89,14 @@ class ResultServiceAsyncStub(ResultServiceStub):
     token of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
     """
     GetResult: _aio.UnaryUnaryMultiCallable[_result_pb2.GetResultRequest, _result_pb2.GetResultResponse]  # type: ignore[assignment]
-    """Returns one record with its reviews. Errors: NOT_FOUND (no such record: reason RECORD), UNAVAILABLE (the records
-    cannot be read: reason RECORDS, with RetryInfo).
+    """Returns one record with its reviews. Errors: NOT_FOUND (no such record: reason RECORD), DATA_LOSS (it was changed
+    after it was written: reason RECORD), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
     """
     GetResultImage: _aio.UnaryStreamMultiCallable[_result_pb2.GetResultImageRequest, _result_pb2.GetResultImageResponse]  # type: ignore[assignment]
     """Streams the stored image of one record in pieces of 256 KiB.
-    Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE), UNAVAILABLE
-    (the records cannot be read: reason RECORDS, with RetryInfo).
+    Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE), DATA_LOSS (it was
+    changed after it was written: reason RECORD), UNAVAILABLE (the records cannot be read: reason RECORDS, with
+    RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
     """
     ReviewResult: _aio.UnaryUnaryMultiCallable[_result_pb2.ReviewResultRequest, _result_pb2.ReviewResultResponse]  # type: ignore[assignment]
     """Writes a human verdict beside the machine's, durably. The record itself never changes; a further review of the same
@@ -143,8 +145,8 @@ class ResultServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _result_pb2.GetResultRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_result_pb2.GetResultResponse, _abc.Awaitable[_result_pb2.GetResultResponse]]:
-        """Returns one record with its reviews. Errors: NOT_FOUND (no such record: reason RECORD), UNAVAILABLE (the records
-        cannot be read: reason RECORDS, with RetryInfo).
+        """Returns one record with its reviews. Errors: NOT_FOUND (no such record: reason RECORD), DATA_LOSS (it was changed
+        after it was written: reason RECORD), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
         """
 
     @_abc_1.abstractmethod
@@ -154,8 +156,9 @@ class ResultServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_result_pb2.GetResultImageResponse], _abc.AsyncIterator[_result_pb2.GetResultImageResponse]]:
         """Streams the stored image of one record in pieces of 256 KiB.
-        Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE), UNAVAILABLE
-        (the records cannot be read: reason RECORDS, with RetryInfo).
+        Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE), DATA_LOSS (it was
+        changed after it was written: reason RECORD), UNAVAILABLE (the records cannot be read: reason RECORDS, with
+        RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
         """
 
     @_abc_1.abstractmethod
