@@ -228,7 +228,8 @@ def _kill_at(run: RealRun, client: StationClient, count: int, mes: Mes, watching
     for thread in threads:
         thread.join(TIMEOUT_S)
         assert not thread.is_alive()
-    assert failures == []
+    for failure in failures:
+        raise failure
     assert watching.failures == []
 
 
