@@ -43,11 +43,12 @@ proto:  ## generate the API's stubs from proto/
 	@scripts/set-up dev "generation of the API stubs"
 	@$(BIN)/python -m inspection.api.generate
 
-bench:  ## the benchmarks whose figures docs/benchmarks.md keeps (about 10 min)
-	@scripts/set-up dev "the benchmarks (about 10 min)"
+bench:  ## the benchmarks whose figures docs/benchmarks.md keeps (about 13 min)
+	@scripts/set-up dev "the benchmarks (about 13 min)"
 	@$(BIN)/lineward bench pipeline
 	@$(BIN)/lineward bench ejector
 	@$(BIN)/lineward bench cameras
+	@$(BIN)/lineward bench api
 
 clean:  ## remove the virtual environment and every cache
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
