@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from inspection.bench.api.measured import MeasuredStation
 
 _WINDOW, _GROUP = 256, 64
 _LONGEST_S = 120.0
+_BACKLOG = 3000
 _WATCHERS_A_CHANNEL = 10
 _CHANNEL = [("grpc.use_local_subchannel_pool", 1)]
 # A client's gRPC takes megabytes before its program reads them; without this a sleeper would need minutes to be felt.
@@ -26,18 +28,21 @@ _SLEEPERS_CHANNEL = [*_CHANNEL, ("grpc.http2.bdp_probe", 0), ("grpc.http2.lookah
 class Watcher:
     """One client's stream. Owned by its watch; event loop only. gaps: results that did not follow the one before."""
 
+    token: str = ""
     sequence: int = 0
     received: int = 0
     gaps: int = 0
+    tokens: deque[str] = field(default_factory=lambda: deque(maxlen=_BACKLOG + 1))
     is_open: asyncio.Event = field(default_factory=asyncio.Event)
     may_read: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def watch(self, stub: Any, changed: asyncio.Event) -> None:
         """Take results until cancelled; a watcher that may not read leaves them where they are."""
-        stream = stub.WatchResults(pb.WatchResultsRequest(only_new=True))
+        stream = stub.WatchResults(pb.WatchResultsRequest(only_new=not self.token, resume_token=self.token))
         async for response in stream:
-            if not self.is_open.is_set():
-                self.is_open.set()
+            self.is_open.set()
+            self.tokens.append(response.resume_token)
+            if not response.HasField("result"):
                 continue
             sequence = response.result.sequence
             self.gaps += bool(self.sequence and sequence != self.sequence + 1)
@@ -50,9 +55,10 @@ class Watcher:
 class Watch:
     """So many watchers of a station, and one who sleeps where that is asked for. A context; on one event loop."""
 
-    def __init__(self, station: MeasuredStation, watchers: int, *, with_sleeper: bool) -> None:
+    def __init__(self, station: MeasuredStation, watchers: int, *, with_sleeper: bool = False, token: str = "") -> None:
+        """token: where all begin; '' with what comes from now on."""
         self._station = station
-        self.awake = [Watcher() for _ in range(watchers)]
+        self.awake = [Watcher(token) for _ in range(watchers)]
         self.sleeper = Watcher() if with_sleeper else None
         self._fed = 0
         self._changed = asyncio.Event()
@@ -121,8 +127,9 @@ async def measure(station: MeasuredStation, watchers: int, seconds: float) -> di
 
     MB are those of the station's process: growth since before the sleeper came, while it slept and after it caught up.
     """
-    async with Watch(station, watchers, with_sleeper=False) as plain:
+    async with Watch(station, watchers) as plain:
         alone_per_s = await plain.feed(seconds)
+    resumed_per_s = await _resume(station, watchers)
     before_mb = station.memory_mb()
     async with Watch(station, watchers, with_sleeper=True) as watch:
         per_s = await watch.feed(seconds)
@@ -140,8 +147,23 @@ async def measure(station: MeasuredStation, watchers: int, seconds: float) -> di
         "growth_after_mb": round(station.memory_mb() - before_mb, 2),
         "slept_through": slept_through,
         "caught_up_per_s": round(caught_up_per_s),
+        "resumed_per_s": round(resumed_per_s),
         "gaps": gaps,
     }
+
+
+async def _resume(station: MeasuredStation, watchers: int) -> float:
+    """Have all come back at once with a token some thousand results old; return how many a second each of them got."""
+    async with Watch(station, 1) as one:
+        await one.feed(0.0)
+        while len(one.awake[0].tokens) <= _BACKLOG:
+            await one.feed(0.2)
+        token = one.awake[0].tokens[0]
+    began_ns = time.monotonic_ns()
+    async with Watch(station, watchers, token=token) as back:
+        await back.until_all_have(_BACKLOG)
+        assert not sum(watcher.gaps for watcher in back.awake)
+        return _BACKLOG / ((time.monotonic_ns() - began_ns) * 1e-9)
 
 
 async def measure_line(station: MeasuredStation, watchers: int, seconds: float) -> dict[str, Any]:
