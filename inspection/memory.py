@@ -50,6 +50,7 @@ class Memory:
         self.reader = RecordReader(folder)
         self.feed = RecordFeed(self.reader)
         self._listeners: list[Callable[[list[StoredRecord]], None]] = [on_durable]
+        self._entry_listeners: list[Callable[[StoredEntry], None]] = []
         self._writer.on_durable(self._journal.recorded)
         self._writer.on_durable(self._publish)
         self._writer.on_trouble(on_trouble)
@@ -85,6 +86,10 @@ class Memory:
         """Call back with each group of records once it is durable, on the store's thread."""
         self._listeners.append(listener)
 
+    def subscribe_entries(self, listener: Callable[[StoredEntry], None]) -> None:
+        """Call back with each entry of the book once it is durable, on the thread that noted it."""
+        self._entry_listeners.append(listener)
+
     def _publish(self, records: list[StoredRecord]) -> None:
         for listener in self._listeners:
             listener(records)
@@ -93,7 +98,7 @@ class Memory:
     def born(self, part: PartInFlight, due_host_ns: int, deadline_host_ns: int) -> None:
         """Note a part before anything is decided about it, so that a crash cannot lose it. Raises JournalError."""
         trigger_host_ns = part.stages.trigger_host_ns
-        self._journal.born(self.run, part.number, trigger_host_ns, due_host_ns, deadline_host_ns, part.lot)
+        self._journal.born(self.run, part.number, trigger_host_ns, due_host_ns, deadline_host_ns, part.lot, part.serial)
 
     def submit(self, result: PartResult) -> bool:
         """Hand a finished part to the recorder; False when its queue is full."""
@@ -105,7 +110,10 @@ class Memory:
 
     def note(self, entry: Entry) -> StoredEntry:
         """Store one entry of the book, durably, from any thread. Raises RecordDiskError when the disk refuses."""
-        return self._writer.note(entry)
+        stored = self._writer.note(entry)
+        for listener in self._entry_listeners:
+            listener(stored)
+        return stored
 
     def entries(
         self,

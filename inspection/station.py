@@ -19,6 +19,8 @@ from inspection.camera_upkeep import CameraUpkeep
 from inspection.config import StationConfig, config_digest
 from inspection.control import ActiveAlarm, Confirmation, Preview, Snapshot, StationStatus
 from inspection.engine import Engine
+from inspection.identity.identification import Identification
+from inspection.identity.watch import IdentityWatch
 from inspection.lines import scene_of
 from inspection.lots.book import LotBook
 from inspection.operation import Operation
@@ -166,10 +168,12 @@ class Station:
 
     def start_continuous(self, job: JobRequest = _NO_JOB) -> str:
         """Inspect every part that triggers from now on; see LineControl."""
+        self.identification.allow(job.part_id)
         return self._operation.start(job)
 
     def start_single(self, job: JobRequest = _NO_JOB) -> str:
         """Inspect the next part and let no other pass; see LineControl."""
+        self.identification.allow(job.part_id)
         return self._operation.start_single(job)
 
     def stop(self) -> None:
@@ -274,6 +278,16 @@ class Station:
     def engine(self) -> Engine:
         """The model of the recipe that was prepared last."""
         return self._parts.engine
+
+    @property
+    def identification(self) -> Identification:
+        """Who names parts: a name for the next one is given here."""
+        return self._parts.identification
+
+    @property
+    def codes(self) -> IdentityWatch:
+        """The questions about serial numbers that wait for a person."""
+        return self._parts.codes
 
     @property
     def is_open(self) -> bool:
