@@ -304,8 +304,10 @@ def test_counted_numbers_go_on_after_kill_9(tmp_path: Path, bundle: str) -> None
         wait_until(lambda: station.counters.records >= 3)
         station.lots.stop("L-1")
     reader = RecordReader(tmp_path / "records")
-    serials = [record.serial for record in reader.find(limit=10_000, newest_first=False) if record.serial]
+    records = reader.find(limit=10_000, newest_first=False)
     reader.close()
+    serials = [record.serial for record in records if record.serial]
+    assert {record.lot for record in records if record.extra.get("recovered") and record.serial} == {"L-1"}
     assert len(serials) >= 18
     assert sorted(serials) == [f"N-{number:06d}" for number in range(1, len(serials) + 1)]
 
