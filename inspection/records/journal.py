@@ -174,8 +174,13 @@ def recover(store: RecordStore, journal: Journal) -> int:
     record is skipped. Raises JournalError and SQLAlchemyError; the journal is cleared only when every part has a
     record.
     """
-    missing = {(born.run, born.part): born for born in journal.left() if not store.has_record(born.run, born.part)}
-    parts = list(missing.values())
+    left: dict[str, dict[int, Born]] = {}
+    for born in journal.left():
+        left.setdefault(born.run, {})[born.part] = born
+    parts: list[Born] = []
+    for run, of_run in left.items():
+        recorded = store.recorded(run, list(of_run))
+        parts += [born for part, born in of_run.items() if part not in recorded]
     for start in range(0, len(parts), _RECOVERED_AT_ONCE):
         rows = []
         for born in parts[start : start + _RECOVERED_AT_ONCE]:
