@@ -122,7 +122,7 @@ class Operation:
                 line.stop()
             line_stops()
             self._admission.begin_job({})
-            self._parts.identification.begin_job("")
+            self._parts.identification.end_job()
             raise
         self._alarms.clear("LINE_STOPPED")
         return named
@@ -180,7 +180,7 @@ class Operation:
         if gate is not None:
             gate.born.set()  # nobody is born any more: let who waits for it go
         self._admission.begin_job({})
-        self._parts.identification.begin_job("")
+        self._parts.identification.end_job()
         line_stops()
 
     def hurry(self) -> None:

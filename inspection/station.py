@@ -28,6 +28,7 @@ from inspection.part import Decision
 from inspection.preview import PreviewSlot
 from inspection.recipes.content import RecipeRef
 from inspection.recipes.preparing import Preparing
+from inspection.records.record import StoredRecord
 from inspection.run_counters import RunCounters
 from inspection.snapshot import take_snapshot
 from inspection.state_machine import EXECUTING, Cause, State, StateError
@@ -93,7 +94,7 @@ class Station:
             self.states.apply(Cause.CLOSED)
             raise
         self.memory, self.interlock, self.flow = parts.memory, parts.interlock, parts.flow
-        self.ejector, self.plc, self.lines = parts.ejector, parts.plc, parts.lines
+        self.ejector, self.plc, self.lines, self.plant = parts.ejector, parts.plc, parts.lines, parts.plant
         self._supervisor = Supervisor(self, parts.ejector_watch)
         self._operation = Operation(
             self.config,
@@ -227,6 +228,14 @@ class Station:
         with self._operation.lock:
             self.states.require(Cause.SIMULATION_MODE, self._next_step())
             self.admission.simulate(active)
+
+    def name_next_part(self, serial: str) -> None:
+        """Give the part that triggers next its serial number; see LineControl."""
+        self.identification.name_next(serial)
+
+    def open_questions(self) -> list[StoredRecord]:
+        """Return the parts whose serial number waits for a person's answer, the oldest first."""
+        return self.codes.questions
 
     def hurry(self) -> None:
         """Let a stop that is under way no longer wait for the belt to stand: the process is about to end."""

@@ -10,7 +10,7 @@ from inspection.records.record import StoredRecord
 
 VERDICTS = {word: pb.Verdict.Value(f"VERDICT_{word}") for word in Verdict}
 EVALUATIONS = {word: pb.Evaluation.Value(f"EVALUATION_{word}") for word in Evaluation}
-REASONS = {word: dict(pb.Reason.items()).get(f"REASON_{word}", pb.REASON_UNSPECIFIED) for word in Reason}
+REASONS = {word: pb.Reason.Value(f"REASON_{word}") for word in Reason}
 ACTIONS = {word: pb.EjectorAction.Value(f"EJECTOR_ACTION_{word}") for word in EjectorAction}
 
 

@@ -15,7 +15,7 @@ from inspection.records.search import Search
 _MAX_TEXT = 256
 _VERDICTS = {number: word for word, number in VERDICTS.items()}
 _EVALUATIONS = {number: word for word, number in EVALUATIONS.items()}
-_REASONS = {number: word for word, number in REASONS.items() if number}
+_REASONS = {number: word for word, number in REASONS.items()}
 
 
 def search_of(asked: pb.ResultFilter) -> Search:

@@ -12,7 +12,9 @@ from rich.table import Table
 
 
 def api(
-    part: Annotated[list[str] | None, typer.Option(help="images, watchers or line; absent: all of them.")] = None,
+    part: Annotated[
+        list[str] | None, typer.Option(help="images, watchers, line or records; absent: all of them.")
+    ] = None,
     bundle: Annotated[str, typer.Option(help="A bundle, or zoo:NAME.")] = "zoo:parts",
     rounds: Annotated[int, typer.Option(min=20, max=100_000, help="Calls of each kind for an image size.")] = 400,
     seconds: Annotated[float, typer.Option(min=1, max=600, help="Length of each measurement of watchers.")] = 8.0,
@@ -49,6 +51,8 @@ def api(
     for what in ("watchers", "line"):
         if what in result:
             console.print(_columns(what, result[what]))
+    if "records" in result:
+        console.print(_lines("records", result["records"]))
 
 
 def _calls(size: str, found: dict[str, Any]) -> Table:
@@ -57,6 +61,21 @@ def _calls(size: str, found: dict[str, Any]) -> Table:
     for name, values in found.items():
         cells = [values] if isinstance(values, float) else list(values.values())
         table.add_row(name.replace("_", " "), *[str(cell) for cell in cells])
+    return table
+
+
+def _lines(what: str, found: dict[str, Any]) -> Table:
+    """Return one line a figure, named by the way to it."""
+    table = Table(what, "", box=None, pad_edge=False)
+
+    def add(tree: dict[str, Any], way: str) -> None:
+        for name, value in tree.items():
+            if isinstance(value, dict):
+                add(value, f"{way}{name} ")
+            else:
+                table.add_row(f"{way}{name}".replace("_", " "), str(value))
+
+    add(found, "")
     return table
 
 

@@ -126,11 +126,15 @@ class Identification:
             )
 
     def begin_job(self, part_id: str) -> None:
-        """Take the name of a job's first part where the MES names parts; '' ends a job, and a name that waits."""
+        """Take the name of a job's first part where the MES names parts; '' leaves the one that waits."""
+        if part_id and self.section.source is Source.MES:
+            with self._lock:
+                self._names = deque([part_id])
+
+    def end_job(self) -> None:
+        """Forget the name that waits: its part did not come."""
         with self._lock:
             self._names.clear()
-            if part_id and self.section.source is Source.MES:
-                self._names.append(part_id)
 
     def use_up(self, serial: str, lot: str) -> None:
         """Take a serial number for used up: a person let the part with it go on."""

@@ -13,7 +13,6 @@ from tiny_bundle import write_tiny_bundle
 from inspection.api import v1 as pb
 from inspection.api import v1_grpc as pb_grpc
 from inspection.api.client import StationClient
-from inspection.part import Reason
 from inspection.service import Service
 
 
@@ -42,10 +41,12 @@ def test_the_stream_has_the_numbers_and_a_review_answers_the_question(tmp_path: 
         assert passed
         assert all(result.serial == belt.texts[result.part] for result in passed)
         assert "CODE_QUESTION" in {alarm.name for alarm in client.status().alarms}
-        [asked] = service.station.codes.questions
-        assert (asked.reason, asked.part) == (Reason.CODE, 2)
-        said = pb.ReviewResultRequest(sequence=asked.sequence, verdict=pb.VERDICT_REJECT, reviewer="kim")
-        pb_grpc.ResultServiceStub(channel).ReviewResult(said)
+        results = pb_grpc.ResultServiceStub(channel)
+        [asked] = results.ListQuestions(pb.ListQuestionsRequest()).results
+        assert (asked.reason, asked.part) == (pb.REASON_CODE, 2)
+        said = pb.ReviewResultRequest(sequence=asked.sequence, verdict=pb.VERDICT_PASS, reviewer="kim", serial="LW-2")
+        assert results.ReviewResult(said).review.serial == "LW-2"
+        assert not results.ListQuestions(pb.ListQuestionsRequest()).results
         assert "CODE_QUESTION" not in {alarm.name for alarm in client.status().alarms}
 
 
@@ -64,3 +65,22 @@ def test_a_start_with_a_name_that_is_none_is_refused(tmp_path: Path, bundle: str
         assert service.station.memory.flush(10.0)
         [named] = service.station.memory.reader.find(serial="M-1")
         assert named.extra["job"]["part_id"] == "M-1"
+
+
+def test_the_mes_names_each_part_before_it_comes(tmp_path: Path, bundle: str) -> None:
+    """One name waits at a time; where parts are not named from outside, the call is refused."""
+    service = Service(coded_config(tmp_path / "records", bundle, {"source": "mes"}))
+    service.station.scene = CodedBelt(lambda _part: None)
+    with service, grpc.insecure_channel(service.api_address) as channel:
+        line = pb_grpc.StationServiceStub(channel)
+        line.NameNextPart(pb.NameNextPartRequest(serial="M-7"))
+        with pytest.raises(grpc.RpcError, match="'M-7' still waits for its part"):
+            line.NameNextPart(pb.NameNextPartRequest(serial="M-8"))
+        line.StartSingle(pb.StartSingleRequest())
+        wait_until(lambda: service.station.state.value == "READY")
+        assert service.station.memory.flush(10.0)
+        assert [record.serial for record in service.station.memory.reader.find(serial="M-7")] == ["M-7"]
+    counted = Service(coded_config(tmp_path / "counted", bundle, {"source": "counted"}))
+    with counted, grpc.insecure_channel(counted.api_address) as channel, pytest.raises(grpc.RpcError) as refused:
+        pb_grpc.StationServiceStub(channel).NameNextPart(pb.NameNextPartRequest(serial="M-7"))
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT

@@ -60,6 +60,11 @@ class ResultServiceStub:
                 request_serializer=lineward_dot_inspection_dot_v1_dot_result__pb2.ReviewResultRequest.SerializeToString,
                 response_deserializer=lineward_dot_inspection_dot_v1_dot_result__pb2.ReviewResultResponse.FromString,
                 _registered_method=True)
+        self.ListQuestions = channel.unary_unary(
+                '/lineward.inspection.v1.ResultService/ListQuestions',
+                request_serializer=lineward_dot_inspection_dot_v1_dot_result__pb2.ListQuestionsRequest.SerializeToString,
+                response_deserializer=lineward_dot_inspection_dot_v1_dot_result__pb2.ListQuestionsResponse.FromString,
+                _registered_method=True)
 
 
 class ResultServiceServicer:
@@ -88,7 +93,8 @@ class ResultServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetResult(self, request, context):
-        """Returns one record with its reviews. Errors: NOT_FOUND (reason RECORD), UNAVAILABLE (reason RECORDS, with RetryInfo).
+        """Returns one record with its reviews. Errors: NOT_FOUND (reason RECORD), DATA_LOSS (it was changed after it was written:
+        reason RECORD), UNAVAILABLE (reason RECORDS, with RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -96,7 +102,8 @@ class ResultServiceServicer:
 
     def GetResultImage(self, request, context):
         """Streams the stored image of one record in pieces of 256 KiB.
-        Errors: NOT_FOUND (no such record, or its image was not kept: reason RECORD or IMAGE).
+        Errors: NOT_FOUND (no such record, or its image was not kept: reason RECORD or IMAGE), DATA_LOSS (it was changed after it
+        was written: reason RECORD), UNAVAILABLE (only the plant's store has it, which is away: reason PLANT_AWAY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -107,6 +114,14 @@ class ResultServiceServicer:
         person counts beside the earlier ones.
         Errors: NOT_FOUND (reason RECORD), INVALID_ARGUMENT (no verdict: reason VERDICT; nobody is named: reason WHO; a text
         that is too long: reason REVIEW), UNAVAILABLE (it cannot be stored: reason RECORDS).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListQuestions(self, request, context):
+        """Returns the parts whose serial number waits for a person's answer (identity: "ask"), the oldest first; a review answers
+        one. Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -139,6 +154,11 @@ def add_ResultServiceServicer_to_server(servicer, server):
                     servicer.ReviewResult,
                     request_deserializer=lineward_dot_inspection_dot_v1_dot_result__pb2.ReviewResultRequest.FromString,
                     response_serializer=lineward_dot_inspection_dot_v1_dot_result__pb2.ReviewResultResponse.SerializeToString,
+            ),
+            'ListQuestions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListQuestions,
+                    request_deserializer=lineward_dot_inspection_dot_v1_dot_result__pb2.ListQuestionsRequest.FromString,
+                    response_serializer=lineward_dot_inspection_dot_v1_dot_result__pb2.ListQuestionsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -277,6 +297,33 @@ class ResultService:
             '/lineward.inspection.v1.ResultService/ReviewResult',
             lineward_dot_inspection_dot_v1_dot_result__pb2.ReviewResultRequest.SerializeToString,
             lineward_dot_inspection_dot_v1_dot_result__pb2.ReviewResultResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListQuestions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lineward.inspection.v1.ResultService/ListQuestions',
+            lineward_dot_inspection_dot_v1_dot_result__pb2.ListQuestionsRequest.SerializeToString,
+            lineward_dot_inspection_dot_v1_dot_result__pb2.ListQuestionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,16 +47,23 @@ class ResultServiceStub:
     of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
     """
     GetResult: _grpc.UnaryUnaryMultiCallable[_result_pb2.GetResultRequest, _result_pb2.GetResultResponse]
-    """Returns one record with its reviews. Errors: NOT_FOUND (reason RECORD), UNAVAILABLE (reason RECORDS, with RetryInfo)."""
+    """Returns one record with its reviews. Errors: NOT_FOUND (reason RECORD), DATA_LOSS (it was changed after it was written:
+    reason RECORD), UNAVAILABLE (reason RECORDS, with RetryInfo).
+    """
     GetResultImage: _grpc.UnaryStreamMultiCallable[_result_pb2.GetResultImageRequest, _result_pb2.GetResultImageResponse]
     """Streams the stored image of one record in pieces of 256 KiB.
-    Errors: NOT_FOUND (no such record, or its image was not kept: reason RECORD or IMAGE).
+    Errors: NOT_FOUND (no such record, or its image was not kept: reason RECORD or IMAGE), DATA_LOSS (it was changed after it
+    was written: reason RECORD), UNAVAILABLE (only the plant's store has it, which is away: reason PLANT_AWAY).
     """
     ReviewResult: _grpc.UnaryUnaryMultiCallable[_result_pb2.ReviewResultRequest, _result_pb2.ReviewResultResponse]
     """Writes a human verdict beside the machine's, durably. The record itself never changes; a further review of the same
     person counts beside the earlier ones.
     Errors: NOT_FOUND (reason RECORD), INVALID_ARGUMENT (no verdict: reason VERDICT; nobody is named: reason WHO; a text
     that is too long: reason REVIEW), UNAVAILABLE (it cannot be stored: reason RECORDS).
+    """
+    ListQuestions: _grpc.UnaryUnaryMultiCallable[_result_pb2.ListQuestionsRequest, _result_pb2.ListQuestionsResponse]
+    """Returns the parts whose serial number waits for a person's answer (identity: "ask"), the oldest first; a review answers
+    one. Errors: none of its own.
     """
 
 @_typing.type_check_only
@@ -78,16 +85,23 @@ class ResultServiceAsyncStub(ResultServiceStub):
     of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
     """
     GetResult: _aio.UnaryUnaryMultiCallable[_result_pb2.GetResultRequest, _result_pb2.GetResultResponse]  # type: ignore[assignment]
-    """Returns one record with its reviews. Errors: NOT_FOUND (reason RECORD), UNAVAILABLE (reason RECORDS, with RetryInfo)."""
+    """Returns one record with its reviews. Errors: NOT_FOUND (reason RECORD), DATA_LOSS (it was changed after it was written:
+    reason RECORD), UNAVAILABLE (reason RECORDS, with RetryInfo).
+    """
     GetResultImage: _aio.UnaryStreamMultiCallable[_result_pb2.GetResultImageRequest, _result_pb2.GetResultImageResponse]  # type: ignore[assignment]
     """Streams the stored image of one record in pieces of 256 KiB.
-    Errors: NOT_FOUND (no such record, or its image was not kept: reason RECORD or IMAGE).
+    Errors: NOT_FOUND (no such record, or its image was not kept: reason RECORD or IMAGE), DATA_LOSS (it was changed after it
+    was written: reason RECORD), UNAVAILABLE (only the plant's store has it, which is away: reason PLANT_AWAY).
     """
     ReviewResult: _aio.UnaryUnaryMultiCallable[_result_pb2.ReviewResultRequest, _result_pb2.ReviewResultResponse]  # type: ignore[assignment]
     """Writes a human verdict beside the machine's, durably. The record itself never changes; a further review of the same
     person counts beside the earlier ones.
     Errors: NOT_FOUND (reason RECORD), INVALID_ARGUMENT (no verdict: reason VERDICT; nobody is named: reason WHO; a text
     that is too long: reason REVIEW), UNAVAILABLE (it cannot be stored: reason RECORDS).
+    """
+    ListQuestions: _aio.UnaryUnaryMultiCallable[_result_pb2.ListQuestionsRequest, _result_pb2.ListQuestionsResponse]  # type: ignore[assignment]
+    """Returns the parts whose serial number waits for a person's answer (identity: "ask"), the oldest first; a review answers
+    one. Errors: none of its own.
     """
 
 class ResultServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -124,7 +138,9 @@ class ResultServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _result_pb2.GetResultRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_result_pb2.GetResultResponse, _abc.Awaitable[_result_pb2.GetResultResponse]]:
-        """Returns one record with its reviews. Errors: NOT_FOUND (reason RECORD), UNAVAILABLE (reason RECORDS, with RetryInfo)."""
+        """Returns one record with its reviews. Errors: NOT_FOUND (reason RECORD), DATA_LOSS (it was changed after it was written:
+        reason RECORD), UNAVAILABLE (reason RECORDS, with RetryInfo).
+        """
 
     @_abc_1.abstractmethod
     def GetResultImage(
@@ -133,7 +149,8 @@ class ResultServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_result_pb2.GetResultImageResponse], _abc.AsyncIterator[_result_pb2.GetResultImageResponse]]:
         """Streams the stored image of one record in pieces of 256 KiB.
-        Errors: NOT_FOUND (no such record, or its image was not kept: reason RECORD or IMAGE).
+        Errors: NOT_FOUND (no such record, or its image was not kept: reason RECORD or IMAGE), DATA_LOSS (it was changed after it
+        was written: reason RECORD), UNAVAILABLE (only the plant's store has it, which is away: reason PLANT_AWAY).
         """
 
     @_abc_1.abstractmethod
@@ -146,6 +163,16 @@ class ResultServiceServicer(metaclass=_abc_1.ABCMeta):
         person counts beside the earlier ones.
         Errors: NOT_FOUND (reason RECORD), INVALID_ARGUMENT (no verdict: reason VERDICT; nobody is named: reason WHO; a text
         that is too long: reason REVIEW), UNAVAILABLE (it cannot be stored: reason RECORDS).
+        """
+
+    @_abc_1.abstractmethod
+    def ListQuestions(
+        self,
+        request: _result_pb2.ListQuestionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_result_pb2.ListQuestionsResponse, _abc.Awaitable[_result_pb2.ListQuestionsResponse]]:
+        """Returns the parts whose serial number waits for a person's answer (identity: "ask"), the oldest first; a review answers
+        one. Errors: none of its own.
         """
 
 def add_ResultServiceServicer_to_server(servicer: ResultServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -13,6 +13,7 @@ import numpy as np
 
 from camera.frame import Pixels
 from datasets.synthetic import PartRenderer
+from inspection.bench import records
 from inspection.bench.api import images, watching
 from inspection.bench.api.echo import echoing
 from inspection.bench.api.measured import MeasuredStation, bench_config, measured_station
@@ -20,8 +21,11 @@ from inspection.bench.frames import Setting, render_frames
 from inspection.engine import Engine
 
 Say = Callable[[str], None]
-PARTS = ("images", "watchers", "line")
+PARTS = ("images", "watchers", "line", "records")
+_RECORDS = 20_000
+_FEW_RECORDS = 2000
 _WARM_UP_S = 1.0
+_FEW_BELOW_S = 5.0
 
 
 def run(
@@ -55,6 +59,10 @@ def run(
                 result["watchers"] = _watched(station, watchers, seconds, say)
             if "line" in parts:
                 result["line"] = _line(station, watchers, seconds, say)
+    if "records" in parts:
+        few = seconds < _FEW_BELOW_S
+        rows, times = (_FEW_RECORDS, 1) if few else (_RECORDS, 3)
+        result["records"] = records.run(rows=rows, rounds=times, postgresql="", say=say)
     return result
 
 
