@@ -21,7 +21,7 @@ from inspection.api.aio_calls import AioCalls
 from inspection.api.calls import Repeats, is_repeatable, passes, turn
 from inspection.api.channel import Credentials, open_aio_channel
 from inspection.api.errors import CallError
-from inspection.api.inspect_request import inspect_request
+from inspection.api.pictures import inspect_request, whole_image
 
 _Request = TypeVar("_Request")
 _Answer = TypeVar("_Answer")
@@ -131,13 +131,16 @@ class AsyncStationClient:
                     yield response
 
     async def image(self, sequence: int) -> tuple[bytes, str]:
-        """Return a record's image file and its content type. Raises CallError (NOT_FOUND: RECORD or IMAGE)."""
+        """Return a record's image file and its content type, checked against the record's hash.
+
+        Raises CallError (NOT_FOUND: RECORD or IMAGE; DATA_LOSS: it is not what was recorded).
+        """
         request, repeats = pb.GetResultImageRequest(sequence=sequence), Repeats(self._calls.away_s, is_repeatable)
         while True:
             try:
                 stream = self.results.GetResultImage(request, timeout=self._calls.timeout_s)
                 pieces = [piece async for piece in stream]
-                return b"".join(piece.data for piece in pieces), pieces[0].content_type
+                return whole_image(sequence, pieces)
             except CallError as failure:
                 await self._calls.pause(repeats.pause_s(failure))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import grpc
 
@@ -13,74 +13,91 @@ from inspection.api.calls import Repeats, closed_error, identified, with_token
 from inspection.api.errors import CallError
 
 
-class _Details(NamedTuple):
-    method: str
-    timeout: float | None
-    metadata: list[tuple[str, str | bytes]]
-    credentials: grpc.CallCredentials | None
-    wait_for_ready: bool | None
-    compression: Any
+class BlockingCalls:
+    """What a stub takes for its channel. Owned by the client; safe from any thread.
 
+    It is no interceptor of grpc's: those ask the channel for the method anew with each call, and grpc 1.85 crashes the
+    process where another thread has closed it meanwhile. Here each method is asked for once, when the stub is made.
+    """
 
-class BlockingCalls(
-    grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor, grpc.StreamStreamClientInterceptor
-):
-    """What each call of one client passes through. Owned by the client; safe from any thread."""
-
-    def __init__(self, address: str, token: str, timeout_s: float, away_s: float, closed: threading.Event) -> None:
+    def __init__(
+        self, channel: grpc.Channel, address: str, token: str, timeout_s: float, away_s: float, closed: threading.Event
+    ) -> None:
         """timeout_s: of each attempt of a call with one answer; away_s: how long it is made again."""
+        self._channel = channel
         self._address = address
-        self._token = token
-        self._timeout_s = timeout_s
-        self._away_s = away_s
-        self._closed = closed
+        self.token = token
+        self.timeout_s = timeout_s
+        self.away_s = away_s
+        self.closed = closed
 
-    def intercept_unary_unary(self, continuation: Callable[..., Any], client_call_details: Any, request: Any) -> Any:
-        """Return what the station answered. Raises CallError and ClosedError."""
-        request, details = identified(request), self._details(client_call_details, self._timeout_s)
-        repeats = Repeats(self._away_s)
-        while True:
-            outcome = continuation(details, request)
-            error = outcome.exception()
-            if error is None:
-                return outcome
-            self._closed.wait(repeats.pause_s(self._failure(error)))
+    def unary_unary(self, method: str, **serializers: Any) -> Any:
+        """Return a method with one answer."""
+        return _Single(self, self._channel.unary_unary(method, **serializers))
 
-    def intercept_unary_stream(self, continuation: Callable[..., Any], client_call_details: Any, request: Any) -> Any:
-        """Return the stream, whose errors are CallError."""
-        return self._opened(continuation, self._details(client_call_details), identified(request))
+    def unary_stream(self, method: str, **serializers: Any) -> Any:
+        """Return a method that streams."""
+        return _Streaming(self, self._channel.unary_stream(method, **serializers))
 
-    def intercept_stream_stream(
-        self, continuation: Callable[..., Any], client_call_details: Any, request_iterator: Any
-    ) -> Any:
-        """Return the stream, whose errors are CallError."""
-        return self._opened(continuation, self._details(client_call_details), request_iterator)
+    def stream_stream(self, method: str, **serializers: Any) -> Any:
+        """Return a method that streams both ways."""
+        return _Streaming(self, self._channel.stream_stream(method, **serializers))
 
-    def _opened(self, continuation: Callable[..., Any], details: _Details, request: Any) -> _Answers:
-        try:
-            return _Answers(continuation(details, request), self._failure)
-        except ValueError as error:
-            raise self._failure(error) from None
-
-    def _details(self, details: Any, timeout_s: float | None = None) -> _Details:
-        return _Details(
-            details.method,
-            timeout_s if details.timeout is None else details.timeout,
-            with_token(details.metadata, self._token),
-            details.credentials,
-            details.wait_for_ready,
-            details.compression,
-        )
-
-    def _failure(self, error: BaseException) -> CallError:
+    def failure(self, error: BaseException) -> CallError:
         """Return the error of a call. Raises ClosedError, and what is no error of grpc."""
-        if self._closed.is_set():
+        if self.closed.is_set():
             raise closed_error(self._address) from None
         if not isinstance(error, grpc.RpcError):
             raise error
         failure = call_error(error, self._address)
         failure.__cause__ = error
         return failure
+
+
+class _Single:
+    """A method with one answer, as the types of the stubs have it. Raises CallError and ClosedError."""
+
+    def __init__(self, calls: BlockingCalls, method: Any) -> None:
+        self._calls = calls
+        self._method = method
+
+    def __call__(self, request: Any, timeout: float | None = None, metadata: Any = None, **options: Any) -> Any:
+        return self.with_call(request, timeout, metadata, **options)[0]
+
+    def with_call(self, request: Any, timeout: float | None = None, metadata: Any = None, **options: Any) -> Any:
+        """Return the answer and grpc's call."""
+        calls, request = self._calls, identified(request)
+        timeout_s = calls.timeout_s if timeout is None else timeout
+        shown, repeats = with_token(metadata, calls.token), Repeats(calls.away_s)
+        while True:
+            try:
+                return self._method.with_call(request, timeout=timeout_s, metadata=shown, **options)
+            except (grpc.RpcError, ValueError) as error:  # ValueError: grpc's word for a closed channel
+                pause_s = repeats.pause_s(calls.failure(error))
+            calls.closed.wait(pause_s)
+
+    def future(self, request: Any, timeout: float | None = None, metadata: Any = None, **options: Any) -> Any:
+        """Return grpc's own future: not repeated, and its errors are grpc's."""
+        calls = self._calls
+        timeout_s = calls.timeout_s if timeout is None else timeout
+        shown = with_token(metadata, calls.token)
+        return self._method.future(identified(request), timeout=timeout_s, metadata=shown, **options)
+
+
+class _Streaming:
+    """A method that streams, without repeats. Raises CallError and ClosedError."""
+
+    def __init__(self, calls: BlockingCalls, method: Any) -> None:
+        self._calls = calls
+        self._method = method
+
+    def __call__(self, request: Any, timeout: float | None = None, metadata: Any = None, **options: Any) -> Any:
+        shown = with_token(metadata, self._calls.token)
+        try:
+            call = self._method(identified(request), timeout=timeout, metadata=shown, **options)
+        except ValueError as error:
+            raise self._calls.failure(error) from None
+        return _Answers(call, self._calls.failure)
 
 
 class _Answers:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 import grpc
 import numpy as np
@@ -20,7 +20,7 @@ from inspection.api.blocking_calls import BlockingCalls
 from inspection.api.calls import Repeats, is_repeatable, passes, turn
 from inspection.api.channel import Credentials, open_channel
 from inspection.api.errors import CallError, ClosedError
-from inspection.api.inspect_request import inspect_request
+from inspection.api.pictures import inspect_request, whole_image
 
 _Request = TypeVar("_Request")
 _Answer = TypeVar("_Answer")
@@ -59,8 +59,8 @@ class StationClient:
         self._max_message_bytes = max_message_mb * 1_000_000
         self._closed = threading.Event()
         self._channel = open_channel(address, Credentials(token, ca, certificate, key), self._max_message_bytes)
-        calls = BlockingCalls(address, token, timeout_s, away_s, self._closed)
-        channel = grpc.intercept_channel(self._channel, calls)
+        calls = BlockingCalls(self._channel, address, token, timeout_s, away_s, self._closed)
+        channel = cast(grpc.Channel, calls)  # of which a stub asks its methods, and nothing more
         self.station = pb_grpc.StationServiceStub(channel)
         self.recipes = pb_grpc.RecipeServiceStub(channel)
         self.lots = pb_grpc.LotServiceStub(channel)
@@ -131,12 +131,15 @@ class StationClient:
                 yield response
 
     def image(self, sequence: int) -> tuple[bytes, str]:
-        """Return a record's image file and its content type. Raises CallError (NOT_FOUND: RECORD or IMAGE)."""
+        """Return a record's image file and its content type, checked against the record's hash.
+
+        Raises CallError (NOT_FOUND: RECORD or IMAGE; DATA_LOSS: it is not what was recorded).
+        """
         request, repeats = pb.GetResultImageRequest(sequence=sequence), Repeats(self._away_s, is_repeatable)
         while True:
             try:
                 pieces = list(self.results.GetResultImage(request, timeout=self._timeout_s))
-                return b"".join(piece.data for piece in pieces), pieces[0].content_type
+                return whole_image(sequence, pieces)
             except CallError as failure:
                 self._closed.wait(repeats.pause_s(failure))
 

@@ -1,14 +1,17 @@
-"""A picture on its way to the station: a file as it is, or pixels."""
+"""Pictures on their way to the station, as files or pixels, and on their way back, in pieces."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
+import grpc
 import numpy as np
 from numpy.typing import NDArray
 
 from inspection.api import v1 as pb
-from inspection.api.errors import ApiError
+from inspection.api.errors import ApiError, CallError
 
 
 def inspect_request(image: Path | NDArray[np.uint8], max_message_bytes: int) -> pb.InspectRequest:
@@ -21,6 +24,19 @@ def inspect_request(image: Path | NDArray[np.uint8], max_message_bytes: int) -> 
             "PNG, downsize it, or raise the limit on both sides (api.max_message_mb)"
         )
     return request
+
+
+def whole_image(sequence: int, pieces: Sequence[pb.GetResultImageResponse]) -> tuple[bytes, str]:
+    """Return a record's image file and content type. Raises CallError (DATA_LOSS) where it is not what was recorded."""
+    data, first = b"".join(piece.data for piece in pieces), pieces[0]
+    if first.sha256 and hashlib.sha256(data).hexdigest() != first.sha256:
+        raise CallError(
+            f"the image of record {sequence} has another hash than its record — {first.sha256} was recorded — "
+            "check the station's store with `lineward records verify`",
+            grpc.StatusCode.DATA_LOSS,
+            reason="IMAGE",
+        )
+    return data, first.content_type
 
 
 def _encoded(image: Path) -> pb.InspectRequest:
