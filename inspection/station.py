@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 from camera.frame import Pixels
@@ -102,7 +103,16 @@ class Station:
             lambda: self.recipe.name if self.recipe else "",
         )
         lock = self._operation.lock
-        self.recipes = Preparing(self.config, parts, self.states, self.memory, lock, self._next_step, self._on_recipe)
+        self.recipes = Preparing(
+            self.config,
+            parts,
+            self.states,
+            self.memory,
+            lock,
+            self._next_step,
+            self._on_recipe,
+            partial(self.alarms.tell, "RECIPE_LOST"),
+        )
         self.lots = LotBook(self.memory, self.memory.reader, self.admission, self)
         self.memory.subscribe(self.lots.on_durable)
         self._upkeep = CameraUpkeep(self, lock)

@@ -54,7 +54,7 @@ class Header:
     def show(self, status: pb.GetStatusResponse, _preview: SeenPreview | None) -> None:
         """Bring the header up to date."""
         self._station.set_text(status.station)
-        self._model.set_text(status.model)
+        self._model.set_text(words.what_runs(status, self._texts))
         for name, light in words.lights(status, self._texts).items():
             self._set(name, light)
         self._show_challenge()

@@ -112,6 +112,17 @@ def held(status: pb.GetStatusResponse) -> bool:
     return any(alarm.must_be_confirmed and alarm.is_over for alarm in status.alarms)
 
 
+def what_runs(status: pb.GetStatusResponse, texts: Catalogue) -> str:
+    """Return what parts are inspected with and for: model, recipe and lot, as far as there are any."""
+    recipe = status.recipe
+    shown = [status.model]
+    if recipe.version:  # 0: what the station's own file holds, which goes without saying
+        shown.append(texts.text("header.recipe", name=recipe.name, version=recipe.version))
+    if status.lot:
+        shown.append(texts.text("header.lot", lot=status.lot))
+    return " · ".join(shown)
+
+
 def lights(status: pb.GetStatusResponse, texts: Catalogue) -> dict[str, Light]:
     """Say what is connected: camera, ejector and heartbeat."""
     standing = {alarm.name for alarm in status.alarms}

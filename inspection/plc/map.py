@@ -263,6 +263,7 @@ FAULT_CODES: Mapping[str, int] = MappingProxyType(
         "PART_NOT_LOCATED": 61,
         "UNKNOWN_LOOK": 62,
         "CERTIFICATE_EXPIRES": 70,
+        "RECIPE_LOST": 71,
     }
 )
 """A number each for the alarms above INFO; a number is never given twice, nor changed."""

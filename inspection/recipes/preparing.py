@@ -56,7 +56,8 @@ class Preparing:
     """The recipes of an open station, and the one that is prepared. Owned by the station; safe from any thread.
 
     lock: of the commands that start and stop the line; it is held while a loaded recipe takes over, not while it
-    loads. changed: told the configuration and its digest as soon as they hold. One preparation at a time.
+    loads. changed: told the configuration and its digest as soon as they hold. lost: told why the recipe of before
+    cannot be had, and '' when one is prepared. One preparation at a time.
     """
 
     def __init__(
@@ -68,9 +69,10 @@ class Preparing:
         lock: threading.Lock,
         next_step: Callable[[], str],
         changed: Callable[[StationConfig, str], None],
+        lost: Callable[[str], object],
     ) -> None:
         self._config, self._parts, self._states, self._book = config, parts, states, book
-        self._lock, self._next_step, self._changed = lock, next_step, changed
+        self._lock, self._next_step, self._changed, self._lost = lock, next_step, changed, lost
         self.store = RecipeStore(config.records.dir / FOLDER)
         self.own = own_recipe(config)
         self._loaded = self.own.ref
@@ -168,6 +170,7 @@ class Preparing:
             self._prepare(name, version, "", lambda: None)  # nothing runs yet, whatever is broken
         except RecipeError as error:
             _log.error("recipe %s (version %d), prepared before, cannot be prepared again: %s", name, version, error)
+            self._lost(str(error))
 
     def _find(self, name: str, version: int | None) -> Recipe:
         if name == STATION_RECIPE:
@@ -192,6 +195,7 @@ class Preparing:
                 self._loaded = recipe.ref
                 self._changed(config, digest)
                 self._states.apply(Cause.PREPARE_RECIPE, str(recipe.ref))
+                self._lost("")
         except ConfigError as error:
             raise self._stays(recipe.ref, error) from error
         finally:

@@ -188,7 +188,7 @@ class CreateRecipeRequest(_message.Message):
     name: _builtins.str
     """1 to 64 letters, digits, _ . or -, and no . first."""
     text: _builtins.str
-    """The tables model, region, quality, fusion and camera in TOML, as in the station's file; at most 1 MB."""
+    """The tables model, region, quality, fusion, identity, inference and camera in TOML, as in the station's file; at most 1 MB."""
     request_id: _builtins.str
     """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
     hour, and answered alike. Empty: every call counts.
