@@ -11,9 +11,9 @@ from uuid import uuid4
 import grpc
 from google.protobuf.message import Message
 
-from inspection.api.command import REQUEST_ID_FIELD
 from inspection.api.errors import CallError, ClosedError, UntrustedError
 
+_ID = "request_id"  # the field that makes a message a command
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.1, 5.0
 _Request = TypeVar("_Request")
 
@@ -24,13 +24,13 @@ def identified(request: _Request) -> _Request:
     A request that has an id already, or that is no command, comes back as it is; else it is copied, and the caller may
     use his own again for another command.
     """
-    if not isinstance(request, Message) or REQUEST_ID_FIELD not in request.DESCRIPTOR.fields_by_name:
+    if not isinstance(request, Message) or _ID not in request.DESCRIPTOR.fields_by_name:
         return request
-    if getattr(request, REQUEST_ID_FIELD):
+    if getattr(request, _ID):
         return request
     named = type(request)()
     named.CopyFrom(request)
-    setattr(named, REQUEST_ID_FIELD, str(uuid4()))
+    setattr(named, _ID, str(uuid4()))
     return named
 
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from mes_plant import AT_ONCE_S, Plant
+from mes_plant import AT_ONCE_S, EXAMPLE, ROOT, Plant, environment, free_port
+from node import node_program
 
 from inspection.client import StationClient, pb
 
@@ -95,6 +101,56 @@ def test_the_session_outlives_a_killed_station(plant: Plant, language: str) -> N
             if response.resume_token == last:
                 break
         assert booked == int(_found(r"watched (\d+) parts", out)) >= 20
+
+
+def test_the_section_of_the_readme_runs_as_it_stands(tmp_path: Path) -> None:
+    """Its commands, one after the other in one shell, run a lot in each language; ports and places are another's."""
+    section = (ROOT / "README.md").read_text("utf-8").split("\n## Integrators\n")[1].split("\n## ")[0]
+    assert section.count("\n") <= 25
+    lines = re.findall(r"^\$ (.*?)(?:\s{2,}#.*)?$", section, re.MULTILINE)
+    assert lines[0].startswith(". .venv/bin/activate && cd docs/examples/mes")
+    assert lines[-1] == "kill %1"
+    node, packages = node_program()
+    folder = tmp_path / "mes"
+    shutil.copytree(EXAMPLE, folder)
+    (folder / "node_modules").symlink_to(packages)
+    port = free_port()
+    text = (folder / "station.toml").read_text("utf-8").replace(":50051", f":{port}")
+    (folder / "station.toml").write_text(text + "\n[page]\nenabled = false\n")
+    script = "\n".join(line.replace("50051", str(port)) for line in lines[1:] if not line.startswith("npm install"))
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "lineward").write_text(f'#!/bin/sh\nexec {sys.executable} -m inspection.cli.main "$@"\n')
+    (tmp_path / "bin" / "lineward").chmod(0o755)
+    programs = (tmp_path / "bin", Path(sys.executable).parent, node.parent, os.environ["PATH"])
+    run = subprocess.run(
+        ["bash", "-em", "-c", f"trap 'kill $(jobs -p)' ERR\n{script}\nwait"],
+        cwd=folder,
+        env={**environment(), "PATH": os.pathsep.join(map(str, programs)), "LINEWARD_PROTO": str(ROOT / "proto")},
+        capture_output=True,
+        text=True,
+        timeout=AT_ONCE_S,
+    )
+    assert len(re.findall(r"^proof .* intact$", run.stdout, re.MULTILINE)) == 2, run.stderr + run.stdout
+
+
+def test_the_program_on_an_event_loop_books_every_record(plant: Plant) -> None:
+    """The program in the guide prints each record once, also over its own end."""
+    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "mes.md").read_text("utf-8"), re.DOTALL)
+    with plant.client() as client:
+        client.start_line()
+        booked: list[int] = []
+        for _ in range(2):
+            running = plant.session_of([sys.executable, "-c", program])
+            assert running.stdout is not None
+            for line in running.stdout:
+                booked.append(int(line.split()[0]))
+                if len(booked) % 12 == 0:
+                    break
+            running.kill()
+            booked += [int(line.split()[0]) for line in running.communicate(timeout=AT_ONCE_S)[0].splitlines()]
+        client.stop_line()
+        assert sorted(set(booked)) == list(range(1, booked[-1] + 1))
+        assert len(booked) - len(set(booked)) <= 1  # the one that was printed when the program was killed
 
 
 def _running_lot(client: StationClient) -> str:

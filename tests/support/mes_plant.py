@@ -34,8 +34,7 @@ class Plant:
             role: json.loads(self.command("token", "add", name, "--role", role, "--json"))["token"]
             for name, role in (("mes", "integrator"), ("screen", "viewer"))
         }
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.values: dict[str, Any] = tomllib.loads((EXAMPLE / "station.toml").read_text("utf-8"))
         self.values["api"]["address"] = f"0.0.0.0:{self.port}"
         self.values |= {"page": {"enabled": False}, "reactions": GOES_ON}
@@ -85,17 +84,21 @@ class Plant:
     def session(self, language: str, *words: str, role: str = "integrator", **changes: str) -> subprocess.Popen[str]:
         """Start the example; its files go into the plant's folder. role: whose token, or a token."""
         command, more = self.program(language)
+        return self.session_of([*command], *words, role=role, **more, **changes)
+
+    def session_of(
+        self, command: list[str], *words: str, role: str = "integrator", **changes: str
+    ) -> subprocess.Popen[str]:
+        """Start a program that is called with the address, in the plant's folder."""
+        login = {"LINEWARD_TOKEN": self.tokens.get(role, role), "LINEWARD_CA": "tls/ca.pem"}
         return subprocess.Popen(
             [*command, self.address, *words],
             cwd=self.folder,
-            env={
-                **_environment(), **more, "LINEWARD_TOKEN": self.tokens.get(role, role), "LINEWARD_CA": "tls/ca.pem",
-                **changes,
-            },
+            env={**environment(), **login, **changes},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-        )  # fmt: skip
+        )
 
     def said(self, language: str, *words: str, code: int = 0, **changes: str) -> str:
         """Run the example to its end and return what it printed."""
@@ -108,9 +111,16 @@ class Plant:
         """Run a command of `lineward` in the plant's folder and return what it printed."""
         command = [sys.executable, "-m", "inspection.cli.main", *words]
         return subprocess.run(
-            command, cwd=self.folder, env=_environment(), capture_output=True, text=True, timeout=60, check=True
+            command, cwd=self.folder, env=environment(), capture_output=True, text=True, timeout=60, check=True
         ).stdout
 
 
-def _environment() -> dict[str, str]:
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def environment() -> dict[str, str]:
+    """Return an environment in which this repository is what Python imports."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), os.environ.get("PYTHONPATH", "")))}

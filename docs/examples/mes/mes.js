@@ -1,4 +1,4 @@
-// One lot from an MES: recipe, order, results as they come, a reject's picture and review, the response, the log.
+// One lot from an MES: recipe, order, results as they come, a picture and its review, the response, log and proof.
 //
 // usage: node mes.js HOST:PORT [stop]      with LINEWARD_TOKEN, LINEWARD_CA and LINEWARD_PROTO (the folder `proto` of
 // Lineward) in the environment
@@ -137,6 +137,12 @@ async function runLot({ station, recipes, lots, results, audit }, lot) {
     const { phase, request_id: id } = JSON.parse(entry.content);
     console.log(`log     entry ${entry.sequence}: ${entry.subject.split('/').pop()} ${phase}, request id ${id.slice(0, 8)}…`);
   }
+
+  let report = null;
+  for await (const progress of audit.VerifyRecords({})) report = progress.report || report;
+  const kept = report.is_intact ? 'intact' : `NOT INTACT: ${report.problems}`;
+  console.log(`proof   ${report.records} records, ${report.images} images, ${report.entries} entries: ${kept}`);
+  console.log(`        keep with the lot: record ${reject.sequence} has hash ${reject.record_hash.slice(0, 12)}…`);
 }
 
 async function main() {

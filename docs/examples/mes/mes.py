@@ -1,4 +1,4 @@
-"""One lot from an MES: recipe, order, results as they come, a reject's picture and review, the response, the log.
+"""One lot from an MES: recipe, order, results as they come, a picture and its review, the response, log and proof.
 
 usage: python mes.py HOST:PORT [stop]          with LINEWARD_TOKEN and LINEWARD_CA in the environment
 """
@@ -42,6 +42,11 @@ def run_lot(station: StationClient, lot: str) -> None:
     counters, rejected = ended.counters, dict(ended.counters.rejected_by_reason)
     print(f"lot     {pb.LotState.Name(ended.state)}: {counters.triggered} parts, {counters.passed} passed, {rejected}")
     show_log(station)
+
+    *_, last = station.audit.VerifyRecords(pb.VerifyRecordsRequest())
+    kept = "intact" if last.report.is_intact else f"NOT INTACT: {last.report.problems}"
+    print(f"proof   {last.report.records} records, {last.report.images} images, {last.report.entries} entries: {kept}")
+    print(f"        keep with the lot: record {reject.sequence} has hash {reject.record_hash[:12]}…")
 
 
 def watch(station: StationClient, lot: str) -> pb.Result:
