@@ -133,6 +133,10 @@ class Memory:
         """Wait until everything submitted is durable and published; False when it took longer."""
         return self._writer.flush(timeout_s)
 
+    def spare_images(self, done_to: Callable[[], int | None]) -> None:
+        """Remove images up to this record first: those behind it wait for a copy. Called on the store's thread."""
+        self._writer.spare_images(done_to)
+
     def free_mb(self) -> int:
         """Return the free space of the records' disk, in MB (10⁶ bytes)."""
         return shutil.disk_usage(self._folder).free // 1_000_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Column, Select, func, select, text
@@ -32,6 +33,8 @@ class ImageBudget:
         self._min_free_bytes = options.min_free_mb * BYTES_PER_MB
         self._last_removed = {verdict: self._newest_mark(verdict) for verdict in Verdict}
         self.removed = 0
+        self.done_to: Callable[[], int | None] = lambda: None
+        """The record up to which images have their copy: they go before those that wait for one."""
         self.removed_orphans = 0
         self.used_bytes = self._take_stock()
 
@@ -52,17 +55,21 @@ class ImageBudget:
 
         Raises SQLAlchemyError and OSError when the disk refuses; then it may be called again.
         """
-        for verdict in (Verdict.PASS, Verdict.REJECT):
-            oldest = self._oldest(verdict)
-            if oldest:
-                self._remove(verdict, oldest)
-                return True
+        done_to = self.done_to()
+        for until in (None,) if done_to is None else (done_to, None):
+            for verdict in (Verdict.PASS, Verdict.REJECT):
+                oldest = self._oldest(verdict, until)
+                if oldest:
+                    self._remove(verdict, oldest)
+                    return True
         return False
 
-    def _oldest(self, verdict: Verdict) -> list[tuple[int, str, int]]:
+    def _oldest(self, verdict: Verdict, until: int | None) -> list[tuple[int, str, int]]:
         missing_bytes = self._min_free_bytes - free_bytes(self._store)
         excess = max(self.used_bytes - self._limit_bytes, missing_bytes, 1)
         kept = self._kept(verdict, RECORDS.c.sequence, RECORDS.c.image_file, RECORDS.c.image_bytes)
+        if until is not None:
+            kept = kept.where(RECORDS.c.sequence <= until)
         with self._store.transaction() as connection:
             rows = connection.execute(kept.order_by(RECORDS.c.sequence).limit(_FILES_A_STEP)).all()
         chosen: list[tuple[int, str, int]] = []
