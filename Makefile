@@ -18,6 +18,7 @@ test:  ## everything that CI checks (about 16 min on 2 cores; the first time 3 m
 	@scripts/system-packages
 	@scripts/test-producers
 	@scripts/test-kserve
+	@scripts/test-node
 	@scripts/test-s3
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest -m "not soak" --numprocesses $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
