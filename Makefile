@@ -18,6 +18,7 @@ test:  ## everything that CI checks (about 16 min on 2 cores; the first time 3 m
 	@scripts/system-packages
 	@scripts/test-producers
 	@scripts/test-kserve
+	@scripts/test-node
 	@scripts/test-s3
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest -m "not soak" --numprocesses $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
@@ -53,12 +54,12 @@ proto-released:  ## for a release: hold later protos to today's
 	@scripts/test-buf
 	@scripts/check-proto --renew
 
-bench:  ## the benchmarks whose figures docs/benchmarks.md keeps (about 12 min)
-	@scripts/set-up dev "the benchmarks (about 12 min)"
+bench:  ## the benchmarks whose figures docs/benchmarks.md keeps (about 15 min)
+	@scripts/set-up dev "the benchmarks (about 15 min)"
 	@$(BIN)/lineward bench pipeline
 	@$(BIN)/lineward bench ejector
 	@$(BIN)/lineward bench cameras
-	@$(BIN)/lineward bench records
+	@$(BIN)/lineward bench api
 
 clean:  ## remove the virtual environment and every cache
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -97,7 +97,8 @@ class Memory:
 
     def born(self, part: PartInFlight, due_host_ns: int, deadline_host_ns: int) -> None:
         """Note a part before anything is decided about it, so that a crash cannot lose it. Raises JournalError."""
-        self._journal.born(self.run, part.number, part.stages.trigger_host_ns, due_host_ns, deadline_host_ns)
+        trigger_host_ns = part.stages.trigger_host_ns
+        self._journal.born(self.run, part.number, trigger_host_ns, due_host_ns, deadline_host_ns, part.lot, part.serial)
 
     def submit(self, result: PartResult) -> bool:
         """Hand a finished part to the recorder; False when its queue is full."""

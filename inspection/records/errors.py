@@ -6,7 +6,7 @@ RecordsError                anything below
 ├── RecordLostError         the store ends before its own head, or a row cannot be read: run `records verify`
 ├── RecordMissingError      there is no record of that number
 ├── RecordRunError          a run was begun twice with different particulars, or a part names no run
-└── JournalError            the in-flight journal cannot be written, or was not recovered first
+└── JournalError            the in-flight journal cannot be read or written, or was not recovered first
 """
 
 from __future__ import annotations
