@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,28 +11,26 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.measure import Measurement
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from inspection.challenge.findings import Proof
 from inspection.challenge.past import ended_entries
+from inspection.cli import records_proof
+from inspection.cli.records_folder import DEFAULT_DIR, Dir, Json, print_json
 from inspection.part import Evaluation, Reason, Verdict
 from inspection.records.reader import RecordReader
 from inspection.records.record import StoredRecord
-from inspection.records.verify import VerifyReport, verify
 
-app = typer.Typer(help="List, show and verify stored records.", no_args_is_help=True)
+app = typer.Typer(help="List, show and prove stored records.", no_args_is_help=True)
+records_proof.add_to(app)
 
-Dir = Annotated[Path, typer.Option("--dir", help="The station's data folder (records.dir of its configuration).")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
-_DEFAULT_DIR = Path("lineward-data")
 _WIDEST = 10_000
 _TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 
 
 @app.command("list")
 def list_records(
-    directory: Dir = _DEFAULT_DIR,
+    directory: Dir = DEFAULT_DIR,
     run: Annotated[str | None, typer.Option(help="Only this start of the line.")] = None,
     verdict: Annotated[Verdict | None, typer.Option(case_sensitive=False)] = None,
     reason: Annotated[Reason | None, typer.Option(case_sensitive=False)] = None,
@@ -76,7 +73,7 @@ def list_records(
     finally:
         reader.close()
     if as_json:
-        _print_json({"records": [_as_dict(record, directory) for record in records]})
+        print_json({"records": [_as_dict(record, directory) for record in records]})
     else:
         _print_whole(_table(records))
 
@@ -84,7 +81,7 @@ def list_records(
 @app.command("show")
 def show_record(
     sequence: Annotated[int, typer.Argument(help="The record's number.")],
-    directory: Dir = _DEFAULT_DIR,
+    directory: Dir = DEFAULT_DIR,
     as_json: Json = False,
 ) -> None:
     """Show everything about one record, and where its image is."""
@@ -94,31 +91,16 @@ def show_record(
     finally:
         reader.close()
     if as_json:
-        _print_json(fields)
+        print_json(fields)
         return
     width = max(map(len, fields))
     for name, value in fields.items():
         print(f"{name:{width}}  {'' if value is None else value}")
 
 
-@app.command("verify")
-def verify_records(directory: Dir = _DEFAULT_DIR, as_json: Json = False) -> None:
-    """Check every record against the hash chain, and every image against its record; exit 1 when one is wrong."""
-    columns = (TextColumn("records"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=as_json) as progress:
-        task = progress.add_task("records", total=None)
-        report = verify(directory, lambda done, total: progress.update(task, completed=done, total=total))
-    if as_json:
-        _print_json({"dir": str(directory), "ok": report.ok, **dataclasses.asdict(report)})
-    else:
-        _print_report(report, directory)
-    if not report.ok:
-        raise typer.Exit(1)
-
-
 @app.command("challenges")
 def list_challenges(
-    directory: Dir = _DEFAULT_DIR, limit: Annotated[int, typer.Option(min=1, max=10_000)] = 20, as_json: Json = False
+    directory: Dir = DEFAULT_DIR, limit: Annotated[int, typer.Option(min=1, max=10_000)] = 20, as_json: Json = False
 ) -> None:
     """List challenges, the newest first: who laid how many known-bad parts when, and what became of each."""
     reader = RecordReader(directory)
@@ -128,7 +110,7 @@ def list_challenges(
         reader.close()
     if as_json:
         plain = [{"sequence": one.sequence, "hash": one.hash, **dataclasses.asdict(one.entry)} for one in ended]
-        _print_json({"challenges": plain})
+        print_json({"challenges": plain})
         return
     table = Table()
     for heading in ("ended (UTC)", "operator", "outcome", "ending", "ejected"):
@@ -138,21 +120,6 @@ def list_challenges(
         ejected = f"{proofs.count(Proof.EJECTED)} of {entry.parts}"
         table.add_row(_utc(entry.wall_ns), escape(entry.operator), str(entry.outcome), str(entry.ending), ejected)
     _print_whole(table)
-
-
-def _print_report(report: VerifyReport, directory: Path) -> None:
-    console = Console(highlight=False)
-    console.print(
-        f"{directory}: {report.records} records (head {report.head}), {report.images} images, "
-        f"{report.images_removed} images removed by the disk budget, {report.challenges} challenges, "
-        f"{report.entries} entries",
-        markup=False,
-    )
-    for problem in report.problems:
-        console.print(f"  {problem.text}", markup=False)
-    if report.problem_count > len(report.problems):
-        console.print(f"  … and {report.problem_count - len(report.problems)} more")
-    console.print("[green]intact[/]" if report.ok else f"[red]{report.problem_count} problems[/]")
 
 
 def _table(records: list[StoredRecord]) -> Table:
@@ -200,7 +167,3 @@ def _wall_ns(moment: datetime | None) -> int | None:
     if moment is None:
         return None
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1e9)
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False))

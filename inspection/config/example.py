@@ -159,6 +159,7 @@ run_out_s = 2.0                 # how long the belt takes to stand
 
 [records]
 dir = "lineward-data"
+# sign_every_hours = 24.0       # the records are signed that often and when the station ends: docs/records.md
 
 [plc]                           # a PLC that reads each result over Modbus; docs/plc.md has the map
 enabled = false                 # needs the extra lineward[plc]

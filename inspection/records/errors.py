@@ -4,6 +4,7 @@ RecordsError                anything below
 ├── RecordStoreError        the folder holds no record store of ours, or another station holds it: mend the path
 ├── RecordDiskError         the disk is full: free space on it
 ├── RecordLostError         the store ends before its own head, or a row cannot be read: run `records verify`
+├── SigningKeyError         the key that signs the records cannot be used: put it back, or move it away
 ├── RecordMissingError      there is no record of that number
 ├── RecordRunError          a run was begun twice with different particulars, or a part names no run
 └── JournalError            the in-flight journal cannot be written, or was not recovered first
@@ -20,6 +21,12 @@ class RecordsError(Exception):
 
 class RecordStoreError(RecordsError):
     """The path is not a record store that this version can use now."""
+
+    exit_code = 2
+
+
+class SigningKeyError(RecordsError):
+    """A key that records are signed with, or held against, cannot be used."""
 
     exit_code = 2
 

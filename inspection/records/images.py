@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspection.part import Verdict
+from inspection.records.durable import sync_directory
 from inspection.records.record import CONTENT_TYPES, ImageState, KeptImage, image_path
-from inspection.records.store import sync_directory
 
 ImageFormat = Literal["jpeg", "png", "tiff"]
 _LZW = 5

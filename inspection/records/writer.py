@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -18,6 +19,7 @@ from inspection.records.images import ImageSample
 from inspection.records.keeper import GIVEN_UP, ImageKeeper, KeeperEvents
 from inspection.records.options import BYTES_PER_MB, RecordsOptions
 from inspection.records.record import ImageState, KeptImage, Run, StoredRecord
+from inspection.records.signing import SigningKey
 from inspection.records.store import BegunRun, RecordStore, Row, make_row
 
 _GROUP_LIMIT = 256
@@ -37,9 +39,9 @@ class RecordWriter:
     ends the writer (with a trouble text), and nothing passes any more.
     """
 
-    def __init__(self, store: RecordStore, options: RecordsOptions) -> None:
-        """Take over an open store (and close it in the end) and start both threads."""
-        self._store, self._options = store, options
+    def __init__(self, store: RecordStore, options: RecordsOptions, key: SigningKey | None = None) -> None:
+        """Take over an open store (and close it in the end) and start both threads. key: what `sign` signs with."""
+        self._store, self._options, self._key = store, options, key
         self._budget = ImageBudget(store, options)
         self._sample = ImageSample(options.ok_sample)
         self._runs: dict[str, BegunRun] = {}
@@ -120,6 +122,22 @@ class RecordWriter:
                     "with room that may be written is needed — free space on it, then repeat the command"
                 ) from error
 
+    def sign(self) -> StoredEntry | None:
+        """Sign the records as they are now, durably; None when all are signed, or there is no key.
+
+        Raises RecordDiskError when the disk refuses.
+        """
+        if self._key is None:
+            return None
+        with self._store_lock:
+            try:
+                return self._store.sign(self._key, time.time_ns())
+            except OperationalError as error:
+                raise RecordDiskError(
+                    f"{self._store.directory}: the records cannot be signed: {error.orig} — a disk with room that may "
+                    "be written is needed — free space on it"
+                ) from error
+
     def submit(self, result: PartResult) -> bool:
         """Take one part; False when the queue is full, or the writer is closed or dead. Never waits for the disk.
 
@@ -175,6 +193,8 @@ class RecordWriter:
             self._changed.notify_all()
         self._thread.join(max(deadline - time.monotonic(), 0.1))
         if is_ended and not self._thread.is_alive():
+            with contextlib.suppress(RecordDiskError):  # what is not signed now is at the next start
+                self.sign()
             self._store.close()
         return not self._pending
 
