@@ -5,6 +5,7 @@ RecordsError                anything below
 ├── RecordDiskError         the disk is full: free space on it
 ├── RecordLostError         the store ends before its own head, or a row cannot be read: run `records verify`
 ├── SigningKeyError         the key that signs the records cannot be used: put it back, or move it away
+├── BackupError             a backup cannot be made or taken back: the place is taken, or what is there is not whole
 ├── RecordMissingError      there is no record of that number
 ├── RecordRunError          a run was begun twice with different particulars, or a part names no run
 └── JournalError            the in-flight journal cannot be written, or was not recovered first
@@ -29,6 +30,10 @@ class SigningKeyError(RecordsError):
     """A key that records are signed with, or held against, cannot be used."""
 
     exit_code = 2
+
+
+class BackupError(RecordsError):
+    """A backup cannot be made, or is not what can be restored."""
 
 
 class RecordDiskError(RecordsError):
