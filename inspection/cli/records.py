@@ -15,7 +15,7 @@ from rich.table import Table
 
 from inspection.challenge.findings import Proof
 from inspection.challenge.past import ended_entries
-from inspection.cli import records_backup, records_proof
+from inspection.cli import records_backup, records_proof, records_replay
 from inspection.cli.records_folder import DEFAULT_DIR, Dir, Json, print_json
 from inspection.part import Evaluation, Reason, Verdict
 from inspection.records.reader import RecordReader
@@ -24,6 +24,7 @@ from inspection.records.record import StoredRecord
 app = typer.Typer(help="List, show and prove stored records.", no_args_is_help=True)
 records_proof.add_to(app)
 records_backup.add_to(app)
+records_replay.add_to(app)
 
 _WIDEST = 10_000
 _TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]

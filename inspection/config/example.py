@@ -159,6 +159,10 @@ run_out_s = 2.0                 # how long the belt takes to stand
 
 [records]
 dir = "lineward-data"
+# image_format = "jpeg"         # or lossless: "png", "tiff"
+# ok_sample = 50                # the image of 1 of so many passed parts is kept, beside those of all rejected ones
+# keep_inputs = "rejected"      # whose images also hold what the model got, for `lineward records replay`: "all" whose
+#                               # image is kept, "rejected" (what the model did not find good), or "none"
 # sign_every_hours = 24.0       # the records are signed that often and when the station ends: docs/records.md
 
 [plc]                           # a PLC that reads each result over Modbus; docs/plc.md has the map

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 BYTES_PER_MB = 1_000_000
+InputChoice = Literal["none", "rejected", "all"]
 
 
 class RecordsOptions(BaseModel):
@@ -24,6 +25,10 @@ class RecordsOptions(BaseModel):
     )
     image_format: Literal["jpeg", "png", "tiff"] = Field(
         default="jpeg", description="jpeg (quality 90), or lossless: png, tiff"
+    )
+    keep_inputs: InputChoice = Field(
+        default="rejected",
+        description="whose images also hold what the model got, so that they can be scored again: all, rejected, none",
     )
     ok_sample: int = Field(default=50, ge=0, le=1_000_000, description="keep the image of 1 of N passed parts; 0: none")
     image_budget_mb: int = Field(

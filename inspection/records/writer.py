@@ -159,7 +159,7 @@ class RecordWriter:
             if not wanted:
                 row.image = row.image if result.pixels is None else _NOT_SAMPLED
                 self._add(row)
-        if wanted and not self._keeper.offer(row, result.pixels):
+        if wanted and not self._keeper.offer(row, result.pixels, result.inputs):
             row.image = GIVEN_UP
             self._make_ready(row)
         return True
