@@ -17,6 +17,7 @@ from inspection.part import PartResult
 from inspection.recipes.content import RecipeRef, own_recipe
 from inspection.records.challenges import ChallengeEntry
 from inspection.records.entries import Entry, EntryKind, StoredEntry
+from inspection.records.hold_requests import HoldRequests
 from inspection.records.journal import Journal, recover
 from inspection.records.reader import RecordReader
 from inspection.records.record import Run, StoredRecord
@@ -61,7 +62,8 @@ class Memory:
         self._writer.on_image_recovered(lambda: on_image_trouble(""))
         self.run = ""
         self.begin_run(config, config_hash, engine, own_recipe(config).ref)
-        self._upkeep = RecordUpkeep(self._writer.sign, config.records.sign_every_hours * 3600)
+        looks = (self._writer.tend_images, HoldRequests(folder, self).answer)
+        self._upkeep = RecordUpkeep(self._writer.sign, config.records.sign_every_hours * 3600, looks)
         self._upkeep.start()
 
     def begin_run(self, config: StationConfig, config_hash: str, engine: Engine, recipe: RecipeRef) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,8 +15,8 @@ from rich.table import Table
 
 from inspection.challenge.findings import Proof
 from inspection.challenge.past import ended_entries
-from inspection.cli import records_backup, records_proof, records_replay
-from inspection.cli.records_folder import DEFAULT_DIR, Dir, Json, print_json
+from inspection.cli import records_backup, records_holds, records_proof, records_replay
+from inspection.cli.records_folder import DEFAULT_DIR, TIMES, Dir, Json, moment, print_json, wall_ns
 from inspection.part import Evaluation, Reason, Verdict
 from inspection.records.reader import RecordReader
 from inspection.records.record import StoredRecord
@@ -25,9 +25,9 @@ app = typer.Typer(help="List, show and prove stored records.", no_args_is_help=T
 records_proof.add_to(app)
 records_backup.add_to(app)
 records_replay.add_to(app)
+records_holds.add_to(app)
 
 _WIDEST = 10_000
-_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 
 
 @app.command("list")
@@ -36,8 +36,8 @@ def list_records(
     run: Annotated[str | None, typer.Option(help="Only this start of the line.")] = None,
     verdict: Annotated[Verdict | None, typer.Option(case_sensitive=False)] = None,
     reason: Annotated[Reason | None, typer.Option(case_sensitive=False)] = None,
-    since: Annotated[datetime | None, typer.Option(formats=_TIMES, help="UTC unless it names its offset.")] = None,
-    until: Annotated[datetime | None, typer.Option(formats=_TIMES, help="UTC, exclusive.")] = None,
+    since: Annotated[datetime | None, typer.Option(formats=TIMES, help="UTC unless it names its offset.")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=TIMES, help="UTC, exclusive.")] = None,
     part: Annotated[int | None, typer.Option(min=0, help="Only this trigger number.")] = None,
     lot: Annotated[str | None, typer.Option(help="Only this lot.")] = None,
     serial: Annotated[str | None, typer.Option(help="Only the part of this serial number.")] = None,
@@ -58,8 +58,8 @@ def list_records(
             run=run,
             verdict=verdict,
             reason=reason,
-            since_wall_ns=_wall_ns(since),
-            until_wall_ns=_wall_ns(until),
+            since_wall_ns=wall_ns(since),
+            until_wall_ns=wall_ns(until),
             part=part,
             lot=lot,
             serial=serial,
@@ -120,7 +120,7 @@ def list_challenges(
     for one in ended:
         entry, proofs = one.entry, [finding["proof"] for finding in one.entry.findings]
         ejected = f"{proofs.count(Proof.EJECTED)} of {entry.parts}"
-        table.add_row(_utc(entry.wall_ns), escape(entry.operator), str(entry.outcome), str(entry.ending), ejected)
+        table.add_row(moment(entry.wall_ns), escape(entry.operator), str(entry.outcome), str(entry.ending), ejected)
     _print_whole(table)
 
 
@@ -134,7 +134,7 @@ def _table(records: list[StoredRecord]) -> Table:
         table.add_row(
             str(record.sequence),
             str(record.part),
-            _utc(record.trigger_wall_ns),
+            moment(record.trigger_wall_ns),
             f"[{'green' if record.verdict is Verdict.PASS else 'red'}]{record.verdict}[/]",
             record.reason,
             "" if record.score is None else f"{record.score:.4f}",
@@ -156,16 +156,6 @@ def _print_whole(table: Table) -> None:
 
 def _as_dict(record: StoredRecord, directory: Path) -> dict[str, Any]:
     fields = record._asdict()
-    fields["time_utc"] = _utc(record.trigger_wall_ns)
+    fields["time_utc"] = moment(record.trigger_wall_ns)
     fields["image_path"] = str((directory / record.image_file).absolute()) if record.has_image else None
     return fields
-
-
-def _utc(wall_ns: int) -> str:
-    return datetime.fromtimestamp(wall_ns / 1e9, UTC).isoformat(sep=" ", timespec="milliseconds").removesuffix("+00:00")
-
-
-def _wall_ns(moment: datetime | None) -> int | None:
-    if moment is None:
-        return None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1e9)

@@ -164,6 +164,10 @@ dir = "lineward-data"
 # keep_inputs = "rejected"      # whose images also hold what the model got, for `lineward records replay`: "all" whose
 #                               # image is kept, "rejected" (what the model did not find good), or "none"
 # sign_every_hours = 24.0       # the records are signed that often and when the station ends: docs/records.md
+# image_budget_mb = 10000       # disk space of images: beyond it the oldest go, passed parts' first
+# [[records.retention]]         # how long images are kept; the first that fits one counts. Records stay, and so does
+# verdict = "PASS"              # what `lineward records hold` holds; reason and defect, too, say of which parts
+# keep_days = 30.0
 
 [plc]                           # a PLC that reads each result over Modbus; docs/plc.md has the map
 enabled = false                 # needs the extra lineward[plc]

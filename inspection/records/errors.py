@@ -6,6 +6,7 @@ RecordsError                anything below
 ├── RecordLostError         the store ends before its own head, or a row cannot be read: run `records verify`
 ├── SigningKeyError         the key that signs the records cannot be used: put it back, or move it away
 ├── BackupError             a backup cannot be made or taken back: the place is taken, or what is there is not whole
+├── HoldError               a legal hold that names nothing, has no reason, or is not there
 ├── RecordMissingError      there is no record of that number
 ├── RecordRunError          a run was begun twice with different particulars, or a part names no run
 └── JournalError            the in-flight journal cannot be written, or was not recovered first
@@ -34,6 +35,12 @@ class SigningKeyError(RecordsError):
 
 class BackupError(RecordsError):
     """A backup cannot be made, or is not what can be restored."""
+
+
+class HoldError(RecordsError):
+    """A legal hold cannot be set or released as it was asked for."""
+
+    exit_code = 2
 
 
 class RecordDiskError(RecordsError):

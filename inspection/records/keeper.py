@@ -47,12 +47,12 @@ class ImageKeeper:
         directory: Path,
         image_format: ImageFormat,
         capacity_bytes: int,
-        has_space: Callable[[], bool],
+        why_none: Callable[[], str],
         events: KeeperEvents,
     ) -> None:
-        """Make the keeper; `has_space` says whether the disk may take one more image."""
+        """Make the keeper; `why_none` says why no image may be kept now, or nothing."""
         self._directory, self._format = directory, image_format
-        self._capacity_bytes, self._has_space, self._events = capacity_bytes, has_space, events
+        self._capacity_bytes, self._why_none, self._events = capacity_bytes, why_none, events
         self._changed = threading.Condition()
         self._waiting: deque[_Picture] = deque()
         self._waiting_bytes = 0
@@ -122,12 +122,12 @@ class ImageKeeper:
     def _keep(self, item: _Picture) -> str | None:
         row = item.row
         try:
-            if self._has_space():
+            reason = self._why_none()
+            if not reason:
                 run = row.run.run.run
                 row.image = keep_image(self._directory, run, row.part, item.pixels, self._format, item.inputs)
                 self.kept += 1
                 return None
-            reason = "the disk has less free space than records.min_free_mb"
         except (OSError, ValueError) as error:
             reason = str(error)
         row.image = GIVEN_UP

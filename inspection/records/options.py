@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from inspection.records.retention import RetentionRule
+
 BYTES_PER_MB = 1_000_000
 InputChoice = Literal["none", "rejected", "all"]
 
@@ -36,6 +38,9 @@ class RecordsOptions(BaseModel):
         ge=0,
         le=100_000_000,
         description="disk space for images; the oldest go first, passed parts first",
+    )
+    retention: tuple[RetentionRule, ...] = Field(
+        default=(), max_length=64, description="how long images are kept; the first rule that fits one counts"
     )
     image_queue_mb: int = Field(
         default=64, gt=0, le=100_000, description="pixels that may wait to be encoded; beyond it images are given up"

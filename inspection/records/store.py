@@ -107,6 +107,8 @@ class RecordStore:
             self._challenges = SideBook(CHALLENGES, self.connection, directory)
             undo.callback(self._challenges.close)
             self._entries = SideBook(ENTRIES, self.connection, directory)
+            self.hold_entries = 0
+            self.removed_images = self._count_removed()
             undo.pop_all()
         sync_directory(directory)
 
@@ -185,7 +187,17 @@ class RecordStore:
 
     def append_note(self, entry: Entry) -> StoredEntry:
         """Append one entry to the book, durably. Raises what `cells` does, SQLAlchemyError when the disk refuses."""
-        return stored_entry(self._append_beside(self._entries, cells(entry)))
+        stored = stored_entry(self._append_beside(self._entries, cells(entry)))
+        self.hold_entries += entry.kind is EntryKind.HOLD
+        return stored
+
+    def append_removal(self, marks: Sequence[Mapping[str, Any]], entry: Entry) -> None:
+        """Mark images as removed and write down why, in one durable step. Raises SQLAlchemyError."""
+        with self.transaction() as connection:
+            connection.execute(REMOVED_IMAGES.insert(), list(marks))
+            row = self._entries.append(cells(entry), self._head)
+        self._entries.settled(row)
+        self.removed_images += len(marks)
 
     def sign(self, key: SigningKey, wall_ns: int) -> StoredEntry | None:
         """Sign where the chains end now, durably; None when everything is signed already.
@@ -196,10 +208,9 @@ class RecordStore:
         heads = (self._head, self._challenges.head, self._entries.head)
         with self.transaction() as connection:
             newest = connection.execute(_NEWEST_SIGNATURE).one_or_none()
-            removed = connection.execute(select(func.count()).select_from(REMOVED_IMAGES)).scalar_one()
         if newest is None and not any(head.sequence for head in heads):
             return None
-        state = SignedState(wall_ns, *heads, removed_images=removed)
+        state = SignedState(wall_ns, *heads, removed_images=self.removed_images)
         if newest is not None and _is_all_signed(newest[0], json.loads(newest[1]), state):
             return None
         name = fingerprint(key.public)
@@ -232,6 +243,10 @@ class RecordStore:
         with self.transaction() as connection:
             row = connection.execute(_NEWEST).one_or_none()
         return ChainHead() if row is None else ChainHead(row[0], row[1])
+
+    def _count_removed(self) -> int:
+        with self.transaction() as connection:
+            return int(connection.execute(select(func.count()).select_from(REMOVED_IMAGES)).scalar_one())
 
     def _write_head(self) -> None:
         try:

@@ -1,11 +1,11 @@
-"""What is done for the records beside the parts: they are signed, whatever the parts do."""
+"""What is done for the records beside the parts, whatever those do: signing, the age of images, asked-for holds."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from inspection.records.entries import StoredEntry
 from inspection.records.errors import RecordDiskError
@@ -23,8 +23,11 @@ class RecordUpkeep:
     _TICK_S = 1.0
     _AGAIN_S = 60.0
 
-    def __init__(self, sign: Callable[[], StoredEntry | None], sign_every_s: float) -> None:
-        self._sign, self._sign_every_s = sign, sign_every_s
+    def __init__(
+        self, sign: Callable[[], StoredEntry | None], sign_every_s: float, looks: Sequence[Callable[[], None]]
+    ) -> None:
+        """looks: what is to be called every second, too; each is quick, or gives way by itself."""
+        self._sign, self._sign_every_s, self._looks = sign, sign_every_s, looks
         self._due_host_s = time.monotonic()
         self._is_refused = False
         self._over = threading.Event()
@@ -44,10 +47,12 @@ class RecordUpkeep:
         try:
             while True:
                 self._sign_when_due()
+                for look in self._looks:
+                    look()
                 if self._over.wait(min(self._TICK_S, self._sign_every_s)):
                     return
         except Exception:  # noqa: BLE001 - the edge of this thread: records go on, and the next start signs
-            _log.exception("the records are not signed any more until the next start")
+            _log.exception("the records are not signed, and images not aged, until the next start")
 
     def _sign_when_due(self) -> None:
         now_host_s = time.monotonic()

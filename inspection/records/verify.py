@@ -21,6 +21,7 @@ from inspection.records.record import ImageState, Run
 from inspection.records.schema import DATABASE_FILE, open_for_reading
 from inspection.records.tables import CONTENT, RECORDS, REMOVED_IMAGES, RUN_COLUMNS, RUNS
 from inspection.records.verify_challenges import ChallengeCheck
+from inspection.records.verify_removals import RemovalCheck
 from inspection.records.verify_side import check_side, side_head
 from inspection.records.verify_signatures import SignatureCheck, Signed
 
@@ -124,16 +125,27 @@ def _verified(
         check.compare_head(head)
         add = partial(check.report.add, None)
         check.report.challenges = ChallengeCheck(directory, connection, add, last_challenge).run()
-        _check_book(check.report, connection, last_entry, trust)
+        _check_book(check.report, connection, last_entry, trust, RemovalCheck(connection, check.report.add).look)
         for note in lost_heads(directory):
             check.report.add(None, f"{note}: records after it may have been removed")
     return check.report
 
 
-def _check_book(report: VerifyReport, connection: Connection, head: ChainHead | None, trust: Trust) -> None:
-    """Check the book of entries and every signature in it, and those that were kept elsewhere."""
+def _check_book(
+    report: VerifyReport,
+    connection: Connection,
+    head: ChainHead | None,
+    trust: Trust,
+    look: Callable[[tuple[Any, ...]], None] = lambda _row: None,
+) -> None:
+    """Check the book of entries and every signature in it, and those kept elsewhere; `look` gets each entry, too."""
     signatures = SignatureCheck(connection, report.add, trust.keys)
-    report.entries = check_side(ENTRIES, connection, head, partial(report.add, None), signatures.look)
+
+    def each(row: tuple[Any, ...]) -> None:
+        signatures.look(row)
+        look(row)
+
+    report.entries = check_side(ENTRIES, connection, head, partial(report.add, None), each)
     signatures.look_at_copy(trust.signatures, trust.source)
     report.signed = signatures.end()
 

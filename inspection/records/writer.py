@@ -59,7 +59,7 @@ class RecordWriter:
         self._image_recovered: list[Callable[[], None]] = []
         events = KeeperEvents(self._make_ready, self._tell_image_trouble, self._tell_image_recovered)
         self._keeper = ImageKeeper(
-            store.directory, options.image_format, options.image_queue_mb * BYTES_PER_MB, self._has_space, events
+            store.directory, options.image_format, options.image_queue_mb * BYTES_PER_MB, self._budget.why_none, events
         )
         self._thread = threading.Thread(target=self._run, name="records-store", daemon=True)
         self._thread.start()
@@ -225,15 +225,12 @@ class RecordWriter:
         if len(self._ready) == 1 or len(self._ready) >= _GROUP_LIMIT:
             self._changed.notify_all()
 
-    def _has_space(self) -> bool:
-        return not self._budget.short_of_space()
-
     def _run(self) -> None:
         try:
             while group := self._next_group():
                 if not self._store_group(group):
                     break
-                self._tend_images()
+                self.tend_images()
         except Exception as error:  # noqa: BLE001 - the edge of this thread: the station is told and passes nothing
             self._tell_trouble(f"{self._store.directory}: the record writer ended: {error!r} — restart the station")
         finally:
@@ -263,7 +260,8 @@ class RecordWriter:
             is_troubled = True
             is_last_try = self._stop_retrying.wait(backoff_s)
             backoff_s = min(backoff_s * 2, _BACKOFF_LAST_S)
-        self._budget.add(records)
+        with self._store_lock:
+            self._budget.add(records)
         for tell_durable in self._durable if records else ():
             tell_durable(records)
         with self._changed:
@@ -290,11 +288,11 @@ class RecordWriter:
                 )
             return None
 
-    def _tend_images(self) -> None:
-        """Keep within the image budget; on a disk that refuses, the next group tries again."""
+    def tend_images(self) -> None:
+        """Keep images within their rules and budget, from any thread; on a disk that refuses, the next call does."""
         try:
             for _ in range(_REMOVALS_A_GROUP):
-                if not self._budget.exceeded():
+                if not self._budget.is_due():
                     return
                 with self._store_lock:
                     if not self._budget.step():

@@ -24,6 +24,7 @@ from tiny_bundle import write_tiny_bundle
 from typer.testing import CliRunner
 
 from inspection.cli.main import app
+from inspection.part import Verdict
 from inspection.records.backup import MANIFEST_FILE
 from inspection.records.entries import EntryKind
 from inspection.records.images import keep_image
@@ -128,6 +129,33 @@ def test_a_backup_of_a_running_station_is_restored_whole(tmp_path: Path, values:
     RecordStore(restored).close()
     assert verify(restored).ok
     assert sorted(path.name for path in tmp_path.glob(".*")) == []
+
+
+def test_a_hold_on_a_running_station_stands_before_the_command_returns(
+    tmp_path: Path, values: Mapping[str, Any]
+) -> None:
+    """The station writes it down for the command; held images outlive a budget that takes all others, and what cannot
+    be done is refused in its words.
+    """
+    folder = Path(values["records"]["dir"])
+    values = {**values, "records": {**values["records"], "image_budget_mb": 1, "image_format": "png"}}
+    with RealRun(tmp_path, values) as station:
+        station.wait_counter("images_kept", 3)
+        reader = RecordReader(folder)
+        station.wait_more("passed", 3)  # these go first
+        held = max(one.sequence for one in reader.find(verdict=Verdict.PASS) if one.has_image)
+        code, told = said("hold", "add", "case 7", "--reason", "complaint", "--record", str(held), "--dir", str(folder))
+        assert (code, told["ok"]) == (0, True)
+        assert [one["name"] for one in said("hold", "list", "--dir", str(folder))[1]["holds"]] == ["case 7"]
+        assert said("hold", "release", "case 8", "--reason", "x", "--dir", str(folder))[0] == 1
+        wait_until(lambda: any(one.image_removed for one in reader.after(held, 10_000)), TIMEOUT_S)
+        assert reader.get(held).has_image
+        assert said("hold", "release", "case 7", "--reason", "settled", "--dir", str(folder))[0] == 0
+        wait_until(lambda: not reader.get(held).has_image, TIMEOUT_S)
+        reader.close()
+        assert station.end() == 0
+    assert verify(folder).problems == []
+    assert list((folder / "hold-requests").iterdir()) == []
 
 
 def test_what_was_changed_in_a_backup_is_not_restored(tmp_path: Path) -> None:
