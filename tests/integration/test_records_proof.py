@@ -24,7 +24,6 @@ from tiny_bundle import write_tiny_bundle
 from typer.testing import CliRunner
 
 from inspection.cli.main import app
-from inspection.part import Verdict
 from inspection.records.backup import MANIFEST_FILE
 from inspection.records.entries import EntryKind
 from inspection.records.images import keep_image
@@ -142,14 +141,15 @@ def test_a_hold_on_a_running_station_stands_before_the_command_returns(
     with RealRun(tmp_path, values) as station:
         station.wait_counter("images_kept", 3)
         reader = RecordReader(folder)
-        station.wait_more("passed", 3)  # these go first
-        held = max(one.sequence for one in reader.find(verdict=Verdict.PASS) if one.has_image)
-        code, told = said("hold", "add", "case 7", "--reason", "complaint", "--record", str(held), "--dir", str(folder))
+        held = reader.last_sequence() + 50  # not there yet: no removal is quicker than the command
+        words = ("--reason", "complaint", "--record", str(held), "--record", str(held + 1), "--dir", str(folder))
+        code, told = said("hold", "add", "case 7", *words)
+        assert reader.last_sequence() < held
         assert (code, told["ok"]) == (0, True)
         assert [one["name"] for one in said("hold", "list", "--dir", str(folder))[1]["holds"]] == ["case 7"]
         assert said("hold", "release", "case 8", "--reason", "x", "--dir", str(folder))[0] == 1
-        wait_until(lambda: any(one.image_removed for one in reader.after(held, 10_000)), TIMEOUT_S)
-        assert reader.get(held).has_image
+        wait_until(lambda: any(one.image_removed for one in reader.after(held + 1, 10_000)), TIMEOUT_S)
+        assert [reader.get(number).has_image for number in (held, held + 1)] == [True, True]
         assert said("hold", "release", "case 7", "--reason", "settled", "--dir", str(folder))[0] == 0
         wait_until(lambda: not reader.get(held).has_image, TIMEOUT_S)
         reader.close()
