@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,9 +14,23 @@ from rich.table import Table
 
 from inspection.challenge.findings import Proof
 from inspection.challenge.past import ended_entries
-from inspection.cli import records_backup, records_holds, records_proof, records_replay
-from inspection.cli.records_folder import DEFAULT_DIR, TIMES, Dir, Json, moment, print_json, wall_ns
-from inspection.part import Evaluation, Reason, Verdict
+from inspection.cli import records_backup, records_export, records_holds, records_proof, records_replay
+from inspection.cli.records_filters import (
+    Defect,
+    Lot,
+    OfEvaluation,
+    OfReason,
+    OfVerdict,
+    Part,
+    Reviewer,
+    Run,
+    Score,
+    Serial,
+    Since,
+    Until,
+)
+from inspection.cli.records_folder import DEFAULT_DIR, Dir, Json, moment, print_json, wall_ns
+from inspection.part import Verdict
 from inspection.records.reader import RecordReader
 from inspection.records.record import StoredRecord
 
@@ -26,6 +39,7 @@ records_proof.add_to(app)
 records_backup.add_to(app)
 records_replay.add_to(app)
 records_holds.add_to(app)
+records_export.add_to(app)
 
 _WIDEST = 10_000
 
@@ -33,19 +47,19 @@ _WIDEST = 10_000
 @app.command("list")
 def list_records(
     directory: Dir = DEFAULT_DIR,
-    run: Annotated[str | None, typer.Option(help="Only this start of the line.")] = None,
-    verdict: Annotated[Verdict | None, typer.Option(case_sensitive=False)] = None,
-    reason: Annotated[Reason | None, typer.Option(case_sensitive=False)] = None,
-    since: Annotated[datetime | None, typer.Option(formats=TIMES, help="UTC unless it names its offset.")] = None,
-    until: Annotated[datetime | None, typer.Option(formats=TIMES, help="UTC, exclusive.")] = None,
-    part: Annotated[int | None, typer.Option(min=0, help="Only this trigger number.")] = None,
-    lot: Annotated[str | None, typer.Option(help="Only this lot.")] = None,
-    serial: Annotated[str | None, typer.Option(help="Only the part of this serial number.")] = None,
-    reviewer: Annotated[str | None, typer.Option(help="Only what this person reviewed, by number.")] = None,
-    evaluation: Annotated[Evaluation | None, typer.Option(case_sensitive=False)] = None,
-    defect: Annotated[str | None, typer.Option(help="Only this most likely type of defect.")] = None,
-    min_score: Annotated[float | None, typer.Option(min=0, max=1)] = None,
-    max_score: Annotated[float | None, typer.Option(min=0, max=1)] = None,
+    run: Run = None,
+    verdict: OfVerdict = None,
+    reason: OfReason = None,
+    since: Since = None,
+    until: Until = None,
+    part: Part = None,
+    lot: Lot = None,
+    serial: Serial = None,
+    reviewer: Reviewer = None,
+    evaluation: OfEvaluation = None,
+    defect: Defect = None,
+    min_score: Score = None,
+    max_score: Score = None,
     behind: Annotated[int | None, typer.Option(help="The next page: behind this record.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000)] = 20,
     oldest_first: Annotated[bool, typer.Option("--oldest-first")] = False,

@@ -7,6 +7,7 @@ RecordsError                anything below
 ├── SigningKeyError         the key that signs the records cannot be used: put it back, or move it away
 ├── BackupError             a backup cannot be made or taken back: the place is taken, or what is there is not whole
 ├── HoldError               a legal hold that names nothing, has no reason, or is not there
+├── ExportError             records cannot be written as a table: the file is there, or its kind is not known
 ├── RecordMissingError      there is no record of that number
 ├── RecordRunError          a run was begun twice with different particulars, or a part names no run
 └── JournalError            the in-flight journal cannot be written, or was not recovered first
@@ -39,6 +40,12 @@ class BackupError(RecordsError):
 
 class HoldError(RecordsError):
     """A legal hold cannot be set or released as it was asked for."""
+
+    exit_code = 2
+
+
+class ExportError(RecordsError):
+    """Records cannot be written as the table that was asked for."""
 
     exit_code = 2
 
