@@ -6,6 +6,8 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
+from queue import Empty, SimpleQueue
 
 from camera.errors import CameraError
 from camera.frame import BrokenFrame, Frame
@@ -37,6 +39,7 @@ class CameraLoop(ABC):
         self._stopping = threading.Event()
         self._presence = CameraPresence(camera, self.history, events)
         self._threads: list[threading.Thread] = []
+        self._wish: SimpleQueue[Frame] | None = None
 
     @abstractmethod
     def take(self, frame: Frame) -> None:
@@ -65,6 +68,22 @@ class CameraLoop(ABC):
         From any thread. Raises CameraError. Most cameras follow a trigger of their own and never can.
         """
         return None
+
+    def next_frame(self, timeout_s: float) -> Frame | None:
+        """Return the next whole frame beside its part, None when none came in time; from any thread, while it runs.
+
+        What was lent is copied, for the driver fills it again; of two who wish at a time, the later one gets it.
+        """
+        wish = self._wish = SimpleQueue[Frame]()
+        try:
+            return wish.get(timeout=timeout_s)
+        except Empty:
+            return None
+
+    def _grant(self, frame: Frame) -> None:
+        wish, self._wish = self._wish, None
+        if wish is not None:
+            wish.put(replace(frame, pixels=frame.pixels.copy()) if self.camera.lends_frames else frame)
 
     def loops(self) -> dict[str, Callable[[], None]]:
         """Return the loops to run while the line runs, each in a thread of its own, by name."""
@@ -210,6 +229,8 @@ class CameraLoop(ABC):
             if isinstance(frame, BrokenFrame):
                 self.miss(frame)
             else:
+                if self._wish is not None:
+                    self._grant(frame)
                 self.take(frame)
 
     def _grab(self) -> Frame | BrokenFrame | None:

@@ -20,7 +20,10 @@ __all__ = [
     "Confirmation",
     "JobRequest",
     "LineControl",
+    "NoPictureError",
+    "NoSuchCameraError",
     "Preview",
+    "Snapshot",
     "State",
     "StateChange",
     "StateError",
@@ -101,6 +104,17 @@ class Preview:
     result: PartResult
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One picture of one camera at full size, as a PNG file; pixel_format: what the camera gave it in."""
+
+    png: bytes
+    width: int
+    height: int
+    pixel_format: str
+    age_ms: int
+
+
 _NO_JOB = JobRequest()
 
 
@@ -113,6 +127,15 @@ class LineControl(Protocol):
     @property
     def state(self) -> State:
         """What the station does now."""
+
+    def active_alarms(self) -> tuple[ActiveAlarm, ...]:
+        """Return what stands now, what blocks first, then the oldest. Never blocks."""
+
+    def camera_reports(self) -> tuple[CameraReport, ...]:
+        """Return what each camera does and has been through."""
+
+    def snapshot(self, camera: str) -> Snapshot:
+        """Return a picture of a camera, '' for the first; takes up to 5 s. Raises NoSuchCameraError, NoPictureError."""
 
     def wait_state(self, after: int, timeout_s: float) -> list[StateChange]:
         """Return the changes of the state after a sequence (0: all that are kept); empty when none came in time."""
@@ -190,6 +213,18 @@ class LineControl(Protocol):
 
 class TriggerMissedError(Exception):
     """No picture was made for a trigger from software; the text says why."""
+
+    exit_code = 1
+
+
+class NoSuchCameraError(Exception):
+    """No camera has that name; the text says which there are."""
+
+    exit_code = 2
+
+
+class NoPictureError(Exception):
+    """A camera gave no picture; the text says why."""
 
     exit_code = 1
 

@@ -63,6 +63,8 @@ class Service:
             security=api,
             entries=self.station.memory,
             model=self.station,
+            recipes=self.station.recipes,
+            lots=self.station.lots,
             calls=None if self._observers is None else self._observers.calls,
         )
         self.api_address = self._api.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 from camera.frame import Pixels
@@ -16,7 +17,7 @@ from inspection.assembly import Assembly, Surroundings
 from inspection.camera_history import CameraReport
 from inspection.camera_upkeep import CameraUpkeep
 from inspection.config import StationConfig, config_digest
-from inspection.control import Confirmation, Preview, StationStatus
+from inspection.control import ActiveAlarm, Confirmation, Preview, Snapshot, StationStatus
 from inspection.engine import Engine
 from inspection.lines import scene_of
 from inspection.lots.book import LotBook
@@ -26,6 +27,7 @@ from inspection.preview import PreviewSlot
 from inspection.recipes.content import RecipeRef
 from inspection.recipes.preparing import Preparing
 from inspection.run_counters import RunCounters
+from inspection.snapshot import take_snapshot
 from inspection.state_machine import EXECUTING, Cause, State, StateError
 from inspection.station_states import StateChange, StationStates
 from inspection.status import station_status
@@ -101,7 +103,16 @@ class Station:
             lambda: self.recipe.name if self.recipe else "",
         )
         lock = self._operation.lock
-        self.recipes = Preparing(self.config, parts, self.states, self.memory, lock, self._next_step, self._on_recipe)
+        self.recipes = Preparing(
+            self.config,
+            parts,
+            self.states,
+            self.memory,
+            lock,
+            self._next_step,
+            self._on_recipe,
+            partial(self.alarms.tell, "RECIPE_LOST"),
+        )
         self.lots = LotBook(self.memory, self.memory.reader, self.admission, self)
         self.memory.subscribe(self.lots.on_durable)
         self._upkeep = CameraUpkeep(self, lock)
@@ -317,6 +328,14 @@ class Station:
         """Return what each camera does and has been through."""
         sections = self.config.cameras
         return tuple(line.report(section.backend) for line, section in zip(self.lines, sections, strict=True))
+
+    def active_alarms(self) -> tuple[ActiveAlarm, ...]:
+        """Return what stands now, what blocks first, then the oldest."""
+        return self.alarms.active()
+
+    def snapshot(self, camera: str) -> Snapshot:
+        """Return a picture of a camera, '' for the first. Raises NoSuchCameraError, NoPictureError."""
+        return take_snapshot(self.lines, camera, self._operation.lock, runs=self.wants_to_run)
 
     def status(self) -> StationStatus:
         """Return one consistent status."""

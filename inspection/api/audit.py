@@ -60,6 +60,8 @@ class Audit:
     async def done(self, command: Command, outcome: Outcome, before: str, after: str) -> None:
         """Write what came of a command; what cannot be written is in the log, and the answer is given all the same."""
         entry = _entry(command, DONE, before=before, after=after, outcome=outcome.as_json())
+        caller = command.caller
+        _log.info("%s by %s from %s: %s", command.method, caller.name or "nobody", caller.peer, outcome.code.name)
         if not command.access.stops:
             await self._note(entry)
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -24,6 +25,15 @@ LOOPBACK_NAME = "loopback"
 _HEADER = "authorization"
 _SCHEME = "bearer "
 _HOW_TO_GET_ONE = "`lineward token add NAME --role ROLE` on the station makes one"
+
+
+CALLER: ContextVar[str] = ContextVar("caller", default="")
+"""The name of whoever the present call comes from; set by the guard, for the call's own task."""
+
+
+def caller_name() -> str:
+    """Return who the present call comes from, '' outside of one; on the event loop only."""
+    return CALLER.get()
 
 
 @dataclass(frozen=True, slots=True)

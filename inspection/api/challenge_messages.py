@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from inspection.api import v1 as pb
 from inspection.api.messages import ACTIONS, EVALUATIONS, REASONS
-from inspection.api.pb import inspection_pb2 as pb
 from inspection.challenge.book import Phase
 from inspection.challenge.control import ChallengeView, InterlockView
 from inspection.challenge.due import Due

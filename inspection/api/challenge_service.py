@@ -10,11 +10,11 @@ from typing import TypeVar
 
 import grpc
 
+from inspection.api import v1 as pb
+from inspection.api import v1_grpc as pb_grpc
 from inspection.api.answers import Context, streaming, unary
 from inspection.api.challenge_messages import challenge_message, interlock_message, past_message
 from inspection.api.errors import RefusedError
-from inspection.api.pb import inspection_pb2 as pb
-from inspection.api.pb import inspection_pb2_grpc as pb_grpc
 from inspection.api.watchers import Watchers
 from inspection.challenge.book import Phase
 from inspection.challenge.control import ChallengeControl

@@ -13,12 +13,12 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 
+from inspection.api import v1 as pb
+from inspection.api import v1_grpc as pb_grpc
 from inspection.api.address import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_MB
 from inspection.api.call_error import call_error
 from inspection.api.channel import Credentials, open_channel
-from inspection.api.errors import ApiError
-from inspection.api.pb import inspection_pb2 as pb
-from inspection.api.pb import inspection_pb2_grpc as pb_grpc
+from inspection.api.errors import ApiError, CallError
 
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
 _MESSAGE_ROOM_BYTES = 4096
@@ -79,6 +79,8 @@ class StationClient:
         self._results = pb_grpc.ResultServiceStub(self._channel)
         self._inspection = pb_grpc.InspectionServiceStub(self._channel)
         self._challenges = pb_grpc.ChallengeServiceStub(self._channel)
+        self._alarms = pb_grpc.AlarmServiceStub(self._channel)
+        self._cameras = pb_grpc.CameraServiceStub(self._channel)
         self._closed = threading.Event()
 
     def __enter__(self) -> Self:
@@ -97,27 +99,33 @@ class StationClient:
         return self._ask(lambda: self._station.GetStatus(pb.GetStatusRequest(), timeout=self._timeout_s))
 
     def start_line(self) -> pb.State.ValueType:
-        """Start the line and return the state. Raises CallError (FAILED_PRECONDITION, reason STATE)."""
-        return self._ask(lambda: self._station.StartLine(pb.StartLineRequest(), timeout=self._timeout_s)).state
+        """Start the line, unless it runs, and return the state. Raises CallError (reason STATE)."""
+        request = pb.StartContinuousRequest()
+        try:
+            return self._ask(lambda: self._station.StartContinuous(request, timeout=self._timeout_s)).state
+        except CallError as error:
+            if error.reason == "STATE" and error.metadata.get("state") == "CONTINUOUS_EXECUTION":
+                return pb.STATE_CONTINUOUS_EXECUTION
+            raise
 
     def stop_line(self, timeout_s: float = 60.0) -> pb.State.ValueType:
         """Stop the line, wait for the parts in flight and return the state. Raises CallError."""
-        return self._ask(lambda: self._station.StopLine(pb.StopLineRequest(), timeout=timeout_s)).state
+        return self._ask(lambda: self._station.Stop(pb.StopRequest(), timeout=timeout_s)).state
 
     def trigger_once(self) -> int:
         """Have a picture made and return its part. Raises CallError (FAILED_PRECONDITION: STATE, TRIGGER)."""
-        return self._ask(lambda: self._station.TriggerOnce(pb.TriggerOnceRequest(), timeout=self._timeout_s)).part
+        return self._ask(lambda: self._cameras.TriggerCamera(pb.TriggerCameraRequest(), timeout=self._timeout_s)).part
 
-    def confirm_alarms(self, who: str, names: Iterable[str] = ()) -> pb.ConfirmAlarmsResponse:
+    def confirm_alarms(self, who: str, names: Iterable[str] = ()) -> pb.AcknowledgeAlarmsResponse:
         """Let go of held alarms whose fault has gone, all of them when none is named. Raises CallError."""
-        request = pb.ConfirmAlarmsRequest(names=names, who=who)
-        return self._ask(lambda: self._station.ConfirmAlarms(request, timeout=self._timeout_s))
+        request = pb.AcknowledgeAlarmsRequest(names=names, who=who)
+        return self._ask(lambda: self._alarms.AcknowledgeAlarms(request, timeout=self._timeout_s))
 
     def image(self, sequence: int) -> tuple[bytes, str]:
         """Return a record's image file and its content type. Raises CallError (NOT_FOUND: RECORD or IMAGE)."""
         request = pb.GetResultImageRequest(sequence=sequence)
-        answer = self._ask(lambda: self._results.GetResultImage(request, timeout=self._timeout_s))
-        return answer.data, answer.content_type
+        pieces = self._ask(lambda: list(self._results.GetResultImage(request, timeout=self._timeout_s)))
+        return b"".join(piece.data for piece in pieces), pieces[0].content_type
 
     def inspect(self, image: Path | NDArray[np.uint8], timeout_s: float | None = None) -> pb.InspectResponse:
         """Judge an image file, or pixels as uint8 (H, W) or RGB (H, W, 3). Raises ApiError and CallError."""

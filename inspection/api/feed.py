@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Protocol
 
 from inspection.records.reader import RecordReader
 from inspection.records.record import StoredRecord
+from inspection.records.search import Search
+from inspection.records.verify import VerifyReport, verify
 
 
 class ResultFeed(Protocol):
@@ -20,6 +23,17 @@ class ResultFeed(Protocol):
 
     def image(self, sequence: int) -> tuple[bytes, str] | None:
         """Return a record's image file and content type, None when none is kept. Raises RecordMissingError."""
+
+    def get(self, sequence: int) -> StoredRecord:
+        """Return one record. Raises RecordMissingError."""
+
+    def search(
+        self, search: Search, *, limit: int, newest_first: bool, before_sequence: int | None
+    ) -> list[StoredRecord]:
+        """Return records that fit, by the time of their triggers; before_sequence: the last of the page before."""
+
+    def verify(self, progress: Callable[[int, int], None]) -> VerifyReport:
+        """Check the whole store; progress: records checked, and in all. Takes minutes for millions of records."""
 
     def wait_beyond(self, sequence: int, timeout_s: float) -> bool:
         """Wait until there is a durable record after `sequence`; False when none came in time."""
@@ -50,6 +64,20 @@ class RecordFeed:
     def image(self, sequence: int) -> tuple[bytes, str] | None:
         """Return a record's image file and content type, None when none is kept. Raises RecordMissingError."""
         return self._reader.image(sequence)
+
+    def get(self, sequence: int) -> StoredRecord:
+        """Return one record. Raises RecordMissingError."""
+        return self._reader.get(sequence)
+
+    def search(
+        self, search: Search, *, limit: int, newest_first: bool, before_sequence: int | None
+    ) -> list[StoredRecord]:
+        """Return records that fit, by the time of their triggers; before_sequence: the last of the page before."""
+        return self._reader.search(search, limit=limit, newest_first=newest_first, before_sequence=before_sequence)
+
+    def verify(self, progress: Callable[[int, int], None]) -> VerifyReport:
+        """Check the whole store; progress: records checked, and in all. Takes minutes for millions of records."""
+        return verify(self._reader.directory, progress)
 
     def wait_beyond(self, sequence: int, timeout_s: float) -> bool:
         """Wait until there is a durable record after `sequence`; False when none came in time."""

@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 from inspection.api.admission import Admission
 from inspection.api.answers import Context, to_refusal, to_status
 from inspection.api.audit import Audit
-from inspection.api.callers import metadata_of, peer_host
+from inspection.api.callers import CALLER, metadata_of, peer_host
 from inspection.api.command import Command, command_of
 from inspection.api.errors import RefusedError
 from inspection.api.held_context import HeldAbortError, HeldContext
@@ -105,6 +105,7 @@ class Guard(grpc.aio.ServerInterceptor):
         async def answer(requests: Any, context: Context) -> Any:
             try:
                 caller = self._admission.admit(method, row, context)
+                CALLER.set(caller.name)
                 assert row is not None
                 request = await take(requests)
                 if row.is_command:
@@ -122,6 +123,7 @@ class Guard(grpc.aio.ServerInterceptor):
         async def stream(requests: Any, context: Context) -> None:
             try:
                 caller = self._admission.admit(method, row, context)
+                CALLER.set(caller.name)
                 assert row is not None
                 request = await take(requests)
                 command = command_of(method, row, caller, request, metadata_of(context)) if row.is_command else None

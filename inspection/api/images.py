@@ -13,8 +13,8 @@ from camera.errors import PixelFormatError
 from camera.image_size import BadImageError
 from camera.pixels import FORMATS, SAMPLED, image_of
 from camera.yuv import YUV
+from inspection.api import v1 as pb
 from inspection.api.errors import RefusedError
-from inspection.api.pb import inspection_pb2 as pb
 from inspection.api.shared_memory import read_shared
 
 MAX_PIXELS = 32_000_000  # 96 MB as RGB8; two are decoded at a time at most

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
+from inspection.api import v1 as pb
 from inspection.api.answers import to_refusal
-from inspection.api.pb import inspection_pb2 as pb
 
 IN_FLIGHT = 4
 """Images of one stream on their way: being read, judged, or waiting for the client to read the answer."""

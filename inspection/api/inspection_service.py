@@ -11,15 +11,15 @@ from concurrent.futures import Executor, Future
 
 import grpc
 
+from inspection.api import v1 as pb
+from inspection.api import v1_grpc as pb_grpc
 from inspection.api.answers import Context, streaming, unary
 from inspection.api.errors import RefusedError
 from inspection.api.images import request_pixels
 from inspection.api.inspect_stream import InspectPipeline
 from inspection.api.messages import inspect_message
-from inspection.api.pb import inspection_pb2 as pb
-from inspection.api.pb import inspection_pb2_grpc as pb_grpc
 from inspection.api.peers import is_on_this_machine
-from inspection.api.station_service import in_state
+from inspection.api.refusals import carried_out
 from inspection.control import BusyError, LineControl
 
 MAX_WAITING = 8
@@ -114,7 +114,7 @@ class InspectionService(pb_grpc.InspectionServiceServicer):
         allowance.left_s()
         pixels = request_pixels(request)
         try:
-            decision = in_state(self._control, lambda: self._control.inspect(pixels, allowance.left_s()))
+            decision = carried_out(self._control, lambda: self._control.inspect(pixels, allowance.left_s()))
         except BusyError:
             allowance.left_s()  # an answer that came too late is DEADLINE_EXCEEDED, whatever kept it
             raise

@@ -1,21 +1,17 @@
-"""The domain's words as protobuf messages."""
+"""The domain's words, and what was decided, as protobuf messages."""
 
 from __future__ import annotations
 
-from importlib import metadata
-
-from inspection.api.pb import inspection_pb2 as pb
-from inspection.camera_history import CameraReport, CameraState
-from inspection.control import Preview, State, StationStatus
+from inspection.admission import JOB_KEY, SIMULATED_KEY
+from inspection.api import v1 as pb
 from inspection.part import Decision, EjectorAction, Evaluation, Reason, Verdict
+from inspection.recipes.content import RecipeRef
 from inspection.records.record import StoredRecord
 
 VERDICTS = {word: pb.Verdict.Value(f"VERDICT_{word}") for word in Verdict}
 EVALUATIONS = {word: pb.Evaluation.Value(f"EVALUATION_{word}") for word in Evaluation}
 REASONS = {word: pb.Reason.Value(f"REASON_{word}") for word in Reason}
 ACTIONS = {word: pb.EjectorAction.Value(f"EJECTOR_ACTION_{word}") for word in EjectorAction}
-CAMERA_STATES = {word: pb.CameraState.Value(f"CAMERA_STATE_{word}") for word in CameraState}
-STATES = {word: pb.State.Value(f"STATE_{word}") for word in State}
 
 
 def result_message(record: StoredRecord) -> pb.Result:
@@ -41,80 +37,45 @@ def result_message(record: StoredRecord) -> pb.Result:
         record_hash=record.record_hash,
         truth=record.truth,
         missing_views=record.missing_views,
+        lot=record.lot,
+        serial=record.serial,
+        job=_job_message(record),
+        is_simulated=bool(record.extra.get(SIMULATED_KEY)),
+        recipe=record.recipe,
+        recipe_hash=record.recipe_hash,
+        config_hash=record.config_hash,
+        thresholds_hash=record.thresholds_hash,
+        camera_settings_hash=record.camera_settings_hash,
+        provider=record.provider,
+        model=record.model,
+        ejector_command=record.ejector_command,
+        image_sha256=record.image_sha256,
+        stages=pb.StageTimes(
+            trigger_host_ns=record.trigger_host_ns,
+            frame_host_ns=record.frame_host_ns,
+            batch_host_ns=record.batch_host_ns,
+            scored_host_ns=record.scored_host_ns,
+            decided_host_ns=record.decided_host_ns,
+            due_host_ns=record.due_host_ns,
+            deadline_host_ns=record.deadline_host_ns,
+            written_host_ns=record.written_host_ns,
+            ejector_due_host_ns=record.ejector_due_host_ns,
+        ),
+        frame_counter=record.frame_counter,
+        device_ns=record.device_ns,
+        lost_before=record.lost_before,
+        pixel_format=record.pixel_format,
     )
 
 
-def status_message(status: StationStatus) -> pb.GetStatusResponse:
-    """Return the station's status as clients see it."""
-    return pb.GetStatusResponse(
-        station=status.station,
-        state=STATES[status.state],
-        run=status.run,
-        alarms=[
-            pb.Alarm(
-                name=alarm.name,
-                since_wall_ns=alarm.since_wall_ns,
-                values=dict(alarm.values),
-                blocks=alarm.blocks,
-                must_be_confirmed=alarm.must_be_confirmed,
-                is_over=alarm.is_over,
-            )
-            for alarm in status.alarms
-        ],
-        triggers=status.triggers,
-        records=status.records,
-        passed=status.passed,
-        rejected_by_reason=dict(status.rejected_by_reason),
-        late=status.late,
-        wrong_pulses=status.wrong_pulses,
-        parts_per_minute=status.parts_per_minute,
-        latency_p50_ms=status.latency_p50_ms,
-        latency_p99_ms=status.latency_p99_ms,
-        model=status.model,
-        bundle_digest=status.bundle_digest,
-        threshold=status.threshold,
-        provider=status.provider,
-        camera=status.camera,
-        ejector=status.ejector,
-        ejector_connected=status.ejector_connected,
-        heartbeat_running=status.heartbeat_running,
-        uptime_s=status.uptime_s,
-        counters=dict(status.counters),
-        version=metadata.version("lineward"),
-        cameras=[_camera_message(camera) for camera in status.cameras],
-    )
+def recipe_ref_message(ref: RecipeRef) -> pb.RecipeRef:
+    """Return which recipe."""
+    return pb.RecipeRef(name=ref.name, version=ref.version, sha256=ref.sha256)
 
 
-def _camera_message(camera: CameraReport) -> pb.CameraStatus:
-    return pb.CameraStatus(
-        name=camera.name,
-        backend=camera.backend,
-        state=CAMERA_STATES[camera.state],
-        cause=camera.cause,
-        detail=camera.detail,
-        last_exposure_s=camera.last_exposure_s,
-        last_recovery_ms=camera.last_recovery_ms,
-        counters=dict(camera.counters),
-        ptp=camera.ptp,
-        clock_drift_ppm=camera.clock_drift_ppm,
-    )
-
-
-def preview_message(preview: Preview) -> pb.WatchPreviewResponse:
-    """Return a preview as clients see it."""
-    decision = preview.result.decision
-    return pb.WatchPreviewResponse(
-        jpeg=preview.jpeg,
-        width=preview.width,
-        height=preview.height,
-        part=preview.part,
-        verdict=VERDICTS[decision.verdict],
-        evaluation=EVALUATIONS[decision.evaluation],
-        reason=REASONS[decision.reason],
-        score=decision.score,
-        defect_class=decision.defect_class,
-        sequence=preview.sequence,
-    )
+def _job_message(record: StoredRecord) -> pb.Job | None:
+    ids = record.extra.get(JOB_KEY)
+    return pb.Job(**{name: str(value) for name, value in ids.items()}) if isinstance(ids, dict) else None
 
 
 def inspect_message(decision: Decision, bundle_digest: str) -> pb.InspectResponse:

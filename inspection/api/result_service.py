@@ -1,4 +1,4 @@
-"""ResultService: durable records as a stream that can be resumed, and their images."""
+"""ResultService: durable records as a stream that can be resumed, in pages, and one by one with image and reviews."""
 
 from __future__ import annotations
 
@@ -9,19 +9,26 @@ from typing import TypeVar, TypeVarTuple
 
 import grpc
 
+from inspection.api import v1 as pb
+from inspection.api import v1_grpc as pb_grpc
 from inspection.api.answers import Context, streaming, unary
+from inspection.api.callers import caller_name
 from inspection.api.errors import RefusedError
 from inspection.api.feed import ResultFeed
-from inspection.api.pb import inspection_pb2 as pb
-from inspection.api.pb import inspection_pb2_grpc as pb_grpc
+from inspection.api.messages import result_message
+from inspection.api.paging import page_begin, page_size, page_token
+from inspection.api.result_filter import search_of
+from inspection.api.reviews import review_entry, review_message, reviews_of
 from inspection.api.tail import ResultTail, responses_after
 from inspection.api.token import Place, read_place, resume
 from inspection.api.watchers import Watchers
+from inspection.records.entries import EntryBook
 from inspection.records.errors import RecordMissingError
+from inspection.records.record import StoredRecord
 
-MAX_WATCHERS = 64
+MAX_WATCHERS = 128
+CHUNK_BYTES = 256 * 1024
 _STORE_BATCH = 128
-_MESSAGE_ROOM_BYTES = 4096
 _Answer = TypeVar("_Answer")
 _Args = TypeVarTuple("_Args")
 
@@ -32,11 +39,12 @@ class ResultService(pb_grpc.ResultServiceServicer):
     Owned by the server; its methods run on the server's event loop, whatever reads the disk in `reads`.
     """
 
-    def __init__(self, feed: ResultFeed, tail: ResultTail, reads: Executor, max_message_bytes: int) -> None:
+    def __init__(self, feed: ResultFeed, tail: ResultTail, reads: Executor, entries: EntryBook | None = None) -> None:
+        """entries: where reviews are kept; None where none can be."""
         self._feed = feed
         self._tail = tail
         self._reads = reads
-        self._max_message_bytes = max_message_bytes
+        self._entries = entries
         self._watchers = Watchers("results", MAX_WATCHERS)
 
     def stop(self) -> None:
@@ -69,22 +77,67 @@ class ResultService(pb_grpc.ResultServiceServicer):
                 await self._tail.wait_beyond(sequence)
 
     @unary
+    async def ListResults(  # noqa: N802 - the name in the proto
+        self, request: pb.ListResultsRequest, _context: Context
+    ) -> pb.ListResultsResponse:
+        """Return records that fit a filter, page by page."""
+        search, size = search_of(request.filter), page_size(request.page_size)
+        of = (request.filter, request.oldest_first)
+        last = page_begin(request.page_token, *of)
+        found = await self._read(
+            lambda: self._feed.search(
+                search,
+                limit=size + 1,
+                newest_first=not request.oldest_first,
+                before_sequence=int(last) if last else None,
+            )
+        )
+        token = page_token(str(found[size - 1].sequence), *of) if len(found) > size else ""
+        return pb.ListResultsResponse(results=[result_message(one) for one in found[:size]], next_page_token=token)
+
+    @unary
+    async def GetResult(  # noqa: N802 - the name in the proto
+        self, request: pb.GetResultRequest, _context: Context
+    ) -> pb.GetResultResponse:
+        """Return one record with its reviews."""
+
+        def read() -> pb.GetResultResponse:
+            record = self._record(request.sequence)
+            reviews = [] if self._entries is None else reviews_of(self._entries, record.sequence)
+            return pb.GetResultResponse(result=result_message(record), reviews=reviews)
+
+        return await self._read(read)
+
+    @streaming
     async def GetResultImage(  # noqa: N802 - the name in the proto
         self, request: pb.GetResultImageRequest, _context: Context
-    ) -> pb.GetResultImageResponse:
-        """Return the stored image of one record."""
-        found = await self._read(self._image, request.sequence)
+    ) -> AsyncIterator[pb.GetResultImageResponse]:
+        """Stream the stored image of one record in pieces."""
+        record, found = await self._read(self._image, request.sequence)
         if found is None:
-            raise _no_image("IMAGE", f"record {request.sequence} has no image (any more); its has_image says so")
+            raise _missing("IMAGE", f"record {request.sequence} has no image (any more); its has_image says so")
         data, content_type = found
-        if len(data) + _MESSAGE_ROOM_BYTES > self._max_message_bytes:
-            raise RefusedError(
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
-                "MESSAGE_SIZE",
-                f"the image of record {request.sequence} has {len(data)} bytes — a message may have "
-                f"{self._max_message_bytes} — raise api.max_message_mb, or keep images as jpeg",
-            )
-        return pb.GetResultImageResponse(data=data, content_type=content_type)
+        first = pb.GetResultImageResponse(
+            data=data[:CHUNK_BYTES], content_type=content_type, size_bytes=len(data), sha256=record.image_sha256
+        )
+        yield first
+        for start in range(CHUNK_BYTES, len(data), CHUNK_BYTES):
+            yield pb.GetResultImageResponse(data=data[start : start + CHUNK_BYTES])
+
+    @unary
+    async def ReviewResult(  # noqa: N802 - the name in the proto
+        self, request: pb.ReviewResultRequest, _context: Context
+    ) -> pb.ReviewResultResponse:
+        """Write a human verdict beside the machine's."""
+        caller, book = caller_name(), self._entries
+        if book is None:
+            raise RefusedError(grpc.StatusCode.UNIMPLEMENTED, "NO_ENTRIES", "this server keeps no entries")
+
+        def write() -> pb.Review:
+            record = self._record(request.sequence)
+            return review_message(book.note(review_entry(request, record, caller)))
+
+        return pb.ReviewResultResponse(review=await self._read(write))
 
     async def _begin(self, request: pb.WatchResultsRequest) -> Place:
         if request.only_new and request.resume_token:
@@ -105,18 +158,21 @@ class ResultService(pb_grpc.ResultServiceServicer):
         place = read_place(self._feed, sequence)
         return responses_after(place, self._feed.after(sequence, _STORE_BATCH))[0]
 
-    def _image(self, sequence: int) -> tuple[bytes, str] | None:
+    def _record(self, sequence: int) -> StoredRecord:
         last = self._feed.last_sequence()
         if not 1 <= sequence <= last:
-            raise _no_image("RECORD", f"record {sequence} does not exist — records 1 to {last} do")
+            raise _missing("RECORD", f"record {sequence} does not exist — records 1 to {last} do")
         try:
-            return self._feed.image(sequence)
+            return self._feed.get(sequence)
         except RecordMissingError as error:
-            raise _no_image("RECORD", str(error)) from error
+            raise _missing("RECORD", str(error)) from error
+
+    def _image(self, sequence: int) -> tuple[StoredRecord, tuple[bytes, str] | None]:
+        return self._record(sequence), self._feed.image(sequence)
 
     async def _read(self, function: Callable[[*_Args], _Answer], *arguments: *_Args) -> _Answer:
         return await asyncio.get_running_loop().run_in_executor(self._reads, function, *arguments)
 
 
-def _no_image(reason: str, text: str) -> RefusedError:
+def _missing(reason: str, text: str) -> RefusedError:
     return RefusedError(grpc.StatusCode.NOT_FOUND, reason, text, field="sequence")

@@ -66,24 +66,83 @@ _OURS = "lineward.inspection.v1"
 _TABLE: Mapping[str, Mapping[str, Access]] = {
     f"{_OURS}.StationService": {
         "GetStatus": reads(),
-        "StartLine": commands(RUN),
-        "StopLine": commands(RUN, stops=True),
-        "TriggerOnce": commands(RUN),
-        "ConfirmAlarms": commands(RUN),
+        "WatchState": reads(),
+        "SelectModeAutomatic": commands(RUN),
+        "PrepareRecipe": commands(RUN),
+        "UnprepareRecipe": commands(RUN),
+        "StartSingle": commands(RUN),
+        "StartContinuous": commands(RUN),
+        "Stop": commands(RUN, stops=True),
+        "Abort": commands(RUN, stops=True),
+        "Halt": commands(RUN, stops=True),
+        "Reset": commands(RUN),
+        "ConfirmAll": commands(RUN),
+        "SetSimulationMode": commands(ENGINEER),
         "WatchPreview": reads(),
+    },
+    f"{_OURS}.RecipeService": {
+        "ListRecipes": reads(),
+        "GetRecipe": reads(),
+        "CreateRecipe": commands(SET_UP),
+        "CheckRecipe": reads(SET_UP),
+        "DeleteRecipe": commands(SET_UP),
+    },
+    f"{_OURS}.LotService": {
+        "StoreLot": commands(LOTS),
+        "StoreAndStartLot": commands(LOTS),
+        "StartLot": commands(LOTS),
+        "RevokeStartLot": commands(LOTS),
+        "PauseLot": commands(LOTS),
+        "ResumeLot": commands(LOTS),
+        "StopLot": commands(LOTS),
+        "AbortLot": commands(LOTS),
+        "GetLot": reads(),
+        "ListLots": reads(),
+        "WatchLot": reads(),
     },
     f"{_OURS}.ResultService": {
         "WatchResults": reads(),
+        "ListResults": reads(),
+        "GetResult": reads(),
         "GetResultImage": reads(),
+        "ReviewResult": commands(RUN),
     },
     f"{_OURS}.InspectionService": {
         "Inspect": reads(SET_UP),
+        "InspectStream": reads(SET_UP),
+    },
+    f"{_OURS}.ModelService": {
+        "ListModels": reads(),
+        "GetModel": reads(),
+    },
+    f"{_OURS}.CameraService": {
+        "ListCameras": reads(),
+        "WatchCameras": reads(),
+        "GetSnapshot": reads(SET_UP),
+        "TriggerCamera": commands(RUN),
+    },
+    f"{_OURS}.AlarmService": {
+        "ListAlarms": reads(),
+        "WatchAlarms": reads(),
+        "AcknowledgeAlarms": commands(RUN),
+    },
+    f"{_OURS}.AuditService": {
+        "ListEntries": reads(AUDITORS),
+        "VerifyRecords": reads(AUDITORS),
     },
     f"{_OURS}.ChallengeService": {
         "StartChallenge": commands(RUN),
         "CancelChallenge": commands(RUN),
         "GetChallengeStatus": reads(),
         "ListChallenges": reads(),
+    },
+    "inference.GRPCInferenceService": {
+        "ServerLive": reads(SET_UP),
+        "ServerReady": reads(SET_UP),
+        "ServerMetadata": reads(SET_UP),
+        "ModelReady": reads(SET_UP),
+        "ModelMetadata": reads(SET_UP),
+        "ModelInfer": reads(SET_UP),
     },
     "grpc.health.v1.Health": {
         "Check": PUBLIC,
@@ -98,7 +157,7 @@ _TABLE: Mapping[str, Mapping[str, Access]] = {
 METHODS: Mapping[str, Access] = MappingProxyType(
     {f"/{service}/{method}": access for service, rows in _TABLE.items() for method, access in rows.items()}
 )
-"""By full name, as it stands in the call: `/lineward.inspection.v1.StationService/StopLine`."""
+"""By full name, as it stands in the call: `/lineward.inspection.v1.StationService/Stop`."""
 
 
 def differences(served: Collection[str]) -> list[str]:

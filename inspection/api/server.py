@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
+from typing import Protocol
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from inspection.api import v1 as pb
+from inspection.api import v1_grpc as pb_grpc
 from inspection.api.address import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_MB, check_address
+from inspection.api.alarm_service import MAX_ALARM_WATCHERS, AlarmService
+from inspection.api.audit_service import AuditService
 from inspection.api.call_counter import CallCounter
+from inspection.api.camera_service import MAX_CAMERA_WATCHERS, CameraService
 from inspection.api.challenge_service import MAX_CHALLENGE_WATCHERS, ChallengeService
 from inspection.api.errors import ApiError
 from inspection.api.feed import ResultFeed
@@ -23,26 +29,43 @@ from inspection.api.inspection_service import MAX_STREAMS, InspectionService
 from inspection.api.kserve.model import ModelPort
 from inspection.api.kserve.service import KServeService
 from inspection.api.listening import connection_options, listen
+from inspection.api.lot_service import MAX_LOT_WATCHERS, LotService
+from inspection.api.model_service import ModelService
 from inspection.api.options import SecurityOptions
-from inspection.api.pb import inspection_pb2 as pb
-from inspection.api.pb import inspection_pb2_grpc as pb_grpc
 from inspection.api.pb import open_inference_pb2 as oip
 from inspection.api.pb import open_inference_pb2_grpc as oip_grpc
+from inspection.api.recipe_service import RecipePort, RecipeService
 from inspection.api.result_service import MAX_WATCHERS, ResultService
-from inspection.api.station_service import MAX_PREVIEW_WATCHERS, StationService
+from inspection.api.station_service import MAX_PREVIEW_WATCHERS, MAX_STATE_WATCHERS, StationService
 from inspection.api.tail import ResultTail
 from inspection.api.tls import ServerTls
 from inspection.challenge.control import ChallengeControl
 from inspection.control import LineControl
+from inspection.lots.book import LotBook
 from inspection.observability.api_calls import ApiCalls
 from inspection.records.entries import EntryBook
 
 _log = logging.getLogger(__name__)
 
-SERVICES = [service.full_name for service in pb.DESCRIPTOR.services_by_name.values()]
-_STREAMS = MAX_WATCHERS + MAX_PREVIEW_WATCHERS + MAX_CHALLENGE_WATCHERS + MAX_STREAMS
+_STREAMS = (
+    MAX_WATCHERS
+    + MAX_PREVIEW_WATCHERS
+    + MAX_STATE_WATCHERS
+    + MAX_CHALLENGE_WATCHERS
+    + MAX_ALARM_WATCHERS
+    + MAX_CAMERA_WATCHERS
+    + MAX_LOT_WATCHERS
+    + MAX_STREAMS
+)
 _OTHER_CALLS = 64  # unary, health and reflection calls at a time, beside the watchers
-_CALL_THREADS, _READ_THREADS, _INSPECT_THREADS, _INFER_THREADS = 4, 4, 2, 2
+_CALL_THREADS, _STOP_THREADS, _READ_THREADS, _INSPECT_THREADS, _INFER_THREADS = 4, 4, 4, 2, 2
+
+
+class Watched(Protocol):
+    """A service with streams."""
+
+    def stop(self) -> None:
+        """End its streams."""
 
 
 class ApiServer:
@@ -66,12 +89,15 @@ class ApiServer:
         security: SecurityOptions = SecurityOptions(),  # noqa: B008 - frozen
         entries: EntryBook | None = None,
         model: ModelPort | None = None,
+        recipes: RecipePort | None = None,
+        lots: LotBook | None = None,
         calls: ApiCalls | None = None,
     ) -> None:
         """Raise AddressError for an address that is open to the network without TLS and tokens.
 
         1 MB = 1,000,000 bytes, in both directions. entries: the audit log of commands; without it the log has them.
         model: what clients of the Open Inference Protocol are offered; None: nothing.
+        recipes, lots: without them the services of recipes, models and lots are not offered.
         calls: where each call is counted when it ends.
         Raises CertificateError when certificate and key cannot be used.
         """
@@ -84,6 +110,8 @@ class ApiServer:
         self._results = results
         self._challenges = challenges
         self._model = model
+        self._recipes = recipes
+        self._lots = lots
         self._calls = calls
         self._address = address
         self._max_message_bytes = max_message_mb * 1_000_000
@@ -149,26 +177,14 @@ class ApiServer:
             self._security, self._entries, lambda: self._control.status().state.value, self._pool("audit", 2), state
         )
         server = self._listen(guard)
-        calls, reads = self._pool("call", _CALL_THREADS), self._pool("read", _READ_THREADS)
-        health = HealthReporter(self._control, SERVICES, calls)
-        await health.report()
+        reads = self._pool("read", _READ_THREADS)
         tail = await self._loop.run_in_executor(reads, ResultTail, self._results, self._loop)
-        results = ResultService(self._results, tail, reads, self._max_message_bytes)
-        station = StationService(self._control, calls, self._pool("preview", MAX_PREVIEW_WATCHERS))
-        pb_grpc.add_ResultServiceServicer_to_server(results, server)
-        pb_grpc.add_StationServiceServicer_to_server(station, server)
-        inspection = InspectionService(self._control, self._pool("inspect", _INSPECT_THREADS))
-        pb_grpc.add_InspectionServiceServicer_to_server(inspection, server)
-        challenges = ChallengeService(self._challenges, calls, self._pool("challenge", MAX_CHALLENGE_WATCHERS))
-        pb_grpc.add_ChallengeServiceServicer_to_server(challenges, server)
-        if self._model is not None:
-            kserve = KServeService(self._model, calls, self._pool("infer", _INFER_THREADS))
-            oip_grpc.add_GRPCInferenceServiceServicer_to_server(kserve, server)
+        watched = self._add_services(server, tail, reads)
+        health = HealthReporter(self._control, self._offered, self._pool("health", 1))
+        await health.report()
         health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
-        offered = [] if self._model is None else [oip.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name]
         names = [
-            *SERVICES,
-            *offered,
+            *self._offered,
             health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
             reflection.SERVICE_NAME,
         ]
@@ -180,14 +196,61 @@ class ApiServer:
         for task in looking:
             task.cancel()
         await health.stop()
-        station.stop()
-        challenges.stop()
-        results.stop()
+        for service in watched:
+            service.stop()
         await server.stop(self._grace_s)
         await guard.finish(self._grace_s)
         await self._loop.run_in_executor(reads, tail.stop, 1.0)
         if self.local_address:
             Path(self.local_address.removeprefix("unix:")).unlink(missing_ok=True)
+
+    def _add_services(self, server: grpc.aio.Server, tail: ResultTail, reads: Executor) -> list[Watched]:
+        """Add every service that there is something for; return those with streams, which are told of the end."""
+        calls, stops = self._pool("call", _CALL_THREADS), self._pool("stop", _STOP_THREADS)
+        control, entries, recipes, lots, model = (
+            self._control, self._entries, self._recipes, self._lots, self._model,
+        )  # fmt: skip
+        station = StationService(control, calls, stops, self._pool("preview", MAX_PREVIEW_WATCHERS))
+        alarms, cameras = AlarmService(control, calls), CameraService(control, calls)
+        results = ResultService(self._results, tail, reads, entries)
+        inspection = InspectionService(control, self._pool("inspect", _INSPECT_THREADS))
+        challenges = ChallengeService(self._challenges, calls, self._pool("challenge", MAX_CHALLENGE_WATCHERS))
+        pb_grpc.add_StationServiceServicer_to_server(station, server)
+        pb_grpc.add_AlarmServiceServicer_to_server(alarms, server)
+        pb_grpc.add_CameraServiceServicer_to_server(cameras, server)
+        pb_grpc.add_ResultServiceServicer_to_server(results, server)
+        pb_grpc.add_InspectionServiceServicer_to_server(inspection, server)
+        pb_grpc.add_ChallengeServiceServicer_to_server(challenges, server)
+        watched: list[Watched] = [station, alarms, cameras, results, challenges]
+        if entries is not None:
+            audit = AuditService(self._results, entries, reads, self._pool("verify", 1))
+            pb_grpc.add_AuditServiceServicer_to_server(audit, server)
+            watched.append(audit)
+        if recipes is not None:
+            pb_grpc.add_RecipeServiceServicer_to_server(RecipeService(control, recipes, calls), server)
+        if lots is not None:
+            service = LotService(control, lots, calls, stops)
+            pb_grpc.add_LotServiceServicer_to_server(service, server)
+            watched.append(service)
+        if model is not None:
+            kserve = KServeService(model, calls, self._pool("infer", _INFER_THREADS))
+            oip_grpc.add_GRPCInferenceServiceServicer_to_server(kserve, server)
+            if recipes is not None:
+                pb_grpc.add_ModelServiceServicer_to_server(ModelService(recipes, model, calls), server)
+        return watched
+
+    @property
+    def _offered(self) -> list[str]:
+        """The full names of the services that this server has."""
+        absent = {
+            "AuditService": self._entries is None,
+            "RecipeService": self._recipes is None,
+            "LotService": self._lots is None,
+            "ModelService": self._model is None or self._recipes is None,
+        }
+        ours = [name for name in pb.SERVICES if not absent.get(name.rpartition(".")[2], False)]
+        kserve = oip.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
+        return ours if self._model is None else [*ours, kserve]
 
     def _listen(self, guard: Guard) -> grpc.aio.Server:
         server = grpc.aio.server(

@@ -8,9 +8,9 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 
+from inspection.api import v1 as pb
 from inspection.api.feed import ResultFeed
 from inspection.api.messages import result_message
-from inspection.api.pb import inspection_pb2 as pb
 from inspection.api.token import Place, read_place
 from inspection.records.record import StoredRecord
 

@@ -17,8 +17,8 @@ from inspection.challenge.options import MAX_OPERATOR
 from inspection.cli.station_option import client_of
 
 if TYPE_CHECKING:
+    from inspection.api import v1 as pb
     from inspection.api.client import StationClient
-    from inspection.api.pb import inspection_pb2 as pb
 
 _PROOFS = {
     "EJECTED": "[green]ejected[/]",

@@ -21,7 +21,7 @@ pitch_mm = 60.0                 # distance between parts
 # lens = "lens.json"            # lens and perspective, from `lineward cameras calibrate`: docs/geometry.md
 # align = {reference = "part.align", max_shift_px = 40.0, max_angle_deg = 10.0, min_score = 0.6}   # the part is looked
 #                               # for and judged where it lies; needs a region; not found, it is rejected
-# trigger = "software"          # instead of rate_hz: a picture when the PLC (Trigger) or a program (TriggerOnce) asks
+# trigger = "software"          # instead of rate_hz: a picture when the PLC (Trigger) or a program (TriggerCamera) asks
 # threshold = 0.5               # of this camera's views; absent: that of [model]
 # weight = 1.0                  # of this camera's views, where [fusion] is weighted
 

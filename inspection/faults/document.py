@@ -36,7 +36,7 @@ run_out_s = 2.0                 # how long the belt takes to stand
 | `warn` | tells the operator, and goes on; allowed only where a part that passes cannot be unsafe |
 | `reject_all` | nothing passes; every part that triggers is judged, recorded and rejected |
 | `hold` | as `reject_all`, and it stays so after the fault has gone, until somebody confirms it on the page or with \
-`ConfirmAlarms` (logged) |
+`ConfirmAll` (logged) |
 | `stop_line` | as `reject_all`; the heartbeat is withdrawn at once, so that the watchdog relay or the PLC stops the \
 belt; parts that trigger within `run_out_s` are still rejected, then the line is stopped in order and waits for Start |
 

@@ -17,6 +17,7 @@ FAULTS: tuple[Fault, ...] = (
     camera.PART_NOT_LOCATED,
     belt.PARTS_TOO_CLOSE,
     model.MODEL_REFUSED,
+    model.RECIPE_LOST,
     model.MODEL_FAILED,
     model.MODEL_REMOTE_LOST,
     model.PROVIDER_LOST,

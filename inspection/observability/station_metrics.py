@@ -32,6 +32,8 @@ def station_metrics(status: StationStatus, config_digest: str) -> Iterator[Metri
         "bundle_digest": status.bundle_digest,
         "config_digest": config_digest,
         "provider": status.provider,
+        "recipe": "" if status.recipe is None else status.recipe.name,
+        "recipe_version": "" if status.recipe is None else str(status.recipe.version),
     }
     yield _gauge("lineward_station_info", "Names and digests of what runs.", about)
     states = GaugeMetricFamily("lineward_station_state", "1 for the state that the station is in.", labels=("state",))

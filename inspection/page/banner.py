@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from nicegui import ui
 
 from inspection.alarms import Severity
-from inspection.api.pb import inspection_pb2 as pb
+from inspection.api import v1 as pb
 from inspection.page import words
 from inspection.page.feed import SeenPreview, StationFeed
 from inspection.page.notice import show_refusal

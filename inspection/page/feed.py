@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import grpc
 
-from inspection.api.pb import inspection_pb2 as pb
-from inspection.api.pb import inspection_pb2_grpc as rpc
+from inspection.api import v1 as pb
+from inspection.api import v1_grpc as rpc
 
 FRESH_S = 2.0
 """What is older than this is never shown as present."""
@@ -107,16 +107,25 @@ class StationFeed:
 
     async def start_line(self) -> str | None:
         """Start the line; the station's words when it refuses, "" when it does not answer, None when done."""
-        return await self._command(lambda: self._station.StartLine(pb.StartLineRequest(), timeout=_COMMAND_TIMEOUT_S))
+        request = pb.StartContinuousRequest()
+        said = await self._command(lambda: self._station.StartContinuous(request, timeout=_COMMAND_TIMEOUT_S))
+        return None if said and await self._runs() else said  # somebody else was faster
+
+    async def _runs(self) -> bool:
+        try:
+            status = await self._station.GetStatus(pb.GetStatusRequest(), timeout=_STATUS_TIMEOUT_S)
+        except grpc.aio.AioRpcError:
+            return False
+        return status.state == pb.STATE_CONTINUOUS_EXECUTION
 
     async def stop_line(self) -> str | None:
         """Stop the line; answers as `start_line`."""
-        return await self._command(lambda: self._station.StopLine(pb.StopLineRequest(), timeout=_COMMAND_TIMEOUT_S))
+        return await self._command(lambda: self._station.Stop(pb.StopRequest(), timeout=_COMMAND_TIMEOUT_S))
 
     async def confirm_alarms(self) -> str | None:
         """Confirm every held alarm; answers as `start_line`."""
-        request = pb.ConfirmAlarmsRequest(who=f"page {self.api}")
-        return await self._command(lambda: self._station.ConfirmAlarms(request, timeout=_COMMAND_TIMEOUT_S))
+        request = pb.ConfirmAllRequest(who=f"page {self.api}")
+        return await self._command(lambda: self._station.ConfirmAll(request, timeout=_COMMAND_TIMEOUT_S))
 
     async def begin_challenge(self, operator: str) -> str | None:
         """Begin a challenge as configured, with the name of who lays the parts; answers as `start_line`."""
@@ -146,10 +155,11 @@ class StationFeed:
         """Return the stored image of a record and its content type; None when there is none to be had."""
         try:
             request = pb.GetResultImageRequest(sequence=sequence)
-            answer = await self._results.GetResultImage(request, timeout=_STATUS_TIMEOUT_S * 2)
+            stream = self._results.GetResultImage(request, timeout=_STATUS_TIMEOUT_S * 2)
+            pieces = [piece async for piece in stream]
         except grpc.aio.AioRpcError:
             return None
-        return answer.data, answer.content_type
+        return b"".join(piece.data for piece in pieces), pieces[0].content_type
 
     # ----------------------------------------------------------------- following
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from nicegui import ui
 
-from inspection.api.pb import inspection_pb2 as pb
+from inspection.api import v1 as pb
 from inspection.page import challenge_words, words
 from inspection.page.feed import SeenPreview, StationFeed
 from inspection.texts import LANGUAGES, Catalogue
@@ -54,7 +54,7 @@ class Header:
     def show(self, status: pb.GetStatusResponse, _preview: SeenPreview | None) -> None:
         """Bring the header up to date."""
         self._station.set_text(status.station)
-        self._model.set_text(status.model)
+        self._model.set_text(words.what_runs(status, self._texts))
         for name, light in words.lights(status, self._texts).items():
             self._set(name, light)
         self._show_challenge()

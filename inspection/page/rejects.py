@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nicegui import ui
 
-from inspection.api.pb import inspection_pb2 as pb
+from inspection.api import v1 as pb
 from inspection.page import words
 from inspection.page.feed import SeenPreview, StationFeed
 from inspection.texts import Catalogue

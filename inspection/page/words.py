@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from inspection.alarms import Severity, blocks, severity_of
-from inspection.api.pb import inspection_pb2 as pb
+from inspection.api import v1 as pb
 from inspection.page.feed import FRESH_S, SeenPreview
 from inspection.texts import Catalogue
 
@@ -110,6 +110,17 @@ def messages(status: pb.GetStatusResponse, texts: Catalogue) -> list[Message]:
 def held(status: pb.GetStatusResponse) -> bool:
     """Return whether an alarm waits for nothing but that somebody confirms it."""
     return any(alarm.must_be_confirmed and alarm.is_over for alarm in status.alarms)
+
+
+def what_runs(status: pb.GetStatusResponse, texts: Catalogue) -> str:
+    """Return what parts are inspected with and for: model, recipe and lot, as far as there are any."""
+    recipe = status.recipe
+    shown = [status.model]
+    if recipe.version:  # 0: what the station's own file holds, which goes without saying
+        shown.append(texts.text("header.recipe", name=recipe.name, version=recipe.version))
+    if status.lot:
+        shown.append(texts.text("header.lot", lot=status.lot))
+    return " · ".join(shown)
 
 
 def lights(status: pb.GetStatusResponse, texts: Catalogue) -> dict[str, Light]:

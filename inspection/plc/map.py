@@ -130,7 +130,7 @@ STATUS_MEANINGS: Mapping[Status, Meaning] = MappingProxyType(
             "ResultsValid", "the result registers and Pass or Fail hold one part's result; until ResultsAck rises"
         ),
         Status.RESULTS_BUFFER_OVERRUN: Meaning(
-            "ResultsBufferOverrun", "results were lost, as none was acknowledged; until ConfirmAlarms"
+            "ResultsBufferOverrun", "results were lost, as none was acknowledged; until ConfirmAll"
         ),
         Status.PASS: Meaning("Pass", "the part shown has passed; never 1 without ResultsValid"),
         Status.FAIL: Meaning("Fail", "the part shown is rejected"),
@@ -263,6 +263,7 @@ FAULT_CODES: Mapping[str, int] = MappingProxyType(
         "PART_NOT_LOCATED": 61,
         "UNKNOWN_LOOK": 62,
         "CERTIFICATE_EXPIRES": 70,
+        "RECIPE_LOST": 71,
     }
 )
 """A number each for the alarms above INFO; a number is never given twice, nor changed."""

@@ -20,6 +20,8 @@ STATION_RECIPE = "station"
 TABLES = ("model", "region", "quality", "fusion")
 CAMERA_KEYS = ("region", "quality", "threshold", "weight", "lens", "align")
 """What a recipe may say of a camera, beside its name; the device and its place belong to the station."""
+INFERENCE_KEYS = ("engine", "remote")
+"""What a recipe may say of [inference]: where its model runs; threads and queues belong to the station."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,19 @@ def parse_content(text: str, source: str) -> dict[str, Any]:
     if isinstance(values.get("camera"), Mapping):
         values["camera"] = [values["camera"]]
     problems = [
-        f"{key}: is no matter of a recipe — {', '.join((*TABLES, 'camera'))} are — leave it to the station's file"
+        f"{key}: is no matter of a recipe — {', '.join((*TABLES, 'inference', 'camera'))} are — leave it to the "
+        "station's file"
         for key in values
-        if key not in (*TABLES, "camera")
+        if key not in (*TABLES, "inference", "camera")
     ]
+    inference = values.get("inference", {})
+    problems += [
+        f"inference.{key}: is no matter of a recipe — {', '.join(INFERENCE_KEYS)} are — leave it to the station's file"
+        for key in (inference if isinstance(inference, Mapping) else ())
+        if key not in INFERENCE_KEYS
+    ]
+    if not isinstance(inference, Mapping):
+        problems.append("inference: is no table — write [inference]")
     cameras = values.get("camera", [])
     if not isinstance(cameras, list) or not all(isinstance(camera, Mapping) for camera in cameras):
         problems.append("camera: is no table — write [camera], or [[camera]] for each of several")
@@ -95,6 +106,8 @@ def merged(config: StationConfig, content: Mapping[str, Any], source: str) -> St
             values[table] = {**values.get(table, {}), **content[table]}
     if "region" in content:
         values["region"] = content["region"]
+    if "inference" in content:
+        values["inference"] = {**_without_engine(values.get("inference", {})), **content["inference"]}
     by_name = {camera.name: place for place, camera in enumerate(config.cameras)}
     problems = []
     for camera in content.get("camera", []):
@@ -117,11 +130,19 @@ def own_content(config: StationConfig) -> dict[str, Any]:
     """Return what a station's own file says of the matters of a recipe."""
     values = config.model_dump(mode="json", by_alias=True, exclude_unset=True)
     content = {table: values[table] for table in TABLES if table in values}
+    where = {key: value for key, value in values.get("inference", {}).items() if key in INFERENCE_KEYS}
+    if where:
+        content["inference"] = where
     content["camera"] = [
         {"name": camera.name, **{key: told[key] for key in CAMERA_KEYS if key in told}}
         for camera, told in zip(config.cameras, values["camera"], strict=True)
     ]
     return content
+
+
+def _without_engine(inference: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the station's [inference] without what a recipe says instead: engine and server belong together."""
+    return {key: value for key, value in inference.items() if key not in INFERENCE_KEYS}
 
 
 def own_recipe(config: StationConfig) -> Recipe:

@@ -11,7 +11,7 @@ from typing import Protocol
 from inspection.config import StationConfig, config_digest
 from inspection.engine import Engine
 from inspection.errors import ConfigError
-from inspection.recipes.content import STATION_RECIPE, Recipe, RecipeRef, merged, own_recipe
+from inspection.recipes.content import STATION_RECIPE, Recipe, RecipeRef, merged, own_recipe, parse_content
 from inspection.recipes.errors import RecipeContentError, RecipeError, RecipeInUseError, RecipeMissingError
 from inspection.recipes.store import FOLDER, RecipeStore
 from inspection.records.entries import Entry, EntryBook, EntryKind, StoredEntry
@@ -56,7 +56,8 @@ class Preparing:
     """The recipes of an open station, and the one that is prepared. Owned by the station; safe from any thread.
 
     lock: of the commands that start and stop the line; it is held while a loaded recipe takes over, not while it
-    loads. changed: told the configuration and its digest as soon as they hold. One preparation at a time.
+    loads. changed: told the configuration and its digest as soon as they hold. lost: told why the recipe of before
+    cannot be had, and '' when one is prepared. One preparation at a time.
     """
 
     def __init__(
@@ -68,9 +69,10 @@ class Preparing:
         lock: threading.Lock,
         next_step: Callable[[], str],
         changed: Callable[[StationConfig, str], None],
+        lost: Callable[[str], object],
     ) -> None:
         self._config, self._parts, self._states, self._book = config, parts, states, book
-        self._lock, self._next_step, self._changed = lock, next_step, changed
+        self._lock, self._next_step, self._changed, self._lost = lock, next_step, changed, lost
         self.store = RecipeStore(config.records.dir / FOLDER)
         self.own = own_recipe(config)
         self._loaded = self.own.ref
@@ -117,14 +119,43 @@ class Preparing:
             self._states.require(Cause.UNPREPARE_RECIPE, self._next_step())
             self._states.apply(Cause.UNPREPARE_RECIPE)
 
-    def remove(self, name: str, version: int) -> None:
+    def every(self) -> list[Recipe]:
+        """Return every version of every recipe, the station's own first. Raises RecipeContentError."""
+        return [self.own, *self.store.every()]
+
+    def get(self, name: str, version: int | None) -> Recipe:
+        """Return a version, removed or not; the newest that is not when none is named. Raises RecipeError."""
+        return self.own if name == STATION_RECIPE else self.store.get(name, version)
+
+    def check(self, text: str) -> None:
+        """Raise RecipeContentError unless a text is a recipe of this station."""
+        merged(self._config, parse_content(text, "recipe"), "recipe")
+
+    def add(self, name: str, text: str, who: str) -> Recipe:
+        """Store a text as the next version of a name. Raises RecipeError, RecordsError when it cannot be noted."""
+        self.check(text)
+        added = self.store.add(name, text)
+        self._note_change(added, "ADDED", who)
+        return added
+
+    def remove(self, name: str, version: int, who: str = "") -> Recipe:
         """Mark a version as removed. Raises RecipeError, RecipeInUseError for the one that is prepared, or loads."""
         for ref in (self.prepared, self.pending):
             if ref is not None and (ref.name, ref.version) == (name, version):
                 raise RecipeInUseError(
                     f"recipe {ref}: is prepared — it is removed when it is not — prepare another one"
                 )
+        if self.get(name, version).is_removed:
+            return self.get(name, version)
         self.store.remove(name, version)
+        removed = self.store.get(name, version)
+        self._note_change(removed, "REMOVED", who)
+        return removed
+
+    def _note_change(self, recipe: Recipe, change: str, who: str) -> None:
+        ref = recipe.ref
+        content = {"change": change, "version": ref.version, "sha256": ref.sha256}
+        self._book.note(Entry(EntryKind.RECIPE, ref.name, who, time.time_ns(), content))
 
     def restore(self) -> None:
         """Prepare what was prepared when the station's process ended, the station's own recipe where none was.
@@ -139,6 +170,7 @@ class Preparing:
             self._prepare(name, version, "", lambda: None)  # nothing runs yet, whatever is broken
         except RecipeError as error:
             _log.error("recipe %s (version %d), prepared before, cannot be prepared again: %s", name, version, error)
+            self._lost(str(error))
 
     def _find(self, name: str, version: int | None) -> Recipe:
         if name == STATION_RECIPE:
@@ -163,6 +195,7 @@ class Preparing:
                 self._loaded = recipe.ref
                 self._changed(config, digest)
                 self._states.apply(Cause.PREPARE_RECIPE, str(recipe.ref))
+                self._lost("")
         except ConfigError as error:
             raise self._stays(recipe.ref, error) from error
         finally:

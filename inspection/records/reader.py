@@ -93,7 +93,6 @@ class RecordReader:
         With a reviewer the order is that of the records' numbers. Raises RecordMissingError for a page behind a
         record that does not exist.
         """
-        behind = None if before_sequence is None else (self.get(before_sequence).trigger_wall_ns, before_sequence)
         search = Search(
             run=run,
             part=part,
@@ -109,6 +108,13 @@ class RecordReader:
             since_wall_ns=since_wall_ns,
             until_wall_ns=until_wall_ns,
         )
+        return self.search(search, limit=limit, newest_first=newest_first, before_sequence=before_sequence)
+
+    def search(
+        self, search: Search, *, limit: int = 100, newest_first: bool = True, before_sequence: int | None = None
+    ) -> list[StoredRecord]:
+        """Return the records that fit a search; as `find`."""
+        behind = None if before_sequence is None else (self.get(before_sequence).trigger_wall_ns, before_sequence)
         with self._database.connect() as connection:
             numbers = list(connection.execute(statement(search, Page(limit, newest_first, behind))).scalars())
         return self._in_order(numbers)

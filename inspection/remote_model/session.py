@@ -79,6 +79,8 @@ class RemoteSession:
         with self._lock:
             self._closing = True
             trusted, self._trusted = self._trusted, None
+            if trusted is None:
+                self._on_trouble("")  # whatever model comes next, this one is no trouble any more
         self._wake.set()
         if trusted is not None:
             self._give_up(trusted)

@@ -137,12 +137,17 @@ def scrape(host: str, port: int) -> bytes:
 
 
 def api_status(address: str) -> str:
-    """Return what a running station says of itself. Raises CallError where none answers."""
+    """Return what a running station says of itself, over its own socket where that is there: it needs no token.
+
+    Raises CallError where none answers.
+    """
     from google.protobuf.json_format import MessageToJson
 
     from inspection.api.client import StationClient
+    from inspection.api.local_socket import local_address
 
-    with StationClient(address, timeout_s=_ANSWER_S) as client:
+    local = local_address(f"127.0.0.1:{address.rpartition(':')[2]}")
+    with StationClient(local or address, timeout_s=_ANSWER_S) as client:
         return MessageToJson(client.status(), always_print_fields_with_no_presence=True)
 
 

@@ -18,11 +18,11 @@ from api_station import DIGEST, TIMEOUT_S, BenchLine, Records, serving
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
+from inspection.api import v1 as pb
+from inspection.api import v1_grpc as pb_grpc
 from inspection.api.client import StationClient
 from inspection.api.errors import ApiError, CallError
 from inspection.api.inspection_service import MAX_WAITING
-from inspection.api.pb import inspection_pb2 as pb
-from inspection.api.pb import inspection_pb2_grpc as pb_grpc
 from inspection.control import State
 
 DARK, BRIGHT = np.full((40, 60), 20, np.uint8), np.full((40, 60, 3), 220, np.uint8)

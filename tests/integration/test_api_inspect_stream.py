@@ -21,10 +21,10 @@ from served_station import served
 from tiny_bundle import write_tiny_bundle
 
 from camera.pixels import FORMATS
+from inspection.api import v1 as pb
+from inspection.api import v1_grpc as pb_grpc
 from inspection.api.inspect_stream import IN_FLIGHT
 from inspection.api.inspection_service import MAX_STREAMS
-from inspection.api.pb import inspection_pb2 as pb
-from inspection.api.pb import inspection_pb2_grpc as pb_grpc
 from inspection.service import Service
 
 TIMEOUT_S = 30.0

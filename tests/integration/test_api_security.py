@@ -17,14 +17,14 @@ from api_station import TIMEOUT_S, BenchLine, Records
 from entry_file import EntryFile
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from inspection.api import v1 as pb
+from inspection.api import v1_grpc as pb_grpc
 from inspection.api.access_file import add_token, revoke
 from inspection.api.call_error import call_error
 from inspection.api.client import StationClient
 from inspection.api.errors import AddressError, CallError
 from inspection.api.guard import Guard
 from inspection.api.options import SecurityOptions
-from inspection.api.pb import inspection_pb2 as pb
-from inspection.api.pb import inspection_pb2_grpc as pb_grpc
 from inspection.api.roles import Role
 from inspection.api.server import ApiServer
 from inspection.control import State
@@ -90,8 +90,8 @@ def until(holds: Callable[[], Any], timeout_s: float = 10.0) -> None:
         time.sleep(0.02)
 
 
-def start_line(plant: Plant, role: str, request_id: str) -> pb.StartLineResponse:
-    return call(plant, role, "StartLine", pb.StartLineRequest(), request_id)
+def start_line(plant: Plant, role: str, request_id: str) -> pb.StartContinuousResponse:
+    return call(plant, role, "StartContinuous", pb.StartContinuousRequest(), request_id)
 
 
 def call(plant: Plant, role: str, method: str, request: Any, request_id: str) -> Any:
@@ -153,7 +153,7 @@ def test_a_viewer_cannot_stop_the_line(plant: Plant) -> None:
     assert error.metadata["role"] == "viewer"
     assert error.metadata["needed"] == "admin, engineer, integrator, operator"
     assert plant.line.state is State.CONTINUOUS_EXECUTION
-    assert ("StopLine", "refused", "viewer", "PERMISSION_DENIED") in plant.book.told()
+    assert ("Stop", "refused", "viewer", "PERMISSION_DENIED") in plant.book.told()
 
 
 def test_an_expired_token_is_refused_and_ends_its_streams(plant: Plant) -> None:
@@ -329,7 +329,7 @@ def test_the_page_and_commands_of_this_user_need_no_token(plant: Plant) -> None:
     with StationClient(plant.server.local_address) as page:
         page.start_line()
         page.stop_line()
-    assert ("StartLine", "done", "local", "OK") in plant.book.told()
+    assert ("StartContinuous", "done", "local", "OK") in plant.book.told()
     plant.stop()
     assert not socket.exists()
 
@@ -360,7 +360,7 @@ def test_who_has_no_token_is_refused_before_anything_is_read(plant: Plant) -> No
     assert call_error(error.value, "").reason == "TOKEN_MISSING"
 
 
-@pytest.mark.parametrize("method", [INSPECT, "/lineward.inspection.v1.StationService/ConfirmAlarms"])
+@pytest.mark.parametrize("method", [INSPECT, "/lineward.inspection.v1.StationService/ConfirmAll"])
 @pytest.mark.parametrize("sent", [[], [b"\xff\xff\xff"]])
 def test_no_request_and_garbage_are_told_apart_from_failures(plant: Plant, method: str, sent: list[bytes]) -> None:
     """A call without a message, and one that is no protobuf, is INVALID_ARGUMENT, and nothing is written down."""
@@ -384,8 +384,8 @@ def test_a_repeated_id_gets_the_first_answer_and_does_nothing(plant: Plant) -> N
         client.stop_line()
     assert start_line(plant, "operator", ID) == first
     assert plant.line.state is State.READY
-    assert [one for one in plant.book.told() if one[:2] == ("StartLine", "done")] == [
-        ("StartLine", "done", "operator", "OK")
+    assert [one for one in plant.book.told() if one[:2] == ("StartContinuous", "done")] == [
+        ("StartContinuous", "done", "operator", "OK")
     ]
 
 
@@ -403,10 +403,10 @@ def test_a_repeated_id_gets_the_first_error(plant: Plant) -> None:
 
 def test_an_id_belongs_to_one_request(plant: Plant) -> None:
     """The same id with other bytes, or for another method, is INVALID_ARGUMENT; another caller's is its own."""
-    call(plant, "operator", "ConfirmAlarms", pb.ConfirmAlarmsRequest(who="kim"), ID)
+    call(plant, "operator", "ConfirmAll", pb.ConfirmAllRequest(who="kim"), ID)
     for method, request in (
-        ("ConfirmAlarms", pb.ConfirmAlarmsRequest(who="lee")),
-        ("StartLine", pb.StartLineRequest()),
+        ("ConfirmAll", pb.ConfirmAllRequest(who="lee")),
+        ("StartContinuous", pb.StartContinuousRequest()),
     ):
         error = refused(lambda m=method, r=request: call(plant, "operator", m, r, ID))
         assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_ID")
@@ -453,7 +453,7 @@ def test_an_id_is_known_after_a_restart(plant: Plant) -> None:
     plant.start()
     assert start_line(plant, "operator", ID) == first
     assert plant.line.state is State.READY
-    error = refused(lambda: call(plant, "operator", "ConfirmAlarms", pb.ConfirmAlarmsRequest(who="kim"), ID))
+    error = refused(lambda: call(plant, "operator", "ConfirmAll", pb.ConfirmAllRequest(who="kim"), ID))
     assert error.reason == "REQUEST_ID"
 
 
@@ -474,9 +474,9 @@ def test_a_command_that_a_crash_interrupted_is_not_carried_out_again(plant: Plan
 
 def test_a_stop_is_carried_out_under_any_id(plant: Plant) -> None:
     """An id that was used before never keeps the line from being stopped."""
-    call(plant, "operator", "StopLine", pb.StopLineRequest(), ID)
+    call(plant, "operator", "Stop", pb.StopRequest(), ID)
     start_line(plant, "operator", OTHER_ID)
-    call(plant, "operator", "StopLine", pb.StopLineRequest(), ID)
+    call(plant, "operator", "Stop", pb.StopRequest(), ID)
     assert plant.line.state is State.READY
 
 
@@ -493,13 +493,15 @@ def test_a_command_goes_on_when_its_client_has_gone(plant: Plant) -> None:
     plant.line.start_line = slow_start  # type: ignore[method-assign]
     with grpc.insecure_channel(plant.address) as channel:
         metadata = [("authorization", f"Bearer {plant.tokens['operator']}"), ("x-request-id", ID)]
-        giving_up = pb_grpc.StationServiceStub(channel).StartLine.future(pb.StartLineRequest(), metadata=metadata)
+        giving_up = pb_grpc.StationServiceStub(channel).StartContinuous.future(
+            pb.StartContinuousRequest(), metadata=metadata
+        )
         assert begun.wait(TIMEOUT_S)
         giving_up.cancel()
         plant.line.start_line = start  # type: ignore[method-assign]
         go_on.set()
         assert start_line(plant, "operator", ID).state == pb.STATE_CONTINUOUS_EXECUTION
-    assert len([one for one in plant.book.told() if one[:2] == ("StartLine", "done")]) == 1
+    assert len([one for one in plant.book.told() if one[:2] == ("StartContinuous", "done")]) == 1
 
 
 # The audit log
@@ -511,7 +513,7 @@ def test_each_command_is_written_with_who_where_and_what_changed(plant: Plant) -
     asked, done = plant.book.entries()
     assert (asked.entry.content["phase"], asked.entry.content["before"]) == ("asked", "READY")
     entry = done.entry
-    assert (entry.subject, entry.who) == ("/lineward.inspection.v1.StationService/StartLine", "engineer")
+    assert (entry.subject, entry.who) == ("/lineward.inspection.v1.StationService/StartContinuous", "engineer")
     assert entry.content["role"] == "engineer"
     assert entry.content["peer"] == "ipv4:127.0.0.1"
     assert entry.content["request_id"] == ID
@@ -524,7 +526,7 @@ def test_a_command_that_fails_is_written_too(plant: Plant) -> None:
     plant.line.state = State.ERROR
     with plant.client("operator") as client:
         refused(client.start_line)
-    assert plant.book.told()[-1] == ("StartLine", "done", "operator", "FAILED_PRECONDITION")
+    assert plant.book.told()[-1] == ("StartContinuous", "done", "operator", "FAILED_PRECONDITION")
 
 
 def test_reading_is_not_written(plant: Plant) -> None:
@@ -567,4 +569,4 @@ def test_tokens_and_pictures_are_in_no_entry(plant: Plant) -> None:
     written = plant.book.file.read_text()
     assert plant.tokens["operator"][9:] not in written
     assert "guess" not in written
-    assert ("StartLine", "refused", "", "UNAUTHENTICATED") in plant.book.told()
+    assert ("StartContinuous", "refused", "", "UNAUTHENTICATED") in plant.book.told()

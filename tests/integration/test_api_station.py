@@ -17,16 +17,21 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from grpc_status import rpc_status
 
+from inspection.api import v1 as pb
+from inspection.api import v1_grpc as pb_grpc
 from inspection.api.client import StationClient
 from inspection.api.errors import CallError
-from inspection.api.pb import inspection_pb2 as pb
-from inspection.api.pb import inspection_pb2_grpc as pb_grpc
-from inspection.api.server import SERVICES
 from inspection.api.station_service import MAX_PREVIEW_WATCHERS
 from inspection.control import ActiveAlarm, State
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+OFFERED = [
+    name
+    for name in pb.SERVICES
+    if name.rpartition(".")[2] not in ("RecipeService", "LotService", "ModelService", "AuditService")
+]
+"""What a server has that was given neither recipes nor lots nor a book of entries."""
 
 
 @pytest.fixture
@@ -62,7 +67,7 @@ def test_status_is_the_lines_own(line: BenchLine, client: StationClient) -> None
     assert (status.alarms[0].name, dict(status.alarms[0].values)) == ("EJECTOR_LOST", {"port": "/dev/ttyUSB0"})
     assert dict(status.rejected_by_reason) == told.rejected_by_reason
     assert dict(status.counters) == told.counters
-    special = {"state", "alarms", "rejected_by_reason", "counters", "version", "cameras"}
+    special = {"state", "alarms", "rejected_by_reason", "counters", "version", "cameras", "recipe"}
     for field in status.DESCRIPTOR.fields:
         if field.name not in special:
             assert getattr(status, field.name) == getattr(told, field.name), field.name
@@ -88,7 +93,7 @@ def test_command_that_the_state_does_not_allow(line: BenchLine, channel: grpc.Ch
     """The refusal carries code, text, reason, domain and the state, as google.rpc.Status."""
     line.state = State.ERROR
     with pytest.raises(grpc.RpcError) as failed:
-        pb_grpc.StationServiceStub(channel).StartLine(pb.StartLineRequest(), timeout=TIMEOUT_S)
+        pb_grpc.StationServiceStub(channel).StartContinuous(pb.StartContinuousRequest(), timeout=TIMEOUT_S)
     status = rpc_status.from_call(failed.value)
     info = error_details_pb2.ErrorInfo()
     assert status.details[0].Unpack(info)
@@ -146,10 +151,10 @@ def test_preview_watchers_are_limited(line: BenchLine, client: StationClient) ->
 def test_health_follows_the_state(line: BenchLine, channel: grpc.Channel) -> None:
     """SERVING while parts can be inspected, NOT_SERVING otherwise, for each service and for the whole; watchable."""
     health = health_pb2_grpc.HealthStub(channel)
-    for service in ("", *SERVICES):
+    for service in ("", *OFFERED):
         request = health_pb2.HealthCheckRequest(service=service)
         assert health.Check(request, timeout=TIMEOUT_S).status == SERVING
-    watch = health.Watch(health_pb2.HealthCheckRequest(service=SERVICES[0]), timeout=TIMEOUT_S)
+    watch = health.Watch(health_pb2.HealthCheckRequest(service=OFFERED[0]), timeout=TIMEOUT_S)
     assert next(watch).status == SERVING
     line.state = State.ERROR
     assert next(watch).status == NOT_SERVING
@@ -165,11 +170,11 @@ def test_health_follows_the_state(line: BenchLine, channel: grpc.Channel) -> Non
 def test_reflection_describes_every_service(channel: grpc.Channel) -> None:
     """A client without the proto finds the services, their methods and their file."""
     database = ProtoReflectionDescriptorDatabase(channel)
-    assert {*SERVICES, "grpc.health.v1.Health"} <= set(database.get_services())
-    file = database.FindFileByName("lineward/inspection/v1/inspection.proto")
-    assert {service.name for service in file.service} == set(pb.DESCRIPTOR.services_by_name)
-    assert {"StationService", "ResultService", "InspectionService"} <= set(pb.DESCRIPTOR.services_by_name)
-    assert file.SerializeToString() == pb.DESCRIPTOR.serialized_pb
+    assert {*OFFERED, "grpc.health.v1.Health"} <= set(database.get_services())
+    for proto in (one for one in pb.PROTOS if any(f"{one.package}.{name}" in OFFERED for name in one.services_by_name)):
+        file = database.FindFileByName(proto.name)
+        assert {service.name for service in file.service} == set(proto.services_by_name)
+        assert file.SerializeToString() == proto.serialized_pb
 
 
 def test_a_confirmation_names_who_and_what(line: BenchLine, client: StationClient) -> None:

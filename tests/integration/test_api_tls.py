@@ -18,6 +18,7 @@ from typing import Any
 import grpc
 import pytest
 from api_station import BenchLine, Records
+from pki import Pki
 from station_runs import GOES_ON
 from tiny_bundle import write_tiny_bundle
 
@@ -25,7 +26,7 @@ from inspection.api.access_file import add_certificate, add_token, read_access
 from inspection.api.client import StationClient
 from inspection.api.errors import ApiError, CallError, CertificateError
 from inspection.api.options import SecurityOptions
-from inspection.api.own_ca import LEAF_DAYS, OwnCa, now_utc
+from inspection.api.own_ca import LEAF_DAYS, now_utc
 from inspection.api.roles import Role
 from inspection.api.server import ApiServer
 from inspection.api.tls import WARN_DAYS, read_pair
@@ -33,28 +34,6 @@ from inspection.config import StationConfig
 from inspection.config.reality import missing_here
 from inspection.page.feed import StationFeed
 from inspection.service import Service
-
-
-class Pki:
-    """A folder with a CA, a server's certificate and callers' ones, as `lineward certificate make` makes them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.ca = OwnCa.in_folder(folder, now_utc())
-        self.ca.server(["127.0.0.1"], now_utc())
-
-    @property
-    def options(self) -> dict[str, Any]:
-        return {"tls_certificate": self.folder / "server.pem", "tls_key": self.folder / "server.key"}
-
-    def client(self, name: str, *, ended: bool = False) -> dict[str, Path]:
-        """Make a client's certificate and return what a client needs of it."""
-        self.ca.client(name, now_utc() - timedelta(days=LEAF_DAYS + 1 if ended else 0))
-        return {
-            "ca": self.folder / "ca.pem",
-            "certificate": self.folder / f"{name}.pem",
-            "key": self.folder / f"{name}.key",
-        }
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ from grpc_status import rpc_status
 from station_runs import wait_until
 
 from inspection.alarm_board import AlarmBoard
+from inspection.api import v1 as pb
+from inspection.api import v1_grpc as pb_grpc
 from inspection.api.client import StationClient
 from inspection.api.errors import CallError
-from inspection.api.pb import inspection_pb2 as pb
-from inspection.api.pb import inspection_pb2_grpc as pb_grpc
 from inspection.api.server import ApiServer
 from inspection.challenge.book import Phase
 from inspection.challenge.due import Production

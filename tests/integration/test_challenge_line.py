@@ -15,9 +15,9 @@ from challenged import Belt, belt_config, challenged_station
 from station_runs import wait_until
 from tiny_bundle import write_tiny_bundle
 
+from inspection.api import v1 as pb
 from inspection.api.client import StationClient
 from inspection.api.errors import CallError
-from inspection.api.pb import inspection_pb2 as pb
 from inspection.challenge import EXTRA_KEY
 from inspection.challenge.past import ended_entries
 from inspection.control import State

@@ -13,14 +13,18 @@ import grpc
 import numpy as np
 import pytest
 from kserve_peers import serving_mlserver
+from pki import Pki
 from real_run import RealRun, relay_board, station_values
 from served_station import served
 from station_runs import wait_until
 from tiny_bundle import tiny_golden, tiny_scores, tiny_weights, write_tiny_bundle
 
+from inspection.api.access_file import add_certificate
 from inspection.api.pb import open_inference_pb2 as oip
 from inspection.api.pb import open_inference_pb2_grpc as oip_grpc
+from inspection.api.roles import Role
 from inspection.part import Verdict
+from inspection.recipes.errors import RecipeContentError
 from inspection.records.reader import RecordReader
 from inspection.remote_model.options import RemoteOptions
 from inspection.remote_model.session import RemoteSession
@@ -157,6 +161,52 @@ def test_another_model_on_the_server_is_not_trusted(tmp_path: Path, bundle: Bund
         assert_nothing_passes(running, lambda: None)
     with pytest.raises(ParityError, match="has another model"), station(tmp_path / "again", bundle, port):
         pass
+
+
+def test_a_recipe_names_a_model_on_a_server(tmp_path: Path, bundle: Bundle, port: int, server: Server) -> None:
+    """Prepared, its parts are scored there; another recipe brings the model home, and the server may go."""
+    server.start(bundle.path)
+    with served(tmp_path / "station", bundle.path) as running:
+        line = running.station
+        recipe = f'[inference]\nengine = "kserve"\n[inference.remote]\naddress = "127.0.0.1:{port}"\n'
+        line.recipes.add("away", recipe, "")
+        with pytest.raises(RecipeContentError, match=r"inference\.workers: is no matter of a recipe"):
+            line.recipes.check("[inference]\nworkers = 4\n")
+        at_home = line.engine.provider
+        line.prepare_recipe("away")
+        line.start_line()
+        wait_until(lambda: verdicts(running).count(Verdict.PASS) >= 3)
+        line.stop_line()
+        line.prepare_recipe("station")
+        server.close()
+        seen = len(verdicts(running))
+        line.start_line()
+        wait_until(lambda: Verdict.PASS in verdicts(running)[seen:])
+        assert ALARM not in alarms(running)
+    records = RecordReader(running.config.records.dir).find(limit=100_000, newest_first=False)
+    assert {(record.recipe, record.provider) for record in records} == {
+        ("away", f"kserve 127.0.0.1:{port}"),
+        ("station", at_home),
+    }
+
+
+def test_the_server_is_reached_over_mutual_tls(tmp_path: Path, bundle: Bundle) -> None:
+    """Each side shows a certificate of the plant's CA; a station whose certificate has no role gets no score."""
+    pki = Pki(tmp_path / "tls")
+    add_certificate(tmp_path / "access.json", "line-2", Role.ENGINEER)
+    known, stranger = pki.client("line-2"), pki.client("line-3")
+    api = {"client_ca": pki.folder / "ca.pem", "tokens": tmp_path / "access.json", **pki.options}
+    with served(tmp_path / "server", bundle.path, api=api) as serving:
+        options = {"address": serving.api_address, "tls": True, "ca_file": known["ca"], "timeout_ms": 1000.0}
+        mine = RemoteOptions(**options, cert_file=known["certificate"], key_file=known["key"])
+        session = RemoteSession(bundle, mine, print)
+        scores = session.run(bundle.golden().inputs[:1])
+        session.close()
+        assert np.allclose(scores, bundle.golden().scores[:1], atol=1e-5)
+        with pytest.raises(SessionError, match="has no role here"):
+            RemoteSession(
+                bundle, RemoteOptions(**options, cert_file=stranger["certificate"], key_file=stranger["key"]), print
+            )
 
 
 def test_no_server_is_one_sentence(bundle: Bundle, port: int) -> None:

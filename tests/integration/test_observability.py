@@ -210,12 +210,12 @@ def test_the_page_has_every_metric(story: Story) -> None:
 def test_calls_are_counted_by_method_and_code(story: Story) -> None:
     """A call that went well, one that was refused, one to nothing at all and a stream that its client left."""
     scrape, service = scraped(story), "/lineward.inspection.v1."
-    assert scrape.value("lineward_api_calls_total", method=f"{service}StationService/StopLine", code="OK") == 1
+    assert scrape.value("lineward_api_calls_total", method=f"{service}StationService/Stop", code="OK") == 1
     assert (
         scrape.value("lineward_api_calls_total", method=f"{service}ResultService/GetResultImage", code="NOT_FOUND") == 1
     )
     assert scrape.value("lineward_api_calls_total", method="unknown", code="UNIMPLEMENTED") == 1
-    assert scrape.value("lineward_api_call_seconds_count", method=f"{service}StationService/StopLine") == 1
+    assert scrape.value("lineward_api_call_seconds_count", method=f"{service}StationService/Stop") == 1
     watch = f"{service}ResultService/WatchResults"
     assert scrape.value("lineward_api_calls_total", method=watch, code="CANCELLED") == 1
 

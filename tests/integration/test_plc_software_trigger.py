@@ -120,7 +120,7 @@ def test_each_trigger_of_the_plc_is_one_part(tmp_path: Path, bundle: Path, board
 
 
 def test_a_program_triggers_over_the_api(tmp_path: Path, bundle: Path, board: SimulatedBoard) -> None:
-    """TriggerOnce answers with the part that is recorded; a stopped line refuses it with its state."""
+    """TriggerCamera answers with the part that is recorded; a stopped line refuses it with its state."""
     camera = {"backend": "simulated", "trigger": "software"}
     with RealRun(tmp_path, station_values(tmp_path, bundle, board, camera=camera), start=False) as run:
         with run.client() as client:

@@ -251,8 +251,11 @@ def test_a_recipe_that_is_gone_leaves_the_station_initialized(tmp_path: Path, bu
     again.open()
     try:
         assert again.state is State.INITIALIZED
+        (alarm,) = [alarm for alarm in again.alarms.active() if alarm.name == "RECIPE_LOST"]
+        assert "is not what was stored" in alarm.values["detail"]
         again.prepare_recipe("station")
         assert again.state is State.READY
+        assert "RECIPE_LOST" not in [alarm.name for alarm in again.alarms.active()]
     finally:
         again.close()
 

@@ -16,7 +16,16 @@ import numpy as np
 from inspection.api.feed import RecordFeed, ResultFeed
 from inspection.api.server import ApiServer
 from inspection.camera_history import CameraReport, CameraState
-from inspection.control import ActiveAlarm, BusyError, Confirmation, Preview, State, StateError, StationStatus
+from inspection.control import (
+    ActiveAlarm,
+    BusyError,
+    Confirmation,
+    JobRequest,
+    Preview,
+    State,
+    StateError,
+    StationStatus,
+)
 from inspection.observability.api_calls import ApiCalls
 from inspection.part import Actuation, Decision, EjectorAction, Evaluation, PartResult, Reason, Stages, Verdict
 from inspection.records.options import RecordsOptions
@@ -101,8 +110,18 @@ class BenchLine:
             raise StateError("the line cannot start in state ERROR; first mend EJECTOR_LOST")
         self.state = State.CONTINUOUS_EXECUTION
 
+    def start_continuous(self, job: JobRequest) -> str:
+        self.start_line()
+        return job.job_id or "a job"
+
     def stop_line(self) -> None:
         self.state = State.READY
+
+    def active_alarms(self) -> tuple[ActiveAlarm, ...]:
+        return self.alarms
+
+    def camera_reports(self) -> tuple[CameraReport, ...]:
+        return self.status().cameras
 
     def confirm_alarms(self, names: Collection[str], who: str) -> Confirmation:
         self.confirmed_by = who

@@ -13,7 +13,16 @@ from inspection.api.feed import RecordFeed
 from inspection.api.server import ApiServer
 from inspection.camera_history import CameraReport
 from inspection.challenge.control import ChallengeControl
-from inspection.control import Confirmation, Preview, State, StateError, StationStatus, TriggerMissedError
+from inspection.control import (
+    ActiveAlarm,
+    Confirmation,
+    JobRequest,
+    Preview,
+    State,
+    StateError,
+    StationStatus,
+    TriggerMissedError,
+)
 from inspection.observability.api_calls import ApiCalls
 from inspection.part import (
     Actuation,
@@ -114,7 +123,7 @@ class HandLine:
     # --------------------------------------------------------------- LineControl
 
     @property
-    def _state(self) -> State:
+    def state(self) -> State:
         if self.alarms.faulty:
             return State.ERROR
         return State.CONTINUOUS_EXECUTION if self.running else State.READY
@@ -123,7 +132,7 @@ class HandLine:
         counters = self._counters
         return StationStatus(
             station="Line 3",
-            state=self._state,
+            state=self.state,
             run=RUN,
             alarms=self.alarms.active(),
             triggers=self._parts,
@@ -149,12 +158,24 @@ class HandLine:
         )
 
     def start_line(self) -> None:
-        if self._state is State.ERROR:
+        if self.state is State.ERROR:
             raise StateError("the line cannot start in state ERROR; first mend the alarm")
         self.running = True
 
+    def start_continuous(self, _job: JobRequest) -> str:
+        if self.running:
+            raise StateError("START_CONTINUOUS in state CONTINUOUS_EXECUTION — READY allowed — stop the line")
+        self.start_line()
+        return "by hand"
+
     def stop_line(self) -> None:
         self.running = False
+
+    def active_alarms(self) -> tuple[ActiveAlarm, ...]:
+        return self.alarms.active()
+
+    def camera_reports(self) -> tuple[CameraReport, ...]:
+        return self.cameras
 
     def trigger_once(self) -> int:
         raise TriggerMissedError("this line has no camera: it is moved by hand")

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inspection.api import generate
-from inspection.api.pb import inspection_pb2
+from inspection.api import generate, v1
 
 PB = Path(generate.__file__).parent / "pb"
 
@@ -23,8 +22,11 @@ def test_committed_stubs_are_fresh(tmp_path: Path) -> None:
 
 def test_descriptor_keeps_its_public_name() -> None:
     """Reflection and other languages see the file under the name that the proto tree gives it."""
-    assert inspection_pb2.DESCRIPTOR.name == "lineward/inspection/v1/inspection.proto"
-    assert inspection_pb2.DESCRIPTOR.package == "lineward.inspection.v1"
+    files = {
+        path.relative_to(generate.PROTO_ROOT).as_posix() for path in generate.PROTO_ROOT.glob("lineward/**/*.proto")
+    }
+    assert {proto.name for proto in v1.PROTOS} == files
+    assert {proto.package for proto in v1.PROTOS} == {"lineward.inspection.v1"}
 
 
 def test_broken_proto_is_reported_in_protocs_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from camera.image_size import image_size
 from camera.pixels import FORMATS, SAMPLED, image_of
 from datasets.images import load_image
+from inspection.api import v1 as pb
 from inspection.api.errors import RefusedError
 from inspection.api.images import MAX_PIXELS, request_pixels
-from inspection.api.pb import inspection_pb2 as pb
 
 GENERATOR = np.random.default_rng(7)
 COLOUR = GENERATOR.integers(0, 256, (24, 40, 3), dtype=np.uint8)

@@ -17,7 +17,7 @@ from inspection.api.outcome import Outcome
 from inspection.api.request_ids import WINDOW_S, RequestIds
 from inspection.api.roles import RUN, Role, commands
 
-METHOD = "/lineward.inspection.v1.StationService/StartLine"
+METHOD = "/lineward.inspection.v1.StationService/StartContinuous"
 CALLER = Caller("mes", Role.INTEGRATOR, "ipv4:10.0.0.7", "caller mes")
 
 

@@ -35,10 +35,10 @@ def test_each_method_has_a_row_and_each_row_a_method() -> None:
 
 def test_a_difference_is_named() -> None:
     """What is missing is told by its full name, and so is a row that no service has any more."""
-    served = [name for name in served_methods() if not name.endswith("/StopLine")] + ["/some.Service/New"]
+    served = [name for name in served_methods() if not name.endswith("/Stop")] + ["/some.Service/New"]
     new, dead = differences(served)
     assert new.startswith("/some.Service/New has no row")
-    assert dead.startswith("/lineward.inspection.v1.StationService/StopLine has a row")
+    assert dead.startswith("/lineward.inspection.v1.StationService/Stop has a row")
 
 
 def test_admin_may_call_everything() -> None:
@@ -64,8 +64,8 @@ def test_the_page_of_the_documentation_has_each_method() -> None:
     """The Markdown table has a line for each method, with a mark for each role."""
     lines = markdown_table().splitlines()
     assert len(lines) == 2 + len(METHODS)
-    (stop,) = [line for line in lines if "StationService.StopLine" in line]
-    assert stop == "| `StationService.StopLine` | – | ✓ | ✓ | ✓ | ✓ | command, always carried out |"
+    (stop,) = [line for line in lines if "StationService.Stop" in line]
+    assert stop == "| `StationService.Stop` | – | ✓ | ✓ | ✓ | ✓ | command, always carried out |"
 
 
 def test_the_page_about_security_is_current() -> None:

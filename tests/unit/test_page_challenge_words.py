@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspection.api.pb import inspection_pb2 as pb
+from inspection.api import v1 as pb
 from inspection.page import challenge_words
 from inspection.texts import LANGUAGES, load_catalogue
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspection.alarms import Severity
-from inspection.api.pb import inspection_pb2 as pb
+from inspection.api import v1 as pb
 from inspection.page import words
 from inspection.page.feed import FRESH_S, SeenPreview
 from inspection.texts import load_catalogue
@@ -56,6 +56,14 @@ def test_no_ok_stands_beside_an_error(state: pb.State.ValueType) -> None:
     """Where nothing can pass, even a fresh PASS is no OK; a fresh reject still is a reject."""
     assert words.verdict(status(state), seen(0.0), TEXTS).kind == "none"
     assert words.verdict(status(state), seen(0.0, pb.VERDICT_REJECT), TEXTS).kind == "reject"
+
+
+def test_the_header_says_what_is_inspected_and_for_whom() -> None:
+    """The model always; a recipe of its own with its version, and the lot, where there are any."""
+    plain = pb.GetStatusResponse(model="parts", recipe=pb.RecipeRef(name="station"))
+    assert words.what_runs(plain, TEXTS) == "parts"
+    told = pb.GetStatusResponse(model="parts", recipe=pb.RecipeRef(name="lid", version=3), lot="L-7")
+    assert words.what_runs(told, TEXTS) == "parts · Recipe lid (3) · Lot L-7"
 
 
 def test_a_reject_says_what_was_found() -> None:

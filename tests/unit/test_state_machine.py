@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from inspection.alarm_board import AlarmBoard
-from inspection.api.pb import inspection_pb2 as pb
+from inspection.api import v1 as pb
 from inspection.page.words import banner, state_name
 from inspection.state_machine import ROWS, TABLE, Cause, State, StateError, document, is_legal, require
 from inspection.station_states import StationStates

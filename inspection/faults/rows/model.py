@@ -15,6 +15,16 @@ MODEL_REFUSED = Fault(
     test="tests/integration/test_fault_start.py::test_fault_model_refused",
 )
 
+RECIPE_LOST = Fault(
+    name="recipe_lost",
+    what="the recipe that was prepared before the station's program ended is gone, changed, or fits no longer",
+    alarm="RECIPE_LOST",
+    station="opens without a prepared recipe (INITIALIZED): the line does not start, with another recipe least of all",
+    ejector=says.REJECTS,
+    recovers="when a recipe is prepared",
+    test="tests/integration/test_station_lots.py::test_a_recipe_that_is_gone_leaves_the_station_initialized",
+)
+
 MODEL_FAILED = Fault(
     name="model_failed",
     what="the model fails while the line runs",
