@@ -46,7 +46,7 @@ class RecordsOptions(BaseModel):
         default=64, gt=0, le=100_000, description="pixels that may wait to be encoded; beyond it images are given up"
     )
     sign_every_hours: float = Field(
-        default=24.0, gt=0, le=24, description="the records are signed that often, and when the station ends"
+        default=24.0, ge=1 / 3600, le=24, description="the records are signed that often, and when the station ends"
     )
     min_free_mb: int = Field(
         default=500, ge=0, le=100_000_000, description="free disk space that images never use; kept for records"
