@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -57,6 +57,8 @@ class Admission:
 
     def __init__(self) -> None:
         self._given = _Given()
+        self.before_lot: Callable[[str], None] = lambda _lot: None
+        """Called with a lot before its first part can come; what it raises keeps the lot from being begun."""
         self._changing = threading.Lock()
         self._simulated = False
         self._job: dict[str, str] = {}

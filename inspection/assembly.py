@@ -22,6 +22,7 @@ from inspection.challenge.due import Production
 from inspection.challenge.errors import ChallengeStateError
 from inspection.challenge.interlock import Interlock
 from inspection.config import StationConfig
+from inspection.config.identity import code_view
 from inspection.control import LineControl, State
 from inspection.ejector.controller.simulated import SimulatedControllerEjector
 from inspection.ejector.interface import Ejector
@@ -31,6 +32,8 @@ from inspection.errors import ConfigError
 from inspection.faults.watch import EjectorWatch, RejectWatch
 from inspection.flow import PartFlow
 from inspection.free_run_line import FreeRunEvents
+from inspection.identity.identification import Identification, Naming
+from inspection.identity.watch import IdentityWatch
 from inspection.lines import LineEvents, make_lines, misfit_of
 from inspection.memory import Memory
 from inspection.plc.commands import LineCommands
@@ -68,6 +71,7 @@ class Assembly:
     """
 
     _DRAIN_S = 30.0
+    _FLUSH_S = 5.0
     _CLOSING_ORDER = ("plc", "ejector", "engine", "interlock", "memory")
     """What gives commands and parts goes first, what keeps their records last."""
 
@@ -98,6 +102,11 @@ class Assembly:
     def _open(self) -> None:
         self.memory = self._make_memory()
         self.interlock = self._make_interlock()
+        self.identification = Identification(self.memory.reader, lambda: self.memory.flush(self._FLUSH_S))
+        self.identification.change(self._naming(self._config))
+        self._around.admission.before_lot = self.identification.before_lot
+        self.codes = IdentityWatch(self._alarms, self.memory.reader, self.identification)
+        self.memory.subscribe_entries(self.codes.on_entry)
         self.flow = self._make_flow()
         self.ejector.open(self.flow.on_actuation, self.flow.on_ejector_health, self._on_controller_trigger)
         if self._config.plc.enabled:
@@ -174,7 +183,12 @@ class Assembly:
             tell_birth=self._on_birth,
             admit=self._around.admission.admit,
             matched_views=matched_views(self._config, self.motion),
+            identity=self.identification,
+            read_code=self.engine.read_code,
         )
+
+    def _naming(self, config: StationConfig) -> Naming:
+        return self.identification.prepared(config.identity, code_view(config), self._around.admission.lot)
 
     def _make_plc(self) -> PlcPort:
         return PlcPort(
@@ -221,6 +235,7 @@ class Assembly:
         for place, line in enumerate(self.lines):
             if not line.lost and (misfit := misfit_of(config, place, line.camera)):
                 raise ConfigError(misfit)
+        naming = self._naming(config)
         run_before, before = self.memory.run, self.engine
         self.memory.begin_run(config, digest, engine, recipe)
         try:
@@ -231,7 +246,8 @@ class Assembly:
         self._config, self.engine = config, engine
         self._around.counters.reset(self.memory.run)
         self.pictures = QualityWatch(self._alarms, engine.quality)
-        self.flow.change(flow_settings(config, self._geometry, engine.judge), engine.submit)
+        self.identification.change(naming)
+        self.flow.change(flow_settings(config, self._geometry, engine.judge), engine.submit, engine.read_code)
         if self.plc is not None:
             self.plc.on_recipe(engine.judge.classes, engine.bundle.digest)
         if engine is not before:
@@ -283,6 +299,7 @@ class Assembly:
         self.rejects.add(records)
         self.pictures.add(records)
         self.locations.add(records)
+        self.codes.add(records)
         self._around.previews.durable(records)
         if self.plc is not None:
             self.plc.on_results(records)

@@ -11,6 +11,7 @@ from inspection.alarms import Reaction
 from inspection.camera_history import CameraReport
 from inspection.part import Decision, PartResult
 from inspection.recipes.content import RecipeRef
+from inspection.records.record import StoredRecord
 from inspection.state_machine import State, StateError
 from inspection.station_states import StateChange
 
@@ -167,6 +168,12 @@ class LineControl(Protocol):
 
     def start_continuous(self, job: JobRequest = _NO_JOB) -> str:
         """READY → CONTINUOUS_EXECUTION. Return the job's id, which each record keeps. Raises StateError."""
+
+    def name_next_part(self, serial: str) -> None:
+        """Give the part that triggers next its serial number. Raises SerialRefusedError."""
+
+    def open_questions(self) -> list[StoredRecord]:
+        """Return the parts whose serial number waits for a person's answer, the oldest first."""
 
     def stop(self) -> None:
         """Stop triggering, finish the parts in flight, → READY. Bounded. Raises StateError when nothing runs."""

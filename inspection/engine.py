@@ -17,6 +17,7 @@ from inspection.config.region import view_regions
 from inspection.config.straightening import straighteners
 from inspection.control import BusyError
 from inspection.errors import ConfigError
+from inspection.identity.workers import code_workers
 from inspection.part import Decision
 from inspection.pipeline.batch_queue import ASIDE, BatchQueue, Job
 from inspection.pipeline.decide import Judge
@@ -66,6 +67,7 @@ class Engine:
             threshold=card.threshold.value if config.model.threshold is None else config.model.threshold,
             novelty_limit=_novelty_limit(config, self.bundle),
         )
+        self.codes = code_workers(config.identity, on_failure)
         sizes = [size for size in _MEASURED_SIZES if size <= inference.max_batch]
         self._remote: RemoteSession | None = None
         name = chosen_engine(self.bundle) if inference.engine == "auto" else inference.engine
@@ -96,6 +98,8 @@ class Engine:
         ]
         for worker in self.workers:
             worker.start()
+        if self.codes is not None:
+            self.codes.start()
 
     def thresholds(self) -> dict[str, Any]:
         """Return every limit that decides about a part, in plain JSON values."""
@@ -121,6 +125,10 @@ class Engine:
     def submit(self, job: Job) -> bool:
         """Queue one image; False when the queue is full."""
         return self.queue.put(job)
+
+    def read_code(self, job: Job) -> bool:
+        """Queue one picture whose code is to be read; False when that queue is full, or none are read."""
+        return self.codes is not None and self.codes.submit(job)
 
     def inspect(self, pixels: Pixels, timeout_s: float) -> Decision:
         """Judge one image apart from the line, as a frame of the first view.
@@ -193,6 +201,8 @@ class Engine:
                 return f"worker {number} has been busy with one batch for more than {self._STALL_S:.0f} s"
             if not worker.running:
                 return f"worker {number} has ended"
+        if self.codes is not None and self.codes.ended:
+            return "a thread that reads codes has ended"
         return ""
 
     def close(self) -> None:
@@ -200,6 +210,8 @@ class Engine:
         for worker in self.workers:
             worker.stop(timeout_s=2.0)
         self.queue.drain()
+        if self.codes is not None:
+            self.codes.stop(timeout_s=2.0)
         if self._remote is not None:
             self._remote.close()
 

@@ -12,6 +12,8 @@ from camera.frame import BrokenFrame, ClockReading, Frame, Trigger
 from inspection.alarm_board import AlarmBoard
 from inspection.challenge import INTERLOCK_ALARMS
 from inspection.ejector.interface import Ejector, EjectorHealth
+from inspection.identity.words import Reading
+from inspection.identity.workers import reading_of
 from inspection.motion import Motion
 from inspection.part import Actuation, Decision, EjectorAction, Evaluation, PartResult, Reason
 from inspection.pipeline.batch_queue import Job
@@ -22,6 +24,7 @@ from inspection.records.record import StoredRecord
 from inspection.run_counters import RunCounters
 from inspection.tracking.fusion import Fusion
 from inspection.tracking.geometry import Geometry
+from inspection.tracking.identity import Identifies, Nameless
 from inspection.tracking.matched_view import Found, MatchedView
 from inspection.tracking.part import PartInFlight
 from inspection.tracking.tracker import PartTracker
@@ -58,7 +61,8 @@ class PartFlow:
     method may be called from any thread and never waits. `submit` queues a job for the model, and is False when the
     queue is full; `offer` shows a finished part to the preview; `mark` gives what is to be noted with a new part;
     `admit` says what a new part belongs to; `tell_birth` hears of each before anything can be decided about it.
-    `matched_views`: the views of cameras that do not give the triggers.
+    `matched_views`: the views of cameras that do not give the triggers. `identity` names parts; `read_code` queues a
+    picture for whatever reads their codes, and is False when that queue is full.
     """
 
     TRANSIENT_S = 15.0
@@ -80,12 +84,15 @@ class PartFlow:
         tell_birth: Callable[[PartInFlight], None] = lambda _part: None,
         admit: Callable[[PartInFlight], None] = lambda _part: None,
         matched_views: Mapping[int, MatchedView] = MappingProxyType({}),
+        identity: Identifies | None = None,
+        read_code: Callable[[Job], bool] = lambda _job: False,
     ) -> None:
         self._settings = settings
         self._now = now
         self._motion = motion
         self._ejector = ejector
         self._submit = submit
+        self._read_code = read_code
         self._memory = memory
         self._alarms = alarms
         self._counters = counters
@@ -109,6 +116,7 @@ class PartFlow:
             now,
             self._why_held,
             admit,
+            identity or Nameless(),
         )
 
     # ------------------------------------------------------- what comes in
@@ -192,12 +200,12 @@ class PartFlow:
             counted.update(matched.counters)
         return {f"view_{name}": count for name, count in counted.items()}
 
-    def change(self, settings: FlowSettings, submit: Callable[[Job], bool]) -> None:
+    def change(self, settings: FlowSettings, submit: Callable[[Job], bool], read_code: Callable[[Job], bool]) -> None:
         """Go by another recipe and the memory's new run from the next part on; the line stands, no part is in flight.
 
         Parts are numbered on, so that none is taken for an earlier one; what was counted begins anew with the run.
         """
-        self._settings, self._submit = settings, submit
+        self._settings, self._submit, self._read_code = settings, submit, read_code
         self.tracker.change(self._memory.run, settings.fusion)
 
     def shut(self, shut: bool = True) -> None:
@@ -248,6 +256,19 @@ class PartFlow:
         )
         if not self._submit(job):
             self.tracker.view_decided(part, view, not_decidable(Reason.LATE))
+        if part.identity is not None and part.identity.view == view:
+            self._look_for_code(part, frame)
+
+    def _look_for_code(self, part: PartInFlight, frame: Frame) -> None:
+        deadline_host_ns = self.tracker.deadline_host_ns(part)
+        job = Job(frame.pixels, deadline_host_ns, self._on_codes_read, token=part, pixel_format=frame.pixel_format)
+        if not self._read_code(job):
+            full = Reading(why="too many parts wait for their codes to be read", is_late=True)
+            self.tracker.code_read(part, full)
+
+    def _on_codes_read(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            self.tracker.code_read(job.token, reading_of(job))
 
     def _on_scored(self, jobs: Sequence[Job]) -> None:
         scored_host_ns = self._now()

@@ -14,12 +14,14 @@ from camera.scene import Scene
 from inspection.camera_loop import CameraLoop
 from inspection.camera_presence import CameraEvents
 from inspection.config import StationConfig
+from inspection.config.identity import beyond_code_picture
 from inspection.config.region import beyond_picture, view_regions
 from inspection.config.straightening import other_size
 from inspection.errors import ConfigError
 from inspection.flow import PartFlow
 from inspection.free_run_line import FreeRunEvents, FreeRunLine
 from inspection.line import Line
+from inspection.simulation.coded import CodedScene
 from inspection.simulation.scene import SyntheticScene
 from inspection.tracking.free_run import FreeRunTriggers
 from inspection.view_line import ViewLine
@@ -96,6 +98,8 @@ def misfit_of(config: StationConfig, place: int, camera: Camera) -> str:
     section, problems = config.cameras[place], []
     if any(view_regions(config)):
         problems += beyond_picture(config, place, camera.picture_size)
+    if config.identity.region is not None:
+        problems += beyond_code_picture(config, place, camera.picture_size)
     if section.lens is not None or section.align is not None:
         problems += other_size(section, camera.picture_size)
     return "; ".join(problems)
@@ -115,9 +119,10 @@ def _first_line(
     return Line(camera, flow, config.camera.frames, events.wait_for_room, of_camera)
 
 
-def scene_of(config: StationConfig) -> SyntheticScene | None:
+def scene_of(config: StationConfig) -> Scene | None:
     """Return what lies on the belt, for cameras that have none of their own; its textures take 100 MB."""
     if not any(backend_row(camera.backend).needs_scene for camera in config.cameras):
         return None
     belt = config.simulation
-    return SyntheticScene(belt.seed, belt.defect_rate, shift_px=belt.shift_px, turn_deg=belt.turn_deg)
+    parts = SyntheticScene(belt.seed, belt.defect_rate, shift_px=belt.shift_px, turn_deg=belt.turn_deg)
+    return CodedScene(parts, belt.seed, belt.code_trouble_rate) if belt.codes else parts

@@ -54,6 +54,7 @@ class Memory:
         self.reader = RecordReader(folder)
         self.feed = RecordFeed(self.reader)
         self._listeners: list[Callable[[list[StoredRecord]], None]] = [on_durable]
+        self._entry_listeners: list[Callable[[StoredEntry], None]] = []
         self._writer.on_durable(self._journal.recorded)
         self._writer.on_durable(self._publish)
         self._writer.on_trouble(on_trouble)
@@ -92,6 +93,10 @@ class Memory:
         """Call back with each group of records once it is durable, on the store's thread."""
         self._listeners.append(listener)
 
+    def subscribe_entries(self, listener: Callable[[StoredEntry], None]) -> None:
+        """Call back with each entry of the book once it is durable, on the thread that noted it."""
+        self._entry_listeners.append(listener)
+
     def _publish(self, records: list[StoredRecord]) -> None:
         for listener in self._listeners:
             listener(records)
@@ -111,7 +116,10 @@ class Memory:
 
     def note(self, entry: Entry) -> StoredEntry:
         """Store one entry of the book, durably, from any thread. Raises RecordDiskError when the disk refuses."""
-        return self._writer.note(entry)
+        stored = self._writer.note(entry)
+        for listener in self._entry_listeners:
+            listener(stored)
+        return stored
 
     def entries(
         self,

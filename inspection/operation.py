@@ -113,6 +113,7 @@ class Operation:
             )
         named = JobRequest() if job is None else replace(job, job_id=job.job_id or uuid.uuid4().hex)
         self._admission.begin_job(named.ids(), gate)
+        self._parts.identification.begin_job(named.part_id)
         line_starts()
         try:
             self._start_all()
@@ -121,6 +122,7 @@ class Operation:
                 line.stop()
             line_stops()
             self._admission.begin_job({})
+            self._parts.identification.end_job()
             raise
         self._alarms.clear("LINE_STOPPED")
         return named
@@ -178,6 +180,7 @@ class Operation:
         if gate is not None:
             gate.born.set()  # nobody is born any more: let who waits for it go
         self._admission.begin_job({})
+        self._parts.identification.end_job()
         line_stops()
 
     def hurry(self) -> None:

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     MISSING_VIEW = "MISSING_VIEW"
     OPERATOR = "OPERATOR"
     SYSTEM = "SYSTEM"
+    CODE = "CODE"  # the serial number: no code could be read, or another part bears the same; the model found nothing
     INTERLOCK = "INTERLOCK"  # the line was held, as a challenge was due or ran; the model found nothing
 
 

@@ -19,6 +19,8 @@ from inspection.camera_upkeep import CameraUpkeep
 from inspection.config import StationConfig, config_digest
 from inspection.control import ActiveAlarm, Confirmation, Preview, Snapshot, StationStatus
 from inspection.engine import Engine
+from inspection.identity.identification import Identification
+from inspection.identity.watch import IdentityWatch
 from inspection.lines import scene_of
 from inspection.lots.book import LotBook
 from inspection.operation import Operation
@@ -26,6 +28,7 @@ from inspection.part import Decision
 from inspection.preview import PreviewSlot
 from inspection.recipes.content import RecipeRef
 from inspection.recipes.preparing import Preparing
+from inspection.records.record import StoredRecord
 from inspection.run_counters import RunCounters
 from inspection.snapshot import take_snapshot
 from inspection.state_machine import EXECUTING, Cause, State, StateError
@@ -166,10 +169,12 @@ class Station:
 
     def start_continuous(self, job: JobRequest = _NO_JOB) -> str:
         """Inspect every part that triggers from now on; see LineControl."""
+        self.identification.allow(job.part_id)
         return self._operation.start(job)
 
     def start_single(self, job: JobRequest = _NO_JOB) -> str:
         """Inspect the next part and let no other pass; see LineControl."""
+        self.identification.allow(job.part_id)
         return self._operation.start_single(job)
 
     def stop(self) -> None:
@@ -224,6 +229,14 @@ class Station:
             self.states.require(Cause.SIMULATION_MODE, self._next_step())
             self.admission.simulate(active)
 
+    def name_next_part(self, serial: str) -> None:
+        """Give the part that triggers next its serial number; see LineControl."""
+        self.identification.name_next(serial)
+
+    def open_questions(self) -> list[StoredRecord]:
+        """Return the parts whose serial number waits for a person's answer, the oldest first."""
+        return self.codes.questions
+
     def hurry(self) -> None:
         """Let a stop that is under way no longer wait for the belt to stand: the process is about to end."""
         if self._is_open:
@@ -274,6 +287,16 @@ class Station:
     def engine(self) -> Engine:
         """The model of the recipe that was prepared last."""
         return self._parts.engine
+
+    @property
+    def identification(self) -> Identification:
+        """Who names parts: a name for the next one is given here."""
+        return self._parts.identification
+
+    @property
+    def codes(self) -> IdentityWatch:
+        """The questions about serial numbers that wait for a person."""
+        return self._parts.codes
 
     @property
     def is_open(self) -> bool:

@@ -58,6 +58,7 @@ def _everything_counted(station: Station) -> Mapping[str, int]:
         "unknown_actuations": seen.unknown_actuations,
         "system_rejects": seen.system_rejects,
         "taken_along": seen.taken_along,
+        **station.identification.counters(),
         "doubted_late": seen.doubted_late,
         "queue_peak": queue.peak,
         "queue_refused": queue.refused,

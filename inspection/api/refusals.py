@@ -10,6 +10,7 @@ import grpc
 from inspection.api.errors import RefusedError
 from inspection.challenge.errors import ChallengeStateError
 from inspection.control import State, StateError, TriggerMissedError
+from inspection.identity.errors import SerialRefusedError
 from inspection.lots.states import LotContentError, LotMissingError, LotStateError
 from inspection.recipes.errors import RecipeError, RecipeInUseError, RecipeMissingError
 
@@ -25,6 +26,7 @@ _ROWS: tuple[tuple[type[Exception], grpc.StatusCode, str], ...] = (
     (RecipeMissingError, _MISSING, "RECIPE"),
     (RecipeInUseError, _PRECONDITION, "RECIPE_IN_USE"),
     (RecipeError, _INVALID, "RECIPE"),
+    (SerialRefusedError, _INVALID, "SERIAL"),
 )
 _Answer = TypeVar("_Answer")
 

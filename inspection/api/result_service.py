@@ -39,12 +39,20 @@ class ResultService(pb_grpc.ResultServiceServicer):
     Owned by the server; its methods run on the server's event loop, whatever reads the disk in `reads`.
     """
 
-    def __init__(self, feed: ResultFeed, tail: ResultTail, reads: Executor, entries: EntryBook | None = None) -> None:
-        """entries: where reviews are kept; None where none can be."""
+    def __init__(
+        self,
+        feed: ResultFeed,
+        tail: ResultTail,
+        reads: Executor,
+        entries: EntryBook | None = None,
+        questions: Callable[[], list[StoredRecord]] = list,
+    ) -> None:
+        """entries: where reviews are kept; None where none can be. questions: records that wait for a review."""
         self._feed = feed
         self._tail = tail
         self._reads = reads
         self._entries = entries
+        self._questions = questions
         self._watchers = Watchers("results", MAX_WATCHERS)
 
     def stop(self) -> None:
@@ -138,6 +146,14 @@ class ResultService(pb_grpc.ResultServiceServicer):
             return review_message(book.note(review_entry(request, record, caller)))
 
         return pb.ReviewResultResponse(review=await self._read(write))
+
+    @unary
+    async def ListQuestions(  # noqa: N802 - the name in the proto
+        self, _request: pb.ListQuestionsRequest, _context: Context
+    ) -> pb.ListQuestionsResponse:
+        """Return the parts whose serial number waits for a person's answer."""
+        waiting = await self._read(self._questions)
+        return pb.ListQuestionsResponse(results=[result_message(record) for record in waiting])
 
     async def _begin(self, request: pb.WatchResultsRequest) -> Place:
         if request.only_new and request.resume_token:

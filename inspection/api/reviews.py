@@ -13,7 +13,7 @@ from inspection.part import Verdict
 from inspection.records.entries import Entry, EntryBook, EntryKind, StoredEntry
 from inspection.records.record import StoredRecord
 
-_MAX_CLASS, _MAX_COMMENT, _MAX_WHO = 64, 1000, 64
+_MAX_CLASS, _MAX_COMMENT, _MAX_WHO, _MAX_SERIAL = 64, 1000, 64, 256
 _MOST = 1000
 _WORDS = {VERDICTS[word]: word for word in Verdict}
 
@@ -28,7 +28,7 @@ def review_entry(request: pb.ReviewResultRequest, record: StoredRecord, caller: 
     if not 1 <= len(reviewer) <= _MAX_WHO:
         text = f"reviewer has {len(reviewer)} characters — 1 to {_MAX_WHO} are needed — name a person"
         raise _refused("WHO", text, "reviewer")
-    for name, most in (("defect_class", _MAX_CLASS), ("comment", _MAX_COMMENT)):
+    for name, most in (("defect_class", _MAX_CLASS), ("comment", _MAX_COMMENT), ("serial", _MAX_SERIAL)):
         if len(getattr(request, name)) > most:
             text = f"{name} has {len(getattr(request, name))} characters — at most {most} are allowed — shorten it"
             raise _refused("REVIEW", text, name)
@@ -39,6 +39,7 @@ def review_entry(request: pb.ReviewResultRequest, record: StoredRecord, caller: 
         "caller": caller,
         "machine": record.verdict.value,
         "record_hash": record.record_hash,
+        **({"serial": request.serial} if request.serial else {}),
     }
     return Entry(EntryKind.REVIEW, str(record.sequence), reviewer, time.time_ns(), content)
 
@@ -59,6 +60,7 @@ def review_message(stored: StoredEntry) -> pb.Review:
         defect_class=str(content.get("defect_class", "")),
         comment=str(content.get("comment", "")),
         wall_ns=entry.wall_ns,
+        serial=str(content.get("serial", "")),
     )
 
 

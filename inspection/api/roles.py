@@ -72,6 +72,7 @@ _TABLE: Mapping[str, Mapping[str, Access]] = {
         "UnprepareRecipe": commands(RUN),
         "StartSingle": commands(RUN),
         "StartContinuous": commands(RUN),
+        "NameNextPart": commands(RUN),
         "Stop": commands(RUN, stops=True),
         "Abort": commands(RUN, stops=True),
         "Halt": commands(RUN, stops=True),
@@ -106,6 +107,7 @@ _TABLE: Mapping[str, Mapping[str, Access]] = {
         "GetResult": reads(),
         "GetResultImage": reads(),
         "ReviewResult": commands(RUN),
+        "ListQuestions": reads(),
     },
     f"{_OURS}.InspectionService": {
         "Inspect": reads(SET_UP),

@@ -212,7 +212,7 @@ class ApiServer:
         )  # fmt: skip
         station = StationService(control, calls, stops, self._pool("preview", MAX_PREVIEW_WATCHERS))
         alarms, cameras = AlarmService(control, calls), CameraService(control, calls)
-        results = ResultService(self._results, tail, reads, entries)
+        results = ResultService(self._results, tail, reads, entries, control.open_questions)
         inspection = InspectionService(control, self._pool("inspect", _INSPECT_THREADS))
         challenges = ChallengeService(self._challenges, calls, self._pool("challenge", MAX_CHALLENGE_WATCHERS))
         pb_grpc.add_StationServiceServicer_to_server(station, server)

@@ -116,6 +116,14 @@ class StationService(pb_grpc.StationServiceServicer):
         return pb.StartContinuousResponse(job_id=job_id, state=self._state())
 
     @unary
+    async def NameNextPart(  # noqa: N802 - the name in the proto
+        self, request: pb.NameNextPartRequest, _context: Context
+    ) -> pb.NameNextPartResponse:
+        """Give the part that triggers next its serial number."""
+        await self._command(lambda: self._control.name_next_part(request.serial))
+        return pb.NameNextPartResponse()
+
+    @unary
     async def Stop(  # noqa: N802 - the name in the proto
         self, _request: pb.StopRequest, _context: Context
     ) -> pb.StopResponse:

@@ -24,6 +24,7 @@ _OWN = {
     "recipes": "inspection.cli.recipes:app",
     "cameras": "inspection.cli.cameras:app",
     "quality": "inspection.cli.quality:app",
+    "identity": "inspection.cli.identity:app",
     "bench": "inspection.cli.bench:app",
     "token": "inspection.cli.token:app",
     "certificate": "inspection.cli.certificate:app",
@@ -42,7 +43,7 @@ _INSIDE = {
 }
 _ORDER = (
     "demo", "run", "challenge", "train", "evaluate", "dataset", "model", "recipes", "records", "config", "cameras",
-    "quality", "bench", "simulate", "token", "certificate", "support-bundle", "doctor",
+    "quality", "identity", "bench", "simulate", "token", "certificate", "support-bundle", "doctor",
 )  # fmt: skip
 
 

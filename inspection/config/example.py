@@ -89,6 +89,23 @@ bundle = "zoo:parts"            # the demo's model; or the folder or zip that `l
 # in_a_row = 3                  # so many in a row raise an alarm
 # drift_share = 0.6             # a median that has gone so far towards a limit warns before anything is rejected
 
+# [identity]                    # a serial number for each part: docs/identity.md
+# source = "code"               # from a code on the part (extra lineward[codes]); "mes": named by the MES before the
+#                               # part triggers; "counted": prefix and number; "none"
+# camera = "top"                # which camera sees the code; with frame = 2, in which of its frames; absent: the first
+# region = {x = 400, y = 300, width = 200, height = 150}   # where it is looked for: the smaller, the quicker
+# formats = ["DataMatrix", "QRCode", "Code128"]   # or Aztec, PDF417, Code39, Code93, Codabar, ITF, EANUPC, DataBar
+# match = "LW-*"                # codes that do not fit are passed over; * ? [0-9] as in names of files
+# thorough = true               # look for inverted and for large blurred codes, too: twice the time
+# max_length = 64               # characters; a longer code counts as unreadable
+# unreadable = "reject"         # a part without a serial number: reject, "ask" (reject and ask a person), or "count":
+#                               # it is judged all the same, and has a counted number
+# duplicate = "reject"          # a part with the number of another one that went on: reject, ask or count
+# scope = "lot"                 # a number goes on once in a lot; "all": once on this station
+# remember = 100000             # … among the last so many parts
+# prefix = "P"                  # of counted numbers, with digits = 8; they begin at 1 in each lot, or go on for ever
+# workers = 1                   # threads that read codes; queue_capacity = 16 parts may wait, one more is LATE
+
 [geometry]
 camera_to_ejector_mm = 300.0    # from the photo-eye to the ejector
 belt_speed_mm_s = 300.0
@@ -137,6 +154,8 @@ seed = 10000
 defect_rate = 0.1
 # shift_px = 20.0               # parts lie up to so far off their place, each way: for align
 # turn_deg = 8.0                # parts are turned by up to so much, either way
+# codes = true                  # a strip of 160 px with a DataMatrix lies to the right of each part: docs/identity.md
+# code_trouble_rate = 0.05      # share of codes that are missing, or those of the part before
 
 [challenge]                     # known-bad parts that must be ejected: docs/challenge.md
 required = false                # true: nothing passes while a challenge is due

@@ -11,13 +11,17 @@ from camera.backends import backend_row, installing, make_camera
 from inspection.api.access_file import read_access
 from inspection.api.tls import read_pair
 from inspection.config.cameras import CameraSection
+from inspection.config.identity import beyond_code_picture
 from inspection.config.region import beyond_picture, view_regions
 from inspection.config.sections import StationConfig
 from inspection.config.straightening import other_size, straighteners
 from inspection.ejector.options import make_ejector
+from inspection.identity import codes
+from inspection.identity.words import Source
 from inspection.plc.plc import check_installed
 from inspection.process_priority import refusal
 from inspection.recipe import matched_views
+from inspection.simulation.coded import STRIP
 from inspection.simulation.scene import HEIGHT, WIDTH
 from models.bundle import load_bundle
 from models.references import resolve_bundle
@@ -26,7 +30,7 @@ from models.references import resolve_bundle
 def missing_here(config: StationConfig) -> list[str]:
     """Return one sentence for each thing that `run` would refuse on this machine; nothing is opened for longer."""
     checks: tuple[Callable[[StationConfig], None], ...] = (
-        _priority, _model, _drivers, _pictures, _straight, _port, _plc, _geometry, _records, _api,
+        _priority, _model, _drivers, _pictures, _straight, _port, _plc, _geometry, _records, _api, _codes,
     )  # fmt: skip
     problems = []
     for check in checks:
@@ -84,7 +88,8 @@ def _pictures(config: StationConfig) -> None:
         if path is not None and not Path(str(path)).expanduser().exists():
             problems.append(f"camera.path {path}: does not exist — a folder, a list or a video is needed — mend it")
         else:
-            problems += beyond_picture(config, place, _picture_size(camera))
+            size = _picture_size(config, camera)
+            problems += beyond_picture(config, place, size) + beyond_code_picture(config, place, size)
     if problems:
         raise _MissingError("; ".join(problems))
 
@@ -92,22 +97,22 @@ def _pictures(config: StationConfig) -> None:
 def _straight(config: StationConfig) -> None:
     """Read calibrations and references, and hold them against each other and the pictures of the camera."""
     straighteners(config, view_regions(config))
-    problems = [one for camera in config.cameras for one in other_size(camera, _known_size(camera))]
+    problems = [one for camera in config.cameras for one in other_size(camera, _known_size(config, camera))]
     if problems:
         raise _MissingError("; ".join(problems))
 
 
-def _known_size(camera: CameraSection) -> tuple[int, int] | None:
+def _known_size(config: StationConfig, camera: CameraSection) -> tuple[int, int] | None:
     """Return the size of a camera's pictures where a file depends on it; None where nobody knows, or none does."""
     path = camera.options.get("path")
     if (camera.lens is None and camera.align is None) or (path and not Path(str(path)).expanduser().exists()):
         return None
-    return _picture_size(camera)
+    return _picture_size(config, camera)
 
 
-def _picture_size(camera: CameraSection) -> tuple[int, int] | None:
+def _picture_size(config: StationConfig, camera: CameraSection) -> tuple[int, int] | None:
     if camera.backend == "simulated":
-        return WIDTH, HEIGHT
+        return WIDTH + (STRIP if config.simulation.codes else 0), HEIGHT
     if camera.backend != "replay":
         return None
     with make_camera("replay", camera.name, {**camera.options, "preload": False}) as replay:
@@ -150,6 +155,11 @@ def _records(config: StationConfig) -> None:
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         what = "is no folder" if not there.is_dir() else "may not be written to by this user"
         raise _MissingError(f"records.dir {folder}: {there} {what} — a folder that can be made is needed — mend it")
+
+
+def _codes(config: StationConfig) -> None:
+    if config.identity.source is Source.CODE:
+        codes.check_installed()
 
 
 def _plc(config: StationConfig) -> None:

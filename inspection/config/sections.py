@@ -14,6 +14,7 @@ from inspection.api.options import ApiSection
 from inspection.challenge.options import ChallengeOptions
 from inspection.config.cameras import CameraSection, FreeRunSection, FusionSection
 from inspection.config.geometry import GeometrySection
+from inspection.config.identity import IdentitySection
 from inspection.config.region import RegionSection
 from inspection.config.section import Name, Section
 from inspection.config.together import TOGETHER, contradictions
@@ -88,6 +89,8 @@ class SimulationSection(Section):
     defect_rate: float = Field(0.1, ge=0, le=1, description="share of parts with a defect")
     shift_px: float = Field(0.0, ge=0, le=300, description="parts lie up to so far off their place, each way")
     turn_deg: float = Field(0.0, ge=0, le=180, description="parts are turned by up to so much, either way")
+    codes: bool = Field(False, description="a strip of 160 px with a DataMatrix lies to the right of each part")
+    code_trouble_rate: float = Field(0.0, ge=0, le=1, description="share of codes that are missing, or there twice")
 
 
 _MOST_CAMERAS = 8
@@ -145,6 +148,7 @@ class StationConfig(Section):
     model: ModelSection = ModelSection()
     region: RegionSection | None = None
     quality: QualitySection = QualitySection()
+    identity: IdentitySection = IdentitySection()
     geometry: GeometrySection
     inference: InferenceSection = Field(default_factory=InferenceSection)
     ejector: EjectorOptions

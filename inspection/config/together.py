@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from inspection.config.cameras import CameraSection, FusionSection
+from inspection.config.identity import contradictions_of_identity
 from inspection.quality.limits import joined_values
 from inspection.quality.options import QualitySection
 from inspection.tracking.fusion import FusionRule
@@ -34,6 +35,7 @@ def contradictions(config: StationConfig) -> list[str]:
         *_software_trigger(config),
         *_quality(config),
         *_straight(config),
+        *contradictions_of_identity(config),
     ]
 
 

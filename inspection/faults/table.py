@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inspection.faults.row import Fault
-from inspection.faults.rows import belt, camera, challenge, controller, ejector, model, plc, process, records
+from inspection.faults.rows import belt, camera, challenge, codes, controller, ejector, model, plc, process, records
 
 FAULTS: tuple[Fault, ...] = (
     camera.CAMERA_GONE,
@@ -26,6 +26,9 @@ FAULTS: tuple[Fault, ...] = (
     model.QUEUE_FULL,
     model.REJECTS_IN_A_ROW,
     model.UNKNOWN_LOOK,
+    codes.CODE_UNREADABLE,
+    codes.CODE_DUPLICATE,
+    codes.CODE_QUESTION,
     ejector.EJECTOR_PORT_GONE,
     ejector.EJECTOR_PROCESS_DIED,
     controller.CONTROLLER_RESET,

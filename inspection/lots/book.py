@@ -244,6 +244,7 @@ class LotBook:
                 f"lot {name!r}: {step.value} while the station is in state {self._line.state} — READY is needed — mend "
                 "what is broken, or prepare a recipe"
             )
+        self._admission.before_lot(name)
         lot = self._take(lot, step, who)
         self._admission.begin_lot(name)
         try:

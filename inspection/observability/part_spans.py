@@ -82,8 +82,8 @@ def _attributes(record: StoredRecord) -> dict[str, str | int | float | bool]:
     found: dict[str, str | int | float | bool | None] = {
         "lineward.part": record.part,
         "lineward.run": record.run,
-        "lineward.lot": getattr(record, "lot", ""),
-        "lineward.serial": getattr(record, "serial", ""),
+        "lineward.lot": record.lot,
+        "lineward.serial": record.serial,
         "lineward.sequence": record.sequence,
         "lineward.verdict": str(record.verdict),
         "lineward.reason": str(record.reason),

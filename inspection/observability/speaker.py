@@ -47,8 +47,8 @@ class StationSpeaker:
         if not _log.isEnabledFor(logging.DEBUG):
             return
         for record in records:
-            said = {name: getattr(record, name, "") for name in ("part", "lot", "serial", "sequence")}
-            said |= {"verdict": str(record.verdict), "reason": str(record.reason)}
+            said: dict[str, object] = {"part": record.part, "lot": record.lot, "serial": record.serial}
+            said |= {"sequence": record.sequence, "verdict": str(record.verdict), "reason": str(record.reason)}
             _log.debug("part %d: %s %s", record.part, record.verdict, record.reason, extra=said)
 
     def _run(self) -> None:

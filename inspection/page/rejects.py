@@ -81,6 +81,8 @@ class LastRejects:
     def _facts(self, result: pb.Result) -> list[tuple[str, str]]:
         action = pb.EjectorAction.Name(result.ejector_action).removeprefix("EJECTOR_ACTION_")
         facts = [("part", str(result.part)), ("time", words.clock(result.trigger_wall_ns))]
+        if result.serial:
+            facts.append(("serial", result.serial))
         if result.HasField("score"):
             facts.append(("score", f"{words.percent(result.score)} %"))
         if result.HasField("threshold"):

@@ -90,6 +90,7 @@ class ResultCode(IntEnum):
     OPERATOR = 8
     SYSTEM = 9
     INTERLOCK = 10
+    CODE = 11
     OTHER = 99
 
 
@@ -206,6 +207,7 @@ RESULT_MEANINGS: Mapping[ResultCode, str] = MappingProxyType(
         ResultCode.OPERATOR: "rejected by the operator",
         ResultCode.SYSTEM: "rejected: the station was in fault",
         ResultCode.INTERLOCK: "rejected: the line was held, as a challenge was due or ran",
+        ResultCode.CODE: "rejected: its code cannot be read, or another part bears the same serial number",
         ResultCode.OTHER: "rejected for a reason that this map does not know",
     }
 )
@@ -262,6 +264,9 @@ FAULT_CODES: Mapping[str, int] = MappingProxyType(
         "CAMERA_CHANGED": 60,
         "PART_NOT_LOCATED": 61,
         "UNKNOWN_LOOK": 62,
+        "CODE_UNREADABLE": 64,
+        "CODE_DUPLICATE": 65,
+        "CODE_QUESTION": 66,
         "CERTIFICATE_EXPIRES": 70,
         "RECIPE_LOST": 71,
     }

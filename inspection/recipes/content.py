@@ -17,7 +17,7 @@ from inspection.recipes.errors import RecipeContentError
 
 STATION_RECIPE = "station"
 """The name of what the station's own file holds."""
-TABLES = ("model", "region", "quality", "fusion")
+TABLES = ("model", "region", "quality", "fusion", "identity")
 CAMERA_KEYS = ("region", "quality", "threshold", "weight", "lens", "align")
 """What a recipe may say of a camera, beside its name; the device and its place belong to the station."""
 INFERENCE_KEYS = ("engine", "remote")
@@ -101,7 +101,7 @@ def merged(config: StationConfig, content: Mapping[str, Any], source: str) -> St
     problems together.
     """
     values = config.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    for table in ("model", "quality", "fusion"):
+    for table in ("model", "quality", "fusion", "identity"):
         if table in content:
             values[table] = {**values.get(table, {}), **content[table]}
     if "region" in content:

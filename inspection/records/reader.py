@@ -17,6 +17,7 @@ from inspection.records.errors import RecordLostError, RecordMissingError
 from inspection.records.record import CONTENT_TYPES, Run, StoredRecord, stored_record
 from inspection.records.schema import open_for_reading
 from inspection.records.search import Page, Search, statement
+from inspection.records.serials import counted_serials_statement, used_serials_statement
 from inspection.records.tables import CONTENT, RECORDS, REMOVED_IMAGES, RUN_COLUMNS, RUNS
 
 _IS_REMOVED = select(REMOVED_IMAGES.c.sequence).where(REMOVED_IMAGES.c.sequence == RECORDS.c.sequence).exists()
@@ -118,6 +119,24 @@ class RecordReader:
         with self._database.connect() as connection:
             numbers = list(connection.execute(statement(search, Page(limit, newest_first, behind))).scalars())
         return self._in_order(numbers)
+
+    def used_serials(self, lot: str | None, limit: int) -> list[str]:
+        """Return the serial numbers of the newest `limit` parts, if these may have gone on, oldest first, each once.
+
+        lot: None for every part of the station, '' for those of these that have no lot.
+        """
+        with self._database.connect() as connection:
+            found = connection.execute(used_serials_statement(lot, limit)).scalars().all()
+        return list(dict.fromkeys(reversed(found)))
+
+    def highest_counted(self, lot: str | None, prefix: str, digits: int) -> int:
+        """Return the highest number of so many digits behind a prefix; 0 for none. lot: as `used_serials`."""
+        with self._database.connect() as connection:
+            for serial in connection.execute(counted_serials_statement(lot, prefix, digits)).yield_per(100).scalars():
+                number = str(serial).removeprefix(prefix)
+                if number.isascii() and number.isdigit():
+                    return int(number)
+        return 0
 
     def counts(self, run: str) -> Counts:
         """Return how the run's parts ended; all zero for a run without records."""

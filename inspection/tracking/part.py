@@ -9,6 +9,7 @@ from camera.frame import Frame
 from camera.geometry.pose import Pose
 from inspection.part import Decision, EjectorAction, Reason, Stages, Verdict
 from inspection.quality.gate import Finding
+from inspection.tracking.identity import PartIdentity
 
 
 @dataclass(slots=True)
@@ -50,7 +51,23 @@ class PartInFlight:
     ahead: list[PartInFlight] = field(default_factory=list)  # parts whose pulse would take it along
     extra: dict[str, Any] = field(default_factory=dict)
     lot: str = ""  # the lot that ran at its trigger
+    serial: str = ""  # its own number, once that is known
+    identity: PartIdentity | None = None  # what is known of that number; None where parts have none
     held: bool = False  # nobody asked for its inspection: it is rejected, however good it is
+
+    @property
+    def awaits_code(self) -> bool:
+        """True while its code is still to be read; nothing is decided before."""
+        return self.identity is not None and self.identity.is_awaited
+
+    def give_up_code(self, view: int, why: str) -> None:
+        """Wait no longer for a code in the picture of a view that says nothing, nor go by what was read in it."""
+        identity = self.identity
+        if identity is not None and identity.view == view:
+            identity.is_awaited, identity.has_failed = False, True
+            identity.story["why"] = why
+            if not identity.has_claimed:
+                self.serial = ""
 
     @property
     def is_taken_along(self) -> bool:

@@ -33,6 +33,7 @@ def part_result(
         pixels=_pixels(part),
         truth=part.truth,
         lot=part.lot,
+        serial=part.serial,
         told=part.told,
         batches=tuple(view.batch for view in part.views),
         extra=_extra(part),
@@ -55,6 +56,8 @@ def _extra(part: PartInFlight) -> dict[str, Any]:
     extra = dict(part.extra)
     if part.note:
         extra["failure"] = part.note
+    if part.identity is not None:
+        extra["identity"] = part.identity.story
     if any(view.quality is not None for view in part.views):
         extra["quality"] = [None if view.quality is None else view.quality.story() for view in part.views]
     if any(view.decision is not None and view.decision.novelty is not None for view in part.views):

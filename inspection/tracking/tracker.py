@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 
 from camera.frame import Frame, Trigger
 from inspection.ejector.interface import Ejector
+from inspection.identity.words import Reading
 from inspection.motion import Motion
 from inspection.part import Actuation, Decision, EjectorAction, PartResult, Reason, Stages, Verdict
 from inspection.pipeline.decide import not_decidable, overruled
 from inspection.tracking.fusion import Fusion
 from inspection.tracking.geometry import Geometry
+from inspection.tracking.identity import Identifies, Nameless
 from inspection.tracking.neighbours import Neighbours
 from inspection.tracking.part import PartInFlight, TrackerCounters, View
 from inspection.tracking.result import part_result
@@ -44,6 +46,7 @@ class PartTracker:
     now: Callable[[], int]
     why_held: Callable[[], Reason] = lambda: Reason.SYSTEM
     admit: Callable[[PartInFlight], None] = lambda _part: None
+    identity: Identifies = field(default_factory=Nameless)
     counters: TrackerCounters = field(default_factory=TrackerCounters)
     _parts: dict[int, PartInFlight] = field(default_factory=dict)
     _early: deque[tuple[int, int, Frame]] = field(init=False)
@@ -92,6 +95,7 @@ class PartTracker:
                 return None, []
             self._last_number = part.number
             self.admit(part)
+            self.identity.admit(part)
             self._parts[part.number] = part
             self._neighbours.join(part)
             self.counters.triggers += 1
@@ -188,6 +192,7 @@ class PartTracker:
             if part is None or part.ended or part.views[view].frame is not None:
                 return
             part.views[view].missing = Reason.NO_IMAGE
+            part.give_up_code(view, "no picture of it came")
             told = self._judge_if_complete(part)
         self._tell(told)
 
@@ -202,11 +207,21 @@ class PartTracker:
                 return
             part.views[view].decision = not_decidable(Reason.SYSTEM)
             part.note = why
+            part.give_up_code(view, why)
             part.judged = None
             told = self._judge_if_complete(part)
         self._tell(told)
 
     # --------------------------------------------------------------- decisions
+
+    def code_read(self, part: PartInFlight, reading: Reading) -> None:
+        """Take what came of looking for a part's code; the part is decided when its views are, too."""
+        with self._lock:
+            if part.ended or not part.awaits_code:
+                return
+            self.identity.take(part, reading)
+            told = self._judge_if_complete(part)
+        self._tell(told)
 
     def view_decided(self, part: PartInFlight, view: int, decision: Decision) -> None:
         """Take what was found on one view; the part is decided when each of its views has decided or never will."""
@@ -224,9 +239,11 @@ class PartTracker:
         self._tell(told)
 
     def _judge_if_complete(self, part: PartInFlight) -> list[PartInFlight]:
-        if part.judged is not None or any(view.decision is None and view.missing is None for view in part.views):
+        undecided = any(view.decision is None and view.missing is None for view in part.views)
+        if part.awaits_code or part.judged is not None or undecided:
             return []
-        part.judged, part.shown = self.fusion.fuse(part.views)
+        fused, part.shown = self.fusion.fuse(part.views)
+        part.judged = self.identity.judge(part, fused)
         return self._settle([*part.behind, part])  # some may have waited only to hear what is said about this one
 
     def _settle(self, waiting: list[PartInFlight]) -> list[PartInFlight]:
@@ -274,6 +291,7 @@ class PartTracker:
                 actuation = replace(actuation, action=EjectorAction.TAKEN_ALONG)
             part.action = actuation.action
             part.decision = self._final(part, actuation)
+            self.identity.ended(part, actuation.action)
             told = self._settle(list(part.behind))
         self._tell(told)
         due_host_ns = actuation.due_host_ns or self.motion.when(part.due) or 0

@@ -30,7 +30,7 @@ from inspection.observability.api_calls import ApiCalls
 from inspection.part import Actuation, Decision, EjectorAction, Evaluation, PartResult, Reason, Stages, Verdict
 from inspection.records.options import RecordsOptions
 from inspection.records.reader import RecordReader
-from inspection.records.record import Run
+from inspection.records.record import Run, StoredRecord
 from inspection.records.store import RecordStore
 from inspection.records.writer import RecordWriter
 
@@ -119,6 +119,9 @@ class BenchLine:
 
     def active_alarms(self) -> tuple[ActiveAlarm, ...]:
         return self.alarms
+
+    def open_questions(self) -> list[StoredRecord]:
+        return []
 
     def camera_reports(self) -> tuple[CameraReport, ...]:
         return self.status().cameras

@@ -174,6 +174,9 @@ class HandLine:
     def active_alarms(self) -> tuple[ActiveAlarm, ...]:
         return self.alarms.active()
 
+    def open_questions(self) -> list[StoredRecord]:
+        return []
+
     def camera_reports(self) -> tuple[CameraReport, ...]:
         return self.cameras
 

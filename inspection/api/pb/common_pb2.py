@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#lineward/inspection/v1/common.proto\x12\x16lineward.inspection.v1*H\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x10\n\x0cVERDICT_PASS\x10\x01\x12\x12\n\x0eVERDICT_REJECT\x10\x02*p\n\nEvaluation\x12\x1a\n\x16\x45VALUATION_UNSPECIFIED\x10\x00\x12\x11\n\rEVALUATION_OK\x10\x01\x12\x15\n\x11\x45VALUATION_NOT_OK\x10\x02\x12\x1c\n\x18\x45VALUATION_NOT_DECIDABLE\x10\x03*\xfa\x01\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x0f\n\x0bREASON_NONE\x10\x01\x12\x10\n\x0cREASON_MODEL\x10\x02\x12\x13\n\x0fREASON_NO_IMAGE\x10\x03\x12\x0f\n\x0bREASON_LATE\x10\x04\x12\x18\n\x14REASON_IMAGE_QUALITY\x10\x05\x12\x1e\n\x1aREASON_OUT_OF_DISTRIBUTION\x10\x06\x12\x17\n\x13REASON_MISSING_VIEW\x10\x07\x12\x13\n\x0fREASON_OPERATOR\x10\x08\x12\x11\n\rREASON_SYSTEM\x10\t\x12\x14\n\x10REASON_INTERLOCK\x10\n*\xb6\x02\n\rEjectorAction\x12\x1e\n\x1a\x45JECTOR_ACTION_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x45JECTOR_ACTION_RELEASED\x10\x01\x12\x18\n\x14\x45JECTOR_ACTION_FIRED\x10\x02\x12\x1d\n\x19\x45JECTOR_ACTION_FIRED_LATE\x10\x03\x12\x19\n\x15\x45JECTOR_ACTION_FAILED\x10\x04\x12\x1e\n\x1a\x45JECTOR_ACTION_UNCONFIRMED\x10\x05\x12\x1a\n\x16\x45JECTOR_ACTION_REMOVED\x10\x06\x12\x1b\n\x17\x45JECTOR_ACTION_NOT_SEEN\x10\x07\x12\x1b\n\x17\x45JECTOR_ACTION_DIVERTED\x10\x08\x12\x1e\n\x1a\x45JECTOR_ACTION_TAKEN_ALONG\x10\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#lineward/inspection/v1/common.proto\x12\x16lineward.inspection.v1*H\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x10\n\x0cVERDICT_PASS\x10\x01\x12\x12\n\x0eVERDICT_REJECT\x10\x02*p\n\nEvaluation\x12\x1a\n\x16\x45VALUATION_UNSPECIFIED\x10\x00\x12\x11\n\rEVALUATION_OK\x10\x01\x12\x15\n\x11\x45VALUATION_NOT_OK\x10\x02\x12\x1c\n\x18\x45VALUATION_NOT_DECIDABLE\x10\x03*\x8b\x02\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x0f\n\x0bREASON_NONE\x10\x01\x12\x10\n\x0cREASON_MODEL\x10\x02\x12\x13\n\x0fREASON_NO_IMAGE\x10\x03\x12\x0f\n\x0bREASON_LATE\x10\x04\x12\x18\n\x14REASON_IMAGE_QUALITY\x10\x05\x12\x1e\n\x1aREASON_OUT_OF_DISTRIBUTION\x10\x06\x12\x17\n\x13REASON_MISSING_VIEW\x10\x07\x12\x13\n\x0fREASON_OPERATOR\x10\x08\x12\x11\n\rREASON_SYSTEM\x10\t\x12\x14\n\x10REASON_INTERLOCK\x10\n\x12\x0f\n\x0bREASON_CODE\x10\x0b*\xb6\x02\n\rEjectorAction\x12\x1e\n\x1a\x45JECTOR_ACTION_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x45JECTOR_ACTION_RELEASED\x10\x01\x12\x18\n\x14\x45JECTOR_ACTION_FIRED\x10\x02\x12\x1d\n\x19\x45JECTOR_ACTION_FIRED_LATE\x10\x03\x12\x19\n\x15\x45JECTOR_ACTION_FAILED\x10\x04\x12\x1e\n\x1a\x45JECTOR_ACTION_UNCONFIRMED\x10\x05\x12\x1a\n\x16\x45JECTOR_ACTION_REMOVED\x10\x06\x12\x1b\n\x17\x45JECTOR_ACTION_NOT_SEEN\x10\x07\x12\x1b\n\x17\x45JECTOR_ACTION_DIVERTED\x10\x08\x12\x1e\n\x1a\x45JECTOR_ACTION_TAKEN_ALONG\x10\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,7 +36,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVALUATION']._serialized_start=137
   _globals['_EVALUATION']._serialized_end=249
   _globals['_REASON']._serialized_start=252
-  _globals['_REASON']._serialized_end=502
-  _globals['_EJECTORACTION']._serialized_start=505
-  _globals['_EJECTORACTION']._serialized_end=815
+  _globals['_REASON']._serialized_end=519
+  _globals['_EJECTORACTION']._serialized_start=522
+  _globals['_EJECTORACTION']._serialized_end=832
 # @@protoc_insertion_point(module_scope)

@@ -75,6 +75,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_SYSTEM: _Reason.ValueType  # 9
     REASON_INTERLOCK: _Reason.ValueType  # 10
     """The line was held: a challenge was due or ran. The model found nothing."""
+    REASON_CODE: _Reason.ValueType  # 11
+    """The part has no sound serial number of its own: its code was not read, or its number was used before."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Why a part was rejected; NONE for a part that passed."""
@@ -91,6 +93,8 @@ REASON_OPERATOR: Reason.ValueType  # 8
 REASON_SYSTEM: Reason.ValueType  # 9
 REASON_INTERLOCK: Reason.ValueType  # 10
 """The line was held: a challenge was due or ran. The model found nothing."""
+REASON_CODE: Reason.ValueType  # 11
+"""The part has no sound serial number of its own: its code was not read, or its number was used before."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
 
 class _EjectorAction:

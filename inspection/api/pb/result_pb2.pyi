@@ -279,6 +279,7 @@ class Review(_message.Message):
     DEFECT_CLASS_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
     WALL_NS_FIELD_NUMBER: _builtins.int
+    SERIAL_FIELD_NUMBER: _builtins.int
     entry: _builtins.int
     """The entry that keeps it, as in AuditService."""
     sequence: _builtins.int
@@ -289,6 +290,8 @@ class Review(_message.Message):
     """The defect, in the words of the model's classes or the person's own; empty for none."""
     comment: _builtins.str
     wall_ns: _builtins.int
+    serial: _builtins.str
+    """The serial number that the person gave the part; empty for none."""
     def __init__(
         self,
         *,
@@ -299,10 +302,11 @@ class Review(_message.Message):
         defect_class: _builtins.str = ...,
         comment: _builtins.str = ...,
         wall_ns: _builtins.int = ...,
+        serial: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "defect_class", b"defect_class", "entry", b"entry", "reviewer", b"reviewer", "sequence", b"sequence", "verdict", b"verdict", "wall_ns", b"wall_ns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "defect_class", b"defect_class", "entry", b"entry", "reviewer", b"reviewer", "sequence", b"sequence", "serial", b"serial", "verdict", b"verdict", "wall_ns", b"wall_ns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -600,6 +604,7 @@ class ReviewResultRequest(_message.Message):
     DEFECT_CLASS_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
     REVIEWER_FIELD_NUMBER: _builtins.int
+    SERIAL_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     verdict: _common_pb2.Verdict.ValueType
@@ -610,6 +615,8 @@ class ReviewResultRequest(_message.Message):
     """At most 1,000 characters."""
     reviewer: _builtins.str
     """Who looked at the part; at most 64 characters. The caller is kept beside it."""
+    serial: _builtins.str
+    """The serial number of a part whose code was not read, when the person lets it go on under it; empty for none."""
     request_id: _builtins.str
     """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
     hour, and answered alike. Empty: every call counts.
@@ -622,11 +629,12 @@ class ReviewResultRequest(_message.Message):
         defect_class: _builtins.str = ...,
         comment: _builtins.str = ...,
         reviewer: _builtins.str = ...,
+        serial: _builtins.str = ...,
         request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "defect_class", b"defect_class", "request_id", b"request_id", "reviewer", b"reviewer", "sequence", b"sequence", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "defect_class", b"defect_class", "request_id", b"request_id", "reviewer", b"reviewer", "sequence", b"sequence", "serial", b"serial", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -651,3 +659,38 @@ class ReviewResultResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReviewResultResponse: _TypeAlias = ReviewResultResponse  # noqa: Y015
+
+@_typing.final
+class ListQuestionsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListQuestionsRequest: _TypeAlias = ListQuestionsRequest  # noqa: Y015
+
+@_typing.final
+class ListQuestionsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___Result]: ...
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___Result] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListQuestionsResponse: _TypeAlias = ListQuestionsResponse  # noqa: Y015

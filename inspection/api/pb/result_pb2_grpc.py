@@ -60,6 +60,11 @@ class ResultServiceStub:
                 request_serializer=lineward_dot_inspection_dot_v1_dot_result__pb2.ReviewResultRequest.SerializeToString,
                 response_deserializer=lineward_dot_inspection_dot_v1_dot_result__pb2.ReviewResultResponse.FromString,
                 _registered_method=True)
+        self.ListQuestions = channel.unary_unary(
+                '/lineward.inspection.v1.ResultService/ListQuestions',
+                request_serializer=lineward_dot_inspection_dot_v1_dot_result__pb2.ListQuestionsRequest.SerializeToString,
+                response_deserializer=lineward_dot_inspection_dot_v1_dot_result__pb2.ListQuestionsResponse.FromString,
+                _registered_method=True)
 
 
 class ResultServiceServicer:
@@ -112,6 +117,14 @@ class ResultServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListQuestions(self, request, context):
+        """Returns the parts whose serial number waits for a person's answer (identity: "ask"), the oldest first; a review answers
+        one. Errors: none of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ResultServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -139,6 +152,11 @@ def add_ResultServiceServicer_to_server(servicer, server):
                     servicer.ReviewResult,
                     request_deserializer=lineward_dot_inspection_dot_v1_dot_result__pb2.ReviewResultRequest.FromString,
                     response_serializer=lineward_dot_inspection_dot_v1_dot_result__pb2.ReviewResultResponse.SerializeToString,
+            ),
+            'ListQuestions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListQuestions,
+                    request_deserializer=lineward_dot_inspection_dot_v1_dot_result__pb2.ListQuestionsRequest.FromString,
+                    response_serializer=lineward_dot_inspection_dot_v1_dot_result__pb2.ListQuestionsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -277,6 +295,33 @@ class ResultService:
             '/lineward.inspection.v1.ResultService/ReviewResult',
             lineward_dot_inspection_dot_v1_dot_result__pb2.ReviewResultRequest.SerializeToString,
             lineward_dot_inspection_dot_v1_dot_result__pb2.ReviewResultResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListQuestions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lineward.inspection.v1.ResultService/ListQuestions',
+            lineward_dot_inspection_dot_v1_dot_result__pb2.ListQuestionsRequest.SerializeToString,
+            lineward_dot_inspection_dot_v1_dot_result__pb2.ListQuestionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -58,6 +58,10 @@ class ResultServiceStub:
     Errors: NOT_FOUND (reason RECORD), INVALID_ARGUMENT (no verdict: reason VERDICT; nobody is named: reason WHO; a text
     that is too long: reason REVIEW), UNAVAILABLE (it cannot be stored: reason RECORDS).
     """
+    ListQuestions: _grpc.UnaryUnaryMultiCallable[_result_pb2.ListQuestionsRequest, _result_pb2.ListQuestionsResponse]
+    """Returns the parts whose serial number waits for a person's answer (identity: "ask"), the oldest first; a review answers
+    one. Errors: none of its own.
+    """
 
 @_typing.type_check_only
 class ResultServiceAsyncStub(ResultServiceStub):
@@ -88,6 +92,10 @@ class ResultServiceAsyncStub(ResultServiceStub):
     person counts beside the earlier ones.
     Errors: NOT_FOUND (reason RECORD), INVALID_ARGUMENT (no verdict: reason VERDICT; nobody is named: reason WHO; a text
     that is too long: reason REVIEW), UNAVAILABLE (it cannot be stored: reason RECORDS).
+    """
+    ListQuestions: _aio.UnaryUnaryMultiCallable[_result_pb2.ListQuestionsRequest, _result_pb2.ListQuestionsResponse]  # type: ignore[assignment]
+    """Returns the parts whose serial number waits for a person's answer (identity: "ask"), the oldest first; a review answers
+    one. Errors: none of its own.
     """
 
 class ResultServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -146,6 +154,16 @@ class ResultServiceServicer(metaclass=_abc_1.ABCMeta):
         person counts beside the earlier ones.
         Errors: NOT_FOUND (reason RECORD), INVALID_ARGUMENT (no verdict: reason VERDICT; nobody is named: reason WHO; a text
         that is too long: reason REVIEW), UNAVAILABLE (it cannot be stored: reason RECORDS).
+        """
+
+    @_abc_1.abstractmethod
+    def ListQuestions(
+        self,
+        request: _result_pb2.ListQuestionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_result_pb2.ListQuestionsResponse, _abc.Awaitable[_result_pb2.ListQuestionsResponse]]:
+        """Returns the parts whose serial number waits for a person's answer (identity: "ask"), the oldest first; a review answers
+        one. Errors: none of its own.
         """
 
 def add_ResultServiceServicer_to_server(servicer: ResultServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

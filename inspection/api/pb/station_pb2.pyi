@@ -567,6 +567,46 @@ class StartContinuousResponse(_message.Message):
 Global___StartContinuousResponse: _TypeAlias = StartContinuousResponse  # noqa: Y015
 
 @_typing.final
+class NameNextPartRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERIAL_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    serial: _builtins.str
+    request_id: _builtins.str
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
+    hour, and answered alike. Empty: every call counts.
+    """
+    def __init__(
+        self,
+        *,
+        serial: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "serial", b"serial"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NameNextPartRequest: _TypeAlias = NameNextPartRequest  # noqa: Y015
+
+@_typing.final
+class NameNextPartResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NameNextPartResponse: _TypeAlias = NameNextPartResponse  # noqa: Y015
+
+@_typing.final
 class StopRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -75,6 +75,11 @@ class StationServiceStub:
                 request_serializer=lineward_dot_inspection_dot_v1_dot_station__pb2.StartContinuousRequest.SerializeToString,
                 response_deserializer=lineward_dot_inspection_dot_v1_dot_station__pb2.StartContinuousResponse.FromString,
                 _registered_method=True)
+        self.NameNextPart = channel.unary_unary(
+                '/lineward.inspection.v1.StationService/NameNextPart',
+                request_serializer=lineward_dot_inspection_dot_v1_dot_station__pb2.NameNextPartRequest.SerializeToString,
+                response_deserializer=lineward_dot_inspection_dot_v1_dot_station__pb2.NameNextPartResponse.FromString,
+                _registered_method=True)
         self.Stop = channel.unary_unary(
                 '/lineward.inspection.v1.StationService/Stop',
                 request_serializer=lineward_dot_inspection_dot_v1_dot_station__pb2.StopRequest.SerializeToString,
@@ -182,6 +187,16 @@ class StationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def NameNextPart(self, request, context):
+        """Gives the part that triggers next its serial number, where the recipe has numbers come from outside (identity.source =
+        "mes"); a start names its first part by Job.part_id. One name waits at a time, and a stop forgets it.
+        Errors: INVALID_ARGUMENT (not a number that the recipe allows, one that was used before, or another one still waits for
+        its part: reason SERIAL).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Stop(self, request, context):
         """Stops the line after the parts in flight, to READY; nothing to do while the line stands. It is carried out even where
         it cannot be written down. Errors: none of its own.
@@ -276,6 +291,11 @@ def add_StationServiceServicer_to_server(servicer, server):
                     servicer.StartContinuous,
                     request_deserializer=lineward_dot_inspection_dot_v1_dot_station__pb2.StartContinuousRequest.FromString,
                     response_serializer=lineward_dot_inspection_dot_v1_dot_station__pb2.StartContinuousResponse.SerializeToString,
+            ),
+            'NameNextPart': grpc.unary_unary_rpc_method_handler(
+                    servicer.NameNextPart,
+                    request_deserializer=lineward_dot_inspection_dot_v1_dot_station__pb2.NameNextPartRequest.FromString,
+                    response_serializer=lineward_dot_inspection_dot_v1_dot_station__pb2.NameNextPartResponse.SerializeToString,
             ),
             'Stop': grpc.unary_unary_rpc_method_handler(
                     servicer.Stop,
@@ -508,6 +528,33 @@ class StationService:
             '/lineward.inspection.v1.StationService/StartContinuous',
             lineward_dot_inspection_dot_v1_dot_station__pb2.StartContinuousRequest.SerializeToString,
             lineward_dot_inspection_dot_v1_dot_station__pb2.StartContinuousResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def NameNextPart(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lineward.inspection.v1.StationService/NameNextPart',
+            lineward_dot_inspection_dot_v1_dot_station__pb2.NameNextPartRequest.SerializeToString,
+            lineward_dot_inspection_dot_v1_dot_station__pb2.NameNextPartResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -69,6 +69,12 @@ class StationServiceStub:
     Errors: FAILED_PRECONDITION (reason STATE, metadata state; the named recipe is not the prepared one: reason STATE),
     INVALID_ARGUMENT (an id that is too long: reason JOB).
     """
+    NameNextPart: _grpc.UnaryUnaryMultiCallable[_station_pb2.NameNextPartRequest, _station_pb2.NameNextPartResponse]
+    """Gives the part that triggers next its serial number, where the recipe has numbers come from outside (identity.source =
+    "mes"); a start names its first part by Job.part_id. One name waits at a time, and a stop forgets it.
+    Errors: INVALID_ARGUMENT (not a number that the recipe allows, one that was used before, or another one still waits for
+    its part: reason SERIAL).
+    """
     Stop: _grpc.UnaryUnaryMultiCallable[_station_pb2.StopRequest, _station_pb2.StopResponse]
     """Stops the line after the parts in flight, to READY; nothing to do while the line stands. It is carried out even where
     it cannot be written down. Errors: none of its own.
@@ -138,6 +144,12 @@ class StationServiceAsyncStub(StationServiceStub):
     """READY to CONTINUOUS_EXECUTION: inspects every part that triggers.
     Errors: FAILED_PRECONDITION (reason STATE, metadata state; the named recipe is not the prepared one: reason STATE),
     INVALID_ARGUMENT (an id that is too long: reason JOB).
+    """
+    NameNextPart: _aio.UnaryUnaryMultiCallable[_station_pb2.NameNextPartRequest, _station_pb2.NameNextPartResponse]  # type: ignore[assignment]
+    """Gives the part that triggers next its serial number, where the recipe has numbers come from outside (identity.source =
+    "mes"); a start names its first part by Job.part_id. One name waits at a time, and a stop forgets it.
+    Errors: INVALID_ARGUMENT (not a number that the recipe allows, one that was used before, or another one still waits for
+    its part: reason SERIAL).
     """
     Stop: _aio.UnaryUnaryMultiCallable[_station_pb2.StopRequest, _station_pb2.StopResponse]  # type: ignore[assignment]
     """Stops the line after the parts in flight, to READY; nothing to do while the line stands. It is carried out even where
@@ -247,6 +259,18 @@ class StationServiceServicer(metaclass=_abc_1.ABCMeta):
         """READY to CONTINUOUS_EXECUTION: inspects every part that triggers.
         Errors: FAILED_PRECONDITION (reason STATE, metadata state; the named recipe is not the prepared one: reason STATE),
         INVALID_ARGUMENT (an id that is too long: reason JOB).
+        """
+
+    @_abc_1.abstractmethod
+    def NameNextPart(
+        self,
+        request: _station_pb2.NameNextPartRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_station_pb2.NameNextPartResponse, _abc.Awaitable[_station_pb2.NameNextPartResponse]]:
+        """Gives the part that triggers next its serial number, where the recipe has numbers come from outside (identity.source =
+        "mes"); a start names its first part by Job.part_id. One name waits at a time, and a stop forgets it.
+        Errors: INVALID_ARGUMENT (not a number that the recipe allows, one that was used before, or another one still waits for
+        its part: reason SERIAL).
         """
 
     @_abc_1.abstractmethod
