@@ -137,7 +137,7 @@ def test_a_hold_on_a_running_station_stands_before_the_command_returns(
     be done is refused in its words.
     """
     folder = Path(values["records"]["dir"])
-    values = {**values, "records": {**values["records"], "image_budget_mb": 1, "image_format": "png"}}
+    values = {**values, "records": {**values["records"], "image_budget_mb": 5, "image_format": "png"}}
     with RealRun(tmp_path, values) as station:
         station.wait_counter("images_kept", 3)
         reader = RecordReader(folder)
