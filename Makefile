@@ -18,6 +18,8 @@ test:  ## everything that CI checks (about 16 min on 2 cores; the first time 3 m
 	@scripts/system-packages
 	@scripts/test-producers
 	@scripts/test-kserve
+	@scripts/test-node
+	@scripts/test-s3
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest -m "not soak" --numprocesses $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
@@ -33,6 +35,7 @@ soak:  ## the long tests (about an hour)
 	@scripts/system-packages soak
 	@scripts/test-producers
 	@scripts/test-kserve
+	@scripts/test-s3
 	@$(BIN)/python -m pytest -m soak --timeout 7200
 
 zoo:  ## train the demo's model on rendered parts (about 8 min on 2 cores)
@@ -43,11 +46,12 @@ proto:  ## generate the API's stubs from proto/
 	@scripts/set-up dev "generation of the API stubs"
 	@$(BIN)/python -m inspection.api.generate
 
-bench:  ## the benchmarks whose figures docs/benchmarks.md keeps (about 10 min)
-	@scripts/set-up dev "the benchmarks (about 10 min)"
+bench:  ## the benchmarks whose figures docs/benchmarks.md keeps (about 15 min)
+	@scripts/set-up dev "the benchmarks (about 15 min)"
 	@$(BIN)/lineward bench pipeline
 	@$(BIN)/lineward bench ejector
 	@$(BIN)/lineward bench cameras
+	@$(BIN)/lineward bench api
 
 clean:  ## remove the virtual environment and every cache
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -36,6 +36,7 @@ from inspection.identity.identification import Identification, Naming
 from inspection.identity.watch import IdentityWatch
 from inspection.lines import LineEvents, make_lines, misfit_of
 from inspection.memory import Memory
+from inspection.plant.copy import PlantCopy
 from inspection.plc.commands import LineCommands
 from inspection.plc.plc import PlcPort
 from inspection.preview import PreviewSlot
@@ -72,8 +73,8 @@ class Assembly:
 
     _DRAIN_S = 30.0
     _FLUSH_S = 5.0
-    _CLOSING_ORDER = ("plc", "ejector", "engine", "interlock", "memory")
-    """What gives commands and parts goes first, what keeps their records last."""
+    _CLOSING_ORDER = ("plc", "ejector", "engine", "interlock", "memory", "plant")
+    """What gives commands and parts goes first, what keeps their records behind it, what copies these last."""
 
     def __init__(self, config: StationConfig, around: Surroundings) -> None:
         self._config = config
@@ -101,6 +102,7 @@ class Assembly:
 
     def _open(self) -> None:
         self.memory = self._make_memory()
+        self.plant = self._make_plant()
         self.interlock = self._make_interlock()
         self.identification = Identification(self.memory.reader, lambda: self.memory.flush(self._FLUSH_S))
         self.identification.change(self._naming(self._config))
@@ -154,6 +156,13 @@ class Assembly:
             on_trouble=partial(self._alarms.tell, "RECORDS_TROUBLE"),
             on_image_trouble=partial(self._alarms.tell, "IMAGES_GIVEN_UP"),
         )
+
+    def _make_plant(self) -> PlantCopy:
+        config = self._config
+        plant = PlantCopy(config.plant, config.station.name, config.records.dir, self.memory.reader, self._alarms.tell)
+        self.memory.spare_images(plant.images_done_to)
+        self.memory.feed.images = plant.images.image
+        return plant
 
     def _make_interlock(self) -> Interlock:
         interlock = Interlock(

@@ -104,7 +104,8 @@ class Memory:
 
     def born(self, part: PartInFlight, due_host_ns: int, deadline_host_ns: int) -> None:
         """Note a part before anything is decided about it, so that a crash cannot lose it. Raises JournalError."""
-        self._journal.born(self.run, part.number, part.stages.trigger_host_ns, due_host_ns, deadline_host_ns)
+        trigger_host_ns = part.stages.trigger_host_ns
+        self._journal.born(self.run, part.number, trigger_host_ns, due_host_ns, deadline_host_ns, part.lot, part.serial)
 
     def submit(self, result: PartResult) -> bool:
         """Hand a finished part to the recorder; False when its queue is full."""
@@ -139,6 +140,10 @@ class Memory:
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything submitted is durable and published; False when it took longer."""
         return self._writer.flush(timeout_s)
+
+    def spare_images(self, done_to: Callable[[], int | None]) -> None:
+        """Remove images up to this record first: those behind it wait for a copy. Called on the store's thread."""
+        self._writer.spare_images(done_to)
 
     def free_mb(self) -> int:
         """Return the free space of the records' disk, in MB (10⁶ bytes)."""

@@ -94,7 +94,7 @@ class Station:
             self.states.apply(Cause.CLOSED)
             raise
         self.memory, self.interlock, self.flow = parts.memory, parts.interlock, parts.flow
-        self.ejector, self.plc, self.lines = parts.ejector, parts.plc, parts.lines
+        self.ejector, self.plc, self.lines, self.plant = parts.ejector, parts.plc, parts.lines, parts.plant
         self._supervisor = Supervisor(self, parts.ejector_watch)
         self._operation = Operation(
             self.config,

@@ -75,4 +75,5 @@ def _everything_counted(station: Station) -> Mapping[str, int]:
         **({} if station.plc is None else station.plc.counters()),
         "clock_steps": station.clock_steps,
         **station.memory.counters(),
+        **station.plant.counters(),
     }

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from inspection.api.errors import DOMAIN, RefusedError
 from inspection.control import BusyError
-from inspection.records.errors import RecordsError
+from inspection.records.errors import RecordLostError, RecordsError
 
 _log = logging.getLogger(__name__)
 
@@ -72,6 +72,8 @@ def to_refusal(error: Exception) -> RefusedError:
             return RefusedError(
                 grpc.StatusCode.RESOURCE_EXHAUSTED, "BUSY", str(error), retry_after_s=_RETRY_WHEN_BUSY_S
             )
+        case RecordLostError():
+            return RefusedError(grpc.StatusCode.DATA_LOSS, "RECORD", str(error))
         case RecordsError() | SQLAlchemyError():
             return RefusedError(
                 grpc.StatusCode.UNAVAILABLE,

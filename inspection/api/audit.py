@@ -16,6 +16,7 @@ from inspection.api.callers import Caller
 from inspection.api.command import Command
 from inspection.api.errors import RefusedError
 from inspection.api.outcome import Outcome
+from inspection.api.written_ids import WrittenIds
 from inspection.records.entries import Entry, EntryBook, EntryKind, StoredEntry
 
 _log = logging.getLogger(__name__)
@@ -23,7 +24,6 @@ _log = logging.getLogger(__name__)
 ASKED, DONE, REFUSED = "asked", "done", "refused"
 _RETRY_S = 1.0
 _STOP_WAITS_S = 2.0  # a stop's answer waits no longer for a disk
-_LOOKED_BACK = 2000
 # One who guesses tokens must not fill the disk: so many refusals are written down, the others counted.
 _PEER_PER_S, _PEER_AT_ONCE = 1 / 60, 10
 _ALL_PER_S, _ALL_AT_ONCE = 10 / 60, 100
@@ -39,6 +39,7 @@ class Audit:
     def __init__(self, book: EntryBook | None, writes: Executor, now_s: Callable[[], float] = time.monotonic) -> None:
         """book: None where the station keeps no entries; then the log has one line for each command."""
         self._book = book
+        self._ids = None if book is None else WrittenIds(book)
         self._writes = writes
         self._by_peer = Buckets(_PEER_PER_S, _PEER_AT_ONCE, now_s)
         self._in_all = Buckets(_ALL_PER_S, _ALL_AT_ONCE, now_s)
@@ -82,15 +83,9 @@ class Audit:
 
     async def find(self, caller: str, request_id: str) -> list[StoredEntry]:
         """Return what is written of a request id among a caller's last commands, newest first."""
-        book = self._book
-        if book is None:
+        if self._ids is None:
             return []
-
-        def read() -> list[StoredEntry]:
-            last = book.entries(kind=EntryKind.AUDIT, who=caller, limit=_LOOKED_BACK, newest_first=True)
-            return [one for one in last if one.entry.content.get("request_id") == request_id]
-
-        return await asyncio.get_running_loop().run_in_executor(self._writes, read)
+        return await asyncio.get_running_loop().run_in_executor(self._writes, self._ids.find, caller, request_id)
 
     async def _note(self, entry: Entry) -> bool:
         if self._book is None:

@@ -8,7 +8,19 @@ import grpc
 from google.rpc import error_details_pb2  # type: ignore[import-untyped]
 from grpc_status import rpc_status
 
-from inspection.api.errors import DOMAIN, CallError
+from inspection.api.errors import DOMAIN, CallError, UntrustedError
+
+# What TLS says when the other end could not prove who it is; waiting mends none of these.
+_UNTRUSTED = {
+    "CERTIFICATE_VERIFY_FAILED": "its certificate is not signed by the CA that this client trusts, or has expired — "
+    "the ca.pem is needed that `lineward certificate make` wrote beside the station's certificate — copy it from there",
+    "Hostname Verification Check failed": "its certificate was made for other names than this one — `lineward "
+    "certificate make` makes one for each --host — add this name there, or call the station by one of them",
+    "WRONG_VERSION_NUMBER": "it speaks no TLS, and this client trusts nothing else — [api] tls_certificate and tls_key "
+    "are needed in the station's file — set them, or name no CA where the station is on this machine",
+    "Failed to create security handshaker": "the CA's file holds no certificate — a PEM file that begins with BEGIN "
+    "CERTIFICATE is needed — name the station's ca.pem",
+}
 
 
 def call_error(error: grpc.RpcError, address: str) -> CallError:
@@ -22,6 +34,9 @@ def call_error(error: grpc.RpcError, address: str) -> CallError:
         packed.Unpack(info)
         packed.Unpack(retry)
     is_ours = info.domain == DOMAIN
+    untrusted = next((text for word, text in _UNTRUSTED.items() if word in details and not is_ours), "")
+    if untrusted:
+        return UntrustedError(f"what answers at {address} is not known as the station: {untrusted}", code)
     return CallError(
         details if is_ours else _text(code, details, address),
         code,
@@ -33,6 +48,11 @@ def call_error(error: grpc.RpcError, address: str) -> CallError:
 
 def _text(code: grpc.StatusCode, details: str, address: str) -> str:
     match code:
+        case grpc.StatusCode.UNAVAILABLE if "Socket closed" in details:
+            return (
+                f"the station at {address} closed the connection ({details}) — it has ended, or it wants TLS, or a "
+                "client certificate — if it runs, name its CA, and a certificate where it demands one"
+            )
         case grpc.StatusCode.UNAVAILABLE:
             return (
                 f"the station at {address} does not answer ({details}) — a running station with its API on is needed — "

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import grpc
 
 from inspection.api.errors import ApiError, CertificateError
+
+_KEEPALIVE_MS = 20_000  # the least is 10 s, and what the station allows (server.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,71 +31,55 @@ class Credentials:
         return f"Credentials(token={bool(self.token)}, ca={self.ca}, certificate={self.certificate}, key={self.key})"
 
 
-def open_channel(address: str, credentials: Credentials, options: Sequence[tuple[str, int]]) -> grpc.Channel:
+def open_channel(address: str, credentials: Credentials, max_message_bytes: int) -> grpc.Channel:
     """Return a channel that connects when first used. Raises CertificateError, and ApiError for what does not fit."""
+    tls, options = _tls(credentials), _options(max_message_bytes)
+    if tls is None:
+        return grpc.insecure_channel(address, options=options)
+    return grpc.secure_channel(address, tls, options=options)
+
+
+def open_aio_channel(
+    address: str, credentials: Credentials, max_message_bytes: int, interceptors: Sequence[grpc.aio.ClientInterceptor]
+) -> grpc.aio.Channel:
+    """Return a channel of the running event loop, as `open_channel` does."""
+    tls, options = _tls(credentials), _options(max_message_bytes)
+    if tls is None:
+        return grpc.aio.insecure_channel(address, options=options, interceptors=interceptors)
+    return grpc.aio.secure_channel(address, tls, options=options, interceptors=interceptors)
+
+
+def _tls(credentials: Credentials) -> grpc.ChannelCredentials | None:
     if (credentials.certificate is None) != (credentials.key is None) or (credentials.key and not credentials.ca):
         raise ApiError(
             "a client certificate is incomplete — certificate, key and the CA of the station belong together — name "
             "all three"
         )
     if credentials.ca is None:
-        channel = grpc.insecure_channel(address, options=options)
-    else:
-        tls = grpc.ssl_channel_credentials(
-            root_certificates=_read(credentials.ca),
-            private_key=_read(credentials.key) if credentials.key is not None else None,
-            certificate_chain=_read(credentials.certificate) if credentials.certificate is not None else None,
-        )
-        channel = grpc.secure_channel(address, tls, options=options)
-    return grpc.intercept_channel(channel, _SendsToken(credentials.token)) if credentials.token else channel
+        return None
+    return grpc.ssl_channel_credentials(
+        root_certificates=_read(credentials.ca),
+        private_key=_read(credentials.key) if credentials.key is not None else None,
+        certificate_chain=_read(credentials.certificate) if credentials.certificate is not None else None,
+    )
 
 
-class _Details(NamedTuple):
-    method: str
-    timeout: float | None
-    metadata: Sequence[tuple[str, str | bytes]]
-    credentials: grpc.CallCredentials | None
-    wait_for_ready: bool | None
-    compression: Any
-
-
-class _SendsToken(
-    grpc.UnaryUnaryClientInterceptor,
-    grpc.UnaryStreamClientInterceptor,
-    grpc.StreamUnaryClientInterceptor,
-    grpc.StreamStreamClientInterceptor,
-):
-    """Puts the token into the metadata of every call; grpc's own call credentials refuse to without TLS."""
-
-    def __init__(self, token: str) -> None:
-        self._authorization = ("authorization", f"Bearer {token}")
-
-    def _send(self, continuation: Callable[..., Any], details: Any, request: Any) -> Any:
-        metadata = (*(details.metadata or ()), self._authorization)
-        shown = _Details(
-            details.method, details.timeout, metadata, details.credentials, details.wait_for_ready, details.compression
-        )
-        return continuation(shown, request)
-
-    def intercept_unary_unary(self, continuation: Callable[..., Any], client_call_details: Any, request: Any) -> Any:
-        """Send it with one answer to come."""
-        return self._send(continuation, client_call_details, request)
-
-    def intercept_unary_stream(self, continuation: Callable[..., Any], client_call_details: Any, request: Any) -> Any:
-        """Send it with a stream to come."""
-        return self._send(continuation, client_call_details, request)
-
-    def intercept_stream_unary(
-        self, continuation: Callable[..., Any], client_call_details: Any, request_iterator: Any
-    ) -> Any:
-        """Send it with a stream of requests."""
-        return self._send(continuation, client_call_details, request_iterator)
-
-    def intercept_stream_stream(
-        self, continuation: Callable[..., Any], client_call_details: Any, request_iterator: Any
-    ) -> Any:
-        """Send it with streams both ways."""
-        return self._send(continuation, client_call_details, request_iterator)
+def _options(max_message_bytes: int) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", max_message_bytes),
+        ("grpc.max_send_message_length", max_message_bytes),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 2000),
+        ("grpc.enable_http_proxy", 0),
+        # grpc's own silent retry may lose a stream for good (no answer, no error) that begins just as the station
+        # stops; seen with grpcio 1.85.1. The watches come back by themselves, so nothing needs it.
+        ("grpc.enable_retries", 0),
+        ("grpc.use_local_subchannel_pool", 1),  # its own connection, closed with it
+        # A station whose PC lost its power, or whose cable was pulled, says no goodbye: ask whether it is there.
+        ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
+        ("grpc.keepalive_timeout_ms", _KEEPALIVE_MS),
+    ]
 
 
 def _read(file: Path) -> bytes:

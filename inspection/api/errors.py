@@ -4,7 +4,9 @@ ApiError                    anything below; on its own: the API cannot start (po
 ├── AddressError            an address that the API must not listen on, or that is none: mend the configuration
 ├── AccessFileError         the file with the tokens cannot be read or changed: mend it
 ├── CertificateError        a certificate or key that cannot be used: mend it
+├── ClosedError             a call on a client that was closed: make another
 ├── CallError               a call of the client failed; carries code, reason and metadata as the station gave them
+│   └── UntrustedError      nobody knows who answers: the station's certificate is not one that the client trusts
 └── RefusedError            a call that the station refuses; carries what becomes a google.rpc.Status
 """
 
@@ -41,6 +43,10 @@ class CertificateError(ApiError):
     exit_code = 2
 
 
+class ClosedError(ApiError):
+    """The client was closed, before the call or while it waited."""
+
+
 class CallError(ApiError):
     """A call failed. `reason` and `metadata` come from the ErrorInfo, '' and {} where the station sent none."""
 
@@ -58,6 +64,10 @@ class CallError(ApiError):
         self.reason = reason
         self.metadata = dict(metadata or {})
         self.retry_after_s = retry_after_s
+
+
+class UntrustedError(CallError):
+    """What answers at the address could not prove that it is the station; nothing was sent to it, the token neither."""
 
 
 class RefusedError(ApiError):

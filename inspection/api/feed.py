@@ -6,10 +6,16 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+import grpc
+
+from inspection.api.errors import RefusedError
+from inspection.plant.errors import PlantAwayError
 from inspection.records.reader import RecordReader
 from inspection.records.record import StoredRecord
 from inspection.records.search import Search
 from inspection.records.verify import VerifyReport, verify
+
+_ASK_AGAIN_S = 5.0
 
 
 class ResultFeed(Protocol):
@@ -44,6 +50,8 @@ class RecordFeed:
 
     def __init__(self, reader: RecordReader) -> None:
         self._reader = reader
+        self.images: Callable[[int], tuple[bytes, str] | None] = reader.image
+        """What reads an image: of this station's disk, or of the plant's store, too. Set before the API is started."""
         self._changed = threading.Condition()
         self._commits = 0
 
@@ -62,8 +70,15 @@ class RecordFeed:
         return self._reader.last_sequence()
 
     def image(self, sequence: int) -> tuple[bytes, str] | None:
-        """Return a record's image file and content type, None when none is kept. Raises RecordMissingError."""
-        return self._reader.image(sequence)
+        """Return a record's image file and content type, None when none is kept.
+
+        Raises RecordMissingError, and RefusedError while only the plant has it and is away.
+        """
+        try:
+            return self.images(sequence)
+        except PlantAwayError as error:
+            text = f"record {sequence}: its image is at the plant alone, which does not give it now: {error}"
+            raise RefusedError(grpc.StatusCode.UNAVAILABLE, "PLANT_AWAY", text, retry_after_s=_ASK_AGAIN_S) from error
 
     def get(self, sequence: int) -> StoredRecord:
         """Return one record. Raises RecordMissingError."""

@@ -35,10 +35,12 @@ def request_pixels(request: pb.InspectRequest) -> Pixels:
         case "encoded":
             return _decode(request.encoded)
         case "raw":
-            return _from_raw(request.raw, "raw", lambda: request.raw.data)
+            data = request.raw.data  # each look at it is a copy
+            return _from_raw(request.raw, "raw", len(data), lambda: data)
         case "shared":
             shared = request.shared
-            return _from_raw(shared, "shared", lambda: read_shared(shared.name, shared.offset_bytes, shared.size_bytes))
+            size = shared.size_bytes
+            return _from_raw(shared, "shared", size, lambda: read_shared(shared.name, shared.offset_bytes, size))
     raise _refused("image", "the request holds no image — send `encoded` (a file), `raw` or `shared` (pixels)")
 
 
@@ -53,8 +55,8 @@ def _decode(data: bytes) -> Pixels:
         ) from error
 
 
-def _from_raw(image: pb.RawImage | pb.SharedImage, field: str, data: Callable[[], Buffer]) -> Pixels:
-    """Return the pixels of an image whose bytes `data` brings once its size and format are known to be right."""
+def _from_raw(image: pb.RawImage | pb.SharedImage, field: str, size: int, data: Callable[[], Buffer]) -> Pixels:
+    """Return the pixels of an image whose `size` bytes `data` brings once size and format are known to be right."""
     _require_size(image, field)
     row_bytes = _row_bytes(image.width, image.pixel_format, field)
     stride = image.stride_bytes or row_bytes
@@ -66,7 +68,6 @@ def _from_raw(image: pb.RawImage | pb.SharedImage, field: str, data: Callable[[]
             f"{image.pixel_format}; 0 where rows are not padded — mend the stride",
         )
     least, most = stride * (image.height - 1) + row_bytes, stride * image.height
-    size = len(image.data) if isinstance(image, pb.RawImage) else image.size_bytes
     if not least <= size <= most:
         needed = f"{most}" if least == most else f"{least} to {most}"
         raise _refused(

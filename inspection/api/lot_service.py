@@ -112,7 +112,8 @@ class LotService(pb_grpc.LotServiceServicer):
         """Return the unfinished lots and the last finished ones, without their steps."""
         lots = [lot for lot in self._lots.list() if request.state in (0, LOT_STATES[lot.state])]
         page, token = page_of(lots, _key, request.page_size, request.page_token, request.state)
-        return pb.ListLotsResponse(lots=[lot_message(lot, with_steps=False) for lot in page], next_page_token=token)
+        counted = await self._call(lambda: [self._lots.get(lot.order.lot) for lot in page])
+        return pb.ListLotsResponse(lots=[lot_message(lot, with_steps=False) for lot in counted], next_page_token=token)
 
     @streaming
     async def WatchLot(  # noqa: N802 - the name in the proto

@@ -19,7 +19,8 @@ from inspection.api.messages import result_message
 from inspection.api.paging import page_begin, page_size, page_token
 from inspection.api.result_filter import search_of
 from inspection.api.reviews import review_entry, review_message, reviews_of
-from inspection.api.tail import ResultTail, responses_after
+from inspection.api.stored_pages import StoredPages
+from inspection.api.tail import ResultTail
 from inspection.api.token import Place, read_place, resume
 from inspection.api.watchers import Watchers
 from inspection.records.entries import EntryBook
@@ -28,7 +29,6 @@ from inspection.records.record import StoredRecord
 
 MAX_WATCHERS = 128
 CHUNK_BYTES = 256 * 1024
-_STORE_BATCH = 128
 _Answer = TypeVar("_Answer")
 _Args = TypeVarTuple("_Args")
 
@@ -54,6 +54,7 @@ class ResultService(pb_grpc.ResultServiceServicer):
         self._entries = entries
         self._questions = questions
         self._watchers = Watchers("results", MAX_WATCHERS)
+        self._stored = StoredPages(feed, reads)
 
     def stop(self) -> None:
         """End every stream with UNAVAILABLE, in their own time."""
@@ -74,7 +75,7 @@ class ResultService(pb_grpc.ResultServiceServicer):
             self._watchers.check()
             responses = self._tail.after(sequence)
             if responses is None:
-                responses = await self._stored(sequence)
+                responses = await self._stored.after(sequence)
             for response in responses:
                 self._watchers.check()
                 yield response
@@ -166,13 +167,6 @@ class ResultService(pb_grpc.ResultServiceServicer):
         if request.only_new:
             return await self._read(lambda: read_place(self._feed, self._feed.last_sequence()))
         return await self._read(resume, self._feed, request.resume_token) if request.resume_token else Place()
-
-    async def _stored(self, sequence: int) -> list[pb.WatchResultsResponse]:
-        return await self._read(self._read_stored, sequence)
-
-    def _read_stored(self, sequence: int) -> list[pb.WatchResultsResponse]:
-        place = read_place(self._feed, sequence)
-        return responses_after(place, self._feed.after(sequence, _STORE_BATCH))[0]
 
     def _record(self, sequence: int) -> StoredRecord:
         last = self._feed.last_sequence()

@@ -68,7 +68,7 @@ class ResultTail:
         if self._last <= sequence and self.failure is None:
             await changed.wait()
 
-    def after(self, sequence: int) -> list[pb.WatchResultsResponse] | None:
+    def after(self, sequence: int) -> Sequence[pb.WatchResultsResponse] | None:
         """Return every message after `sequence` that is here; None when it must be read from the store."""
         missing = self._last - sequence
         if missing <= 0:

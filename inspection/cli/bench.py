@@ -17,7 +17,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from inspection.cli.bench_api import api
+
 app = typer.Typer(help="Measure this machine, as ratios against a reference in the same run.", no_args_is_help=True)
+app.command()(api)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 
@@ -61,7 +64,7 @@ def pipeline(
         print(json.dumps(results[0] if len(results) == 1 else results))
         return
     for result in results:
-        _print(result, as_json=False)
+        print_result(result, as_json=False)
 
 
 @app.command()
@@ -95,7 +98,7 @@ def ejector(
     """Measure how late pulses are at the far end of a serial line, while inference runs and while it does not."""
     from inspection.bench.ejector import run
 
-    _print(run(pulses=pulses, bundle=bundle), as_json)
+    print_result(run(pulses=pulses, bundle=bundle), as_json)
 
 
 @app.command()
@@ -110,7 +113,7 @@ def memory(
 
     notes = Console(stderr=True, highlight=False)
     setting = Setting(bundle, min(4, os.cpu_count() or 1), max_batch=4, width=640, height=480)
-    _print(run(setting, parts=parts, say=notes.print), as_json)
+    print_result(run(setting, parts=parts, say=notes.print), as_json)
 
 
 @app.command()
@@ -130,7 +133,7 @@ def peers(
     with _bundle(bundle, notes) as path:
         setting = Setting(path, min(4, os.cpu_count() or 1), 4, 1280, 960, pixel_format="RGB8", engine=engine)
         result = run(setting, python, seconds=seconds, rounds=rounds, say=notes.print)
-    _print(result | {"bundle": bundle}, as_json)
+    print_result(result | {"bundle": bundle}, as_json)
 
 
 @app.command()
@@ -152,7 +155,7 @@ def cameras(
     if unknown := set(part or ()) - set(PARTS):
         raise typer.BadParameter(f"--part {', '.join(sorted(unknown))}: one of {', '.join(PARTS)}")
     if soak:
-        _print(long_run.run(frames=soak, say=notes.print), as_json)
+        print_result(long_run.run(frames=soak, say=notes.print), as_json)
         return
     parts = tuple(part or PARTS)
     result = run(parts=parts, seconds=1.0 if quick else seconds, rounds=1 if quick else rounds, say=notes.print)
@@ -160,7 +163,7 @@ def cameras(
         print(json.dumps(result))
         return
     for one in result.get("rate", ()):
-        _print(one, as_json=False)
+        print_result(one, as_json=False)
     for lines in (result.get("conversion"), result.get("reconnect")):
         if lines:
             table = Table(*lines[0], box=None, pad_edge=False)
@@ -196,7 +199,8 @@ def _bundle(reference: str, notes: Console) -> Iterator[str]:
         yield str(out)
 
 
-def _print(result: dict[str, Any], as_json: bool) -> None:
+def print_result(result: dict[str, Any], as_json: bool) -> None:
+    """Print one measurement: a JSON object, or a line for each figure."""
     if as_json:
         print(json.dumps(result))
         return

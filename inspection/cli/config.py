@@ -13,6 +13,7 @@ from inspection.config.advice import advice
 from inspection.config.example import EXAMPLE
 from inspection.config.promises import stopping_faults, unkept_promises
 from inspection.config.reality import missing_here
+from inspection.doctor.plant import plant_notes
 from inspection.errors import ConfigError
 
 app = typer.Typer(help="Check a configuration file, or print an example.", no_args_is_help=True)
@@ -32,7 +33,7 @@ def check(file: FileArgument, as_json: JsonOption = False) -> None:
         print(json.dumps({"file": str(file), "ok": False, "error": str(error)}))
         raise typer.Exit(error.exit_code) from None
     digest, unkept, missing = config_digest(config), unkept_promises(config), missing_here(config)
-    notes, stopping = advice(config), stopping_faults(config)
+    notes, stopping = advice(config) + plant_notes(config), stopping_faults(config)
     if as_json:
         kept = list(config.ejector.kept_promises())
         found = {"digest": digest, "promises_kept": kept, "promises_not_kept": unkept, "advice": notes}

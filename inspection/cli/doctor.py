@@ -23,12 +23,14 @@ class About(StrEnum):
 
     MACHINE = "machine"
     CAMERAS = "cameras"
+    PLANT = "plant"
 
 
 def doctor(
-    about: Annotated[About, typer.Argument(help="The machine, or its cameras.")] = About.MACHINE,
+    about: Annotated[About, typer.Argument(help="The machine, its cameras, or the plant's servers.")] = About.MACHINE,
     station: Annotated[
-        Path | None, typer.Argument(help="With cameras: a station file, to hold what they send against their links.")
+        Path | None,
+        typer.Argument(help="A station file: plant needs one, cameras holds what they send against their links."),
     ] = None,
     *,
     folder: Annotated[Path, typer.Option("--dir", help="Where the records will be: its disk is looked at.")] = Path(),
@@ -37,11 +39,13 @@ def doctor(
     """Check what a station needs; exit 1 when something would keep it from working.
 
     machine: packages, execution providers, serial ports, disk, clock and cores. cameras: libraries, devices, packet
-    size, socket buffers, filters, links, USB, and with a station file the bandwidth of all its cameras together.
+    size, socket buffers, filters, links, USB, and with a station file the bandwidth of all its cameras together. plant:
+    whether database and image store take the copy of a station's records.
     """
-    from inspection.doctor import examine, examine_cameras
+    from inspection.doctor import examine, examine_cameras, examine_plant
 
-    findings = examine_cameras(station) if about is About.CAMERAS else examine(folder)
+    looks = {About.CAMERAS: examine_cameras, About.PLANT: examine_plant}
+    findings = looks[about](station) if about in looks else examine(folder)
     sound = all(finding.level != "problem" for finding in findings)
     if as_json:
         print(json.dumps({"ok": sound, "findings": [finding.as_json() for finding in findings]}))

@@ -32,14 +32,18 @@ _OWN = {
     "simulate": "inspection.cli.simulate:simulate",
     "support-bundle": "inspection.cli.support_bundle:support_bundle",
 }
-# Commands of another folder inside a group: by name, so that neither imports the other.
+# Commands inside a group that are loaded by name alone; those of another folder, so that neither imports the other.
 _INSIDE = {
     "model": {
         "report": "training.model_cli:report",
         "compare": "training.model_cli:compare",
         "optimise": "training.optimise_cli:optimise",  # without --data it is the one of `models`
     },
-    "bench": {"training": "training.bench.cli:training"},
+    "records": {
+        "forward": "inspection.cli.records_forward:forward",
+        "verify-copy": "inspection.cli.records_forward:verify",
+    },
+    "bench": {"training": "training.bench.cli:training", "records": "inspection.cli.bench_records:records"},
 }
 _ORDER = (
     "demo", "run", "challenge", "train", "evaluate", "dataset", "model", "recipes", "records", "config", "cameras",

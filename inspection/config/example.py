@@ -188,6 +188,18 @@ dir = "lineward-data"
 # verdict = "PASS"              # what `lineward records hold` holds; reason and defect, too, say of which parts
 # keep_days = 30.0
 
+# [plant]                       # a copy of records and images; the line never waits for it: docs/plant-copy.md
+# postgresql = "postgresql://lineward@db.example/lineward"   # no password here; needs the extra lineward[postgresql]
+# schema = "station_1"          # of this station alone; absent: its name
+# password_file = "/etc/lineward/database-password"   # or password_env = "LINEWARD_DATABASE_PASSWORD"
+# images = "s3://inspection/line-3"   # needs the extra lineward[s3]; or "file:///mnt/share", or what fsspec knows
+# endpoint = "https://s3.example:9000"   # of an S3 that is not Amazon's; region = "us-east-1"
+# ca_file = "plant-ca.pem"      # who signed its certificate, where the system does not know them
+# secret_file = "/etc/lineward/s3"    # key id in its first line, secret in the next; absent: from the environment,
+#                               # key_env = "AWS_ACCESS_KEY_ID", secret_env = "AWS_SECRET_ACCESS_KEY"
+# timeout_s = 10.0              # no answer by then, and the connection is made anew
+# alarm_after_s = 60.0          # how long copies may wait before somebody is told
+
 [plc]                           # a PLC that reads each result over Modbus; docs/plc.md has the map
 enabled = false                 # needs the extra lineward[plc]
 # transport = "tcp"             # or "rtu", over a serial port

@@ -18,6 +18,7 @@ from inspection.config.straightening import other_size, straighteners
 from inspection.ejector.options import make_ejector
 from inspection.identity import codes
 from inspection.identity.words import Source
+from inspection.plant.installed import check_installed as check_installed_for_plant
 from inspection.plc.plc import check_installed
 from inspection.process_priority import refusal
 from inspection.recipe import matched_views
@@ -30,7 +31,7 @@ from models.references import resolve_bundle
 def missing_here(config: StationConfig) -> list[str]:
     """Return one sentence for each thing that `run` would refuse on this machine; nothing is opened for longer."""
     checks: tuple[Callable[[StationConfig], None], ...] = (
-        _priority, _model, _drivers, _pictures, _straight, _port, _plc, _geometry, _records, _api, _codes,
+        _priority, _model, _drivers, _pictures, _straight, _port, _plc, _geometry, _records, _api, _plant, _codes,
     )  # fmt: skip
     problems = []
     for check in checks:
@@ -62,6 +63,10 @@ def _api(config: StationConfig) -> None:
         if pair.has_expired(time.time()):
             text = f"{pair.trouble(time.time())} — clients refuse it — renew it: docs/security.md"
             raise _MissingError(text)
+
+
+def _plant(config: StationConfig) -> None:
+    check_installed_for_plant(config.plant)
 
 
 def _priority(config: StationConfig) -> None:

@@ -21,6 +21,7 @@ from inspection.config.together import TOGETHER, contradictions
 from inspection.ejector.options import EjectorOptions
 from inspection.faults import Wiring, problems, reactions_of_alarms
 from inspection.observability.options import LogOptions, MetricsOptions, TelemetryOptions
+from inspection.plant.options import PlantOptions
 from inspection.plc.options import PlcOptions
 from inspection.process_priority import Priority
 from inspection.quality.options import QualitySection
@@ -153,6 +154,7 @@ class StationConfig(Section):
     inference: InferenceSection = Field(default_factory=InferenceSection)
     ejector: EjectorOptions
     records: RecordsOptions = Field(default_factory=RecordsOptions)
+    plant: PlantOptions = PlantOptions()
     plc: PlcOptions = Field(default_factory=PlcOptions)
     api: ApiSection = ApiSection()
     page: PageSection = PageSection()

@@ -11,11 +11,12 @@ from dataclasses import replace
 from typing import Protocol
 
 from inspection.admission import Admission
-from inspection.lots.lot import Lot, LotCounters, LotOrder, TakenStep, lots_of, step_entry, taken
+from inspection.lots.lot import Lot, LotCounters, LotOrder, TakenStep, counters_of, lots_of, step_entry, taken
 from inspection.lots.states import UNFINISHED, LotMissingError, LotState, LotStateError, LotStep, require_step
 from inspection.recipes.content import RecipeRef
 from inspection.records.entries import EntryBook, EntryKind, StoredEntry
 from inspection.records.errors import RecordsError
+from inspection.records.lot_counts import EndedParts
 from inspection.records.record import StoredRecord
 from inspection.state_machine import EXECUTING, State
 
@@ -48,12 +49,10 @@ class LotLine(Protocol):
 
 
 class Records(Protocol):
-    """Durable records, read in order."""
+    """Durable records."""
 
-    def find(
-        self, *, lot: str | None = None, limit: int = 100, newest_first: bool = True, before_sequence: int | None = None
-    ) -> list[StoredRecord]:
-        """Return the records of a lot in the order of their triggers; before_sequence: the last of the page before."""
+    def count_lot(self, lot: str) -> list[EndedParts]:
+        """Return how the parts of a lot ended."""
 
 
 class LotBook:
@@ -311,8 +310,4 @@ class LotBook:
             last = page[-1].sequence
 
     def _count(self, lot: Lot) -> LotCounters:
-        """Count a lot's durable records, page by page."""
-        counters, last = LotCounters(), None
-        while page := self._records.find(lot=lot.order.lot, limit=_PAGE, newest_first=False, before_sequence=last):
-            counters, last = counters.plus(page), page[-1].sequence
-        return counters
+        return counters_of(self._records.count_lot(lot.order.lot))

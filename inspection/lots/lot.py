@@ -9,6 +9,7 @@ from typing import Any, Self
 from inspection.lots.states import LOT_ROWS, LotContentError, LotState, LotStep
 from inspection.part import Reason, Verdict
 from inspection.records.entries import Entry, EntryKind, StoredEntry
+from inspection.records.lot_counts import EndedParts
 from inspection.records.record import StoredRecord
 
 _NAME_LENGTH = 64
@@ -93,6 +94,22 @@ class LotCounters:
             first = first or record.trigger_wall_ns
             last = max(last, record.trigger_wall_ns)
         return LotCounters(triggered, passed, reasons, first, last)
+
+
+def counters_of(ended: Iterable[EndedParts]) -> LotCounters:
+    """Return the counters of a lot from what its durable records say, all of them."""
+    groups = list(ended)
+    reasons: dict[Reason, int] = {}
+    for group in groups:
+        if group.verdict is not Verdict.PASS:
+            reasons[group.reason] = reasons.get(group.reason, 0) + group.parts
+    return LotCounters(
+        triggered=sum(group.parts for group in groups),
+        passed=sum(group.parts for group in groups if group.verdict is Verdict.PASS),
+        rejected_by_reason=reasons,
+        first_wall_ns=min((group.first_wall_ns for group in groups), default=0),
+        last_wall_ns=max((group.last_wall_ns for group in groups), default=0),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,15 @@ ROWS = (
     Row("images_kept", "lineward_images_kept", "Images that were stored."),
     Row("images_given_up", "lineward_images_given_up", "Images that should have been stored and were not."),
     Row("images_removed", "lineward_images_removed", "Images that the budget took."),
+    Row("plant_records_waiting", "lineward_plant_records_waiting", "Rows that the plant's copy lacks.", "gauge"),
+    Row("plant_records_copied", "lineward_plant_records_copied", "Rows that went to the plant's database."),
+    Row("plant_records_failures", "lineward_plant_records_failures", "Attempts to reach that database that failed."),
+    Row("plant_records_connected", "lineward_plant_records_connected", "1 while the last attempt worked.", "gauge"),
+    Row("plant_images_waiting", "lineward_plant_images_waiting", "Images that the plant's copy lacks.", "gauge"),
+    Row("plant_images_copied", "lineward_plant_images_copied", "Images that went to the plant's store."),
+    Row("plant_images_failures", "lineward_plant_images_failures", "Attempts to reach that store that failed."),
+    Row("plant_images_connected", "lineward_plant_images_connected", "1 while the last attempt worked.", "gauge"),
+    Row("plant_images_lost", "lineward_plant_images_lost", "Images removed or changed before they were copied."),
     Row("images_mb", "lineward_images_bytes", "What the stored images take.", "gauge", 1e6),
 )
 _NAMED = frozenset(row.key for row in ROWS)

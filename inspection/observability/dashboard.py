@@ -109,6 +109,14 @@ PANELS = (
         ),
         "bytes",
     ),
+    Panel(
+        "The plant's copy",
+        (
+            ("lineward_plant_records_waiting{@}", "records that wait"),
+            ("lineward_plant_images_waiting{@}", "images that wait"),
+        ),
+        about="They wait on the station's disk; see docs/plant-copy.md.",
+    ),
     Panel("Processor", (("rate(process_cpu_seconds_total{@}[1m])", "cores"),)),
     Panel("Memory", (("process_resident_memory_bytes{@}", "resident"),), "bytes"),
     Panel(

@@ -269,6 +269,8 @@ FAULT_CODES: Mapping[str, int] = MappingProxyType(
         "CODE_QUESTION": 66,
         "CERTIFICATE_EXPIRES": 70,
         "RECIPE_LOST": 71,
+        "RECORDS_NOT_FORWARDED": 80,
+        "IMAGES_NOT_FORWARDED": 81,
     }
 )
 """A number each for the alarms above INFO; a number is never given twice, nor changed."""

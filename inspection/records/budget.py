@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Select, func, not_, select, text, true
@@ -53,6 +54,8 @@ class ImageBudget:
         self._held: ColumnElement[bool] = held(())
         self._behind: dict[tuple[int, Verdict], int] = {}
         self.removed = 0
+        self.done_to: Callable[[], int | None] = lambda: None
+        """The record up to which images have their copy: beyond the budget they go before those that wait for one."""
         self.removed_orphans = 0
         self.is_full_of_held = False
         self.used_bytes = self._take_stock()
@@ -96,10 +99,13 @@ class ImageBudget:
         else:
             rule = f"budget: more than records.image_budget_mb = {self._limit_bytes // BYTES_PER_MB}"
             wanted = excess + self._limit_bytes // _SLACK
-        for verdict in Verdict:
-            if oldest := self._next(-1, verdict, text("1 = 1")):  # type: ignore[arg-type]
-                self._remove(_enough(oldest, wanted), rule)
-                return True
+        done_to = self.done_to()
+        for until in (None,) if done_to is None else (done_to, None):
+            within = [] if until is None else [RECORDS.c.sequence <= until]
+            for verdict in Verdict:
+                if oldest := self._next(-1, verdict, *within, last=until):
+                    self._remove(_enough(oldest, wanted), rule)
+                    return True
         self.is_full_of_held = self.used_bytes > 0
         return False
 

@@ -10,7 +10,7 @@ RecordsError                anything below
 ├── ExportError             records cannot be written as a table: the file is there, or its kind is not known
 ├── RecordMissingError      there is no record of that number
 ├── RecordRunError          a run was begun twice with different particulars, or a part names no run
-└── JournalError            the in-flight journal cannot be written, or was not recovered first
+└── JournalError            the in-flight journal cannot be read or written, or was not recovered first
 """
 
 from __future__ import annotations

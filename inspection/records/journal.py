@@ -17,10 +17,14 @@ from inspection.records.record import Run, StoredRecord
 from inspection.records.store import RecordStore, make_row
 
 RUN_NAME_BYTES = 40
-_ENTRY = struct.Struct("<40sqqqqq")  # run, part, trigger, due, deadline (host ns), wall ns; then the crc32
+_FIRST_ENTRY = struct.Struct("<40sqqqqq")  # run, part, trigger, due, deadline (host ns), wall ns; then the crc32
+_ENTRY = struct.Struct("<40sqqqqqHH424s")  # the same, bytes of the lot and of the serial number, both; then the crc32
+_TEXT_BYTES = 424
 _CHECKSUM = struct.Struct("<I")
 _ENTRY_BYTES = _ENTRY.size + _CHECKSUM.size
-_SEGMENT_ENTRIES = 8192
+_HEADER = b"\0lineward in-flight 2\n"  # no entry of the first format, which had no header, begins like that
+_HEADER_BEGIN = _HEADER[:-2]
+_SEGMENT_ENTRIES = 4096
 _RECOVERED_AT_ONCE = 500
 
 
@@ -34,6 +38,8 @@ class Born:
     due_host_ns: int
     deadline_host_ns: int
     wall_ns: int
+    lot: str = ""
+    serial: str = ""
 
 
 class _Segment:
@@ -45,11 +51,18 @@ class _Segment:
         self.open_parts = 0
         self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            os.posix_fallocate(self.descriptor, 0, _SEGMENT_ENTRIES * _ENTRY_BYTES)
+            os.posix_fallocate(self.descriptor, 0, (1 + _SEGMENT_ENTRIES) * _ENTRY_BYTES)
+            os.pwrite(self.descriptor, _HEADER, 0)
         except OSError:
             os.close(self.descriptor)
             path.unlink(missing_ok=True)
             raise
+
+    def add(self, entry: bytes) -> None:
+        """Write one more entry behind the header and the others. Raises OSError."""
+        os.pwrite(self.descriptor, entry, (1 + self.written) * _ENTRY_BYTES)
+        self.written += 1
+        self.open_parts += 1
 
 
 class Journal:
@@ -76,10 +89,7 @@ class Journal:
                 data = path.read_bytes()
             except OSError as error:
                 raise JournalError(_unwritable(path, error)) from error
-            for offset in range(0, len(data) - _ENTRY_BYTES + 1, _ENTRY_BYTES):
-                born = _parse(data[offset : offset + _ENTRY_BYTES])
-                if born is not None:
-                    yield born
+            yield from _entries(path, data)
 
     def clear_left(self) -> None:
         """Forget what an earlier process left: every part of it has its record."""
@@ -87,24 +97,35 @@ class Journal:
             path.unlink(missing_ok=True)
         self._left = []
 
-    def born(self, run: str, part: int, trigger_host_ns: int, due_host_ns: int, deadline_host_ns: int) -> None:
-        """Remember a part before anything else is done with it. Raises JournalError when the disk refuses."""
+    def born(
+        self,
+        run: str,
+        part: int,
+        trigger_host_ns: int,
+        due_host_ns: int,
+        deadline_host_ns: int,
+        lot: str = "",
+        serial: str = "",
+    ) -> None:
+        """Remember a part before anything else is done with it. Raises JournalError when the disk refuses.
+
+        lot, serial: as far as they are known at its birth; what has no room in an entry is left out, never cut.
+        """
         name = run.encode()
         if len(name) > RUN_NAME_BYTES or self._left:
             raise JournalError(
                 f"run {run!r}: cannot be remembered — a name of at most {RUN_NAME_BYTES} bytes, and a journal that was "
                 "recovered, are needed — shorten the name, or call recover first"
             )
-        body = _ENTRY.pack(name, part, trigger_host_ns, due_host_ns, deadline_host_ns, time.time_ns())
+        texts = _texts(lot, serial)
+        body = _ENTRY.pack(name, part, trigger_host_ns, due_host_ns, deadline_host_ns, time.time_ns(), *texts)
         entry = body + _CHECKSUM.pack(zlib.crc32(body))
         with self._lock:
             try:
                 segment = self._segment_with_room()
-                os.pwrite(segment.descriptor, entry, segment.written * _ENTRY_BYTES)
+                segment.add(entry)
             except OSError as error:
                 raise JournalError(_unwritable(self._directory, error)) from error
-            segment.written += 1
-            segment.open_parts += 1
             self._in_flight[(run, part)] = segment
 
     def recorded(self, records: Sequence[StoredRecord]) -> None:
@@ -153,8 +174,13 @@ def recover(store: RecordStore, journal: Journal) -> int:
     record is skipped. Raises JournalError and SQLAlchemyError; the journal is cleared only when every part has a
     record.
     """
-    missing = {(born.run, born.part): born for born in journal.left() if not store.has_record(born.run, born.part)}
-    parts = list(missing.values())
+    left: dict[str, dict[int, Born]] = {}
+    for born in journal.left():
+        left.setdefault(born.run, {})[born.part] = born
+    parts: list[Born] = []
+    for run, of_run in left.items():
+        recorded = store.recorded(run, list(of_run))
+        parts += [born for part, born in of_run.items() if part not in recorded]
     for start in range(0, len(parts), _RECOVERED_AT_ONCE):
         rows = []
         for born in parts[start : start + _RECOVERED_AT_ONCE]:
@@ -176,16 +202,62 @@ def _unfinished(born: Born) -> PartResult:
         stages=Stages(trigger_host_ns=born.trigger_host_ns),
         due_host_ns=born.due_host_ns,
         deadline_host_ns=born.deadline_host_ns,
+        lot=born.lot,
+        serial=born.serial,
         extra={"recovered": True},
     )
 
 
-def _parse(entry: bytes) -> Born | None:
-    body, checksum = entry[: _ENTRY.size], entry[_ENTRY.size :]
-    name, *numbers = _ENTRY.unpack(body)
-    if not name.rstrip(b"\0") or zlib.crc32(body) != _CHECKSUM.unpack(checksum)[0]:
-        return None
-    return Born(name.rstrip(b"\0").decode(), *numbers)
+def _texts(lot: str, serial: str) -> tuple[int, int, bytes]:
+    """Return the bytes of both, and both; without what has no room. Text that is no UTF-8 is kept by surrogates."""
+    first, second = (text.encode("utf-8", "surrogatepass") for text in (lot, serial))
+    if len(first) > _TEXT_BYTES:
+        first = b""
+    if len(first) + len(second) > _TEXT_BYTES:
+        second = b""
+    return len(first), len(second), first + second
+
+
+def _entries(path: Path, data: bytes) -> Iterator[Born]:
+    """Return what the entries of one file tell of, whichever version wrote it. Raises JournalError for a newer one."""
+    if data.startswith(_HEADER):
+        layout, start = _ENTRY, _ENTRY_BYTES
+    elif data.startswith(_HEADER_BEGIN):
+        raise JournalError(
+            f"{path}: a newer Lineward wrote this in-flight journal — this one reads versions 1 and 2 — start the "
+            "newer one once, so that every part of it gets its record"
+        )
+    else:
+        layout, start = _FIRST_ENTRY, 0
+    size = layout.size + _CHECKSUM.size
+    for offset in range(start, len(data) - size + 1, size):
+        body, checksum = data[offset : offset + layout.size], data[offset + layout.size : offset + size]
+        if body[0] and zlib.crc32(body) == _CHECKSUM.unpack(checksum)[0]:
+            yield _born(*layout.unpack(body))
+
+
+def _born(
+    name: bytes,
+    part: int,
+    trigger_host_ns: int,
+    due_host_ns: int,
+    deadline_host_ns: int,
+    wall_ns: int,
+    lot_bytes: int = 0,
+    serial_bytes: int = 0,
+    texts: bytes = b"",
+) -> Born:
+    lot, serial = texts[:lot_bytes], texts[lot_bytes : lot_bytes + serial_bytes]
+    return Born(
+        name.rstrip(b"\0").decode(),
+        part,
+        trigger_host_ns,
+        due_host_ns,
+        deadline_host_ns,
+        wall_ns,
+        lot.decode("utf-8", "surrogatepass"),
+        serial.decode("utf-8", "surrogatepass"),
+    )
 
 
 def _unwritable(path: Path, error: OSError) -> str:

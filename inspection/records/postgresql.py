@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Engine, create_engine, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from inspection.records.errors import RecordStoreError
@@ -52,7 +52,8 @@ def prepare_postgresql(database: Engine, schema: str) -> None:
     try:
         with database.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
+            if not inspect(connection).has_schema(schema):  # IF NOT EXISTS asks for the right to make one even then
+                connection.execute(text(f'CREATE SCHEMA "{schema}"'))
             version = stored_version(connection)
             if version is None:
                 raise RecordStoreError(

@@ -14,6 +14,7 @@ from inspection.part import Evaluation, Reason, Verdict
 from inspection.records.challenges import StoredChallenge, read_challenges
 from inspection.records.entries import EntryKind, StoredEntry, read_entries
 from inspection.records.errors import RecordLostError, RecordMissingError
+from inspection.records.lot_counts import EndedParts, count_lot
 from inspection.records.record import CONTENT_TYPES, Run, StoredRecord, stored_record
 from inspection.records.schema import open_for_reading
 from inspection.records.search import Page, Search, statement
@@ -153,6 +154,11 @@ class RecordReader:
             else:
                 by_reason[reason] = by_reason.get(reason, 0) + count
         return Counts(sum(row[-1] for row in rows), passed, by_reason, by_action)
+
+    def count_lot(self, lot: str) -> list[EndedParts]:
+        """Return how the parts of a lot ended; nothing for a lot without records."""
+        with self._database.connect() as connection:
+            return count_lot(connection, lot)
 
     def challenges(self, limit: int) -> list[StoredChallenge]:
         """Return the newest entries about challenges, newest first. Raises RecordLostError for an unreadable one."""

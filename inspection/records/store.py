@@ -42,6 +42,7 @@ _INSERT_RECORD = (
     f"VALUES ({', '.join('?' * (len(CONTENT_NAMES) + 3))})"
 )
 _FIND_RUN = select(RUNS.c.run_id, RUNS.c.hash, *RUN_COLUMNS)
+_PARTS_AT_ONCE = 500
 _NEWEST = select(RECORDS.c.sequence, RECORDS.c.hash).order_by(RECORDS.c.sequence.desc()).limit(1)
 
 _NEWEST_SIGNATURE = (
@@ -147,6 +148,16 @@ class RecordStore:
         of_run = RECORDS.c.run_id == select(RUNS.c.run_id).where(RUNS.c.run == run).scalar_subquery()
         with self.transaction() as connection:
             return bool(connection.execute(select(exists().where(of_run, RECORDS.c.part == part))).scalar_one())
+
+    def recorded(self, run: str, parts: Sequence[int]) -> set[int]:
+        """Return which of a run's parts have their record."""
+        of_run = RECORDS.c.run_id == select(RUNS.c.run_id).where(RUNS.c.run == run).scalar_subquery()
+        found: set[int] = set()
+        with self.transaction() as connection:
+            for start in range(0, len(parts), _PARTS_AT_ONCE):
+                wanted = RECORDS.c.part.in_(parts[start : start + _PARTS_AT_ONCE])
+                found.update(connection.execute(select(RECORDS.c.part).where(of_run, wanted)).scalars())
+        return found
 
     def append(self, rows: Sequence[Row]) -> list[StoredRecord]:
         """Append rows as one transaction and return their records, in order, once they are durable.

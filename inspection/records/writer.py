@@ -84,6 +84,10 @@ class RecordWriter:
         """Call back once when images are kept again."""
         self._image_recovered.append(callback)
 
+    def spare_images(self, done_to: Callable[[], int | None]) -> None:
+        """Remove images up to this record before others; None: none is spared. Called on the store thread."""
+        self._budget.done_to = done_to
+
     def begin_run(self, run: Run) -> None:
         """Store a run's particulars, durably; its parts may be submitted from now on.
 

@@ -244,7 +244,7 @@ def test_the_mes_names_the_next_part_and_no_other(tmp_path: Path, bundle: str) -
 
 
 CHILD = """
-import json, sys
+import json, os, signal, sys
 from pathlib import Path
 sys.path[:0] = sys.argv[4:]
 from coded_belt import CodedBelt, coded_config
@@ -263,7 +263,8 @@ else:
 before = station.counters.records
 wait_until(lambda: station.counters.records >= before + 5)
 print("there", flush=True)
-sys.stdin.read()
+wait_until(lambda: station.tracker.in_flight)
+os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
@@ -279,8 +280,9 @@ def killed_on_the_belt(folder: Path, bundle: str, identity: dict[str, Any]) -> N
         try:
             assert child.stdout is not None
             assert child.stdout.readline() == "there\n"
+            assert child.wait(30) == -signal.SIGKILL
         finally:
-            child.send_signal(signal.SIGKILL)
+            child.kill()
             child.communicate(timeout=30)
 
 
@@ -304,8 +306,10 @@ def test_counted_numbers_go_on_after_kill_9(tmp_path: Path, bundle: str) -> None
         wait_until(lambda: station.counters.records >= 3)
         station.lots.stop("L-1")
     reader = RecordReader(tmp_path / "records")
-    serials = [record.serial for record in reader.find(limit=10_000, newest_first=False) if record.serial]
+    records = reader.find(limit=10_000, newest_first=False)
     reader.close()
+    serials = [record.serial for record in records if record.serial]
+    assert {record.lot for record in records if record.extra.get("recovered") and record.serial} == {"L-1"}
     assert len(serials) >= 18
     assert sorted(serials) == [f"N-{number:06d}" for number in range(1, len(serials) + 1)]
 

@@ -62,6 +62,10 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             telemetry={
                 "enabled": True, "endpoint": f"http://127.0.0.1:{receiver.port}", "sample_ratio": 1.0, "timeout_s": 1.0,
             },
+            plant={  # nobody is there, and nobody is told so soon
+                "postgresql": f"postgresql://nobody@/x?host={folder}", "images": f"file://{folder}/share",
+                "alarm_after_s": 3600,
+            },
             log={"level": "debug", "format": "json", "file": folder / "log" / "station.log"},
         )  # fmt: skip
         told = Story(folder, receiver)

@@ -231,10 +231,13 @@ def test_after_a_kill_the_recipe_is_prepared_and_the_lot_waits_to_be_resumed(tmp
     finally:
         station.close()
     reader = RecordReader(station.config.records.dir)
-    ours = [record for record in reader.find(limit=10_000) if record.lot == "L-1"]
+    everything = reader.find(limit=10_000)
+    ours = [record for record in everything if record.lot == "L-1"]
     reader.close()
     assert ended.counters.triggered == len(ours)
     assert len({record.run for record in ours}) > 1
+    in_flight = [record for record in everything if record.extra.get("recovered")]
+    assert {record.lot for record in in_flight} == {"L-1"}
     assert verify(station.config.records.dir).ok
 
 

@@ -56,7 +56,10 @@ class EntryFile:
         fitting = [
             one
             for one in stored
-            if kind in (None, one.entry.kind) and subject in (None, one.entry.subject) and who in (None, one.entry.who)
+            if (one.sequence > after or newest_first)
+            and kind in (None, one.entry.kind)
+            and subject in (None, one.entry.subject)
+            and who in (None, one.entry.who)
         ]
         return (fitting[::-1] if newest_first else fitting)[:limit]
 

@@ -4,69 +4,73 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
+import psutil
 import pytest
 
-_START_TIMEOUT_S = 60
+from inspection.bench.cluster import Cluster, cluster_folder, server_programs
+
+_END_TIMEOUT_S = 60
 
 
-class Postgres:
-    """A running server; `stop` and `start` are what an administrator does to it."""
+class Postgres(Cluster):
+    """A running server; `stop`, `start` and the others are what an administrator does to it, or a power loss."""
 
-    def __init__(self, folder: Path, programs: Path, user: str | None) -> None:
-        self._folder, self._programs, self._user = folder, programs, user
-        self.url = f"postgresql://postgres@/postgres?host={folder}"
+    def restart(self) -> None:
+        """Start the server again after it was stopped or killed."""
+        with contextlib.suppress(FileNotFoundError, psutil.NoSuchProcess):
+            psutil.wait_procs([psutil.Process(self._pid())], timeout=_END_TIMEOUT_S)
+        self.start()
 
-    def run(self, program: str, *arguments: str) -> None:
-        """Run one of PostgreSQL's programs to its end."""
-        subprocess.run(
-            [str(self._programs / program), *arguments],
-            user=self._user,
-            cwd=self._folder,
-            check=True,
-            stdout=subprocess.DEVNULL,
-            timeout=_START_TIMEOUT_S,
-        )
+    @contextlib.contextmanager
+    def asking_for_passwords(self) -> Iterator[None]:
+        """Let only the administrator in without a password for as long as the block lasts."""
+        rules = self.folder / "data" / "pg_hba.conf"
+        before = rules.read_text()
+        rules.write_text("local all postgres trust\nlocal all all scram-sha-256\n")
+        self.run("pg_ctl", "reload", "-D", str(self.folder / "data"))
+        try:
+            yield
+        finally:
+            rules.write_text(before)
+            self.run("pg_ctl", "reload", "-D", str(self.folder / "data"))
 
-    def start(self) -> None:
-        """Start the server; it answers on return."""
-        options = f"-c listen_addresses='' -c unix_socket_directories={self._folder}"
-        log = str(self._folder / "log")
-        self.run("pg_ctl", "start", "-w", "-D", str(self._folder / "data"), "-l", log, "-o", options)
-
-    def stop(self) -> None:
-        """Stop the server at once, connections and all."""
-        self.run("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(self._folder / "data"))
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Freeze every process of the server, as a host that hangs: connections stay open and nobody answers."""
+        postmaster = psutil.Process(self._pid())
+        processes = [postmaster, *postmaster.children(recursive=True)]
+        for process in processes:
+            os.kill(process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                os.kill(process.pid, signal.SIGCONT)
 
     def kill(self) -> None:
         """End the server as a power loss does."""
-        pid = int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
-        os.kill(pid, signal.SIGKILL)
+        os.kill(self._pid(), signal.SIGKILL)
+
+    def _pid(self) -> int:
+        return int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
 
 
 @contextlib.contextmanager
 def postgres() -> Iterator[Postgres]:
     """Run a server for as long as the block lasts; where there is none the test counts as not run, and fails in CI."""
-    found = shutil.which("initdb")
-    folders = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not folders:
+    programs = server_programs()
+    if programs is None:
         message = "no PostgreSQL server (sudo apt-get install postgresql): tests with a plant's database are not run"
         if os.environ.get("CI") == "true":
             pytest.fail(message)
         pytest.skip(message)
-    user = "postgres" if os.geteuid() == 0 else None  # the server refuses to run as root
-    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as name:  # a socket's path has 107 characters at most
-        if user:
-            shutil.chown(name, user)
-        server = Postgres(Path(name), folders[-1], user)
-        arguments = ("-D", f"{name}/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
-        server.run("initdb", *arguments)
+    with cluster_folder() as (folder, user):
+        server = Postgres(folder, programs, user)
+        server.make()
         server.start()
         try:
             yield server

@@ -176,7 +176,8 @@ class RealRun:
 
     def client(self) -> StationClient:
         """Return a client of its API; the caller closes it."""
-        wait_until(lambda: "API " in self.said, TIMEOUT_S)
+        wait_until(lambda: "API " in self.said or self.process.poll() is not None, TIMEOUT_S)
+        assert self.process.poll() is None, self.said
         found = re.search(r"API\s+(\S+)", self.said)
         assert found is not None
         return StationClient(found[1])

@@ -264,7 +264,7 @@ def test_the_journal_gives_every_unrecorded_part_its_record(
     for path in directory.glob("inflight-*"):
         data = bytearray(path.read_bytes())
         for part in torn & born:
-            data[(part - 1) * 84 + 41] ^= 0xFF
+            data[part * 520 + 41] ^= 0xFF
         path.write_bytes(bytes(data))
     store, left = RecordStore(directory), Journal(directory)
     if born - recorded:

@@ -93,7 +93,8 @@ class ResultServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetResult(self, request, context):
-        """Returns one record with its reviews. Errors: NOT_FOUND (reason RECORD), UNAVAILABLE (reason RECORDS, with RetryInfo).
+        """Returns one record with its reviews. Errors: NOT_FOUND (reason RECORD), DATA_LOSS (it was changed after it was written:
+        reason RECORD), UNAVAILABLE (reason RECORDS, with RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -101,7 +102,8 @@ class ResultServiceServicer:
 
     def GetResultImage(self, request, context):
         """Streams the stored image of one record in pieces of 256 KiB.
-        Errors: NOT_FOUND (no such record, or its image was not kept: reason RECORD or IMAGE).
+        Errors: NOT_FOUND (no such record, or its image was not kept: reason RECORD or IMAGE), DATA_LOSS (it was changed after it
+        was written: reason RECORD), UNAVAILABLE (only the plant's store has it, which is away: reason PLANT_AWAY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

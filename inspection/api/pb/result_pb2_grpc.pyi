@@ -47,10 +47,13 @@ class ResultServiceStub:
     of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
     """
     GetResult: _grpc.UnaryUnaryMultiCallable[_result_pb2.GetResultRequest, _result_pb2.GetResultResponse]
-    """Returns one record with its reviews. Errors: NOT_FOUND (reason RECORD), UNAVAILABLE (reason RECORDS, with RetryInfo)."""
+    """Returns one record with its reviews. Errors: NOT_FOUND (reason RECORD), DATA_LOSS (it was changed after it was written:
+    reason RECORD), UNAVAILABLE (reason RECORDS, with RetryInfo).
+    """
     GetResultImage: _grpc.UnaryStreamMultiCallable[_result_pb2.GetResultImageRequest, _result_pb2.GetResultImageResponse]
     """Streams the stored image of one record in pieces of 256 KiB.
-    Errors: NOT_FOUND (no such record, or its image was not kept: reason RECORD or IMAGE).
+    Errors: NOT_FOUND (no such record, or its image was not kept: reason RECORD or IMAGE), DATA_LOSS (it was changed after it
+    was written: reason RECORD), UNAVAILABLE (only the plant's store has it, which is away: reason PLANT_AWAY).
     """
     ReviewResult: _grpc.UnaryUnaryMultiCallable[_result_pb2.ReviewResultRequest, _result_pb2.ReviewResultResponse]
     """Writes a human verdict beside the machine's, durably. The record itself never changes; a further review of the same
@@ -82,10 +85,13 @@ class ResultServiceAsyncStub(ResultServiceStub):
     of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
     """
     GetResult: _aio.UnaryUnaryMultiCallable[_result_pb2.GetResultRequest, _result_pb2.GetResultResponse]  # type: ignore[assignment]
-    """Returns one record with its reviews. Errors: NOT_FOUND (reason RECORD), UNAVAILABLE (reason RECORDS, with RetryInfo)."""
+    """Returns one record with its reviews. Errors: NOT_FOUND (reason RECORD), DATA_LOSS (it was changed after it was written:
+    reason RECORD), UNAVAILABLE (reason RECORDS, with RetryInfo).
+    """
     GetResultImage: _aio.UnaryStreamMultiCallable[_result_pb2.GetResultImageRequest, _result_pb2.GetResultImageResponse]  # type: ignore[assignment]
     """Streams the stored image of one record in pieces of 256 KiB.
-    Errors: NOT_FOUND (no such record, or its image was not kept: reason RECORD or IMAGE).
+    Errors: NOT_FOUND (no such record, or its image was not kept: reason RECORD or IMAGE), DATA_LOSS (it was changed after it
+    was written: reason RECORD), UNAVAILABLE (only the plant's store has it, which is away: reason PLANT_AWAY).
     """
     ReviewResult: _aio.UnaryUnaryMultiCallable[_result_pb2.ReviewResultRequest, _result_pb2.ReviewResultResponse]  # type: ignore[assignment]
     """Writes a human verdict beside the machine's, durably. The record itself never changes; a further review of the same
@@ -132,7 +138,9 @@ class ResultServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _result_pb2.GetResultRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_result_pb2.GetResultResponse, _abc.Awaitable[_result_pb2.GetResultResponse]]:
-        """Returns one record with its reviews. Errors: NOT_FOUND (reason RECORD), UNAVAILABLE (reason RECORDS, with RetryInfo)."""
+        """Returns one record with its reviews. Errors: NOT_FOUND (reason RECORD), DATA_LOSS (it was changed after it was written:
+        reason RECORD), UNAVAILABLE (reason RECORDS, with RetryInfo).
+        """
 
     @_abc_1.abstractmethod
     def GetResultImage(
@@ -141,7 +149,8 @@ class ResultServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_result_pb2.GetResultImageResponse], _abc.AsyncIterator[_result_pb2.GetResultImageResponse]]:
         """Streams the stored image of one record in pieces of 256 KiB.
-        Errors: NOT_FOUND (no such record, or its image was not kept: reason RECORD or IMAGE).
+        Errors: NOT_FOUND (no such record, or its image was not kept: reason RECORD or IMAGE), DATA_LOSS (it was changed after it
+        was written: reason RECORD), UNAVAILABLE (only the plant's store has it, which is away: reason PLANT_AWAY).
         """
 
     @_abc_1.abstractmethod

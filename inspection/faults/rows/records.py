@@ -41,3 +41,27 @@ IMAGES_GIVEN_UP = Fault(
     allowed=ANY,
     test="tests/integration/test_fault_surroundings.py::test_fault_records_trouble",
 )
+
+RECORDS_NOT_FORWARDED = Fault(
+    name="records_not_forwarded",
+    what="the plant's database is away, refuses, or holds another station's records: `[plant] postgresql`",
+    alarm="RECORDS_NOT_FORWARDED",
+    station="inspects and records on its own disk, and tries again until every record is copied, in order",
+    ejector=says.NOTHING,
+    recovers="by itself when the database takes them",
+    default=Reaction.WARN,
+    allowed=ANY,
+    test="tests/integration/test_plant_copy.py::test_fault_plant_away",
+)
+
+IMAGES_NOT_FORWARDED = Fault(
+    name="images_not_forwarded",
+    what="the plant's object store is away or refuses, or the disk budget took images first: `[plant] images`",
+    alarm="IMAGES_NOT_FORWARDED",
+    station="keeps images on its own disk within their budget, those that have no copy longest, and tries again",
+    ejector=says.NOTHING,
+    recovers="by itself when the store takes them",
+    default=Reaction.WARN,
+    allowed=ANY,
+    test="tests/integration/test_plant_copy.py::test_fault_plant_away",
+)

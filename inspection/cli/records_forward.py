@@ -1,0 +1,96 @@
+"""`lineward records forward` and `verify-copy`: the plant's copy of a station's records and images, by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from inspection.background import give_way
+from inspection.config import load_config
+from inspection.plant.by_hand import ImageReport, check_images, check_records, copy_now, require_plant, status
+from inspection.records.verify import VerifyReport
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The station's TOML file, with [plant].")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
+
+
+def forward(
+    file: FileArgument,
+    once: Annotated[bool, typer.Option("--once", help="Copy all that waits now, then end.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show how far the plant's copy is; with --once copy what waits, whether the station runs or not.
+
+    A running station copies by itself. Exit 1 when the plant does not answer.
+    """
+    config = load_config(file)
+    notes = Console(stderr=True, highlight=False)
+    copied: dict[str, int] = {}
+    if once:
+        give_way()
+        with notes.status("copying") as shown:
+            copied = copy_now(config, lambda name, count: shown.update(f"{name}: {count} copied"))
+    found = status(config)
+    if as_json:
+        _print_json({name: {**dataclasses.asdict(one), "copied": copied.get(name, 0)} for name, one in found.items()})
+        return
+    for name, one in found.items():
+        done = f"{copied[name]} copied now, " if name in copied else ""
+        last = f"last {_utc(one.last_wall_ns)}" if one.last_wall_ns else "never copied"
+        print(f"{name}: {done}{one.waiting} wait, {last}, to {one.place}")
+
+
+def verify(
+    file: FileArgument,
+    images: Annotated[bool, typer.Option("--images", help="Fetch every image from the plant, too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check the plant's copy: every row against the hash chain, with --images every image against its record.
+
+    Exit 1 when something was changed, is missing or is out of order.
+    """
+    config = load_config(file)
+    require_plant(config)
+    records = check_records(config) if config.plant.postgresql is not None else None
+    pictures = None
+    if images and config.plant.images is not None:
+        with Console(stderr=True, highlight=False).status("images") as shown:
+            pictures = check_images(config, lambda at: shown.update(f"images, up to record {at}"))
+    sound = (records is None or records.ok) and (pictures is None or not pictures.problems)
+    if as_json:
+        found: dict[str, Any] = {"ok": sound}
+        found |= {"records": dataclasses.asdict(records)} if records else {}
+        _print_json(found | ({"images": dataclasses.asdict(pictures)} if pictures else {}))
+    else:
+        _print_report(records, pictures)
+    raise typer.Exit(0 if sound else 1)
+
+
+def _print_report(records: VerifyReport | None, pictures: ImageReport | None) -> None:
+    if records is not None:
+        print(f"copy: {records.records} records, {records.challenges} challenges, {records.entries} entries")
+        for problem in records.problems:
+            print(f"  {problem.text}")
+    if pictures is not None:
+        print(
+            f"copy: {pictures.images} images, {pictures.waiting} wait still, {pictures.nowhere} were removed by the "
+            "disk budget before they were copied"
+        )
+        for text in pictures.problems:
+            print(f"  {text}")
+    count = (records.problem_count if records else 0) + (len(pictures.problems) if pictures else 0)
+    print(f"{count} problems" if count else "intact")
+
+
+def _print_json(found: dict[str, Any]) -> None:
+    print(json.dumps(found), flush=True)
+
+
+def _utc(wall_ns: int) -> str:
+    return f"{datetime.fromtimestamp(wall_ns * 1e-9, UTC):%Y-%m-%d %H:%M:%S} UTC"
