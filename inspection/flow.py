@@ -15,10 +15,11 @@ from inspection.ejector.interface import Ejector, EjectorHealth
 from inspection.identity.words import Reading
 from inspection.identity.workers import reading_of
 from inspection.motion import Motion
-from inspection.part import Actuation, Decision, EjectorAction, PartResult, Reason
+from inspection.part import Actuation, Decision, EjectorAction, Evaluation, PartResult, Reason
 from inspection.pipeline.batch_queue import Job
 from inspection.pipeline.decide import Judge, not_decidable
 from inspection.records.errors import JournalError
+from inspection.records.options import InputChoice
 from inspection.records.record import StoredRecord
 from inspection.run_counters import RunCounters
 from inspection.tracking.fusion import Fusion
@@ -50,6 +51,7 @@ class FlowSettings:
     views: Sequence[str]
     judges: Sequence[Judge]
     pulse_ms: float
+    keep_inputs: InputChoice = "none"  # of which parts the recorder is given what the model got
 
 
 class PartFlow:
@@ -286,13 +288,22 @@ class PartFlow:
         if job.batch_size:
             part.views[view].batch = (job.batch_size, job.batch_place)
         if job.raw is not None:
-            return self._settings.judges[view].decide(job.raw, job.novelty)
+            decision = self._settings.judges[view].decide(job.raw, job.novelty)
+            if job.input is not None and self._keeps_input(part, decision):
+                part.views[view].input = job.input.copy()
+            return decision
         if job.failure_reason is Reason.SYSTEM:
             part.note = job.failure
             self._warn("FRAME_UNUSABLE", part=part.number, detail=job.failure)
         elif job.failure_reason is Reason.IMAGE_QUALITY:
             part.note = job.failure
         return not_decidable(job.failure_reason)
+
+    def _keeps_input(self, part: PartInFlight, decision: Decision) -> bool:
+        """Return whether to keep what the model got: of a part with several views always, where rejects' are kept."""
+        choice = self._settings.keep_inputs
+        is_suspect = decision.evaluation is not Evaluation.OK or len(part.views) > 1
+        return choice == "all" or (choice == "rejected" and is_suspect)
 
     def _on_finished(self, result: PartResult) -> None:
         if result.actuation.action is EjectorAction.FAILED:  # told at once: the belt may have to be stopped for it

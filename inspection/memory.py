@@ -17,10 +17,13 @@ from inspection.part import PartResult
 from inspection.recipes.content import RecipeRef, own_recipe
 from inspection.records.challenges import ChallengeEntry
 from inspection.records.entries import Entry, EntryKind, StoredEntry
+from inspection.records.hold_requests import HoldRequests
 from inspection.records.journal import Journal, recover
 from inspection.records.reader import RecordReader
 from inspection.records.record import Run, StoredRecord
+from inspection.records.signing import SigningKey
 from inspection.records.store import RecordStore
+from inspection.records.upkeep import RecordUpkeep
 from inspection.records.writer import RecordWriter
 from inspection.tracking.part import PartInFlight
 
@@ -43,10 +46,11 @@ class Memory:
         try:
             self._journal = Journal(folder)
             self.recovered = recover(store, self._journal)
+            key = SigningKey.in_folder(folder)
         except BaseException:
             store.close()
             raise
-        self._writer = RecordWriter(store, config.records)
+        self._writer = RecordWriter(store, config.records, key)
         self.reader = RecordReader(folder)
         self.feed = RecordFeed(self.reader)
         self._listeners: list[Callable[[list[StoredRecord]], None]] = [on_durable]
@@ -59,6 +63,9 @@ class Memory:
         self._writer.on_image_recovered(lambda: on_image_trouble(""))
         self.run = ""
         self.begin_run(config, config_hash, engine, own_recipe(config).ref)
+        looks = (self._writer.tend_images, HoldRequests(folder, self).answer)
+        self._upkeep = RecordUpkeep(self._writer.sign, config.records.sign_every_hours * 3600, looks)
+        self._upkeep.start()
 
     def begin_run(self, config: StationConfig, config_hash: str, engine: Engine, recipe: RecipeRef) -> None:
         """Begin a run with what parts are inspected with from now on; no part is in flight. Raises RecordRunError."""
@@ -148,6 +155,7 @@ class Memory:
 
     def close(self) -> None:
         """Store what waits and release everything; parts without a record stay in the journal for the next start."""
+        self._upkeep.close(timeout_s=5.0)
         self._writer.close(timeout_s=10.0)
         self._journal.close()
         self.reader.close()

@@ -115,4 +115,5 @@ class PartResult:
     serial: str = ""  # the part's own number: from a code on it, from the MES or counted; '' where it has none
     extra: dict[str, Any] = field(default_factory=dict)
     told: Verdict | None = None  # what the ejector was told; None where it was told nothing, and so rejected by itself
+    inputs: tuple[Any, ...] = ()  # of each view: what the model got, uint8 (height, width, channels); None: not kept
     batches: tuple[tuple[int, int] | None, ...] = ()  # of each view: parts in the model's call, and which one it was

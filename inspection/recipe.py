@@ -24,6 +24,7 @@ def flow_settings(config: StationConfig, geometry: Geometry, judge: Judge) -> Fl
         [view.name for view in views],
         [judge if view.threshold is None else replace(judge, threshold=view.threshold) for view in views],
         config.ejector.pulse_ms,
+        config.records.keep_inputs,
     )
 
 

@@ -22,7 +22,7 @@ from inspection.records.verify import VerifyReport
 
 MAX_VERIFIERS = 1
 _TELL_S = 0.5
-_KINDS = {kind: pb.EntryKind.Value(f"ENTRY_KIND_{kind}") for kind in EntryKind}
+_KINDS = {EntryKind(name.removeprefix("ENTRY_KIND_")): number for name, number in pb.EntryKind.items() if number}
 _WORDS = {number: kind for kind, number in _KINDS.items()}
 
 
@@ -98,7 +98,7 @@ def _message(stored: StoredEntry) -> pb.Entry:
     entry = stored.entry
     return pb.Entry(
         sequence=stored.sequence,
-        kind=_KINDS[entry.kind],
+        kind=_KINDS.get(entry.kind, pb.ENTRY_KIND_UNSPECIFIED),
         subject=entry.subject,
         who=entry.who,
         wall_ns=entry.wall_ns,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,41 +10,56 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.measure import Measurement
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from inspection.challenge.findings import Proof
 from inspection.challenge.past import ended_entries
-from inspection.part import Evaluation, Reason, Verdict
+from inspection.cli import records_backup, records_export, records_holds, records_proof, records_replay
+from inspection.cli.records_filters import (
+    Defect,
+    Lot,
+    OfEvaluation,
+    OfReason,
+    OfVerdict,
+    Part,
+    Reviewer,
+    Run,
+    Score,
+    Serial,
+    Since,
+    Until,
+)
+from inspection.cli.records_folder import DEFAULT_DIR, Dir, Json, moment, print_json, wall_ns
+from inspection.part import Verdict
 from inspection.records.reader import RecordReader
 from inspection.records.record import StoredRecord
-from inspection.records.verify import VerifyReport, verify
 
-app = typer.Typer(help="List, show and verify stored records.", no_args_is_help=True)
+app = typer.Typer(help="List, show and prove stored records.", no_args_is_help=True)
+records_proof.add_to(app)
+records_backup.add_to(app)
+records_replay.add_to(app)
+records_holds.add_to(app)
+records_export.add_to(app)
 
-Dir = Annotated[Path, typer.Option("--dir", help="The station's data folder (records.dir of its configuration).")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
-_DEFAULT_DIR = Path("lineward-data")
 _WIDEST = 10_000
-_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 
 
 @app.command("list")
 def list_records(
-    directory: Dir = _DEFAULT_DIR,
-    run: Annotated[str | None, typer.Option(help="Only this start of the line.")] = None,
-    verdict: Annotated[Verdict | None, typer.Option(case_sensitive=False)] = None,
-    reason: Annotated[Reason | None, typer.Option(case_sensitive=False)] = None,
-    since: Annotated[datetime | None, typer.Option(formats=_TIMES, help="UTC unless it names its offset.")] = None,
-    until: Annotated[datetime | None, typer.Option(formats=_TIMES, help="UTC, exclusive.")] = None,
-    part: Annotated[int | None, typer.Option(min=0, help="Only this trigger number.")] = None,
-    lot: Annotated[str | None, typer.Option(help="Only this lot.")] = None,
-    serial: Annotated[str | None, typer.Option(help="Only the part of this serial number.")] = None,
-    reviewer: Annotated[str | None, typer.Option(help="Only what this person reviewed, by number.")] = None,
-    evaluation: Annotated[Evaluation | None, typer.Option(case_sensitive=False)] = None,
-    defect: Annotated[str | None, typer.Option(help="Only this most likely type of defect.")] = None,
-    min_score: Annotated[float | None, typer.Option(min=0, max=1)] = None,
-    max_score: Annotated[float | None, typer.Option(min=0, max=1)] = None,
+    directory: Dir = DEFAULT_DIR,
+    run: Run = None,
+    verdict: OfVerdict = None,
+    reason: OfReason = None,
+    since: Since = None,
+    until: Until = None,
+    part: Part = None,
+    lot: Lot = None,
+    serial: Serial = None,
+    reviewer: Reviewer = None,
+    evaluation: OfEvaluation = None,
+    defect: Defect = None,
+    min_score: Score = None,
+    max_score: Score = None,
     behind: Annotated[int | None, typer.Option(help="The next page: behind this record.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000)] = 20,
     oldest_first: Annotated[bool, typer.Option("--oldest-first")] = False,
@@ -59,8 +72,8 @@ def list_records(
             run=run,
             verdict=verdict,
             reason=reason,
-            since_wall_ns=_wall_ns(since),
-            until_wall_ns=_wall_ns(until),
+            since_wall_ns=wall_ns(since),
+            until_wall_ns=wall_ns(until),
             part=part,
             lot=lot,
             serial=serial,
@@ -76,7 +89,7 @@ def list_records(
     finally:
         reader.close()
     if as_json:
-        _print_json({"records": [_as_dict(record, directory) for record in records]})
+        print_json({"records": [_as_dict(record, directory) for record in records]})
     else:
         _print_whole(_table(records))
 
@@ -84,7 +97,7 @@ def list_records(
 @app.command("show")
 def show_record(
     sequence: Annotated[int, typer.Argument(help="The record's number.")],
-    directory: Dir = _DEFAULT_DIR,
+    directory: Dir = DEFAULT_DIR,
     as_json: Json = False,
 ) -> None:
     """Show everything about one record, and where its image is."""
@@ -94,31 +107,16 @@ def show_record(
     finally:
         reader.close()
     if as_json:
-        _print_json(fields)
+        print_json(fields)
         return
     width = max(map(len, fields))
     for name, value in fields.items():
         print(f"{name:{width}}  {'' if value is None else value}")
 
 
-@app.command("verify")
-def verify_records(directory: Dir = _DEFAULT_DIR, as_json: Json = False) -> None:
-    """Check every record against the hash chain, and every image against its record; exit 1 when one is wrong."""
-    columns = (TextColumn("records"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=as_json) as progress:
-        task = progress.add_task("records", total=None)
-        report = verify(directory, lambda done, total: progress.update(task, completed=done, total=total))
-    if as_json:
-        _print_json({"dir": str(directory), "ok": report.ok, **dataclasses.asdict(report)})
-    else:
-        _print_report(report, directory)
-    if not report.ok:
-        raise typer.Exit(1)
-
-
 @app.command("challenges")
 def list_challenges(
-    directory: Dir = _DEFAULT_DIR, limit: Annotated[int, typer.Option(min=1, max=10_000)] = 20, as_json: Json = False
+    directory: Dir = DEFAULT_DIR, limit: Annotated[int, typer.Option(min=1, max=10_000)] = 20, as_json: Json = False
 ) -> None:
     """List challenges, the newest first: who laid how many known-bad parts when, and what became of each."""
     reader = RecordReader(directory)
@@ -128,7 +126,7 @@ def list_challenges(
         reader.close()
     if as_json:
         plain = [{"sequence": one.sequence, "hash": one.hash, **dataclasses.asdict(one.entry)} for one in ended]
-        _print_json({"challenges": plain})
+        print_json({"challenges": plain})
         return
     table = Table()
     for heading in ("ended (UTC)", "operator", "outcome", "ending", "ejected"):
@@ -136,23 +134,8 @@ def list_challenges(
     for one in ended:
         entry, proofs = one.entry, [finding["proof"] for finding in one.entry.findings]
         ejected = f"{proofs.count(Proof.EJECTED)} of {entry.parts}"
-        table.add_row(_utc(entry.wall_ns), escape(entry.operator), str(entry.outcome), str(entry.ending), ejected)
+        table.add_row(moment(entry.wall_ns), escape(entry.operator), str(entry.outcome), str(entry.ending), ejected)
     _print_whole(table)
-
-
-def _print_report(report: VerifyReport, directory: Path) -> None:
-    console = Console(highlight=False)
-    console.print(
-        f"{directory}: {report.records} records (head {report.head}), {report.images} images, "
-        f"{report.images_removed} images removed by the disk budget, {report.challenges} challenges, "
-        f"{report.entries} entries",
-        markup=False,
-    )
-    for problem in report.problems:
-        console.print(f"  {problem.text}", markup=False)
-    if report.problem_count > len(report.problems):
-        console.print(f"  … and {report.problem_count - len(report.problems)} more")
-    console.print("[green]intact[/]" if report.ok else f"[red]{report.problem_count} problems[/]")
 
 
 def _table(records: list[StoredRecord]) -> Table:
@@ -165,7 +148,7 @@ def _table(records: list[StoredRecord]) -> Table:
         table.add_row(
             str(record.sequence),
             str(record.part),
-            _utc(record.trigger_wall_ns),
+            moment(record.trigger_wall_ns),
             f"[{'green' if record.verdict is Verdict.PASS else 'red'}]{record.verdict}[/]",
             record.reason,
             "" if record.score is None else f"{record.score:.4f}",
@@ -187,20 +170,6 @@ def _print_whole(table: Table) -> None:
 
 def _as_dict(record: StoredRecord, directory: Path) -> dict[str, Any]:
     fields = record._asdict()
-    fields["time_utc"] = _utc(record.trigger_wall_ns)
+    fields["time_utc"] = moment(record.trigger_wall_ns)
     fields["image_path"] = str((directory / record.image_file).absolute()) if record.has_image else None
     return fields
-
-
-def _utc(wall_ns: int) -> str:
-    return datetime.fromtimestamp(wall_ns / 1e9, UTC).isoformat(sep=" ", timespec="milliseconds").removesuffix("+00:00")
-
-
-def _wall_ns(moment: datetime | None) -> int | None:
-    if moment is None:
-        return None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1e9)
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False))

@@ -178,6 +178,15 @@ run_out_s = 2.0                 # how long the belt takes to stand
 
 [records]
 dir = "lineward-data"
+# image_format = "jpeg"         # or lossless: "png", "tiff"
+# ok_sample = 50                # the image of 1 of so many passed parts is kept, beside those of all rejected ones
+# keep_inputs = "rejected"      # whose images also hold what the model got, for `lineward records replay`: "all" whose
+#                               # image is kept, "rejected" (what the model did not find good), or "none"
+# sign_every_hours = 24.0       # the records are signed that often and when the station ends: docs/records.md
+# image_budget_mb = 10000       # disk space of images: beyond it the oldest go, passed parts' first
+# [[records.retention]]         # how long images are kept; the first that fits one counts. Records stay, and so does
+# verdict = "PASS"              # what `lineward records hold` holds; reason and defect, too, say of which parts
+# keep_days = 30.0
 
 # [plant]                       # a copy of records and images; the line never waits for it: docs/plant-copy.md
 # postgresql = "postgresql://lineward@db.example/lineward"   # no password here; needs the extra lineward[postgresql]

@@ -37,6 +37,8 @@ class Job:
     pose: how the part lay in it, where that is looked for. located: False where it was not found.
     priority: PART, or ASIDE for an image that is no part of the line; it only decides who waits while there is not
     enough time for all.
+    input: what the model got of this image, uint8 (height, width, channels); a view of the worker's own memory, which
+    holds it until `done` returns.
     wants_map: the model's map is asked for, too; it goes into `map`, (height, width), where the model has one.
     """
 
@@ -53,6 +55,7 @@ class Job:
     batch_place: int = 0
     raw: Any = None
     novelty: float | None = None
+    input: Any = None
     map: Any = None
     failure: str = ""
     failure_reason: Reason = Reason.SYSTEM

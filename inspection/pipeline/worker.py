@@ -123,6 +123,7 @@ class Worker:
         self.images += size
         for place, (job, raw) in enumerate(zip(in_hand, scores, strict=True)):
             job.raw, job.batch_size, job.batch_place = raw, size, place
+            job.input = batch[place]
         if given is not None:
             self._tell_more(in_hand, given)
         end_jobs(in_hand)

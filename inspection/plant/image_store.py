@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 from inspection.plant.credentials import certificates, store_key
 from inspection.plant.errors import PlantAwayError, PlantSettingsError
 from inspection.plant.options import PlantOptions
-from inspection.records.store import sync_directory
+from inspection.records.durable import sync_directory
 
 _T = TypeVar("_T")
 _LONGEST_CONNECT_S = 5.0

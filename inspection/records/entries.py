@@ -29,6 +29,8 @@ class EntryKind(StrEnum):
     RECIPE = "RECIPE"  # a recipe was added, removed, released; subject: the recipe
     REVIEW = "REVIEW"  # a human verdict beside the machine's; subject: the record's sequence
     HOLD = "HOLD"  # images that must stay, or may go again; subject: the hold's name
+    REMOVAL = "REMOVAL"  # images were removed by a rule; subject: retention, budget or disk
+    SIGNATURE = "SIGNATURE"  # the station signs where each chain ends; subject: the fingerprint of its key
     STATION = "STATION"  # a state that the station was left in, for its next start
 
 

@@ -4,6 +4,10 @@ RecordsError                anything below
 ├── RecordStoreError        the folder holds no record store of ours, or another station holds it: mend the path
 ├── RecordDiskError         the disk is full: free space on it
 ├── RecordLostError         the store ends before its own head, or a row cannot be read: run `records verify`
+├── SigningKeyError         the key that signs the records cannot be used: put it back, or move it away
+├── BackupError             a backup cannot be made or taken back: the place is taken, or what is there is not whole
+├── HoldError               a legal hold that names nothing, has no reason, or is not there
+├── ExportError             records cannot be written as a table: the file is there, or its kind is not known
 ├── RecordMissingError      there is no record of that number
 ├── RecordRunError          a run was begun twice with different particulars, or a part names no run
 └── JournalError            the in-flight journal cannot be read or written, or was not recovered first
@@ -20,6 +24,28 @@ class RecordsError(Exception):
 
 class RecordStoreError(RecordsError):
     """The path is not a record store that this version can use now."""
+
+    exit_code = 2
+
+
+class SigningKeyError(RecordsError):
+    """A key that records are signed with, or held against, cannot be used."""
+
+    exit_code = 2
+
+
+class BackupError(RecordsError):
+    """A backup cannot be made, or is not what can be restored."""
+
+
+class HoldError(RecordsError):
+    """A legal hold cannot be set or released as it was asked for."""
+
+    exit_code = 2
+
+
+class ExportError(RecordsError):
+    """Records cannot be written as the table that was asked for."""
 
     exit_code = 2
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspection.part import Verdict
+from inspection.records.durable import sync_directory
+from inspection.records.model_input import with_inputs
 from inspection.records.record import CONTENT_TYPES, ImageState, KeptImage, image_path
-from inspection.records.store import sync_directory
 
 ImageFormat = Literal["jpeg", "png", "tiff"]
 _LZW = 5
@@ -55,13 +57,16 @@ def encode_image(pixels: NDArray[np.uint8], image_format: ImageFormat) -> bytes:
     return data.tobytes()
 
 
-def keep_image(root: Path, run: str, part: int, pixels: Any, image_format: ImageFormat) -> KeptImage:
+def keep_image(
+    root: Path, run: str, part: int, pixels: Any, image_format: ImageFormat, inputs: Sequence[Any] = ()
+) -> KeptImage:
     """Encode one image and write it to its place below `root`; durable, with its folders, on return.
 
     The file is flushed before the record that names it is written: a record never names an image that a power loss can
-    take. Nothing half-written stays. Raises ValueError (no image) and OSError (disk).
+    take. Nothing half-written stays. inputs: what the model got, kept in the same file (see `with_inputs`). Raises
+    ValueError (no image) and OSError (disk).
     """
-    data = encode_image(np.asarray(pixels), image_format)
+    data = with_inputs(encode_image(np.asarray(pixels), image_format), inputs)
     name = image_path(run, part, _FORMATS[image_format][0])
     path = root / name
     _make_folder(path.parent, root)

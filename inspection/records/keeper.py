@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from inspection.background import give_way
 from inspection.records.images import ImageFormat, keep_image
@@ -26,6 +26,15 @@ class KeeperEvents:
     recovered: Callable[[], None]  # an image could be kept again
 
 
+class _Picture(NamedTuple):
+    """What waits to be written: whose it is, what is seen, and what the model got."""
+
+    row: Row
+    pixels: Any
+    inputs: Sequence[Any]
+    size_bytes: int
+
+
 class ImageKeeper:
     """Encodes and writes the images that are to be kept; owned by the `RecordWriter`, one thread that gives way.
 
@@ -38,14 +47,14 @@ class ImageKeeper:
         directory: Path,
         image_format: ImageFormat,
         capacity_bytes: int,
-        has_space: Callable[[], bool],
+        why_none: Callable[[], str],
         events: KeeperEvents,
     ) -> None:
-        """Make the keeper; `has_space` says whether the disk may take one more image."""
+        """Make the keeper; `why_none` says why no image may be kept now, or nothing."""
         self._directory, self._format = directory, image_format
-        self._capacity_bytes, self._has_space, self._events = capacity_bytes, has_space, events
+        self._capacity_bytes, self._why_none, self._events = capacity_bytes, why_none, events
         self._changed = threading.Condition()
-        self._waiting: deque[tuple[Row, Any]] = deque()
+        self._waiting: deque[_Picture] = deque()
         self._waiting_bytes = 0
         self._is_closing = False
         self._is_troubled = False
@@ -57,15 +66,18 @@ class ImageKeeper:
         self._thread = threading.Thread(target=self._run, name="records-images", daemon=True)
         self._thread.start()
 
-    def offer(self, row: Row, pixels: Any) -> bool:
-        """Take a row whose image is to be kept; False when the queue is full or the keeper has ended."""
-        size = int(getattr(pixels, "nbytes", 0))
+    def offer(self, row: Row, pixels: Any, inputs: Sequence[Any] = ()) -> bool:
+        """Take a row whose image is to be kept; False when the queue is full or the keeper has ended.
+
+        inputs: of each view what the model got, uint8 (height, width, channels), or None; kept in the image's file.
+        """
+        size = int(getattr(pixels, "nbytes", 0)) + sum(one.nbytes for one in inputs if one is not None)
         with self._changed:
             is_full = self._waiting_bytes + size > self._capacity_bytes and bool(self._waiting)
             if self._is_closing or is_full or not self._thread.is_alive():
                 self.refused += 1
                 return False
-            self._waiting.append((row, pixels))
+            self._waiting.append(_Picture(row, pixels, inputs, size))
             self._waiting_bytes += size
             self.peak_bytes = max(self.peak_bytes, self._waiting_bytes)
             self._changed.notify()
@@ -83,37 +95,39 @@ class ImageKeeper:
         give_way()
         try:
             while (item := self._next()) is not None:
-                failure = self._keep(*item)
-                self._events.done(item[0])
+                failure = self._keep(item)
+                self._events.done(item.row)
                 self._tell(failure or self._overflow())
-                self._take_off(item[1])
+                self._take_off(item)
         except Exception as error:  # noqa: BLE001 - the edge of this thread: its owner is told, no record is lost
             with self._changed:
                 self._is_closing = True
                 left, self._waiting = list(self._waiting), deque()
-            for row, _ in left:
-                row.image = GIVEN_UP
-                self._events.done(row)
+            for item in left:
+                item.row.image = GIVEN_UP
+                self._events.done(item.row)
             self._tell(f"the image thread ended: {error!r}")
 
-    def _next(self) -> tuple[Row, Any] | None:
+    def _next(self) -> _Picture | None:
         with self._changed:
             while not self._waiting and not self._is_closing:
                 self._changed.wait()
             return self._waiting[0] if self._waiting else None
 
-    def _take_off(self, pixels: Any) -> None:
+    def _take_off(self, item: _Picture) -> None:
         with self._changed:
             self._waiting.popleft()
-            self._waiting_bytes -= int(getattr(pixels, "nbytes", 0))
+            self._waiting_bytes -= item.size_bytes
 
-    def _keep(self, row: Row, pixels: Any) -> str | None:
+    def _keep(self, item: _Picture) -> str | None:
+        row = item.row
         try:
-            if self._has_space():
-                row.image = keep_image(self._directory, row.run.run.run, row.part, pixels, self._format)
+            reason = self._why_none()
+            if not reason:
+                run = row.run.run.run
+                row.image = keep_image(self._directory, run, row.part, item.pixels, self._format, item.inputs)
                 self.kept += 1
                 return None
-            reason = "the disk has less free space than records.min_free_mb"
         except (OSError, ValueError) as error:
             reason = str(error)
         row.image = GIVEN_UP

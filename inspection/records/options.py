@@ -7,7 +7,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from inspection.records.retention import RetentionRule
+
 BYTES_PER_MB = 1_000_000
+InputChoice = Literal["none", "rejected", "all"]
 
 
 class RecordsOptions(BaseModel):
@@ -25,6 +28,10 @@ class RecordsOptions(BaseModel):
     image_format: Literal["jpeg", "png", "tiff"] = Field(
         default="jpeg", description="jpeg (quality 90), or lossless: png, tiff"
     )
+    keep_inputs: InputChoice = Field(
+        default="rejected",
+        description="whose images also hold what the model got, so that they can be scored again: all, rejected, none",
+    )
     ok_sample: int = Field(default=50, ge=0, le=1_000_000, description="keep the image of 1 of N passed parts; 0: none")
     image_budget_mb: int = Field(
         default=10_000,
@@ -32,8 +39,14 @@ class RecordsOptions(BaseModel):
         le=100_000_000,
         description="disk space for images; the oldest go first, passed parts first",
     )
+    retention: tuple[RetentionRule, ...] = Field(
+        default=(), max_length=64, description="how long images are kept; the first rule that fits one counts"
+    )
     image_queue_mb: int = Field(
         default=64, gt=0, le=100_000, description="pixels that may wait to be encoded; beyond it images are given up"
+    )
+    sign_every_hours: float = Field(
+        default=24.0, ge=1 / 3600, le=24, description="the records are signed that often, and when the station ends"
     )
     min_free_mb: int = Field(
         default=500, ge=0, le=100_000_000, description="free disk space that images never use; kept for records"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from sqlalchemy import Connection, Table, select
 
 from inspection.records.chain import GENESIS, ChainHead, HeadFile, read_head
 from inspection.records.errors import RecordLostError
+
+_ROWS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +37,13 @@ class SideChain:
         row = connection.execute(newest).one_or_none()
         return ChainHead(0, GENESIS) if row is None else ChainHead(row[0], row[1])
 
-    def rows(self, connection: Connection) -> list[tuple[Any, ...]]:
-        """Return every row as it is, oldest first: sequence, cells…, hash."""
-        return [tuple(row) for row in connection.execute(select(self.table).order_by(self.table.c.sequence))]
+    def rows(self, connection: Connection) -> Iterator[tuple[Any, ...]]:
+        """Yield every row as it is, oldest first: sequence, cells…, hash; in short reads, so in bounded memory."""
+        key, at = self.table.c.sequence, -(2**63)
+        query = select(self.table).order_by(key).limit(_ROWS_AT_ONCE)
+        while rows := connection.execute(query.where(key > at)).all():
+            yield from map(tuple, rows)
+            at = rows[-1][0]
 
 
 def entry_hash(previous: bytes, sequence: int, cells: tuple[Any, ...]) -> bytes:
@@ -61,6 +68,11 @@ class SideBook:
             )
         self._head_file = HeadFile(directory, chain.head_file)
         self._remember()
+
+    @property
+    def head(self) -> ChainHead:
+        """The newest durable entry's number and hash."""
+        return self._head
 
     def append(self, content: tuple[Any, ...], records: ChainHead) -> tuple[Any, ...]:
         """Append an entry inside the caller's transaction and return its row. Raises SQLAlchemyError."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
+import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from inspection.part import PartResult
 from inspection.records.chain import ChainHead, HeadFile, note_lost_head, read_head, record_hash, run_hash
 from inspection.records.challenges import CHALLENGES, ChallengeEntry, entry_cells
 from inspection.records.columns import CONTENT_NAMES, hashed_content
-from inspection.records.entries import ENTRIES, Entry, StoredEntry, cells, stored_entry
+from inspection.records.durable import sync_directory
+from inspection.records.entries import ENTRIES, Entry, EntryKind, StoredEntry, cells, stored_entry
 from inspection.records.errors import RecordLostError, RecordRunError, RecordStoreError
 from inspection.records.record import (
     Cell,
@@ -31,7 +33,8 @@ from inspection.records.record import (
 )
 from inspection.records.schema import DATABASE_FILE, open_for_writing
 from inspection.records.side_chain import SideBook
-from inspection.records.tables import RECORDS, RUN_COLUMNS, RUNS
+from inspection.records.signing import SignedState, SigningKey, fingerprint
+from inspection.records.tables import ENTRIES_TABLE, RECORDS, REMOVED_IMAGES, RUN_COLUMNS, RUNS
 
 LOCK_FILE = "records.lock"
 _INSERT_RECORD = (
@@ -41,6 +44,13 @@ _INSERT_RECORD = (
 _FIND_RUN = select(RUNS.c.run_id, RUNS.c.hash, *RUN_COLUMNS)
 _PARTS_AT_ONCE = 500
 _NEWEST = select(RECORDS.c.sequence, RECORDS.c.hash).order_by(RECORDS.c.sequence.desc()).limit(1)
+
+_NEWEST_SIGNATURE = (
+    select(ENTRIES_TABLE.c.sequence, ENTRIES_TABLE.c.content)
+    .where(ENTRIES_TABLE.c.kind == EntryKind.SIGNATURE.value)
+    .order_by(ENTRIES_TABLE.c.sequence.desc())
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +108,8 @@ class RecordStore:
             self._challenges = SideBook(CHALLENGES, self.connection, directory)
             undo.callback(self._challenges.close)
             self._entries = SideBook(ENTRIES, self.connection, directory)
+            self.hold_entries = 0
+            self.removed_images = self._count_removed()
             undo.pop_all()
         sync_directory(directory)
 
@@ -186,7 +198,34 @@ class RecordStore:
 
     def append_note(self, entry: Entry) -> StoredEntry:
         """Append one entry to the book, durably. Raises what `cells` does, SQLAlchemyError when the disk refuses."""
-        return stored_entry(self._append_beside(self._entries, cells(entry)))
+        stored = stored_entry(self._append_beside(self._entries, cells(entry)))
+        self.hold_entries += entry.kind is EntryKind.HOLD
+        return stored
+
+    def append_removal(self, marks: Sequence[Mapping[str, Any]], entry: Entry) -> None:
+        """Mark images as removed and write down why, in one durable step. Raises SQLAlchemyError."""
+        with self.transaction() as connection:
+            connection.execute(REMOVED_IMAGES.insert(), list(marks))
+            row = self._entries.append(cells(entry), self._head)
+        self._entries.settled(row)
+        self.removed_images += len(marks)
+
+    def sign(self, key: SigningKey, wall_ns: int) -> StoredEntry | None:
+        """Sign where the chains end now, durably; None when everything is signed already.
+
+        wall_ns: the time that the signature tells; what is new goes by the numbers, never by a clock. Raises
+        SQLAlchemyError when the disk refuses.
+        """
+        heads = (self._head, self._challenges.head, self._entries.head)
+        with self.transaction() as connection:
+            newest = connection.execute(_NEWEST_SIGNATURE).one_or_none()
+        if newest is None and not any(head.sequence for head in heads):
+            return None
+        state = SignedState(wall_ns, *heads, removed_images=self.removed_images)
+        if newest is not None and _is_all_signed(newest[0], json.loads(newest[1]), state):
+            return None
+        name = fingerprint(key.public)
+        return self.append_note(Entry(EntryKind.SIGNATURE, name, "", state.wall_ns, key.sign(state)))
 
     def _append_beside(self, book: SideBook, content: tuple[Any, ...]) -> tuple[Any, ...]:
         with self.transaction():
@@ -216,6 +255,10 @@ class RecordStore:
             row = connection.execute(_NEWEST).one_or_none()
         return ChainHead() if row is None else ChainHead(row[0], row[1])
 
+    def _count_removed(self) -> int:
+        with self.transaction() as connection:
+            return int(connection.execute(select(func.count()).select_from(REMOVED_IMAGES)).scalar_one())
+
     def _write_head(self) -> None:
         try:
             self._head_file.write(self._head)
@@ -223,13 +266,15 @@ class RecordStore:
             self.head_failures += 1  # the record is durable; the head may lag, and the next commit writes it again
 
 
-def sync_directory(directory: Path) -> None:
-    """Make the entries of a folder durable. Raises OSError."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _is_all_signed(number: int, content: Mapping[str, Any], state: SignedState) -> bool:
+    """Return whether nothing came behind the entry that holds the newest signature."""
+    signed = content.get("heads", {})
+    by_number = [signed.get(name, [0])[0] for name in ("records", "challenges")]
+    return (
+        by_number == [state.records.sequence, state.challenges.sequence]
+        and number == state.entries.sequence
+        and content.get("removed_images") == state.removed_images
+    )
 
 
 def _lock(directory: Path) -> int:

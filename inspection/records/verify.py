@@ -21,7 +21,9 @@ from inspection.records.record import ImageState, Run
 from inspection.records.schema import DATABASE_FILE, open_for_reading
 from inspection.records.tables import CONTENT, RECORDS, REMOVED_IMAGES, RUN_COLUMNS, RUNS
 from inspection.records.verify_challenges import ChallengeCheck
+from inspection.records.verify_removals import RemovalCheck
 from inspection.records.verify_side import check_side, side_head
+from inspection.records.verify_signatures import SignatureCheck, Signed
 
 _ROWS_AT_ONCE = 500
 _PROBLEMS_NAMED = 1000
@@ -46,6 +48,7 @@ class VerifyReport:
     challenges: int = 0
     entries: int = 0
     head: int = 0
+    signed: Signed = field(default_factory=Signed)
     problem_count: int = 0
     problems: list[Problem] = field(default_factory=list)
 
@@ -61,14 +64,24 @@ class VerifyReport:
             self.problems.append(Problem(sequence, text))
 
 
-def verify(directory: Path, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What somebody outside the station has: its public keys (None: none), and signatures that were kept elsewhere."""
+
+    keys: Sequence[bytes] | None = None
+    signatures: Sequence[str] = ()
+    source: str = ""
+
+
+def verify(directory: Path, progress: Callable[[int, int], None] | None = None, trust: Trust = Trust()) -> VerifyReport:
     """Check a whole store, beside a running station or after it, and report every fault by name.
 
-    `progress` gets (records checked, records in all). Raises RecordStoreError when the folder is no store of ours.
+    `progress` gets (records checked, records in all). Takes bounded memory, however many there are. Raises
+    RecordStoreError when the folder is no store of ours.
     """
     database = open_for_reading(directory)
     try:
-        return _verified(directory, database, progress)
+        return _verified(directory, database, progress, trust)
     except DBAPIError as error:
         raise RecordStoreError(
             f"{directory / DATABASE_FILE}: is damaged: {error.orig} — an intact SQLite file is needed — restore the "
@@ -78,11 +91,11 @@ def verify(directory: Path, progress: Callable[[int, int], None] | None = None) 
         database.dispose()
 
 
-def verify_copy(directory: Path, database: Engine) -> VerifyReport:
+def verify_copy(directory: Path, database: Engine, trust: Trust = Trust()) -> VerifyReport:
     """Check a copy of a store in another database against itself, and its images in the folder.
 
-    Whether its last rows were removed cannot be told: the heads are beside the store. Raises RecordStoreError when the
-    database cannot be read.
+    Whether rows behind its newest signature were removed cannot be told: the heads are beside the store. Raises
+    RecordStoreError when the database cannot be read.
     """
     report = VerifyReport()
     try:
@@ -91,8 +104,8 @@ def verify_copy(directory: Path, database: Engine) -> VerifyReport:
             report = check.report
             check.walk(None)
             add = partial(report.add, None)
-            report.challenges = ChallengeCheck(directory, connection, add, database).run(ChainHead())
-            report.entries = check_side(ENTRIES, connection, ChainHead(), add)
+            report.challenges = ChallengeCheck(directory, connection, add, ChainHead(), database).run()
+            _check_book(report, connection, ChainHead(), trust)
     except DBAPIError as error:
         raise RecordStoreError(
             f"the copy of {directory}: cannot be read: {error.orig} — a database that answers is needed — try it again"
@@ -100,7 +113,9 @@ def verify_copy(directory: Path, database: Engine) -> VerifyReport:
     return report
 
 
-def _verified(directory: Path, database: Engine, progress: Callable[[int, int], None] | None) -> VerifyReport:
+def _verified(
+    directory: Path, database: Engine, progress: Callable[[int, int], None] | None, trust: Trust
+) -> VerifyReport:
     # heads first: the store may move on while it is read, and must never be behind its head
     head = read_head(directory)
     last_challenge, last_entry = side_head(directory, CHALLENGES), side_head(directory, ENTRIES)
@@ -109,11 +124,30 @@ def _verified(directory: Path, database: Engine, progress: Callable[[int, int], 
         check.walk(progress)
         check.compare_head(head)
         add = partial(check.report.add, None)
-        check.report.challenges = ChallengeCheck(directory, connection, add).run(last_challenge)
-        check.report.entries = check_side(ENTRIES, connection, last_entry, add)
+        check.report.challenges = ChallengeCheck(directory, connection, add, last_challenge).run()
+        _check_book(check.report, connection, last_entry, trust, RemovalCheck(connection, check.report.add).look)
         for note in lost_heads(directory):
             check.report.add(None, f"{note}: records after it may have been removed")
     return check.report
+
+
+def _check_book(
+    report: VerifyReport,
+    connection: Connection,
+    head: ChainHead | None,
+    trust: Trust,
+    look: Callable[[tuple[Any, ...]], None] = lambda _row: None,
+) -> None:
+    """Check the book of entries and every signature in it, and those kept elsewhere; `look` gets each entry, too."""
+    signatures = SignatureCheck(connection, report.add, trust.keys)
+
+    def each(row: tuple[Any, ...]) -> None:
+        signatures.look(row)
+        look(row)
+
+    report.entries = check_side(ENTRIES, connection, head, partial(report.add, None), each)
+    signatures.look_at_copy(trust.signatures, trust.source)
+    report.signed = signatures.end()
 
 
 class _Check:

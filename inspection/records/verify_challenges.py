@@ -26,14 +26,19 @@ class ChallengeCheck:
     """One walk along the challenges; lives for one call of `verify`. `add` gets each problem in words."""
 
     def __init__(
-        self, directory: Path, connection: Connection, add: Callable[[str], None], database: Engine | None = None
+        self,
+        directory: Path,
+        connection: Connection,
+        add: Callable[[str], None],
+        head: ChainHead | None,
+        database: Engine | None = None,
     ) -> None:
         self._directory, self._connection, self._add = directory, connection, add
         self._database = database
         self._begun: set[str] = set()
-        self._chain = SideCheck(CHALLENGES, connection, add)
+        self._chain = SideCheck(CHALLENGES, connection, add, head)
 
-    def run(self, head: ChainHead | None) -> int:
+    def run(self) -> int:
         """Check everything and return how many challenges there are."""
         reader = RecordReader(self._directory, self._database)
         try:
@@ -42,7 +47,7 @@ class ChallengeCheck:
                 self._check_entry(row, reader)
         finally:
             reader.close()
-        self._chain.end(head)
+        self._chain.end()
         self._check_marked_records()
         return len(self._begun)
 

@@ -16,11 +16,14 @@ from inspection.records.tables import RECORDS
 class SideCheck:
     """One walk along such a chain; lives for one call of `verify`. `add` gets each problem in words."""
 
-    def __init__(self, chain: SideChain, connection: Connection, add: Callable[[str], None]) -> None:
-        self._chain, self._connection, self._add = chain, connection, add
+    def __init__(
+        self, chain: SideChain, connection: Connection, add: Callable[[str], None], head: ChainHead | None
+    ) -> None:
+        """head: what the head file remembered before the walk begins; None where it said nothing."""
+        self._chain, self._connection, self._add, self._head = chain, connection, add, head
         self._sequence = 0
         self._hash = GENESIS
-        self._hashes: dict[int, bytes] = {}
+        self._hash_at_head: bytes | None = None
 
     def check(self, row: tuple[Any, ...]) -> None:
         """Check one row: sequence, cells…, hash; in the order of their numbers."""
@@ -31,18 +34,19 @@ class SideCheck:
         elif entry_hash(self._hash, sequence, tuple(cells)) != stored:
             self._add(f"entry {sequence} {about} was changed, or does not follow its forerunner")
         self._sequence, self._hash = sequence, stored if isinstance(stored, bytes) else b""
-        self._hashes[sequence] = self._hash
+        if self._head is not None and sequence == self._head.sequence:
+            self._hash_at_head = self._hash
         self._check_anchor(sequence, *cells[-2:])
 
-    def end(self, head: ChainHead | None) -> None:
-        """Compare the end with what the head file remembered before the walk began."""
-        about, name = self._chain.about, self._chain.head_file
+    def end(self) -> None:
+        """Compare the end with what the head file remembered."""
+        head, about, name = self._head, self._chain.about, self._chain.head_file
         if head is None:
             if self._sequence:
                 self._add(f"{name} is missing or unreadable: whether entries {about} were removed cannot be told")
         elif head.sequence > self._sequence:
             self._add(f"entries {self._sequence + 1} to {head.sequence} {about} are missing")
-        elif head.sequence and self._hashes.get(head.sequence) != head.hash:
+        elif head.sequence and self._hash_at_head != head.hash:
             self._add(f"entry {head.sequence} {about} is not the one that {name} remembers")
 
     def _check_anchor(self, sequence: int, record: int, record_hash: str) -> None:
@@ -61,11 +65,18 @@ def side_head(directory: Path, chain: SideChain) -> ChainHead | None:
     return read_head(directory, chain.head_file)
 
 
-def check_side(chain: SideChain, connection: Connection, head: ChainHead | None, add: Callable[[str], None]) -> int:
-    """Check a whole chain that needs no more than that, and return how many entries it has."""
-    check, count = SideCheck(chain, connection, add), 0
+def check_side(
+    chain: SideChain,
+    connection: Connection,
+    head: ChainHead | None,
+    add: Callable[[str], None],
+    look: Callable[[tuple[Any, ...]], None] = lambda _row: None,
+) -> int:
+    """Check a whole chain and return how many entries it has; `look` gets each row, too, in order."""
+    check, count = SideCheck(chain, connection, add, head), 0
     for row in chain.rows(connection):
         check.check(row)
+        look(row)
         count += 1
-    check.end(head)
+    check.end()
     return count

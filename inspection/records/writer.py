@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -18,6 +19,7 @@ from inspection.records.images import ImageSample
 from inspection.records.keeper import GIVEN_UP, ImageKeeper, KeeperEvents
 from inspection.records.options import BYTES_PER_MB, RecordsOptions
 from inspection.records.record import ImageState, KeptImage, Run, StoredRecord
+from inspection.records.signing import SigningKey
 from inspection.records.store import BegunRun, RecordStore, Row, make_row
 
 _GROUP_LIMIT = 256
@@ -37,9 +39,9 @@ class RecordWriter:
     ends the writer (with a trouble text), and nothing passes any more.
     """
 
-    def __init__(self, store: RecordStore, options: RecordsOptions) -> None:
-        """Take over an open store (and close it in the end) and start both threads."""
-        self._store, self._options = store, options
+    def __init__(self, store: RecordStore, options: RecordsOptions, key: SigningKey | None = None) -> None:
+        """Take over an open store (and close it in the end) and start both threads. key: what `sign` signs with."""
+        self._store, self._options, self._key = store, options, key
         self._budget = ImageBudget(store, options)
         self._sample = ImageSample(options.ok_sample)
         self._runs: dict[str, BegunRun] = {}
@@ -57,7 +59,7 @@ class RecordWriter:
         self._image_recovered: list[Callable[[], None]] = []
         events = KeeperEvents(self._make_ready, self._tell_image_trouble, self._tell_image_recovered)
         self._keeper = ImageKeeper(
-            store.directory, options.image_format, options.image_queue_mb * BYTES_PER_MB, self._has_space, events
+            store.directory, options.image_format, options.image_queue_mb * BYTES_PER_MB, self._budget.why_none, events
         )
         self._thread = threading.Thread(target=self._run, name="records-store", daemon=True)
         self._thread.start()
@@ -124,6 +126,22 @@ class RecordWriter:
                     "with room that may be written is needed — free space on it, then repeat the command"
                 ) from error
 
+    def sign(self) -> StoredEntry | None:
+        """Sign the records as they are now, durably; None when all are signed, or there is no key.
+
+        Raises RecordDiskError when the disk refuses.
+        """
+        if self._key is None:
+            return None
+        with self._store_lock:
+            try:
+                return self._store.sign(self._key, time.time_ns())
+            except OperationalError as error:
+                raise RecordDiskError(
+                    f"{self._store.directory}: the records cannot be signed: {error.orig} — a disk with room that may "
+                    "be written is needed — free space on it"
+                ) from error
+
     def submit(self, result: PartResult) -> bool:
         """Take one part; False when the queue is full, or the writer is closed or dead. Never waits for the disk.
 
@@ -145,7 +163,7 @@ class RecordWriter:
             if not wanted:
                 row.image = row.image if result.pixels is None else _NOT_SAMPLED
                 self._add(row)
-        if wanted and not self._keeper.offer(row, result.pixels):
+        if wanted and not self._keeper.offer(row, result.pixels, result.inputs):
             row.image = GIVEN_UP
             self._make_ready(row)
         return True
@@ -179,6 +197,8 @@ class RecordWriter:
             self._changed.notify_all()
         self._thread.join(max(deadline - time.monotonic(), 0.1))
         if is_ended and not self._thread.is_alive():
+            with contextlib.suppress(RecordDiskError):  # what is not signed now is at the next start
+                self.sign()
             self._store.close()
         return not self._pending
 
@@ -209,15 +229,12 @@ class RecordWriter:
         if len(self._ready) == 1 or len(self._ready) >= _GROUP_LIMIT:
             self._changed.notify_all()
 
-    def _has_space(self) -> bool:
-        return not self._budget.short_of_space()
-
     def _run(self) -> None:
         try:
             while group := self._next_group():
                 if not self._store_group(group):
                     break
-                self._tend_images()
+                self.tend_images()
         except Exception as error:  # noqa: BLE001 - the edge of this thread: the station is told and passes nothing
             self._tell_trouble(f"{self._store.directory}: the record writer ended: {error!r} — restart the station")
         finally:
@@ -247,7 +264,8 @@ class RecordWriter:
             is_troubled = True
             is_last_try = self._stop_retrying.wait(backoff_s)
             backoff_s = min(backoff_s * 2, _BACKOFF_LAST_S)
-        self._budget.add(records)
+        with self._store_lock:
+            self._budget.add(records)
         for tell_durable in self._durable if records else ():
             tell_durable(records)
         with self._changed:
@@ -274,11 +292,11 @@ class RecordWriter:
                 )
             return None
 
-    def _tend_images(self) -> None:
-        """Keep within the image budget; on a disk that refuses, the next group tries again."""
+    def tend_images(self) -> None:
+        """Keep images within their rules and budget, from any thread; on a disk that refuses, the next call does."""
         try:
             for _ in range(_REMOVALS_A_GROUP):
-                if not self._budget.exceeded():
+                if not self._budget.is_due():
                     return
                 with self._store_lock:
                     if not self._budget.step():

@@ -24,6 +24,7 @@ class View:
     quality: Finding | None = None  # what its picture measured, where limits are held
     batch: tuple[int, int] | None = None  # images in the model's call that scored it, and which one it was
     pose: Pose | None = None  # how the part lay in it, where that is looked for
+    input: Any = None  # what the model got of it, uint8 (height, width, channels), where that is to be kept
 
 
 @dataclass(slots=True)

@@ -37,6 +37,7 @@ def part_result(
         told=part.told,
         batches=tuple(view.batch for view in part.views),
         extra=_extra(part),
+        inputs=tuple(view.input for view in part.views),
     )
 
 

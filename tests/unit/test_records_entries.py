@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
+import tracemalloc
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from challenged import a_result
+from forger import forge
 
 from inspection.records.entries import ENTRIES_HEAD_FILE, Entry, EntryKind
 from inspection.records.errors import RecordDiskError, RecordLostError
@@ -137,6 +139,22 @@ def test_meddling_is_found(tmp_path: Path, script: str, found: str) -> None:
         connection.executescript(UNLOCK + script)
     report = verify(tmp_path)
     assert any(re.search(found, problem.text) for problem in report.problems), report.problems
+
+
+def test_a_large_book_is_checked_in_the_same_memory(tmp_path: Path) -> None:
+    """Ten times as many entries take no more; a challenge of any size would not either."""
+    peaks = []
+    for count in (3_000, 30_000):
+        folder = tmp_path / str(count)
+        RecordStore(folder).close()
+        numbers = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})"
+        forge(folder, f"{numbers} INSERT INTO entries SELECT i, 'AUDIT', 'Stop', 'kim', i, '{{}}', 0, '', x'00' FROM n")
+        tracemalloc.start()
+        report = verify(folder)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert (report.problems, report.entries) == ([], count)
+    assert peaks[1] < 1.3 * peaks[0]
 
 
 @pytest.mark.parametrize("statement", ["UPDATE entries SET who = ''", "DELETE FROM entries"])

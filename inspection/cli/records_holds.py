@@ -1,0 +1,166 @@
+"""`lineward records hold` and `removals`: what must stay, and what went by which rule."""
+
+from __future__ import annotations
+
+import getpass
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from inspection.cli.records_folder import DEFAULT_DIR, TIMES, Dir, Json, moment, print_json, wall_ns
+from inspection.records.entries import Entry, EntryBook, EntryKind, StoredEntry
+from inspection.records.errors import RecordStoreError
+from inspection.records.hold_requests import ask
+from inspection.records.holds import HoldStep, active_holds, add_hold, hold_of, release_hold
+from inspection.records.reader import RecordReader
+from inspection.records.store import RecordStore
+
+_ANSWER_S = 30.0
+hold_app = typer.Typer(help="Images that no rule and no disk budget may remove.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="The hold's name, as the complaint's or the court's number.")]
+Who = Annotated[str | None, typer.Option(help="Who asks; your user name when left out.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this module to a group."""
+    app.add_typer(hold_app, name="hold")
+    app.command("removals")(list_removals)
+
+
+@hold_app.command("add")
+def add(
+    name: Name,
+    reason: Annotated[str, typer.Option(help="Why the images must stay.")],
+    lot: Annotated[str | None, typer.Option(help="Images of this lot.")] = None,
+    serial: Annotated[str | None, typer.Option(help="Images of the part of this serial number.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option("--from", formats=TIMES, help="UTC unless it names its offset.")
+    ] = None,
+    until: Annotated[datetime | None, typer.Option("--to", formats=TIMES, help="UTC, exclusive.")] = None,
+    record: Annotated[list[int] | None, typer.Option(help="The image of this record; may be repeated.")] = None,
+    who: Who = None,
+    directory: Dir = DEFAULT_DIR,
+    as_json: Json = False,
+) -> None:
+    """Hold the images of all records that fit everything given, beside a running station or without it."""
+    cells = {
+        "reason": reason,
+        "lot": lot,
+        "serial": serial,
+        "since_wall_ns": wall_ns(since),
+        "until_wall_ns": wall_ns(until),
+        "records": record or None,
+    }
+    hold = hold_of(name, cells)
+    asker = who or getpass.getuser()
+    _note(
+        directory, HoldStep.ADDED, name, hold.cells(), asker, lambda book: add_hold(book, hold, asker, time.time_ns())
+    )
+    _say(as_json, {"ok": True, "hold": name, **hold.cells()}, f"hold {name} is set")
+
+
+@hold_app.command("release")
+def release(
+    name: Name,
+    reason: Annotated[str, typer.Option(help="Why they may go.")],
+    who: Who = None,
+    directory: Dir = DEFAULT_DIR,
+    as_json: Json = False,
+) -> None:
+    """Let go of a hold: rules and disk budget apply to its images again."""
+    asker = who or getpass.getuser()
+
+    def write(book: EntryBook) -> StoredEntry:
+        return release_hold(book, name, reason, asker, time.time_ns())
+
+    _note(directory, HoldStep.RELEASED, name, {"reason": reason}, asker, write)
+    _say(as_json, {"ok": True, "hold": name}, f"hold {name} is released")
+
+
+@hold_app.command("list")
+def list_holds(directory: Dir = DEFAULT_DIR, as_json: Json = False) -> None:
+    """List the holds that hold now."""
+    reader = RecordReader(directory)
+    try:
+        holds = active_holds(reader).values()  # type: ignore[arg-type]
+    finally:
+        reader.close()
+    if as_json:
+        print_json({"holds": [{"name": hold.name, **hold.cells()} for hold in holds]})
+        return
+    for hold in holds:
+        told = ", ".join(f"{key} {value}" for key, value in hold.cells().items() if key != "reason")
+        typer.echo(f"{hold.name}  {told}  – {hold.reason}")
+    if not holds:
+        typer.echo("nothing is held")
+
+
+def list_removals(
+    directory: Dir = DEFAULT_DIR,
+    limit: Annotated[int, typer.Option(min=1, max=100_000)] = 20,
+    as_json: Json = False,
+) -> None:
+    """List which images were removed when and by which rule, the newest first."""
+    reader = RecordReader(directory)
+    try:
+        found = reader.entries(kind=EntryKind.REMOVAL, limit=limit, newest_first=True)
+    finally:
+        reader.close()
+    if as_json:
+        print_json({"removals": [{"time_utc": moment(one.entry.wall_ns), **one.entry.content} for one in found]})
+        return
+    for one in found:
+        content = one.entry.content
+        numbers = content["records"]
+        typer.echo(
+            f"{moment(one.entry.wall_ns)}  {len(numbers)} images, {content['bytes']} bytes, records {numbers[0]} to "
+            f"{numbers[-1]}  {content['why']}"
+        )
+
+
+class _Book:
+    """A store that no station holds, as a book of entries."""
+
+    def __init__(self, store: RecordStore, reader: RecordReader) -> None:
+        self._store, self.entries = store, reader.entries
+
+    def note(self, entry: Entry) -> StoredEntry:
+        return self._store.append_note(entry)
+
+
+def _note(
+    directory: Path,
+    step: HoldStep,
+    name: str,
+    cells: dict[str, Any],
+    who: str,
+    write: Callable[[EntryBook], StoredEntry],
+) -> None:
+    """Write it down: into the store where no station runs, else through the station, which alone may write then."""
+    reader = RecordReader(directory)
+    try:
+        try:
+            store = RecordStore(directory)
+        except RecordStoreError:
+            pause = threading.Event()
+            ask(directory, step, name, cells, who, _ANSWER_S, lambda: pause.wait(0.1))
+            return
+        try:
+            write(_Book(store, reader))
+        finally:
+            store.close()
+    finally:
+        reader.close()
+
+
+def _say(as_json: bool, fields: dict[str, Any], text: str) -> None:
+    if as_json:
+        print_json(fields)
+    else:
+        typer.echo(text)

@@ -1,0 +1,123 @@
+"""`lineward records verify`, `key` and `signatures`: the proof that stored records are what the station wrote."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from inspection.cli.records_folder import DEFAULT_DIR, Dir, Json, print_json
+from inspection.records.entries import EntryKind
+from inspection.records.reader import RecordReader
+from inspection.records.signing import SigningKey, fingerprint, public_pem, read_public_keys
+from inspection.records.verify import Trust, VerifyReport, verify
+from inspection.records.verify_signatures import read_signatures
+
+_PAGE = 500
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this module to a group."""
+    app.command("verify")(verify_records)
+    app.command("key")(show_key)
+    app.command("signatures")(list_signatures)
+
+
+def verify_records(
+    directory: Dir = DEFAULT_DIR,
+    public_key: Annotated[
+        Path | None, typer.Option(help="Public keys as PEM, kept outside the station: every signature must be by one.")
+    ] = None,
+    signatures: Annotated[
+        Path | None, typer.Option(help="Signatures kept outside the station: none of what they sign may be missing.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check every record against chain and signatures, and every image; exit 1 when one is wrong."""
+    trust = Trust(
+        None if public_key is None else read_public_keys(public_key),
+        () if signatures is None else read_signatures(signatures),
+        "" if signatures is None else signatures.name,
+    )
+    columns = (TextColumn("records"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=as_json) as progress:
+        task = progress.add_task("records", total=None)
+        report = verify(directory, lambda done, total: progress.update(task, completed=done, total=total), trust)
+    if as_json:
+        print_json({"dir": str(directory), **report_fields(report)})
+    else:
+        print_report(report, directory)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def show_key(
+    directory: Dir = DEFAULT_DIR,
+    out: Annotated[Path | None, typer.Option(help="Write the public key to this new file, too.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the public key that the records are signed with, for an auditor to keep; it is made on first need."""
+    RecordReader(directory).close()  # a folder that is none is refused, and gets no key
+    key = SigningKey.in_folder(directory)
+    pem, name = public_pem(key.public), fingerprint(key.public)
+    if out is not None:
+        with out.open("x", encoding="ascii") as file:
+            file.write(pem)
+    if as_json:
+        print_json({"fingerprint": name, "public_key": pem})
+        return
+    typer.echo(f"{pem}sha256 fingerprint {name}")
+
+
+def list_signatures(directory: Dir = DEFAULT_DIR) -> None:
+    """Print every signature, one JSON object a line, the oldest first: kept elsewhere, they tell of a removed end."""
+    reader = RecordReader(directory)
+    try:
+        at = 0
+        while page := reader.entries(kind=EntryKind.SIGNATURE, after=at, limit=_PAGE):
+            for one in page:
+                typer.echo(json.dumps(dict(one.entry.content), separators=(",", ":")))
+            at = page[-1].sequence
+    finally:
+        reader.close()
+
+
+def report_fields(report: VerifyReport) -> dict[str, Any]:
+    """Return what a check found in plain values."""
+    fields = dataclasses.asdict(report)
+    fields["signed"]["day"] = report.signed.day
+    return {"ok": report.ok, **fields}
+
+
+def print_report(report: VerifyReport, directory: Path) -> None:
+    """Print what a check found, for people."""
+    console = Console(highlight=False)
+    console.print(
+        f"{directory}: {report.records} records (head {report.head}), {report.images} images, "
+        f"{report.images_removed} images removed by rule, {report.challenges} challenges, {report.entries} entries",
+        markup=False,
+    )
+    signed = report.signed
+    if signed.signatures:
+        moment = datetime.fromtimestamp(signed.wall_ns // 10**9, UTC).isoformat(sep=" ").removesuffix("+00:00")
+        what = f"record {signed.records}, {signed.signatures} signatures"
+        console.print(f"signed through {signed.day} ({moment} UTC): {what}")
+        for key in signed.keys:
+            console.print(f"  by key {key}", soft_wrap=True)
+        if report.records > signed.records:
+            console.print(f"  {report.records - signed.records} records behind it are not signed yet")
+    else:
+        console.print("nothing is signed yet")
+    for note in signed.notes:
+        console.print(f"  [yellow]note[/] {note}", soft_wrap=True)
+    for problem in report.problems:
+        console.print(f"  {problem.text}", markup=False)
+    if report.problem_count > len(report.problems):
+        console.print(f"  … and {report.problem_count - len(report.problems)} more")
+    console.print("[green]intact[/]" if report.ok else f"[red]{report.problem_count} problems[/]")
