@@ -5,24 +5,31 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
+from typing import TypeVar
 
 import grpc
 
 from inspection.api import v1 as pb
 from inspection.api import v1_grpc as pb_grpc
 from inspection.api.answers import Context, streaming, unary
+from inspection.api.callers import caller_name
 from inspection.api.errors import RefusedError
 from inspection.api.feed import ResultFeed
+from inspection.api.hold_messages import asked_hold, hold_message
 from inspection.api.paging import page_begin_at, page_size, page_token
 from inspection.api.watchers import Watchers
 from inspection.records.entries import EntryBook, EntryKind, StoredEntry
+from inspection.records.errors import HoldError
+from inspection.records.holds import active_holds, add_hold, hold_of, release_hold
 from inspection.records.verify import VerifyReport
 
 MAX_VERIFIERS = 1
 _TELL_S = 0.5
-_KINDS = {EntryKind(name.removeprefix("ENTRY_KIND_")): number for name, number in pb.EntryKind.items() if number}
+_Answer = TypeVar("_Answer")
+_KINDS = {kind: pb.EntryKind.Value(f"ENTRY_KIND_{kind}") for kind in EntryKind}
 _WORDS = {number: kind for kind, number in _KINDS.items()}
 
 
@@ -89,6 +96,39 @@ class AuditService(pb_grpc.AuditServiceServicer):
             nobody_waits.set()
             checking.cancel()  # where it has not begun yet
 
+    @unary
+    async def ListHolds(  # noqa: N802 - the name in the proto
+        self, _request: pb.ListHoldsRequest, _context: Context
+    ) -> pb.ListHoldsResponse:
+        """Return the legal holds that hold now."""
+        holds = await self._held(lambda: active_holds(self._entries))
+        return pb.ListHoldsResponse(holds=[hold_message(hold) for hold in holds.values()])
+
+    @unary
+    async def PlaceHold(  # noqa: N802 - the name in the proto
+        self, request: pb.PlaceHoldRequest, _context: Context
+    ) -> pb.PlaceHoldResponse:
+        """Keep the images of the records that fit from every removal."""
+        who = caller_name()
+        stored = await self._held(lambda: add_hold(self._entries, asked_hold(request.hold), who, time.time_ns()))
+        placed = hold_of(stored.entry.subject, stored.entry.content)
+        return pb.PlaceHoldResponse(hold=hold_message(placed), entry=stored.sequence)
+
+    @unary
+    async def ReleaseHold(  # noqa: N802 - the name in the proto
+        self, request: pb.ReleaseHoldRequest, _context: Context
+    ) -> pb.ReleaseHoldResponse:
+        """Let rules and disk budget apply again."""
+        who, name, reason = caller_name(), request.name.strip(), request.reason.strip()
+        stored = await self._held(lambda: release_hold(self._entries, name, reason, who, time.time_ns()))
+        return pb.ReleaseHoldResponse(entry=stored.sequence)
+
+    async def _held(self, work: Callable[[], _Answer]) -> _Answer:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._reads, work)
+        except HoldError as error:
+            raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, "HOLD", str(error), field="hold") from error
+
 
 class _AbandonedError(Exception):
     """Nobody waits for a check any more; it ends the check's walk."""
@@ -98,7 +138,7 @@ def _message(stored: StoredEntry) -> pb.Entry:
     entry = stored.entry
     return pb.Entry(
         sequence=stored.sequence,
-        kind=_KINDS.get(entry.kind, pb.ENTRY_KIND_UNSPECIFIED),
+        kind=_KINDS[entry.kind],
         subject=entry.subject,
         who=entry.who,
         wall_ns=entry.wall_ns,
@@ -118,4 +158,7 @@ def _report(report: VerifyReport) -> pb.VerifyReport:
         entries=report.entries,
         problem_count=report.problem_count,
         problems=[problem.text for problem in report.problems],
+        signed_records=report.signed.records,
+        signed_wall_ns=report.signed.wall_ns,
+        signing_keys=report.signed.keys,
     )

@@ -131,6 +131,9 @@ _TABLE: Mapping[str, Mapping[str, Access]] = {
     f"{_OURS}.AuditService": {
         "ListEntries": reads(AUDITORS),
         "VerifyRecords": reads(AUDITORS),
+        "ListHolds": reads(AUDITORS),
+        "PlaceHold": commands(AUDITORS),
+        "ReleaseHold": commands(AUDITORS),
     },
     f"{_OURS}.ChallengeService": {
         "StartChallenge": commands(RUN),

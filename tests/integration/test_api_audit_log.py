@@ -16,6 +16,7 @@ from station_runs import wait_until
 
 from inspection.api import v1 as pb
 from inspection.api.call_error import call_error
+from inspection.records.holds import active_holds
 from inspection.records.schema import DATABASE_FILE
 from inspection.service import Service
 
@@ -175,3 +176,24 @@ def _may_check(calls: Calls) -> bool:
         if call_error(error, "").code is grpc.StatusCode.RESOURCE_EXHAUSTED:
             return False
         raise
+
+
+def test_a_hold_is_placed_listed_and_released(running: Running) -> None:
+    """Each step is an entry with who did it; a hold that names nothing, or one that is not there, is refused."""
+    service, calls = running
+    hold = pb.Hold(name="claim-17", reason="customer claim", lot="L-1", sequences=[1, 2])
+    placed = calls.audit.PlaceHold(pb.PlaceHoldRequest(hold=hold))
+    assert placed.hold == hold
+    assert list(calls.audit.ListHolds(pb.ListHoldsRequest()).holds) == [hold]
+    assert active_holds(service.station.memory)["claim-17"].records == (1, 2)
+    (entry,) = entries(calls, kind=pb.ENTRY_KIND_HOLD)
+    assert (entry.sequence, entry.subject, entry.who) == (placed.entry, "claim-17", "loopback")
+    for wrong in (hold, pb.Hold(name="claim-18", reason="why"), pb.Hold(name="claim-18", lot="L-1")):
+        told = code_and_reason(calls.audit.PlaceHold, pb.PlaceHoldRequest(hold=wrong))
+        assert told == ("INVALID_ARGUMENT", "HOLD")
+    for name, reason in (("claim-17", ""), ("claim-99", "settled")):
+        told = code_and_reason(calls.audit.ReleaseHold, pb.ReleaseHoldRequest(name=name, reason=reason))
+        assert told == ("INVALID_ARGUMENT", "HOLD")
+    released = calls.audit.ReleaseHold(pb.ReleaseHoldRequest(name="claim-17", reason="settled"))
+    assert released.entry > placed.entry
+    assert not calls.audit.ListHolds(pb.ListHoldsRequest()).holds

@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"lineward/inspection/v1/audit.proto\x12\x16lineward.inspection.v1\"\xcc\x01\n\x05\x45ntry\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12/\n\x04kind\x18\x02 \x01(\x0e\x32!.lineward.inspection.v1.EntryKind\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x0b\n\x03who\x18\x04 \x01(\t\x12\x0f\n\x07wall_ns\x18\x05 \x01(\x03\x12\x0f\n\x07\x63ontent\x18\x06 \x01(\t\x12\x17\n\x0frecord_sequence\x18\x07 \x01(\x03\x12\x13\n\x0brecord_hash\x18\x08 \x01(\t\x12\x12\n\nentry_hash\x18\t \x01(\t\"\x8a\x01\n\x12ListEntriesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12/\n\x04kind\x18\x03 \x01(\x0e\x32!.lineward.inspection.v1.EntryKind\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12\x0b\n\x03who\x18\x05 \x01(\t\"^\n\x13ListEntriesResponse\x12.\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1d.lineward.inspection.v1.Entry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x16\n\x14VerifyRecordsRequest\"m\n\x15VerifyRecordsResponse\x12\x0f\n\x07\x63hecked\x18\x01 \x01(\x03\x12\r\n\x05total\x18\x02 \x01(\x03\x12\x34\n\x06report\x18\x03 \x01(\x0b\x32$.lineward.inspection.v1.VerifyReport\"\x90\x01\n\x0cVerifyReport\x12\x11\n\tis_intact\x18\x01 \x01(\x08\x12\x0f\n\x07records\x18\x02 \x01(\x03\x12\x0e\n\x06images\x18\x03 \x01(\x03\x12\x12\n\nchallenges\x18\x04 \x01(\x03\x12\x0f\n\x07\x65ntries\x18\x05 \x01(\x03\x12\x15\n\rproblem_count\x18\x06 \x01(\x03\x12\x10\n\x08problems\x18\x07 \x03(\t*\xac\x01\n\tEntryKind\x12\x1a\n\x16\x45NTRY_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10\x45NTRY_KIND_AUDIT\x10\x01\x12\x12\n\x0e\x45NTRY_KIND_LOT\x10\x02\x12\x15\n\x11\x45NTRY_KIND_RECIPE\x10\x03\x12\x15\n\x11\x45NTRY_KIND_REVIEW\x10\x04\x12\x13\n\x0f\x45NTRY_KIND_HOLD\x10\x05\x12\x16\n\x12\x45NTRY_KIND_STATION\x10\x06\x32\xe6\x01\n\x0c\x41uditService\x12\x66\n\x0bListEntries\x12*.lineward.inspection.v1.ListEntriesRequest\x1a+.lineward.inspection.v1.ListEntriesResponse\x12n\n\rVerifyRecords\x12,.lineward.inspection.v1.VerifyRecordsRequest\x1a-.lineward.inspection.v1.VerifyRecordsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"lineward/inspection/v1/audit.proto\x12\x16lineward.inspection.v1\"\xcc\x01\n\x05\x45ntry\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12/\n\x04kind\x18\x02 \x01(\x0e\x32!.lineward.inspection.v1.EntryKind\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x0b\n\x03who\x18\x04 \x01(\t\x12\x0f\n\x07wall_ns\x18\x05 \x01(\x03\x12\x0f\n\x07\x63ontent\x18\x06 \x01(\t\x12\x17\n\x0frecord_sequence\x18\x07 \x01(\x03\x12\x13\n\x0brecord_hash\x18\x08 \x01(\t\x12\x12\n\nentry_hash\x18\t \x01(\t\"\x8a\x01\n\x12ListEntriesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12/\n\x04kind\x18\x03 \x01(\x0e\x32!.lineward.inspection.v1.EntryKind\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12\x0b\n\x03who\x18\x05 \x01(\t\"^\n\x13ListEntriesResponse\x12.\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1d.lineward.inspection.v1.Entry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x16\n\x14VerifyRecordsRequest\"m\n\x15VerifyRecordsResponse\x12\x0f\n\x07\x63hecked\x18\x01 \x01(\x03\x12\r\n\x05total\x18\x02 \x01(\x03\x12\x34\n\x06report\x18\x03 \x01(\x0b\x32$.lineward.inspection.v1.VerifyReport\"\xd6\x01\n\x0cVerifyReport\x12\x11\n\tis_intact\x18\x01 \x01(\x08\x12\x0f\n\x07records\x18\x02 \x01(\x03\x12\x0e\n\x06images\x18\x03 \x01(\x03\x12\x12\n\nchallenges\x18\x04 \x01(\x03\x12\x0f\n\x07\x65ntries\x18\x05 \x01(\x03\x12\x15\n\rproblem_count\x18\x06 \x01(\x03\x12\x10\n\x08problems\x18\x07 \x03(\t\x12\x16\n\x0esigned_records\x18\x08 \x01(\x03\x12\x16\n\x0esigned_wall_ns\x18\t \x01(\x03\x12\x14\n\x0csigning_keys\x18\n \x03(\t\"\xb0\x01\n\x04Hold\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0b\n\x03lot\x18\x03 \x01(\t\x12\x0e\n\x06serial\x18\x04 \x01(\t\x12\x1a\n\rsince_wall_ns\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12\x1a\n\runtil_wall_ns\x18\x06 \x01(\x03H\x01\x88\x01\x01\x12\x11\n\tsequences\x18\x07 \x03(\x03\x42\x10\n\x0e_since_wall_nsB\x10\n\x0e_until_wall_ns\"\x12\n\x10ListHoldsRequest\"@\n\x11ListHoldsResponse\x12+\n\x05holds\x18\x01 \x03(\x0b\x32\x1c.lineward.inspection.v1.Hold\"R\n\x10PlaceHoldRequest\x12*\n\x04hold\x18\x01 \x01(\x0b\x32\x1c.lineward.inspection.v1.Hold\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"N\n\x11PlaceHoldResponse\x12*\n\x04hold\x18\x01 \x01(\x0b\x32\x1c.lineward.inspection.v1.Hold\x12\r\n\x05\x65ntry\x18\x02 \x01(\x03\"F\n\x12ReleaseHoldRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"$\n\x13ReleaseHoldResponse\x12\r\n\x05\x65ntry\x18\x01 \x01(\x03*\xde\x01\n\tEntryKind\x12\x1a\n\x16\x45NTRY_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10\x45NTRY_KIND_AUDIT\x10\x01\x12\x12\n\x0e\x45NTRY_KIND_LOT\x10\x02\x12\x15\n\x11\x45NTRY_KIND_RECIPE\x10\x03\x12\x15\n\x11\x45NTRY_KIND_REVIEW\x10\x04\x12\x13\n\x0f\x45NTRY_KIND_HOLD\x10\x05\x12\x16\n\x12\x45NTRY_KIND_STATION\x10\x06\x12\x16\n\x12\x45NTRY_KIND_REMOVAL\x10\x07\x12\x18\n\x14\x45NTRY_KIND_SIGNATURE\x10\x08\x32\x92\x04\n\x0c\x41uditService\x12\x66\n\x0bListEntries\x12*.lineward.inspection.v1.ListEntriesRequest\x1a+.lineward.inspection.v1.ListEntriesResponse\x12n\n\rVerifyRecords\x12,.lineward.inspection.v1.VerifyRecordsRequest\x1a-.lineward.inspection.v1.VerifyRecordsResponse0\x01\x12`\n\tListHolds\x12(.lineward.inspection.v1.ListHoldsRequest\x1a).lineward.inspection.v1.ListHoldsResponse\x12`\n\tPlaceHold\x12(.lineward.inspection.v1.PlaceHoldRequest\x1a).lineward.inspection.v1.PlaceHoldResponse\x12\x66\n\x0bReleaseHold\x12*.lineward.inspection.v1.ReleaseHoldRequest\x1a+.lineward.inspection.v1.ReleaseHoldResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lineward.inspection.v1.audit_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ENTRYKIND']._serialized_start=789
-  _globals['_ENTRYKIND']._serialized_end=961
+  _globals['_ENTRYKIND']._serialized_start=1398
+  _globals['_ENTRYKIND']._serialized_end=1620
   _globals['_ENTRY']._serialized_start=63
   _globals['_ENTRY']._serialized_end=267
   _globals['_LISTENTRIESREQUEST']._serialized_start=270
@@ -44,7 +44,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VERIFYRECORDSRESPONSE']._serialized_start=530
   _globals['_VERIFYRECORDSRESPONSE']._serialized_end=639
   _globals['_VERIFYREPORT']._serialized_start=642
-  _globals['_VERIFYREPORT']._serialized_end=786
-  _globals['_AUDITSERVICE']._serialized_start=964
-  _globals['_AUDITSERVICE']._serialized_end=1194
+  _globals['_VERIFYREPORT']._serialized_end=856
+  _globals['_HOLD']._serialized_start=859
+  _globals['_HOLD']._serialized_end=1035
+  _globals['_LISTHOLDSREQUEST']._serialized_start=1037
+  _globals['_LISTHOLDSREQUEST']._serialized_end=1055
+  _globals['_LISTHOLDSRESPONSE']._serialized_start=1057
+  _globals['_LISTHOLDSRESPONSE']._serialized_end=1121
+  _globals['_PLACEHOLDREQUEST']._serialized_start=1123
+  _globals['_PLACEHOLDREQUEST']._serialized_end=1205
+  _globals['_PLACEHOLDRESPONSE']._serialized_start=1207
+  _globals['_PLACEHOLDRESPONSE']._serialized_end=1285
+  _globals['_RELEASEHOLDREQUEST']._serialized_start=1287
+  _globals['_RELEASEHOLDREQUEST']._serialized_end=1357
+  _globals['_RELEASEHOLDRESPONSE']._serialized_start=1359
+  _globals['_RELEASEHOLDRESPONSE']._serialized_end=1395
+  _globals['_AUDITSERVICE']._serialized_start=1623
+  _globals['_AUDITSERVICE']._serialized_end=2153
 # @@protoc_insertion_point(module_scope)

@@ -38,6 +38,10 @@ class _EntryKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EntryKind.V
     """Images that must stay, or may go again; subject: the hold's name."""
     ENTRY_KIND_STATION: _EntryKind.ValueType  # 6
     """A state that the station was left in, for its next start."""
+    ENTRY_KIND_REMOVAL: _EntryKind.ValueType  # 7
+    """Images were removed by a rule; subject: retention, budget or disk."""
+    ENTRY_KIND_SIGNATURE: _EntryKind.ValueType  # 8
+    """The station signed where each chain ends; subject: the fingerprint of its key."""
 
 class EntryKind(_EntryKind, metaclass=_EntryKindEnumTypeWrapper):
     """What an entry is about."""
@@ -55,6 +59,10 @@ ENTRY_KIND_HOLD: EntryKind.ValueType  # 5
 """Images that must stay, or may go again; subject: the hold's name."""
 ENTRY_KIND_STATION: EntryKind.ValueType  # 6
 """A state that the station was left in, for its next start."""
+ENTRY_KIND_REMOVAL: EntryKind.ValueType  # 7
+"""Images were removed by a rule; subject: retention, budget or disk."""
+ENTRY_KIND_SIGNATURE: EntryKind.ValueType  # 8
+"""The station signed where each chain ends; subject: the fingerprint of its key."""
 Global___EntryKind: _TypeAlias = EntryKind  # noqa: Y015
 
 @_typing.final
@@ -223,6 +231,9 @@ class VerifyReport(_message.Message):
     ENTRIES_FIELD_NUMBER: _builtins.int
     PROBLEM_COUNT_FIELD_NUMBER: _builtins.int
     PROBLEMS_FIELD_NUMBER: _builtins.int
+    SIGNED_RECORDS_FIELD_NUMBER: _builtins.int
+    SIGNED_WALL_NS_FIELD_NUMBER: _builtins.int
+    SIGNING_KEYS_FIELD_NUMBER: _builtins.int
     is_intact: _builtins.bool
     """True when nothing was found."""
     records: _builtins.int
@@ -230,9 +241,16 @@ class VerifyReport(_message.Message):
     challenges: _builtins.int
     entries: _builtins.int
     problem_count: _builtins.int
+    signed_records: _builtins.int
+    """How far the newest good signature reaches, and when it was made, UTC; 0 for none."""
+    signed_wall_ns: _builtins.int
     @_builtins.property
     def problems(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The first 1,000, one sentence each."""
+
+    @_builtins.property
+    def signing_keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The fingerprints of the keys that signed: compare them with what the station's owner gave you."""
 
     def __init__(
         self,
@@ -244,11 +262,200 @@ class VerifyReport(_message.Message):
         entries: _builtins.int = ...,
         problem_count: _builtins.int = ...,
         problems: _abc.Iterable[_builtins.str] | None = ...,
+        signed_records: _builtins.int = ...,
+        signed_wall_ns: _builtins.int = ...,
+        signing_keys: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenges", b"challenges", "entries", b"entries", "images", b"images", "is_intact", b"is_intact", "problem_count", b"problem_count", "problems", b"problems", "records", b"records"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenges", b"challenges", "entries", b"entries", "images", b"images", "is_intact", b"is_intact", "problem_count", b"problem_count", "problems", b"problems", "records", b"records", "signed_records", b"signed_records", "signed_wall_ns", b"signed_wall_ns", "signing_keys", b"signing_keys"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___VerifyReport: _TypeAlias = VerifyReport  # noqa: Y015
+
+@_typing.final
+class Hold(_message.Message):
+    """Which images stay: those of records that fit everything that is set."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    LOT_FIELD_NUMBER: _builtins.int
+    SERIAL_FIELD_NUMBER: _builtins.int
+    SINCE_WALL_NS_FIELD_NUMBER: _builtins.int
+    UNTIL_WALL_NS_FIELD_NUMBER: _builtins.int
+    SEQUENCES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """At most 200 characters; a name holds once at a time."""
+    reason: _builtins.str
+    """Why; needed."""
+    lot: _builtins.str
+    serial: _builtins.str
+    since_wall_ns: _builtins.int
+    """Of the trigger, UTC; from inclusive to exclusive."""
+    until_wall_ns: _builtins.int
+    @_builtins.property
+    def sequences(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Numbers of records; at most 1,000."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        lot: _builtins.str = ...,
+        serial: _builtins.str = ...,
+        since_wall_ns: _builtins.int | None = ...,
+        until_wall_ns: _builtins.int | None = ...,
+        sequences: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_since_wall_ns", b"_since_wall_ns", "_until_wall_ns", b"_until_wall_ns", "since_wall_ns", b"since_wall_ns", "until_wall_ns", b"until_wall_ns"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_since_wall_ns", b"_since_wall_ns", "_until_wall_ns", b"_until_wall_ns", "lot", b"lot", "name", b"name", "reason", b"reason", "sequences", b"sequences", "serial", b"serial", "since_wall_ns", b"since_wall_ns", "until_wall_ns", b"until_wall_ns"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__since_wall_ns: _TypeAlias = _typing.Literal["since_wall_ns"]  # noqa: Y015
+    _WhichOneofArgType__since_wall_ns: _TypeAlias = _typing.Literal["_since_wall_ns", b"_since_wall_ns"]  # noqa: Y015
+    _WhichOneofReturnType__until_wall_ns: _TypeAlias = _typing.Literal["until_wall_ns"]  # noqa: Y015
+    _WhichOneofArgType__until_wall_ns: _TypeAlias = _typing.Literal["_until_wall_ns", b"_until_wall_ns"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__since_wall_ns) -> _WhichOneofReturnType__since_wall_ns | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__until_wall_ns) -> _WhichOneofReturnType__until_wall_ns | None: ...
+
+Global___Hold: _TypeAlias = Hold  # noqa: Y015
+
+@_typing.final
+class ListHoldsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListHoldsRequest: _TypeAlias = ListHoldsRequest  # noqa: Y015
+
+@_typing.final
+class ListHoldsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def holds(self) -> _containers.RepeatedCompositeFieldContainer[Global___Hold]: ...
+    def __init__(
+        self,
+        *,
+        holds: _abc.Iterable[Global___Hold] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holds", b"holds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListHoldsResponse: _TypeAlias = ListHoldsResponse  # noqa: Y015
+
+@_typing.final
+class PlaceHoldRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLD_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
+    hour, and answered alike. Empty: every call counts.
+    """
+    @_builtins.property
+    def hold(self) -> Global___Hold: ...
+    def __init__(
+        self,
+        *,
+        hold: Global___Hold | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hold", b"hold"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hold", b"hold", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlaceHoldRequest: _TypeAlias = PlaceHoldRequest  # noqa: Y015
+
+@_typing.final
+class PlaceHoldResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLD_FIELD_NUMBER: _builtins.int
+    ENTRY_FIELD_NUMBER: _builtins.int
+    entry: _builtins.int
+    """The entry that keeps it."""
+    @_builtins.property
+    def hold(self) -> Global___Hold: ...
+    def __init__(
+        self,
+        *,
+        hold: Global___Hold | None = ...,
+        entry: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hold", b"hold"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry", "hold", b"hold"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlaceHoldResponse: _TypeAlias = PlaceHoldResponse  # noqa: Y015
+
+@_typing.final
+class ReleaseHoldRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    reason: _builtins.str
+    """Why; needed."""
+    request_id: _builtins.str
+    """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within an
+    hour, and answered alike. Empty: every call counts.
+    """
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleaseHoldRequest: _TypeAlias = ReleaseHoldRequest  # noqa: Y015
+
+@_typing.final
+class ReleaseHoldResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRY_FIELD_NUMBER: _builtins.int
+    entry: _builtins.int
+    """The entry that says so."""
+    def __init__(
+        self,
+        *,
+        entry: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleaseHoldResponse: _TypeAlias = ReleaseHoldResponse  # noqa: Y015

@@ -45,6 +45,21 @@ class AuditServiceStub:
                 request_serializer=lineward_dot_inspection_dot_v1_dot_audit__pb2.VerifyRecordsRequest.SerializeToString,
                 response_deserializer=lineward_dot_inspection_dot_v1_dot_audit__pb2.VerifyRecordsResponse.FromString,
                 _registered_method=True)
+        self.ListHolds = channel.unary_unary(
+                '/lineward.inspection.v1.AuditService/ListHolds',
+                request_serializer=lineward_dot_inspection_dot_v1_dot_audit__pb2.ListHoldsRequest.SerializeToString,
+                response_deserializer=lineward_dot_inspection_dot_v1_dot_audit__pb2.ListHoldsResponse.FromString,
+                _registered_method=True)
+        self.PlaceHold = channel.unary_unary(
+                '/lineward.inspection.v1.AuditService/PlaceHold',
+                request_serializer=lineward_dot_inspection_dot_v1_dot_audit__pb2.PlaceHoldRequest.SerializeToString,
+                response_deserializer=lineward_dot_inspection_dot_v1_dot_audit__pb2.PlaceHoldResponse.FromString,
+                _registered_method=True)
+        self.ReleaseHold = channel.unary_unary(
+                '/lineward.inspection.v1.AuditService/ReleaseHold',
+                request_serializer=lineward_dot_inspection_dot_v1_dot_audit__pb2.ReleaseHoldRequest.SerializeToString,
+                response_deserializer=lineward_dot_inspection_dot_v1_dot_audit__pb2.ReleaseHoldResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer:
@@ -70,6 +85,31 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListHolds(self, request, context):
+        """Returns the legal holds that hold now, the oldest first. Errors: UNAVAILABLE (they cannot be read: reason RECORDS, with
+        RetryInfo).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PlaceHold(self, request, context):
+        """Keeps the images of the records that fit from every removal, by rule or by disk budget, from now on.
+        Errors: INVALID_ARGUMENT (it names nothing, has no reason, or its name holds already: reason HOLD), UNAVAILABLE (it
+        cannot be stored: reason RECORDS, with RetryInfo).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseHold(self, request, context):
+        """Lets rules and disk budget apply again. Errors: INVALID_ARGUMENT (no such hold, or no reason: reason HOLD), UNAVAILABLE
+        (it cannot be stored: reason RECORDS, with RetryInfo).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -82,6 +122,21 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.VerifyRecords,
                     request_deserializer=lineward_dot_inspection_dot_v1_dot_audit__pb2.VerifyRecordsRequest.FromString,
                     response_serializer=lineward_dot_inspection_dot_v1_dot_audit__pb2.VerifyRecordsResponse.SerializeToString,
+            ),
+            'ListHolds': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHolds,
+                    request_deserializer=lineward_dot_inspection_dot_v1_dot_audit__pb2.ListHoldsRequest.FromString,
+                    response_serializer=lineward_dot_inspection_dot_v1_dot_audit__pb2.ListHoldsResponse.SerializeToString,
+            ),
+            'PlaceHold': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlaceHold,
+                    request_deserializer=lineward_dot_inspection_dot_v1_dot_audit__pb2.PlaceHoldRequest.FromString,
+                    response_serializer=lineward_dot_inspection_dot_v1_dot_audit__pb2.PlaceHoldResponse.SerializeToString,
+            ),
+            'ReleaseHold': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseHold,
+                    request_deserializer=lineward_dot_inspection_dot_v1_dot_audit__pb2.ReleaseHoldRequest.FromString,
+                    response_serializer=lineward_dot_inspection_dot_v1_dot_audit__pb2.ReleaseHoldResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -139,6 +194,87 @@ class AuditService:
             '/lineward.inspection.v1.AuditService/VerifyRecords',
             lineward_dot_inspection_dot_v1_dot_audit__pb2.VerifyRecordsRequest.SerializeToString,
             lineward_dot_inspection_dot_v1_dot_audit__pb2.VerifyRecordsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListHolds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lineward.inspection.v1.AuditService/ListHolds',
+            lineward_dot_inspection_dot_v1_dot_audit__pb2.ListHoldsRequest.SerializeToString,
+            lineward_dot_inspection_dot_v1_dot_audit__pb2.ListHoldsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlaceHold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lineward.inspection.v1.AuditService/PlaceHold',
+            lineward_dot_inspection_dot_v1_dot_audit__pb2.PlaceHoldRequest.SerializeToString,
+            lineward_dot_inspection_dot_v1_dot_audit__pb2.PlaceHoldResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseHold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lineward.inspection.v1.AuditService/ReleaseHold',
+            lineward_dot_inspection_dot_v1_dot_audit__pb2.ReleaseHoldRequest.SerializeToString,
+            lineward_dot_inspection_dot_v1_dot_audit__pb2.ReleaseHoldResponse.FromString,
             options,
             channel_credentials,
             insecure,

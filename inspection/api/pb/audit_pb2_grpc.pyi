@@ -44,6 +44,19 @@ class AuditServiceStub:
     Errors: RESOURCE_EXHAUSTED (one runs already: reason WATCHERS, with RetryInfo), UNAVAILABLE (the records cannot be
     read: reason RECORDS, with RetryInfo; the station is shutting down: reason SHUTDOWN).
     """
+    ListHolds: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListHoldsRequest, _audit_pb2.ListHoldsResponse]
+    """Returns the legal holds that hold now, the oldest first. Errors: UNAVAILABLE (they cannot be read: reason RECORDS, with
+    RetryInfo).
+    """
+    PlaceHold: _grpc.UnaryUnaryMultiCallable[_audit_pb2.PlaceHoldRequest, _audit_pb2.PlaceHoldResponse]
+    """Keeps the images of the records that fit from every removal, by rule or by disk budget, from now on.
+    Errors: INVALID_ARGUMENT (it names nothing, has no reason, or its name holds already: reason HOLD), UNAVAILABLE (it
+    cannot be stored: reason RECORDS, with RetryInfo).
+    """
+    ReleaseHold: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ReleaseHoldRequest, _audit_pb2.ReleaseHoldResponse]
+    """Lets rules and disk budget apply again. Errors: INVALID_ARGUMENT (no such hold, or no reason: reason HOLD), UNAVAILABLE
+    (it cannot be stored: reason RECORDS, with RetryInfo).
+    """
 
 @_typing.type_check_only
 class AuditServiceAsyncStub(AuditServiceStub):
@@ -60,6 +73,19 @@ class AuditServiceAsyncStub(AuditServiceStub):
     the report. It reads the whole store: minutes for millions of records.
     Errors: RESOURCE_EXHAUSTED (one runs already: reason WATCHERS, with RetryInfo), UNAVAILABLE (the records cannot be
     read: reason RECORDS, with RetryInfo; the station is shutting down: reason SHUTDOWN).
+    """
+    ListHolds: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListHoldsRequest, _audit_pb2.ListHoldsResponse]  # type: ignore[assignment]
+    """Returns the legal holds that hold now, the oldest first. Errors: UNAVAILABLE (they cannot be read: reason RECORDS, with
+    RetryInfo).
+    """
+    PlaceHold: _aio.UnaryUnaryMultiCallable[_audit_pb2.PlaceHoldRequest, _audit_pb2.PlaceHoldResponse]  # type: ignore[assignment]
+    """Keeps the images of the records that fit from every removal, by rule or by disk budget, from now on.
+    Errors: INVALID_ARGUMENT (it names nothing, has no reason, or its name holds already: reason HOLD), UNAVAILABLE (it
+    cannot be stored: reason RECORDS, with RetryInfo).
+    """
+    ReleaseHold: _aio.UnaryUnaryMultiCallable[_audit_pb2.ReleaseHoldRequest, _audit_pb2.ReleaseHoldResponse]  # type: ignore[assignment]
+    """Lets rules and disk budget apply again. Errors: INVALID_ARGUMENT (no such hold, or no reason: reason HOLD), UNAVAILABLE
+    (it cannot be stored: reason RECORDS, with RetryInfo).
     """
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -86,6 +112,37 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         the report. It reads the whole store: minutes for millions of records.
         Errors: RESOURCE_EXHAUSTED (one runs already: reason WATCHERS, with RetryInfo), UNAVAILABLE (the records cannot be
         read: reason RECORDS, with RetryInfo; the station is shutting down: reason SHUTDOWN).
+        """
+
+    @_abc_1.abstractmethod
+    def ListHolds(
+        self,
+        request: _audit_pb2.ListHoldsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.ListHoldsResponse, _abc.Awaitable[_audit_pb2.ListHoldsResponse]]:
+        """Returns the legal holds that hold now, the oldest first. Errors: UNAVAILABLE (they cannot be read: reason RECORDS, with
+        RetryInfo).
+        """
+
+    @_abc_1.abstractmethod
+    def PlaceHold(
+        self,
+        request: _audit_pb2.PlaceHoldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.PlaceHoldResponse, _abc.Awaitable[_audit_pb2.PlaceHoldResponse]]:
+        """Keeps the images of the records that fit from every removal, by rule or by disk budget, from now on.
+        Errors: INVALID_ARGUMENT (it names nothing, has no reason, or its name holds already: reason HOLD), UNAVAILABLE (it
+        cannot be stored: reason RECORDS, with RetryInfo).
+        """
+
+    @_abc_1.abstractmethod
+    def ReleaseHold(
+        self,
+        request: _audit_pb2.ReleaseHoldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.ReleaseHoldResponse, _abc.Awaitable[_audit_pb2.ReleaseHoldResponse]]:
+        """Lets rules and disk budget apply again. Errors: INVALID_ARGUMENT (no such hold, or no reason: reason HOLD), UNAVAILABLE
+        (it cannot be stored: reason RECORDS, with RetryInfo).
         """
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
