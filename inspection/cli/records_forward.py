@@ -35,14 +35,18 @@ def forward(
     config = load_config(file)
     notes = Console(stderr=True, highlight=False)
     copied: dict[str, int] = {}
+    vanished = 0
     if once:
         give_way()
+        vanished = sum(one.gone for one in status(config).values())
         with notes.status("copying") as shown:
             copied = copy_now(config, lambda name, count: shown.update(f"{name}: {count} copied"))
     found = status(config)
     if as_json:
         _print_json({name: {**dataclasses.asdict(one), "copied": copied.get(name, 0)} for name, one in found.items()})
         return
+    if vanished:
+        print(f"{vanished} rows that were copied before had vanished at the plant: find out who removed them")
     for name, one in found.items():
         done = f"{copied[name]} copied now, " if name in copied else ""
         last = f"last {_utc(one.last_wall_ns)}" if one.last_wall_ns else "never copied"
