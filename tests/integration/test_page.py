@@ -386,6 +386,8 @@ def test_the_detail_of_each_state_is_read_to_its_end(
     """On the usual screens no state's sentence is cut off, and its icon is one sign of the page's own font."""
     page = browser.new_page()
     page.goto(f"{served.url}/language/{language}")
+    line.alarms.raise_alarm("NO_HEARTBEAT_WIRED")  # waits behind a button, which takes room
+    expect(page.locator(".lw-more")).to_be_visible()
     names = [".lw-state-word", ".lw-state-icon", ".lw-state > .lw-message", ".lw-state .lw-message-text"]
     for state in set(State) - {State.SINGLE_EXECUTION, State.CONTINUOUS_EXECUTION}:
         line.stands = state
