@@ -112,8 +112,8 @@ class Operation:
                 "meant"
             )
         named = JobRequest() if job is None else replace(job, job_id=job.job_id or uuid.uuid4().hex)
-        self._admission.begin_job(named.ids(), gate)
         self._parts.identification.begin_job(named.part_id)
+        self._admission.begin_job(named.ids(), gate)
         line_starts()
         try:
             self._start_all()

@@ -214,7 +214,12 @@ class Station:
 
     def unprepare_recipe(self) -> None:
         """Let go of the prepared recipe; see LineControl."""
+        self.lots.allow_unprepare()
         self.recipes.unprepare()
+
+    def recipe_fits(self, name: str, version: int | None) -> bool:
+        """Return whether the prepared recipe is this one; the newest version is meant where none is named."""
+        return self.recipes.fits(name, version)
 
     @property
     def recipe(self) -> RecipeRef | None:

@@ -18,7 +18,7 @@ from inspection.api.status_messages import alarm_message
 from inspection.api.watchers import Watchers
 from inspection.control import LineControl
 
-MAX_ALARM_WATCHERS = 32
+MAX_ALARM_WATCHERS = 128  # more than one caller may have
 _LOOK_S = 0.2
 
 

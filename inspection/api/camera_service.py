@@ -19,7 +19,7 @@ from inspection.api.watchers import Watchers
 from inspection.camera_history import CameraReport
 from inspection.control import LineControl, NoPictureError, NoSuchCameraError
 
-MAX_CAMERA_WATCHERS = 16
+MAX_CAMERA_WATCHERS = 64  # more than one caller may have
 _LOOK_S = 0.25
 _ANYWAY_S = 5.0
 _Answer = TypeVar("_Answer")

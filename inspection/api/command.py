@@ -44,10 +44,27 @@ def command_of(
     request: a message; anything else (a stream of requests) is told by its method alone.
     """
     message = request if isinstance(request, Message) else None
-    data = message.SerializeToString(deterministic=True) if message is not None else b""
-    fingerprint = hashlib.sha256(method.encode() + b"\0" + data).hexdigest()
+    fingerprint = hashlib.sha256(method.encode() + b"\0" + _told(message)).hexdigest()
     summary = _summary(message, 0) if message is not None else {}
-    return Command(method, access, caller, _request_id(message, metadata), fingerprint, summary)
+    try:
+        request_id = _request_id(message, metadata)
+    except RefusedError:
+        if not access.stops:  # nothing keeps a stop from being carried out
+            raise
+        request_id = ""
+    return Command(method, access, caller, request_id, fingerprint, summary)
+
+
+def _told(message: Message | None) -> bytes:
+    """Return what a request says, without its id: that may come in the field or beside it, in either case."""
+    if message is None:
+        return b""
+    if REQUEST_ID_FIELD not in message.DESCRIPTOR.fields_by_name:
+        return message.SerializeToString(deterministic=True)
+    bare = type(message)()
+    bare.CopyFrom(message)
+    bare.ClearField(REQUEST_ID_FIELD)
+    return bare.SerializeToString(deterministic=True)
 
 
 def refused_id(text: str) -> RefusedError:

@@ -7,10 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from typing import TypeVar
 
+import grpc
+
 from inspection.api import v1 as pb
 from inspection.api import v1_grpc as pb_grpc
 from inspection.api.answers import Context, streaming, unary
 from inspection.api.callers import caller_name
+from inspection.api.errors import RefusedError
 from inspection.api.lot_messages import LOT_STATES, lot_message, lot_order
 from inspection.api.paging import page_of
 from inspection.api.refusals import carried_out
@@ -20,7 +23,7 @@ from inspection.lots.book import LotBook
 from inspection.lots.lot import Lot
 from inspection.lots.states import UNFINISHED
 
-MAX_LOT_WATCHERS = 16
+MAX_LOT_WATCHERS = 64  # more than one caller may have
 _LOOK_S = 0.1
 _Answer = TypeVar("_Answer")
 
@@ -110,6 +113,9 @@ class LotService(pb_grpc.LotServiceServicer):
         self, request: pb.ListLotsRequest, _context: Context
     ) -> pb.ListLotsResponse:
         """Return the unfinished lots and the last finished ones, without their steps."""
+        if request.state not in pb.LotState.values():
+            text = f"state is {request.state} — a value of LotState is needed — leave it out for every state"
+            raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, "FILTER", text, field="state")
         lots = [lot for lot in self._lots.list() if request.state in (0, LOT_STATES[lot.state])]
         page, token = page_of(lots, _key, request.page_size, request.page_token, request.state)
         counted = await self._call(lambda: [self._lots.get(lot.order.lot) for lot in page])

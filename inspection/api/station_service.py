@@ -21,7 +21,7 @@ from inspection.api.watchers import Watchers
 from inspection.control import JobRequest, LineControl, StateChange
 
 MAX_PREVIEW_WATCHERS = 8
-MAX_STATE_WATCHERS = 32
+MAX_STATE_WATCHERS = 128  # more than one caller may have
 DEFAULT_RATE_HZ, MIN_RATE_HZ, MAX_RATE_HZ = 5.0, 0.1, 30.0
 _PREVIEW_WAIT_S = 0.5
 _STATE_WAIT_S = 0.1

@@ -101,7 +101,12 @@ class Identification:
                 f'serial {serial!r}: parts are not named from outside — identity.source is "{self.section.source}" — '
                 'set it to "mes"'
             )
+        if not serial:
+            raise SerialRefusedError("serial '': names nothing — printable characters are needed — name the part")
         self.allow(serial)
+        self._queue(serial)
+
+    def _queue(self, serial: str) -> None:
         with self._lock:
             if self._names:
                 raise SerialRefusedError(
@@ -126,10 +131,12 @@ class Identification:
             )
 
     def begin_job(self, part_id: str) -> None:
-        """Take the name of a job's first part where the MES names parts; '' leaves the one that waits."""
+        """Take the name of a job's first part where the MES names parts; '' leaves the one that waits.
+
+        Raises SerialRefusedError while another one waits.
+        """
         if part_id and self.section.source is Source.MES:
-            with self._lock:
-                self._names = deque([part_id])
+            self._queue(part_id)
 
     def end_job(self) -> None:
         """Forget the name that waits: its part did not come."""

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from inspection.admission import Admission
 from inspection.lots.lot import Lot, LotCounters, LotOrder, TakenStep, counters_of, lots_of, step_entry, taken
-from inspection.lots.states import UNFINISHED, LotMissingError, LotState, LotStateError, LotStep, require_step
+from inspection.lots.states import LOT_ROWS, UNFINISHED, LotMissingError, LotState, LotStateError, LotStep, require_step
 from inspection.recipes.content import RecipeRef
 from inspection.records.entries import EntryBook, EntryKind, StoredEntry
 from inspection.records.errors import RecordsError
@@ -37,6 +37,9 @@ class LotLine(Protocol):
 
     def prepare_recipe(self, recipe_id: str, version: int | None = None, who: str = "") -> RecipeRef:
         """Prepare a recipe."""
+
+    def recipe_fits(self, name: str, version: int | None) -> bool:
+        """Return whether the prepared recipe is this one; the newest version is meant where none is named."""
 
     def start_line(self) -> None:
         """Start the line; nothing to do where it runs."""
@@ -208,13 +211,20 @@ class LotBook:
 
     def allow_recipe(self, name: str, version: int | None) -> None:
         """Raise LotStateError where a lot runs that is inspected with another recipe."""
-        running, prepared = self.running, self._line.recipe
-        if running is None or prepared is None:
-            return
-        if name != prepared.name or version not in (None, prepared.version):
+        running = self.running
+        if running is not None and not self._line.recipe_fits(name, version):
             raise LotStateError(
-                f"recipe {name!r}: lot {running.order.lot!r} runs with {prepared} — one recipe a lot is allowed — "
-                "pause or stop the lot"
+                f"recipe {name!r}: lot {running.order.lot!r} runs with {self._line.recipe} — one recipe a lot is "
+                "allowed — pause or stop the lot"
+            )
+
+    def allow_unprepare(self) -> None:
+        """Raise LotStateError where a lot runs: its parts would have no recipe."""
+        running = self.running
+        if running is not None:
+            raise LotStateError(
+                f"recipe {self._line.recipe}: lot {running.order.lot!r} runs with it — it stays prepared while a "
+                "lot runs — pause or stop the lot"
             )
 
     def on_durable(self, records: Sequence[StoredRecord]) -> None:
@@ -240,7 +250,7 @@ class LotBook:
             raise LotStateError(
                 f"lot {name!r}: lot {running.order.lot!r} is running — one lot at a time runs — pause or stop that one"
             )
-        self._prepare(lot.order, who)
+        self._prepare(lot, who)
         if self._line.state is not State.READY and self._line.state not in EXECUTING:
             raise LotStateError(
                 f"lot {name!r}: {step.value} while the station is in state {self._line.state} — READY is needed — mend "
@@ -257,14 +267,11 @@ class LotBook:
             raise
         return self.get(name)
 
-    def _prepare(self, order: LotOrder, who: str) -> None:
-        """Have the lot's recipe prepared. Raises what keeps it from being so."""
-        prepared = self._line.recipe
-        if not order.recipe:
-            return
-        fits = prepared is not None and prepared.name == order.recipe and order.version in (None, prepared.version)
-        if not fits:
-            self._line.prepare_recipe(order.recipe, order.version, who)
+    def _prepare(self, lot: Lot, who: str) -> None:
+        """Have the lot's recipe prepared: once it ran, the very one of its first part. Raises what prevents that."""
+        name, version = lot.recipe or (lot.order.recipe, lot.order.version)
+        if name and not self._line.recipe_fits(name, version):
+            self._line.prepare_recipe(name, version, who)
 
     def _leave(self, lot: Lot, step: LotStep, who: str) -> Lot:
         """Take the line from a lot, if it runs for it, and then the step."""
@@ -287,7 +294,8 @@ class LotBook:
 
     def _note(self, order: LotOrder, step: LotStep, who: str, detail: str, since_wall_ns: int = 0) -> StoredEntry:
         now_wall_ns = self._wall_ns()
-        return self._book.note(step_entry(order, step, now_wall_ns, who, detail, since_wall_ns or now_wall_ns))
+        recipe = self._line.recipe if LOT_ROWS[step].after is LotState.RUNNING else None
+        return self._book.note(step_entry(order, step, now_wall_ns, who, detail, since_wall_ns or now_wall_ns, recipe))
 
     def _keep(self, lot: Lot, step: TakenStep | None = None) -> Lot:
         with self._lock:

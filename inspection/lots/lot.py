@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from inspection.lots.states import LOT_ROWS, LotContentError, LotState, LotStep
 from inspection.part import Reason, Verdict
+from inspection.recipes.content import RecipeRef
 from inspection.records.entries import Entry, EntryKind, StoredEntry
 from inspection.records.lot_counts import EndedParts
 from inspection.records.record import StoredRecord
@@ -33,9 +34,13 @@ class LotOrder:
             raise LotContentError(
                 f"lot {self.lot[:70]!r}: 1 to {_NAME_LENGTH} printable characters are allowed — choose such an id"
             )
+        if self.version is not None and not self.recipe:
+            raise LotContentError(
+                f"lot {self.lot!r}: version {self.version} of no recipe — it goes with a name — name the recipe, too"
+            )
         if not 0 <= self.planned < 2**31:
             raise LotContentError(
-                f"lot {self.lot!r}: planned is {self.planned} — 0 to 2³¹ parts are allowed — change it"
+                f"lot {self.lot!r}: planned is {self.planned} — 0 to 2³¹ − 1 parts are allowed — change it"
             )
         if len(self.recipe) > _NAME_LENGTH or (self.version or 0) < 0:
             raise LotContentError(
@@ -62,13 +67,17 @@ class LotOrder:
 
 @dataclass(frozen=True, slots=True)
 class TakenStep:
-    """One step of a lot's life. wall_ns: from when on it holds. record_sequence: the newest record of that moment."""
+    """One step of a lot's life. wall_ns: from when on it holds. record_sequence: the newest record of that moment.
+
+    recipe: name and version of what its parts are inspected with, of a step that leads to RUNNING.
+    """
 
     step: LotStep
     wall_ns: int
     record_sequence: int
     who: str = ""
     detail: str = ""
+    recipe: tuple[str, int] | None = None
 
     @property
     def state(self) -> LotState:
@@ -130,6 +139,11 @@ class Lot:
         """Its state."""
         return self.steps[-1].state
 
+    @property
+    def recipe(self) -> tuple[str, int] | None:
+        """The recipe that its first part was inspected with, and every further one is; None before that."""
+        return next((step.recipe for step in self.steps if step.recipe is not None), None)
+
     def spent_ns(self, state: LotState, now_wall_ns: int) -> int:
         """Return for how long it has been in a state, all stays together, by the wall clock."""
         ends = [*(step.wall_ns for step in self.steps[1:]), now_wall_ns]
@@ -141,9 +155,22 @@ class Lot:
         return replace(self, steps=(*self.steps, step))
 
 
-def step_entry(order: LotOrder, step: LotStep, wall_ns: int, who: str, detail: str, since_wall_ns: int) -> Entry:
-    """Return the entry of a step; it names the whole order when the lot is stored. since: from when on it holds."""
+def step_entry(
+    order: LotOrder,
+    step: LotStep,
+    wall_ns: int,
+    who: str,
+    detail: str,
+    since_wall_ns: int,
+    recipe: RecipeRef | None = None,
+) -> Entry:
+    """Return the entry of a step; it names the whole order when the lot is stored. since: from when on it holds.
+
+    recipe: what its parts are inspected with from this step on.
+    """
     content: dict[str, Any] = {"step": step.value, "since_wall_ns": since_wall_ns, "detail": detail}
+    if recipe is not None:
+        content["ran_with"] = {"name": recipe.name, "version": recipe.version, "sha256": recipe.sha256}
     if step is LotStep.STORE:
         content |= order.content()
     return Entry(EntryKind.LOT, order.lot, who, wall_ns, content)
@@ -152,9 +179,14 @@ def step_entry(order: LotOrder, step: LotStep, wall_ns: int, who: str, detail: s
 def taken(stored: StoredEntry) -> TakenStep:
     """Return the step of a stored entry."""
     entry = stored.entry
-    since = int(entry.content["since_wall_ns"])
+    since, ran_with = int(entry.content["since_wall_ns"]), entry.content.get("ran_with")
     return TakenStep(
-        LotStep(entry.content["step"]), since, stored.record_sequence, entry.who, str(entry.content["detail"])
+        LotStep(entry.content["step"]),
+        since,
+        stored.record_sequence,
+        entry.who,
+        str(entry.content["detail"]),
+        None if ran_with is None else (str(ran_with["name"]), int(ran_with["version"])),
     )
 
 

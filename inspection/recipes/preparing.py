@@ -127,6 +127,13 @@ class Preparing:
         """Return a version, removed or not; the newest that is not when none is named. Raises RecipeError."""
         return self.own if name == STATION_RECIPE else self.store.get(name, version)
 
+    def fits(self, name: str, version: int | None) -> bool:
+        """Return whether the prepared recipe is this one; the newest version is meant where none is named."""
+        prepared = self.prepared
+        if prepared is None or prepared.name != name:
+            return False
+        return version == prepared.version if version is not None else self._find(name, None).ref == prepared
+
     def check(self, text: str) -> None:
         """Raise RecipeContentError unless a text is a recipe of this station."""
         merged(self._config, parse_content(text, "recipe"), "recipe")

@@ -28,6 +28,7 @@ _REALS, _FLAGS = frozenset({"score", "threshold"}), frozenset({"by_default", "im
 _NESTED = frozenset({"extra", "batches"})
 _PAGE = 2_000
 _ROW_GROUP = 10_000
+_OTHER_LINE_ENDS = str.maketrans({end: f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"})
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _NS = 10**9
 
@@ -123,7 +124,8 @@ def _json_array(records: Iterator[StoredRecord], file: BinaryIO) -> int:
 
 
 def _line(record: StoredRecord) -> bytes:
-    return json.dumps(_plain(record), ensure_ascii=False, separators=(",", ":")).encode()
+    """Return a record as JSON on one line, whatever a reader takes for the end of one."""
+    return json.dumps(_plain(record), ensure_ascii=False, separators=(",", ":")).translate(_OTHER_LINE_ENDS).encode()
 
 
 def _csv(records: Iterator[StoredRecord], file: BinaryIO) -> int:

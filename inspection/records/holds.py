@@ -81,6 +81,13 @@ def hold_of(name: str, cells: Mapping[str, Any]) -> Hold:
         raise HoldError(f"hold {name!r}: has no name or no reason — say why the images must stay — add --reason")
     if (count := len(hold.records)) > _RECORDS_A_HOLD:
         raise HoldError(f"hold {name!r}: names {count} records — {_RECORDS_A_HOLD} may be — name a lot or times")
+    if any(number < 1 for number in hold.records):
+        raise HoldError(
+            f"hold {name!r}: names record {min(hold.records)} — they count from 1 — name some that are there"
+        )
+    since, until = hold.since_wall_ns, hold.until_wall_ns
+    if since is not None and until is not None and since >= until:
+        raise HoldError(f"hold {name!r}: from {since} to {until} is no time at all — a later end is needed")
     if not hold.cells().keys() - {"reason"}:
         raise HoldError(f"hold {name!r}: names no records — a lot, a serial number, times or numbers do — add one")
     return hold

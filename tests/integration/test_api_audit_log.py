@@ -188,7 +188,14 @@ def test_a_hold_is_placed_listed_and_released(running: Running) -> None:
     assert active_holds(service.station.memory)["claim-17"].records == (1, 2)
     (entry,) = entries(calls, kind=pb.ENTRY_KIND_HOLD)
     assert (entry.sequence, entry.subject, entry.who) == (placed.entry, "claim-17", "loopback")
-    for wrong in (hold, pb.Hold(name="claim-18", reason="why"), pb.Hold(name="claim-18", lot="L-1")):
+    never = {"since_wall_ns": 9, "until_wall_ns": 3}
+    for wrong in (
+        hold,
+        pb.Hold(name="claim-18", reason="why"),
+        pb.Hold(name="claim-18", lot="L-1"),
+        pb.Hold(name="claim-18", reason="why", sequences=[-1]),
+        pb.Hold(name="claim-18", reason="why", **never),
+    ):
         told = code_and_reason(calls.audit.PlaceHold, pb.PlaceHoldRequest(hold=wrong))
         assert told == ("INVALID_ARGUMENT", "HOLD")
     for name, reason in (("claim-17", ""), ("claim-99", "settled")):

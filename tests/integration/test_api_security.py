@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -478,6 +479,19 @@ def test_a_stop_is_carried_out_under_any_id(plant: Plant) -> None:
     start_line(plant, "operator", OTHER_ID)
     call(plant, "operator", "Stop", pb.StopRequest(), ID)
     assert plant.line.state is State.READY
+    start_line(plant, "operator", str(uuid.uuid4()))
+    call(plant, "operator", "Stop", pb.StopRequest(), "no id at all")
+    assert plant.line.state is State.READY
+
+
+def test_an_id_is_the_same_in_the_field_and_beside_it_in_either_case(plant: Plant) -> None:
+    """The answer of the first comes again: the id belongs to what is asked, not to how it is sent."""
+    first = start_line(plant, "operator", ID)
+    again = call(plant, "operator", "StartContinuous", pb.StartContinuousRequest(request_id=ID.upper()), "")
+    assert again == first
+    assert [one for one in plant.book.told() if one[:2] == ("StartContinuous", "done")] == [
+        ("StartContinuous", "done", "operator", "OK")
+    ]
 
 
 def test_a_command_goes_on_when_its_client_has_gone(plant: Plant) -> None:

@@ -17,7 +17,7 @@ from tiny_bundle import write_tiny_bundle
 from inspection.config import StationConfig
 from inspection.control import State, StateError
 from inspection.lots.lot import LotOrder
-from inspection.lots.states import LotState, LotStateError
+from inspection.lots.states import LotContentError, LotState, LotStateError
 from inspection.part import Reason, Verdict
 from inspection.recipes.errors import RecipeContentError, RecipeInUseError, RecipeMissingError
 from inspection.records.entries import EntryKind
@@ -161,16 +161,14 @@ def test_a_lot_prepares_its_recipe_runs_the_line_and_counts_its_parts(station: S
 
 
 def test_a_halt_interrupts_the_lot(station: Station) -> None:
-    """After reset, automatic mode and a prepared recipe it is resumed; an abort gives it up."""
+    """After reset and automatic mode it is resumed, with the recipe of its first part; an abort gives it up."""
     station.lots.store_and_start(LotOrder("L-1"))
     wait_until(lambda: station.triggers > 0)
     station.halt("guard open")
     assert station.lots.get("L-1").state is LotState.INTERRUPTED
     station.reset("guard closed")
     station.select_mode_automatic()
-    with pytest.raises(LotStateError, match="while the station is in state INITIALIZED"):
-        station.lots.resume("L-1")
-    station.prepare_recipe("station")
+    assert station.state is State.INITIALIZED
     station.lots.resume("L-1")
     wait_until(lambda: station.counters.passed > 0)
     assert station.lots.abort("L-1").state is LotState.ABORTED
@@ -312,3 +310,28 @@ def test_lineward_run_leaves_the_line_standing_while_a_lot_is_interrupted(tmp_pa
         again.close()
     with RealRun(tmp_path, values) as run:
         run.wait_state("CONTINUOUS_EXECUTION")
+
+
+def test_a_lot_is_inspected_with_one_recipe_from_its_first_part_to_its_last(station: Station) -> None:
+    """Not unprepared nor exchanged while it runs, not by a newer version either; resumed, it has its own back."""
+    station.recipes.store.add("strict", STRICT)
+    station.lots.store_and_start(LotOrder("L-1", "strict"))
+    station.stop_line()
+    with pytest.raises(LotStateError, match="it stays prepared while a lot runs"):
+        station.unprepare_recipe()
+    newer = station.recipes.store.add("strict", STRICT.replace("0.0", "0.25")).ref
+    assert newer.version == 2
+    with pytest.raises(LotStateError, match="one recipe a lot is allowed"):
+        station.prepare_recipe("strict")
+    station.lots.pause("L-1")
+    station.prepare_recipe("strict")
+    assert station.recipe == newer
+    station.lots.resume("L-1")
+    assert station.recipe is not None
+    assert station.recipe.version == 1
+    station.lots.stop("L-1")
+    station.lots.store_and_start(LotOrder("L-2", "strict"))
+    assert station.recipe == newer
+    station.lots.stop("L-2")
+    with pytest.raises(LotContentError, match="version 2 of no recipe"):
+        station.lots.store(LotOrder("L-3", version=2))

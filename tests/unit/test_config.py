@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from camera.backends import BACKENDS
 from inspection.config import config_digest, load_config, parse_config
@@ -13,6 +14,7 @@ from inspection.config.advice import advice
 from inspection.config.example import EXAMPLE
 from inspection.config.promises import unkept_promises
 from inspection.config.reality import missing_here
+from inspection.config.sections import ModelSection
 from inspection.config.spacing import part_spacing_ms, spacing_advice
 from inspection.errors import ConfigError
 
@@ -433,3 +435,10 @@ def test_a_server_for_the_model_has_bounded_defaults() -> None:
     config = parse_config(f'{MINIMAL}[inference]\nengine = "kserve"\n[inference.remote]\naddress = "ai:8001"\n', "x")
     assert config.inference.remote is not None
     assert (config.inference.remote.timeout_ms, config.inference.remote.tls) == (200.0, False)
+
+
+@pytest.mark.parametrize("value", [True, "0.4"])
+def test_a_number_is_a_number(value: object) -> None:
+    """`threshold = true` would be 1.0, and reject nothing; a number in quotes is none either."""
+    with pytest.raises(ValidationError, match="a number is needed"):
+        ModelSection.model_validate({"bundle": "zoo:parts", "threshold": value})

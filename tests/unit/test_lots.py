@@ -61,6 +61,9 @@ class Stand:
         self.recipe = RecipeRef(recipe_id, version or 1, "1" * 64)
         return self.recipe
 
+    def recipe_fits(self, name: str, version: int | None) -> bool:
+        return self.recipe is not None and self.recipe.name == name and version in (None, self.recipe.version)
+
     def start_line(self) -> None:
         if self.refuses:
             raise StateError("the ejector does not get ready")

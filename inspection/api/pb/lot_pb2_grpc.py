@@ -173,7 +173,7 @@ class LotServiceServicer:
 
     def ListLots(self, request, context):
         """Returns the unfinished lots and the last 500 finished ones, the oldest first. Errors: INVALID_ARGUMENT (a
-        size or a token that is none: reason PAGE).
+        size or a token that is none: reason PAGE; a state that is none: reason FILTER).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

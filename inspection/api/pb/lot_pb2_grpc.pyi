@@ -65,7 +65,7 @@ class LotServiceStub:
     """
     ListLots: _grpc.UnaryUnaryMultiCallable[_lot_pb2.ListLotsRequest, _lot_pb2.ListLotsResponse]
     """Returns the unfinished lots and the last 500 finished ones, the oldest first. Errors: INVALID_ARGUMENT (a
-    size or a token that is none: reason PAGE).
+    size or a token that is none: reason PAGE; a state that is none: reason FILTER).
     """
     WatchLot: _grpc.UnaryStreamMultiCallable[_lot_pb2.WatchLotRequest, _lot_pb2.WatchLotResponse]
     """Streams one lot, first at once and then after each change, at most ten times a second, to its end.
@@ -110,7 +110,7 @@ class LotServiceAsyncStub(LotServiceStub):
     """
     ListLots: _aio.UnaryUnaryMultiCallable[_lot_pb2.ListLotsRequest, _lot_pb2.ListLotsResponse]  # type: ignore[assignment]
     """Returns the unfinished lots and the last 500 finished ones, the oldest first. Errors: INVALID_ARGUMENT (a
-    size or a token that is none: reason PAGE).
+    size or a token that is none: reason PAGE; a state that is none: reason FILTER).
     """
     WatchLot: _aio.UnaryStreamMultiCallable[_lot_pb2.WatchLotRequest, _lot_pb2.WatchLotResponse]  # type: ignore[assignment]
     """Streams one lot, first at once and then after each change, at most ten times a second, to its end.
@@ -212,7 +212,7 @@ class LotServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_lot_pb2.ListLotsResponse, _abc.Awaitable[_lot_pb2.ListLotsResponse]]:
         """Returns the unfinished lots and the last 500 finished ones, the oldest first. Errors: INVALID_ARGUMENT (a
-        size or a token that is none: reason PAGE).
+        size or a token that is none: reason PAGE; a state that is none: reason FILTER).
         """
 
     @_abc_1.abstractmethod

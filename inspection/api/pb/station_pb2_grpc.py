@@ -158,7 +158,8 @@ class StationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UnprepareRecipe(self, request, context):
-        """READY to INITIALIZED. Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state).
+        """READY to INITIALIZED. Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state; a lot
+        runs: reason LOT, metadata state).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -57,7 +57,9 @@ class StationServiceStub:
     CHALLENGE_RUNNING), UNAVAILABLE (it cannot be recorded: reason RECORDS, with RetryInfo).
     """
     UnprepareRecipe: _grpc.UnaryUnaryMultiCallable[_station_pb2.UnprepareRecipeRequest, _station_pb2.UnprepareRecipeResponse]
-    """READY to INITIALIZED. Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state)."""
+    """READY to INITIALIZED. Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state; a lot
+    runs: reason LOT, metadata state).
+    """
     StartSingle: _grpc.UnaryUnaryMultiCallable[_station_pb2.StartSingleRequest, _station_pb2.StartSingleResponse]
     """READY to SINGLE_EXECUTION: inspects the next part, triggered at once where the camera takes triggers from software,
     and goes back to READY. Every other part that triggers meanwhile is rejected.
@@ -136,7 +138,9 @@ class StationServiceAsyncStub(StationServiceStub):
     CHALLENGE_RUNNING), UNAVAILABLE (it cannot be recorded: reason RECORDS, with RetryInfo).
     """
     UnprepareRecipe: _aio.UnaryUnaryMultiCallable[_station_pb2.UnprepareRecipeRequest, _station_pb2.UnprepareRecipeResponse]  # type: ignore[assignment]
-    """READY to INITIALIZED. Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state)."""
+    """READY to INITIALIZED. Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state; a lot
+    runs: reason LOT, metadata state).
+    """
     StartSingle: _aio.UnaryUnaryMultiCallable[_station_pb2.StartSingleRequest, _station_pb2.StartSingleResponse]  # type: ignore[assignment]
     """READY to SINGLE_EXECUTION: inspects the next part, triggered at once where the camera takes triggers from software,
     and goes back to READY. Every other part that triggers meanwhile is rejected.
@@ -242,7 +246,9 @@ class StationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _station_pb2.UnprepareRecipeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_station_pb2.UnprepareRecipeResponse, _abc.Awaitable[_station_pb2.UnprepareRecipeResponse]]:
-        """READY to INITIALIZED. Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state)."""
+        """READY to INITIALIZED. Errors: FAILED_PRECONDITION (the state does not allow it: reason STATE, metadata state; a lot
+        runs: reason LOT, metadata state).
+        """
 
     @_abc_1.abstractmethod
     def StartSingle(
