@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import grpc
@@ -16,6 +17,7 @@ from station_runs import wait_until
 from inspection.api import v1 as pb
 from inspection.api.alarm_service import MAX_ALARM_WATCHERS
 from inspection.api.camera_service import MAX_CAMERA_WATCHERS
+from inspection.api.station_service import MAX_STATE_WATCHERS
 from inspection.service import Service
 
 Running = tuple[Service, Calls]
@@ -169,18 +171,36 @@ def test_an_acknowledgement_that_is_none(running: Running) -> None:
     assert code_and_reason(call, unknown) == ("INVALID_ARGUMENT", "ALARM")
 
 
-def test_too_many_who_watch(running: Running) -> None:
-    """Each stream has its limit, and says so with the time to come back."""
-    _, calls = running
-    for limit, call, request in (
-        (MAX_ALARM_WATCHERS, calls.alarms.WatchAlarms, pb.WatchAlarmsRequest()),
-        (MAX_CAMERA_WATCHERS, calls.cameras.WatchCameras, pb.WatchCamerasRequest()),
-    ):
-        streams = [call(request) for _ in range(limit)]
+@pytest.mark.parametrize(
+    ("limit", "service", "method", "request_type"),
+    [
+        (MAX_ALARM_WATCHERS, "alarms", "WatchAlarms", pb.WatchAlarmsRequest),
+        (MAX_CAMERA_WATCHERS, "cameras", "WatchCameras", pb.WatchCamerasRequest),
+        (MAX_STATE_WATCHERS, "station", "WatchState", pb.WatchStateRequest),
+    ],
+)
+def test_too_many_who_watch(tmp_path: Path, limit: int, service: str, method: str, request_type: Any) -> None:
+    """Each stream has its limit for all callers together, and says so with the time to come back."""
+    with belt_service(tmp_path, api={"streams_per_client": limit + 1}) as (_, calls):
+        call = getattr(getattr(calls, service), method)
+        streams = [call(request_type()) for _ in range(limit)]
         for stream in streams:
             next(stream)
-        error = refused(call, request)
+        error = refused(call, request_type())
         assert (error.code, error.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "WATCHERS")
-        assert error.metadata == {"limit": str(limit)}
-        for stream in streams:
-            stream.cancel()
+        assert (error.retry_after_s, error.metadata) == (1.0, {"limit": str(limit)})
+
+
+def test_one_caller_cannot_take_the_streams_of_all(running: Running) -> None:
+    """He has a number of his own, for all kinds of streams together, and is told it."""
+    _, calls = running
+    kinds = (
+        (calls.alarms.WatchAlarms, pb.WatchAlarmsRequest()),
+        (calls.cameras.WatchCameras, pb.WatchCamerasRequest()),
+    )
+    streams = [call(request) for _ in range(20) for call, request in kinds]
+    for stream in streams:
+        next(stream)
+    error = refused(calls.station.WatchState, pb.WatchStateRequest())
+    assert (error.code, error.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "STREAMS")
+    assert error.metadata == {"streams": "40"}

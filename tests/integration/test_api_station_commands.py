@@ -133,17 +133,6 @@ def test_a_halt_without_a_cause_names_who_asked(running: Running) -> None:
     assert next(stream).change.detail == "asked for by loopback"
 
 
-def test_too_many_who_watch_the_state_are_refused(running: Running) -> None:
-    """The limit is told with the time to come back."""
-    _, calls = running
-    streams = [calls.station.WatchState(pb.WatchStateRequest()) for _ in range(32)]
-    for stream in streams:
-        next(stream)
-    error = refused(calls.station.WatchState, pb.WatchStateRequest())
-    assert (error.code, error.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "WATCHERS")
-    assert (error.retry_after_s, error.metadata) == (1.0, {"limit": "32"})
-
-
 def test_the_job_of_a_start_is_in_each_record(running: Running) -> None:
     """Ids of the caller's own come back with every result; an id is made where none is given."""
     service, calls = running
