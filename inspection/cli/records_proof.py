@@ -14,8 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from inspection.cli.records_folder import DEFAULT_DIR, Dir, Json, print_json
 from inspection.records.entries import EntryKind
+from inspection.records.errors import SigningKeyError
 from inspection.records.reader import RecordReader
-from inspection.records.signing import SigningKey, fingerprint, public_pem, read_public_keys
+from inspection.records.signing import fingerprint, public_pem, read_public_keys, stored_public_key
 from inspection.records.verify import Trust, VerifyReport, verify
 from inspection.records.verify_signatures import read_signatures
 
@@ -45,10 +46,14 @@ def verify_records(
         () if signatures is None else read_signatures(signatures),
         "" if signatures is None else signatures.name,
     )
-    columns = (TextColumn("records"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=as_json) as progress:
-        task = progress.add_task("records", total=None)
-        report = verify(directory, lambda done, total: progress.update(task, completed=done, total=total), trust)
+        task = progress.add_task("database", total=None)
+
+        def tell(done: int, total: int) -> None:
+            progress.update(task, description="records", completed=done, total=total)
+
+        report = verify(directory, tell, trust)
     if as_json:
         print_json({"dir": str(directory), **report_fields(report)})
     else:
@@ -62,17 +67,28 @@ def show_key(
     out: Annotated[Path | None, typer.Option(help="Write the public key to this new file, too.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the public key that the records are signed with, for an auditor to keep; it is made on first need."""
-    RecordReader(directory).close()  # a folder that is none is refused, and gets no key
-    key = SigningKey.in_folder(directory)
-    pem, name = public_pem(key.public), fingerprint(key.public)
+    """Show the public key that the records are signed with, for an auditor to keep; nothing is made or changed."""
+    RecordReader(directory).close()  # a folder that is none is refused
+    public = stored_public_key(directory)
+    pem, name = public_pem(public), fingerprint(public)
     if out is not None:
-        with out.open("x", encoding="ascii") as file:
-            file.write(pem)
+        _write_new(out, pem)
     if as_json:
         print_json({"fingerprint": name, "public_key": pem})
         return
     typer.echo(f"{pem}sha256 fingerprint {name}")
+
+
+def _write_new(file: Path, text: str) -> None:
+    try:
+        with file.open("x", encoding="ascii") as new:
+            new.write(text)
+    except FileExistsError:
+        raise SigningKeyError(f"{file}: is there already — nothing is ever overwritten — name a new file") from None
+    except OSError as error:
+        raise SigningKeyError(
+            f"{file}: cannot be written: {error.strerror} — name a new file in a folder that is there"
+        ) from error
 
 
 def list_signatures(directory: Dir = DEFAULT_DIR) -> None:

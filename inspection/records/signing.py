@@ -79,6 +79,27 @@ class SigningKey:
         return {**content, "signature": self._private.sign(_message(content)).hex()}
 
 
+def stored_public_key(directory: Path) -> bytes:
+    """Return the raw public key of a store's folder, and write nothing: of its private key, if this user may read it,
+    else of the public half beside it, as a backup has it. Raises SigningKeyError where there is none yet.
+    """
+    path = directory / KEY_FILE
+    try:
+        loaded = serialization.load_pem_private_key(path.read_bytes(), None)
+    except (FileNotFoundError, PermissionError):
+        if (directory / PUBLIC_KEY_FILE).exists():
+            return read_public_keys(directory / PUBLIC_KEY_FILE)[0]
+        raise SigningKeyError(
+            f"{directory}: has no {PUBLIC_KEY_FILE} yet — the station makes its key at its first start with this "
+            "folder — start it once"
+        ) from None
+    except (OSError, ValueError, TypeError) as error:
+        raise SigningKeyError(_unusable(path, error)) from error
+    if not isinstance(loaded, Ed25519PrivateKey):
+        raise SigningKeyError(_unusable(path, type(loaded).__name__))
+    return loaded.public_key().public_bytes_raw()
+
+
 def fingerprint(public: bytes) -> str:
     """Return the sha256 of a raw public key: what two people compare on the phone."""
     return hashlib.sha256(public).hexdigest()

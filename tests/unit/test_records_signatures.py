@@ -19,10 +19,18 @@ from inspection.records.columns import RESULT_COLUMNS
 from inspection.records.entries import Entry, EntryKind
 from inspection.records.errors import SigningKeyError
 from inspection.records.record import Run
-from inspection.records.signing import KEY_FILE, PUBLIC_KEY_FILE, SigningKey, fingerprint, public_pem
+from inspection.records.signing import (
+    KEY_FILE,
+    PUBLIC_KEY_FILE,
+    SigningKey,
+    fingerprint,
+    public_pem,
+    stored_public_key,
+)
 from inspection.records.store import RecordStore, make_row
 from inspection.records.verify import Trust, verify
 
+RUNNER = CliRunner()
 DAY_NS = 86_400 * 10**9
 DAYS, A_DAY = 3, 4
 RECORDS = DAYS * A_DAY
@@ -195,6 +203,7 @@ def test_a_clock_that_is_set_back_changes_nothing(tmp_path: Path) -> None:
 def test_the_key_is_for_its_owner_alone_and_is_made_once(tmp_path: Path) -> None:
     """Mode 0600 from its first moment; the same key afterwards; the public half is beside it and printed."""
     RecordStore(tmp_path).close()
+    SigningKey.in_folder(tmp_path)
     code, text = said("key", "--dir", str(tmp_path), "--json", "--out", str(tmp_path / "for-the-auditor.pem"))
     told = json.loads(text)
     assert code == 0
@@ -204,6 +213,25 @@ def test_the_key_is_for_its_owner_alone_and_is_made_once(tmp_path: Path) -> None
         told["public_key"] == (tmp_path / PUBLIC_KEY_FILE).read_text() == (tmp_path / "for-the-auditor.pem").read_text()
     )
     assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+def test_showing_the_key_makes_and_changes_nothing(original: Path, tmp_path: Path) -> None:
+    """A folder that has the public half alone, as a backup has, shows it; one without any says so; a file that is there
+    is never overwritten, and each refusal is a sentence.
+    """
+    folder = copy(original, tmp_path)
+    (folder / KEY_FILE).unlink()
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    code, text = said("key", "--dir", str(folder))
+    assert (code, before[PUBLIC_KEY_FILE].decode() in text) == (0, True)
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    for out in (folder / PUBLIC_KEY_FILE, tmp_path / "nowhere" / "key.pem"):
+        with pytest.raises(SigningKeyError, match=r"is there already|cannot be written"):
+            RUNNER.invoke(app, ["records", "key", "--dir", str(folder), "--out", str(out)], catch_exceptions=False)
+    (folder / PUBLIC_KEY_FILE).unlink()
+    with pytest.raises(SigningKeyError, match="start it once"):
+        stored_public_key(folder)
+    assert not (folder / KEY_FILE).exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"no key", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
