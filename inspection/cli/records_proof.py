@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -54,12 +55,22 @@ def verify_records(
             progress.update(task, description="records", completed=done, total=total)
 
         report = verify(directory, tell, trust)
+    compared = _compared(trust, public_key)
     if as_json:
-        print_json({"dir": str(directory), **report_fields(report)})
+        print_json({"dir": str(directory), **report_fields(report), "compared": compared})
     else:
-        print_report(report, directory)
+        print_report(report, directory, compared)
     if not report.ok:
         raise typer.Exit(1)
+
+
+def _compared(trust: Trust, public_key: Path | None) -> list[str]:
+    """Return in words what from outside the station the store was held against."""
+    told = [f"public key {fingerprint(one)} of {public_key}" for one in trust.keys or ()]
+    if trust.source:
+        count = sum(bool(line.strip()) for line in trust.signatures)
+        told.append(f"{count} signatures of {trust.source}" if count else f"none: {trust.source} holds no signature")
+    return told
 
 
 def show_key(
@@ -111,7 +122,7 @@ def report_fields(report: VerifyReport) -> dict[str, Any]:
     return {"ok": report.ok, **fields}
 
 
-def print_report(report: VerifyReport, directory: Path) -> None:
+def print_report(report: VerifyReport, directory: Path, compared: Sequence[str] = ()) -> None:
     """Print what a check found, for people."""
     console = Console(highlight=False)
     console.print(
@@ -126,10 +137,14 @@ def print_report(report: VerifyReport, directory: Path) -> None:
         console.print(f"signed through {signed.day} ({moment} UTC): {what}")
         for key in signed.keys:
             console.print(f"  by key {key}", soft_wrap=True)
-        if report.records > signed.records:
-            console.print(f"  {report.records - signed.records} records behind it are not signed yet")
+        records, entries = report.records - signed.records, report.entries - signed.entries - 1  # not itself
+        if records > 0 or entries > 0:
+            console.print(f"  {max(records, 0)} records and {max(entries, 0)} entries behind it are not signed yet:")
+            console.print("  whoever can write to the disk can forge those, without the key, too", soft_wrap=True)
     else:
-        console.print("nothing is signed yet")
+        console.print("nothing is signed yet: whoever can write to the disk can forge all of it", soft_wrap=True)
+    for one in compared:
+        console.print(f"held against {one}", markup=False, soft_wrap=True)
     for note in signed.notes:
         console.print(f"  [yellow]note[/] {note}", soft_wrap=True)
     for problem in report.problems:
