@@ -13,8 +13,8 @@ demo:  ## the simulated line: page, API and reject pulses (first time about 1 mi
 	@scripts/set-up runtime "the simulated line (Ctrl-C ends it)"
 	@$(BIN)/lineward demo
 
-test:  ## everything that CI checks (about 16 min on 2 cores; the first time 3 min and 6 GB more, for PyTorch)
-	@scripts/set-up dev "all checks and tests (about 16 min on 2 cores)"
+test:  ## everything that CI checks (about 20 min on 2 cores; the first time 3 min and 6 GB more, for PyTorch)
+	@scripts/set-up dev "all checks and tests (about 20 min on 2 cores)"
 	@scripts/system-packages
 	@scripts/test-producers
 	@scripts/test-kserve

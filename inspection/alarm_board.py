@@ -83,10 +83,10 @@ class AlarmBoard:
                 tell(alarm)
             return known is None
 
-    def tell(self, name: str, detail: str) -> None:
-        """Raise an alarm with its detail, or clear it when there is none."""
+    def tell(self, name: str, detail: str, key: str = "detail") -> None:
+        """Raise an alarm with its detail, or clear it when there is none; key: the value of its text that this is."""
         if detail:
-            self.raise_alarm(name, detail=detail)
+            self.raise_alarm(name, for_s=None, **{key: detail})
         else:
             self.clear(name)
 

@@ -116,7 +116,8 @@ class Station:
             self._on_recipe,
             partial(self.alarms.tell, "RECIPE_LOST"),
         )
-        self.lots = LotBook(self.memory, self.memory.reader, self.admission, self)
+        waiting = partial(self.alarms.tell, "LOT_INTERRUPTED", key="lot")
+        self.lots = LotBook(self.memory, self.memory.reader, self.admission, self, waiting)
         self.memory.subscribe(self.lots.on_durable)
         self._upkeep = CameraUpkeep(self, lock)
         self.counters.reset(self.memory.run)

@@ -27,7 +27,7 @@ def search_of(asked: pb.ResultFilter) -> Search:
         if getattr(asked, name) and getattr(asked, name) not in words:
             raise _refused(name, f"{name} is {getattr(asked, name)} — a value of its enum is needed")
     if asked.HasField("part") and not asked.run:
-        raise _refused("part", f"part {asked.part} is named without a run — each counts anew — name it, too")
+        raise _refused("part", f"part {asked.part} is named without a run — a restart counts anew — name it, too")
     since, until = _given(asked, "since_wall_ns"), _given(asked, "until_wall_ns")
     if since is not None and until is not None and since >= until:
         raise _refused("until_wall_ns", f"until_wall_ns is {until}, since_wall_ns {since} — a later end is needed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,11 +13,13 @@ import typer
 from rich.console import Console
 
 from inspection.background import give_way
-from inspection.config import load_config
+from inspection.config import StationConfig, load_config
+from inspection.plant.books import Book
 from inspection.plant.by_hand import ImageReport, check_images, check_records, copy_now, require_plant, status
+from inspection.plant.errors import PlantAwayError
 from inspection.records.verify import VerifyReport
 
-FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The station's TOML file, with [plant].")]
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The station's TOML file, with \\[plant].")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 
 
@@ -32,18 +35,26 @@ def forward(
     config = load_config(file)
     notes = Console(stderr=True, highlight=False)
     copied: dict[str, int] = {}
+    vanished = 0
     if once:
         give_way()
+        vanished = sum(one.gone for one in status(config).values())
         with notes.status("copying") as shown:
             copied = copy_now(config, lambda name, count: shown.update(f"{name}: {count} copied"))
     found = status(config)
     if as_json:
         _print_json({name: {**dataclasses.asdict(one), "copied": copied.get(name, 0)} for name, one in found.items()})
         return
+    if vanished:
+        print(f"{vanished} rows that were copied before had vanished at the plant: find out who removed them")
     for name, one in found.items():
         done = f"{copied[name]} copied now, " if name in copied else ""
         last = f"last {_utc(one.last_wall_ns)}" if one.last_wall_ns else "never copied"
         print(f"{name}: {done}{one.waiting} wait, {last}, to {one.place}")
+        if one.gone:
+            print(f"  {one.gone} of them were copied once and are gone at the plant: find out who removed them")
+        if one.trouble:
+            print(f"  as last known: {one.trouble}")
 
 
 def verify(
@@ -53,39 +64,55 @@ def verify(
 ) -> None:
     """Check the plant's copy: every row against the hash chain, with --images every image against its record.
 
-    Exit 1 when something was changed, is missing or is out of order.
+    The end of each book is held against the station's own store. Exit 1 when something was changed, is missing or out
+    of order, or was copied and is gone; rows that wait for their copy are counted.
     """
     config = load_config(file)
     require_plant(config)
-    records = check_records(config) if config.plant.postgresql is not None else None
+    records, books = check_records(config) if config.plant.postgresql is not None else (None, [])
     pictures = None
     if images and config.plant.images is not None:
         with Console(stderr=True, highlight=False).status("images") as shown:
-            pictures = check_images(config, lambda at: shown.update(f"images, up to record {at}"))
+            pictures = _checked_images(config, lambda at: shown.update(f"images, up to record {at}"))
     sound = (records is None or records.ok) and (pictures is None or not pictures.problems)
     if as_json:
         found: dict[str, Any] = {"ok": sound}
         found |= {"records": dataclasses.asdict(records)} if records else {}
+        found |= {"lacks": {book.name: book.lacks for book in books}, "gone": {book.name: book.gone for book in books}}
         _print_json(found | ({"images": dataclasses.asdict(pictures)} if pictures else {}))
     else:
-        _print_report(records, pictures)
+        _print_report(records, books, pictures)
     raise typer.Exit(0 if sound else 1)
 
 
-def _print_report(records: VerifyReport | None, pictures: ImageReport | None) -> None:
+def _checked_images(config: StationConfig, progress: Callable[[int], None]) -> ImageReport:
+    """Check the images; a store that cannot be opened is a problem, so that what was found before is told."""
+    try:
+        return check_images(config, progress)
+    except PlantAwayError as error:
+        text = f"no image can be fetched: {config.plant.images}: {error} — mend it, then repeat the command"
+        return ImageReport(problems=[text])
+
+
+def _print_report(records: VerifyReport | None, books: list[Book], pictures: ImageReport | None) -> None:
     if records is not None:
         print(f"copy: {records.records} records, {records.challenges} challenges, {records.entries} entries")
         for problem in records.problems:
             print(f"  {problem.text}")
+        for book in books:
+            if book.lacks and not book.problem:
+                print(f"  the copy lacks {book.lacks} {book.name} ({book.waits} wait to be copied)")
     if pictures is not None:
         print(
-            f"copy: {pictures.images} images, {pictures.waiting} wait still, {pictures.nowhere} were removed by the "
-            "disk budget before they were copied"
+            f"copy: {pictures.images} images, {pictures.waiting} wait still, {pictures.unread} could not be fetched, "
+            f"{pictures.nowhere} were removed by the disk budget before they were copied"
         )
         for text in pictures.problems:
             print(f"  {text}")
     count = (records.problem_count if records else 0) + (len(pictures.problems) if pictures else 0)
-    print(f"{count} problems" if count else "intact")
+    lacks = sum(book.lacks for book in books)
+    whole = f"intact as far as it goes: {lacks} rows wait" if lacks else "intact"
+    print(f"{count} problems — docs/plant-copy.md tells what to do" if count else whole)
 
 
 def _print_json(found: dict[str, Any]) -> None:

@@ -46,7 +46,7 @@ def run(
             view.note("The line stands: the recipe that was prepared cannot be prepared again. Prepare one.")
         if start and station.lots.interrupted:
             start = False
-            names = ", ".join(lot.order.lot for lot in station.lots.interrupted)
+            names = ", ".join(station.lots.interrupted)
             view.note(f"The line stands: lot {names} was interrupted. Resume, stop or abort it, or start the line.")
         wants_start = start and not _started(station)
         with view:

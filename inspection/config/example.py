@@ -192,7 +192,7 @@ dir = "lineward-data"
 # postgresql = "postgresql://lineward@db.example/lineward"   # no password here; needs the extra lineward[postgresql]
 # schema = "station_1"          # of this station alone; absent: its name
 # password_file = "/etc/lineward/database-password"   # or password_env = "LINEWARD_DATABASE_PASSWORD"
-# images = "s3://inspection/line-3"   # needs the extra lineward[s3]; or "file:///mnt/share", or what fsspec knows
+# images = "s3://inspection/line-3"   # needs the extra lineward[s3]; or "file:///mnt/share/line-3", or fsspec's others
 # endpoint = "https://s3.example:9000"   # of an S3 that is not Amazon's; region = "us-east-1"
 # ca_file = "plant-ca.pem"      # who signed its certificate, where the system does not know them
 # secret_file = "/etc/lineward/s3"    # key id in its first line, secret in the next; absent: from the environment,

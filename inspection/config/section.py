@@ -32,7 +32,8 @@ class Section(BaseModel):
             return value
         kinds = _kinds(cls.model_fields[info.field_name].annotation)
         if kinds & {int, float} and type(value) not in kinds and kinds <= {int, float, bool, type(None)}:
-            raise ValueError(f"is {value!r} — a number is needed — write it without quotes")
+            number = "a number" if float in kinds else "a whole number"
+            raise ValueError(f"is {value!r} — {number} is needed — write it without quotes")
         return value
 
 

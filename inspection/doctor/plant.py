@@ -1,4 +1,4 @@
-"""Whether the plant's database and object store take this station's copy; nothing there is changed."""
+"""Whether the plant's database and object store take this station's copy; a small file is written and removed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from inspection.doctor.finding import Finding, look_at
 from inspection.errors import ConfigError
 from inspection.plant.copy import open_database
 from inspection.plant.errors import PlantError
-from inspection.plant.image_store import open_image_store
+from inspection.plant.image_store import open_image_store, try_writing
 from inspection.records.errors import RecordsError
 from inspection.records.upgrade import REVISIONS, SCHEMA_VERSION, stored_version
 
 _DATABASE, _STORE = "plant's database", "plant's image store"
 _MEND = "mend [plant], or the server; the station runs all the same, and copies when it can: docs/plant-copy.md"
-_PROBE = "lineward-doctor"
 _LEAST_VERSION = 140_000
 
 
@@ -82,7 +81,11 @@ def _look_at_store(config: StationConfig) -> Iterator[Finding]:
     if config.plant.images is None:
         return
     try:
-        open_image_store(config.plant).size(f"{config.station.name}/{_PROBE}")
-        yield Finding(_STORE, "ok", f"{config.plant.images} answers")
+        left = try_writing(open_image_store(config.plant))
+        if left:
+            found = f"{config.plant.images} takes images, but {left}"
+            yield Finding(_STORE, "note", found, "remove it by hand; a station itself removes nothing there")
+            return
+        yield Finding(_STORE, "ok", f"{config.plant.images}: a file was written, read and removed")
     except PlantError as error:
         yield Finding(_STORE, "problem", f"{config.plant.images}: {error}", _MEND)

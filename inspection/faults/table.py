@@ -56,6 +56,7 @@ FAULTS: tuple[Fault, ...] = (
     process.STATION_KILLED,
     process.STATION_FROZEN,
     process.PAGE_DIED,
+    process.LOT_INTERRUPTED,
     process.CERTIFICATE_EXPIRES,
 )
 """Each thing that can go wrong; the files in `rows` say what happens then."""

@@ -63,6 +63,7 @@ class LotBook:
 
     A command holds `_commanding` for as long as the line takes; `_lock` guards what the recorder's thread counts and is
     never held while anything waits. Raises RecordDiskError when a step cannot be made durable: then it is not taken.
+    waiting: told which lots are INTERRUPTED, '' for none; called without `_lock`.
     """
 
     FINISHED_KEPT = 500
@@ -73,10 +74,11 @@ class LotBook:
         records: Records,
         admission: Admission,
         line: LotLine,
+        waiting: Callable[[str], object],
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._book, self._records, self._admission, self._line = book, records, admission, line
-        self._wall_ns = wall_ns
+        self._wall_ns, self._waiting = wall_ns, waiting
         self._commanding = threading.RLock()
         self._lock = threading.Lock()
         self._lots: OrderedDict[str, Lot] = OrderedDict()
@@ -166,6 +168,7 @@ class LotBook:
             if running is not None:
                 last = max(running.counters.last_wall_ns, running.steps[-1].wall_ns)
                 self._take(running, LotStep.INTERRUPT, "", "the station ended while it ran", last)
+            self._waiting(", ".join(self.interrupted))
 
     # ------------------------------------------------------------------ a look
 
@@ -176,9 +179,9 @@ class LotBook:
             return next((lot for lot in self._lots.values() if lot.state is LotState.RUNNING), None)
 
     @property
-    def interrupted(self) -> list[Lot]:
-        """The lots that wait to be resumed, the oldest first."""
-        return [lot for lot in self.list() if lot.state is LotState.INTERRUPTED]
+    def interrupted(self) -> list[str]:
+        """The ids of the lots that wait to be resumed, the oldest first."""
+        return [lot.order.lot for lot in self.list() if lot.state is LotState.INTERRUPTED]
 
     def get(self, lot: str) -> Lot:
         """Return a lot with its counters, its response once it is finished. Raises LotMissingError, RecordsError."""
@@ -303,7 +306,8 @@ class LotBook:
             for name in finished[: -self.FINISHED_KEPT]:
                 del self._lots[name]
             self._tell()
-            return kept
+        self._waiting(", ".join(self.interrupted))
+        return kept
 
     def _tell(self) -> None:
         self._version += 1

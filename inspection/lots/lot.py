@@ -40,7 +40,7 @@ class LotOrder:
             )
         if not 0 <= self.planned < 2**31:
             raise LotContentError(
-                f"lot {self.lot!r}: planned is {self.planned} — 0 to 2³¹ parts are allowed — change it"
+                f"lot {self.lot!r}: planned is {self.planned} — 0 to 2³¹ − 1 parts are allowed — change it"
             )
         if len(self.recipe) > _NAME_LENGTH or (self.version or 0) < 0:
             raise LotContentError(

@@ -52,6 +52,7 @@ ROWS = (
     Row("plant_images_copied", "lineward_plant_images_copied", "Images that went to the plant's store."),
     Row("plant_images_failures", "lineward_plant_images_failures", "Attempts to reach that store that failed."),
     Row("plant_images_connected", "lineward_plant_images_connected", "1 while the last attempt worked.", "gauge"),
+    Row("plant_records_vanished", "lineward_plant_records_vanished", "Copied rows that were at the plant no more."),
     Row("plant_images_lost", "lineward_plant_images_lost", "Images removed or changed before they were copied."),
     Row("images_mb", "lineward_images_bytes", "What the stored images take.", "gauge", 1e6),
 )

@@ -39,7 +39,8 @@ def main() -> int:
     if not 0 <= options.port <= 65535:
         parser.error(f"--port {options.port} is no port: choose one from 1 to 65535, or 0 for any free one")
     try:
-        asyncio.run(serve(options.api, options.host, options.port, options.language))
+        port_is = "[page] port in the station's file" if options.until_stdin_closes else "--port"
+        asyncio.run(serve(options.api, options.host, options.port, options.language, port_is))
     except PageError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -54,10 +54,17 @@ class Header:
     def show(self, status: pb.GetStatusResponse, _preview: SeenPreview | None) -> None:
         """Bring the header up to date."""
         self._station.set_text(status.station)
-        self._model.set_text(words.what_runs(status, self._texts))
+        self._show_what_runs(words.what_runs(status, self._texts))
         for name, light in words.lights(status, self._texts).items():
             self._set(name, light)
         self._show_challenge()
+
+    def _show_what_runs(self, said: str) -> None:
+        """Show it as far as there is room; the whole of it to whoever points at it."""
+        if said != self._model.text:
+            self._model.props["title"] = said
+            self._model.set_text(said)
+            self._model.update()
 
     def _show_challenge(self) -> None:
         known = self._feed.challenge

@@ -27,14 +27,17 @@ _QUASAR_LANGUAGES = {"en": "en-US", "ko": "ko-KR"}
 _YEAR_S = 365 * 24 * 3600
 
 
-async def serve(api: str, host: str, port: int, language: str) -> None:
-    """Serve the page until a signal ends it. Raises PageUsageError or PortTakenError before anything is started."""
+async def serve(api: str, host: str, port: int, language: str, port_is: str = "--port") -> None:
+    """Serve the page until a signal ends it; port_is: where its port is written.
+
+    Raises PageUsageError or PortTakenError before anything is started.
+    """
     check_language(language)
     station_host, colon, station_port = api.rpartition(":")
     is_port = station_host and colon and station_port.isdecimal() and 0 < int(station_port) < 65536
     if not is_port and not api.startswith("unix:/"):
         raise PageUsageError(f"--api {api} is no address: give the station's host:port, for example 127.0.0.1:50051")
-    listener = listen(host, port)
+    listener = listen(host, port, port_is)
     feed = StationFeed(api)
     server = server_of(make_app(feed, language))
     url = f"http://{host}:{listener.getsockname()[1]}"
@@ -79,8 +82,11 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Open the page's port. Raises PageUsageError for a host that is not this PC, PortTakenError for a taken port."""
+def listen(host: str, port: int, port_is: str = "--port") -> socket.socket:
+    """Open the page's port; port_is: where it is written, for whom it is taken from.
+
+    Raises PageUsageError for a host that is not this PC, PortTakenError for a taken port.
+    """
     if host not in ("127.0.0.1", "localhost"):
         raise PageUsageError(
             f"--host {host} would show the page, Start and Stop included, to the network, and the page has no login "
@@ -95,7 +101,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise PortTakenError(
             f"the page cannot listen on port {port} of {host}: {error.strerror}. Another program (perhaps another "
-            f"page) holds it, or the number is reserved: end that program, or choose another number with --port"
+            f"page) holds it, or the number is reserved: end that program, or choose another number with {port_is}"
         ) from error
     return listener
 

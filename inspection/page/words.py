@@ -13,7 +13,7 @@ from inspection.texts import Catalogue
 
 _ICONS = {
     "PREOPERATIONAL": "hourglass_top",
-    "INITIALIZED": "rule_settings",
+    "INITIALIZED": "rule",
     "READY": "pause_circle",
     "SINGLE_EXECUTION": "looks_one",
     "CONTINUOUS_EXECUTION": "play_circle",

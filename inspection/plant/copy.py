@@ -66,8 +66,8 @@ class PlantCopy:
         self._loops: dict[str, CopyLoop] = {}
         self._works: dict[str, Forwarding | Uploading] = {}
         self._told: dict[str, str] = {}
-        self._lost_until_host_s = 0.0
-        self._lost = 0
+        self._lost_until_host_s = self._vanished_until_host_s = 0.0
+        self._lost = self._vanished = 0
         self._over = threading.Event()
         self._waiting = {"records": 0, "images": 0}
         opening: Callable[[], ImageStore] | None = None
@@ -99,6 +99,8 @@ class PlantCopy:
             counted[f"plant_{name}_connected"] = int(not loop.state.trouble)
             if isinstance(work, Uploading):
                 counted["plant_images_lost"] = work.lost
+            else:
+                counted["plant_records_vanished"] = work.vanished
         return counted
 
     def close(self) -> None:
@@ -138,6 +140,9 @@ class PlantCopy:
         if isinstance(work, Uploading) and work.lost > self._lost:
             self._lost = work.lost
             self._lost_until_host_s = time.monotonic() + _LOST_IS_TOLD_S
+        if isinstance(work, Forwarding) and work.vanished > self._vanished:
+            self._vanished = work.vanished
+            self._vanished_until_host_s = time.monotonic() + _LOST_IS_TOLD_S
 
     def _detail(self, name: str, state: LoopState) -> str:
         """Return what is wrong with a copy, '' while nothing is that somebody should know of."""
@@ -152,6 +157,8 @@ class PlantCopy:
             found.append(f"{waiting}: the other end does not answer")
         if name == "images" and time.monotonic() < self._lost_until_host_s:
             found.append(f"{self._lost} were removed or changed before they were copied")
+        if name == "records" and time.monotonic() < self._vanished_until_host_s:
+            found.append(f"{self._vanished} rows that were copied vanished at the plant: they are copied again")
         return "; ".join(found)
 
 

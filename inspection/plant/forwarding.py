@@ -21,6 +21,7 @@ ROWS_AT_ONCE = 256  # about 10 ms of a processor: what waits for the interpreter
 _MARKS_S = 5.0
 _MARKS_SHARE = 50  # looking for marks takes one part in so many of the time
 _SAVE_S = 2.0
+_LOOK_S = 30.0
 
 
 class Waiting(NamedTuple):
@@ -41,7 +42,8 @@ class Forwarding:
     """The work of one forwarder, step by step; used by one thread. It reads the store beside the station that writes.
 
     What the copy ends with is compared with the station's own row before anything is written: as each row covers the
-    one before it, the rest is the same then. Nothing about the copy is remembered that the copy itself does not say.
+    one before it, the rest is the same then. What was copied is remembered only to tell when it is there no more:
+    `vanished` counts such rows, and they are copied again.
     """
 
     name = "records"
@@ -55,9 +57,11 @@ class Forwarding:
         kept = read_progress(self._file, database.place)
         self._there = {table.name: kept.numbers.get(table.name, 0) if kept else 0 for table in NUMBERED}
         self._is_joined = False
-        self._marks_at_host_s = self._save_at_host_s = 0.0
+        self._last_wall_ns = kept.wall_ns if kept and any(kept.numbers.values()) else 0
+        self._marks_at_host_s = self._save_at_host_s = self._look_at_host_s = 0.0
         self._marks = -1
         self.copied = 0
+        self.vanished = 0  # rows that were at the plant, and are not any more
 
     def waiting(self) -> Waiting:
         """Return what the copy lacks, as far as is known. Raises SQLAlchemyError when the store cannot be read."""
@@ -77,9 +81,14 @@ class Forwarding:
             more = self._copy(Replica(engine))
             if not more:
                 self._copy_marks(engine)
+                more = self._is_cut(Replica(engine))
         if not more or time.monotonic() >= self._save_at_host_s:
             self._save()
         return more
+
+    def hurry(self) -> None:
+        """Copy marks with the next step, too: none comes behind it."""
+        self._marks_at_host_s = 0.0
 
     def let_go(self) -> None:
         """Close the connections to the plant: the next step joins anew, from what is there then."""
@@ -99,7 +108,10 @@ class Forwarding:
             there = Replica(engine)
             for table in NUMBERED:
                 self._there[table.name] = self._require_ours(there, table)
-        self._is_joined = True
+        if not self._last_wall_ns and any(self._there.values()):
+            self._last_wall_ns = time.time_ns()  # what was known beside the store is lost
+        self._is_joined, self._marks = True, -1
+        self._look_at_host_s = time.monotonic() + _LOOK_S
 
     def _require_ours(self, there: Replica, table: Table) -> int:
         """Return where the copy of a book ends. Raises RecordLostError when that is not a row of this store."""
@@ -112,7 +124,19 @@ class Forwarding:
                     "one station's one store — name another schema for this store"
                 )
             there.append(table, rows)
+        had = min(self._there[table.name], Replica(self._local).newest(table))
+        self.vanished += max(had - newest, 0)
         return newest
+
+    def _is_cut(self, there: Replica) -> bool:
+        """Look from time to time whether the copy ends before what was copied; the next step joins anew then."""
+        if time.monotonic() < self._look_at_host_s:
+            return False
+        self._look_at_host_s = time.monotonic() + _LOOK_S
+        if all(there.newest(table) >= self._there[table.name] for table in NUMBERED):
+            return False
+        self._is_joined = False
+        return True
 
     def _copy(self, there: Replica) -> bool:
         """Read the newest books first and write the oldest first: nothing comes before what it refers to."""
@@ -140,6 +164,7 @@ class Forwarding:
         if rows:
             self.copied += there.append(table, rows)
             self._there[table.name] = int(rows[-1][0])
+            self._last_wall_ns = time.time_ns()
 
     def _copy_marks(self, there: Engine) -> None:
         began_s = time.monotonic()
@@ -156,5 +181,5 @@ class Forwarding:
         self._save_at_host_s = time.monotonic() + _SAVE_S
         numbers: dict[str, Any] = dict(self._there)
         kept = read_progress(self._file, self._database.place)
-        if kept is None or dict(kept.numbers) != numbers:
-            save_progress(self._file, self._database.place, numbers)
+        if any(numbers.values()) and (kept is None or dict(kept.numbers) != numbers):
+            save_progress(self._file, self._database.place, numbers, self._last_wall_ns)

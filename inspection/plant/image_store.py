@@ -16,6 +16,15 @@ from inspection.records.durable import sync_directory
 
 _T = TypeVar("_T")
 _LONGEST_CONNECT_S = 5.0
+_TRIAL_FILE = "lineward-doctor"
+_NO_BUCKET = "<Code>NoSuchBucket</Code>"
+_S3_SILENT = re.compile(r"Error performing (?P<what>[A-Z]+ \S+) in \S+ - (?:HTTP error: )?(?P<why>[^\n]*)")
+_S3_NEXT = {
+    "NoSuchBucket": "have it made, or mend the bucket's name in images of [plant]",
+    "AccessDenied": "let this key put, get and list objects there",
+    "SignatureDoesNotMatch": "mend the secret: secret_file or secret_env of [plant]",
+    "InvalidAccessKeyId": "mend the key id: secret_file or key_env of [plant]",
+}
 _S3_ANSWER = re.compile(r"<Code>(?P<code>[^<]*)</Code>\s*<Message>(?P<message>[^<]*)</Message>")
 
 
@@ -35,6 +44,25 @@ class ImageStore(Protocol):
     def size(self, key: str) -> int | None:
         """Return a file's size; None when there is none."""
 
+    def remove(self, key: str) -> None:
+        """Remove a file: one that was written for a trial, never an image."""
+
+
+def try_writing(store: ImageStore) -> str:
+    """Write a small file, read it and remove it; return why it could not be removed, '' when it was.
+
+    Raises PlantAwayError when it cannot be written or read.
+    """
+    data = b"lineward doctor wrote this and may have left it: remove it\n"
+    store.put(_TRIAL_FILE, data)
+    if store.get(_TRIAL_FILE) != data:
+        raise PlantAwayError(f"{_TRIAL_FILE} was written and is not read as it was — a lasting store is needed")
+    try:
+        store.remove(_TRIAL_FILE)
+    except PlantAwayError as error:
+        return f"{_TRIAL_FILE} could not be removed: {error}"
+    return ""
+
 
 def open_image_store(options: PlantOptions) -> ImageStore:
     """Return the store of a configuration that names one. Raises PlantSettingsError, PlantAwayError (its key)."""
@@ -46,17 +74,22 @@ def open_image_store(options: PlantOptions) -> ImageStore:
 
 
 class FolderStore:
-    """A folder, such as a mounted share; a file is durable there on return."""
+    """A folder, such as a mounted share; a file is durable there on return.
+
+    The folder itself is never made: where there is none the share is not mounted, and nothing goes to the local disk.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def put(self, key: str, data: bytes) -> None:
-        """Write it beside its place, flush it, and move it there; folders are made."""
+        """Write it beside its place, flush it, and move it there; folders below the first are made."""
         path = self._folder / key
         beside = path.with_name(f".{path.name}.part")
+        self._require_folder()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            for one in reversed(path.relative_to(self._folder).parents[:-1]):
+                (self._folder / one).mkdir(exist_ok=True)  # one by one: none is made above them
             with beside.open("wb") as file:
                 file.write(data)
                 file.flush()
@@ -71,6 +104,7 @@ class FolderStore:
         try:
             return (self._folder / key).read_bytes()
         except FileNotFoundError:
+            self._require_folder()
             return None
         except OSError as error:
             raise _away(error) from error
@@ -80,9 +114,21 @@ class FolderStore:
         try:
             return (self._folder / key).stat().st_size
         except FileNotFoundError:
+            self._require_folder()
             return None
         except OSError as error:
             raise _away(error) from error
+
+    def remove(self, key: str) -> None:
+        """Remove a file."""
+        try:
+            (self._folder / key).unlink()
+        except OSError as error:
+            raise _away(error) from error
+
+    def _require_folder(self) -> None:
+        if not self._folder.is_dir():
+            raise _no_folder(self._folder)
 
 
 class S3Store:
@@ -131,6 +177,10 @@ class S3Store:
         """Return an object's size; None when there is none."""
         return self._asked(lambda: _if_there(lambda: int(self._calls.head(self._store, key)["size"])))
 
+    def remove(self, key: str) -> None:
+        """Remove an object."""
+        self._asked(lambda: self._calls.delete(self._store, key))
+
     @staticmethod
     def _asked(call: Callable[[], _T]) -> _T:
         from obstore.exceptions import BaseError
@@ -164,6 +214,8 @@ class FsspecStore:
         folder, _, name = path.rpartition("/")
 
         def write() -> None:
+            if "file" in self._system.protocol and not self._system.isdir(self._root):
+                raise _no_folder(self._root)
             self._system.makedirs(folder, exist_ok=True)
             self._system.pipe_file(f"{folder}/.{name}.part", data)
             self._system.mv(f"{folder}/.{name}.part", path)
@@ -178,6 +230,10 @@ class FsspecStore:
         """Return a file's size; None when there is none."""
         return self._asked(lambda: _if_there(lambda: int(self._system.info(f"{self._root}/{key}")["size"])))
 
+    def remove(self, key: str) -> None:
+        """Remove a file."""
+        self._asked(lambda: self._system.rm_file(f"{self._root}/{key}"))
+
     def _asked(self, call: Callable[[], _T]) -> _T:
         self._system.invalidate_cache()
         try:
@@ -190,13 +246,30 @@ def _if_there(call: Callable[[], _T]) -> _T | None:
     """Return what is asked for; None when there is none. Not for writing: a missing bucket is a failure there."""
     try:
         return call()
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if _NO_BUCKET in str(error):
+            raise
         return None
+
+
+def _no_folder(folder: Path | str) -> PlantAwayError:
+    return PlantAwayError(
+        f"{folder}: is not there — a folder that exists is needed, none is made here — mount the share, or make the "
+        "folder on it"
+    )
 
 
 def _away(error: Exception) -> PlantAwayError:
     """Return what a store said, in one line: an S3's own words where it has some, else the driver's first line."""
+    if isinstance(error, PlantAwayError):
+        return error
     if answered := _S3_ANSWER.search(str(error)):
-        return PlantAwayError(f"{answered['code']}: {answered['message']}")
+        code = answered["code"]
+        step = f" — {_S3_NEXT[code]}" if code in _S3_NEXT else ""
+        return PlantAwayError(f"{code}: {answered['message']}{step}")
+    if silent := _S3_SILENT.search(str(error)):
+        return PlantAwayError(
+            f"{silent['what']}: {silent['why']} — a store that answers is needed — mend it, or [plant]"
+        )
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return PlantAwayError(lines[0] if lines else type(error).__name__)

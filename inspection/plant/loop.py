@@ -30,6 +30,9 @@ class Copying(Protocol):
     def step(self) -> bool:
         """Copy some; True when more waits."""
 
+    def hurry(self) -> None:
+        """Leave nothing for later: the next steps are the last."""
+
     def let_go(self) -> None:
         """Close the connection; the next step makes one."""
 
@@ -93,6 +96,7 @@ class CopyLoop:
             self._note(f"the thread ended: {error!r} — restart the station", conflict=True)
 
     def _finish(self) -> None:
+        self._work.hurry()
         until_s = time.monotonic() + _CLOSING_S / 2
         while not self.state.trouble and self._try() == 0.0 and time.monotonic() < until_s:
             pass

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,18 +15,18 @@ IMAGES_FILE = "plant-images.json"
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a copy is in one place. numbers: by book, the newest that is there. wall_ns: when that was so."""
+    """How far a copy in one place is. numbers: by book, the newest there. wall_ns: of the last copy; 0: none."""
 
     place: str
     numbers: Mapping[str, int]
     wall_ns: int
 
 
-def save_progress(file: Path, place: str, numbers: Mapping[str, int]) -> None:
+def save_progress(file: Path, place: str, numbers: Mapping[str, int], wall_ns: int = 0) -> None:
     """Keep it; the file is whole at any moment. Raises OSError."""
     beside = file.with_suffix(".part")
     with beside.open("w", encoding="utf-8") as written:
-        json.dump({"place": place, "numbers": dict(numbers), "wall_ns": time.time_ns()}, written)
+        json.dump({"place": place, "numbers": dict(numbers), "wall_ns": wall_ns}, written)
         written.flush()
         os.fdatasync(written.fileno())
     beside.replace(file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -66,6 +67,7 @@ class Uploading:
         self._file = directory / IMAGES_FILE
         kept = read_progress(self._file, place)
         self.done_to = kept.numbers.get(RECORDS.name, 0) if kept else 0
+        self._last_wall_ns = kept.wall_ns if kept else 0
         self._store: ImageStore | None = None
         self.copied = 0
         self.lost = 0  # the disk budget, or somebody, took them before they were copied, or they were changed
@@ -100,8 +102,11 @@ class Uploading:
                 self.done_to = max(self.done_to, newest)
         finally:
             if self.done_to != before and (rows or self.done_to > before + 1000):
-                save_progress(self._file, self.place, {RECORDS.name: self.done_to})
+                save_progress(self._file, self.place, {RECORDS.name: self.done_to}, self._last_wall_ns)
         return len(rows) == IMAGES_AT_ONCE
+
+    def hurry(self) -> None:
+        """Leave nothing for later: nothing ever is."""
 
     def let_go(self) -> None:
         """Open the store anew the next time, with the key that holds then."""
@@ -128,6 +133,7 @@ class Uploading:
                 "each station a name or an address of its own"
             )
         self.copied += 1
+        self._last_wall_ns = time.time_ns()
 
     def _read(self, image: KeptFile) -> bytes | None:
         """Return a file as its record knows it; None when it is gone or was changed: `records verify` tells which."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -95,13 +96,13 @@ def verify(directory: Path, progress: Callable[[int, int], None] | None = None, 
 def verify_copy(directory: Path, database: Engine, trust: Trust = Trust()) -> VerifyReport:
     """Check a copy of a store in another database against itself, and its images in the folder.
 
-    Whether rows behind its newest signature were removed cannot be told: the heads are beside the store. Raises
-    RecordStoreError when the database cannot be read.
+    Whether rows behind its newest signature were removed cannot be told: the heads are beside the store. An image that
+    the station's store marks as removed is not missing. Raises RecordStoreError when the database cannot be read.
     """
     report = VerifyReport()
     try:
-        with database.connect() as connection:
-            check = _Check(directory, connection)
+        with _marks_of(directory) as marks, database.connect() as connection:
+            check = _Check(directory, connection, marks)
             report = check.report
             check.walk(None)
             add = partial(report.add, None)
@@ -112,6 +113,19 @@ def verify_copy(directory: Path, database: Engine, trust: Trust = Trust()) -> Ve
             f"the copy of {directory}: cannot be read: {error.orig} — a database that answers is needed — try it again"
         ) from error
     return report
+
+
+@contextlib.contextmanager
+def _marks_of(directory: Path) -> Iterator[Engine | None]:
+    """Open the store beside which a copy's images lie; None where there is only the folder."""
+    if not (directory / DATABASE_FILE).is_file():
+        yield None
+        return
+    database = open_for_reading(directory)
+    try:
+        yield database
+    finally:
+        database.dispose()
 
 
 def _verified(
@@ -156,9 +170,11 @@ def _check_book(
 class _Check:
     """One walk along the chain; lives for one call of `verify`."""
 
-    def __init__(self, directory: Path, connection: Connection) -> None:
+    def __init__(self, directory: Path, connection: Connection, marks: Engine | None = None) -> None:
+        """marks: the database whose marks of removed images are the newest; absent: the one that is checked."""
         self.report = VerifyReport()
         self._directory, self._connection = directory, connection
+        self._marks = marks
         self._sequence = 0
         self._previous: tuple[bytes, ...] = (GENESIS,)  # stored and computed hash of the last row; () after a gap
         self._runs = self._check_runs()
@@ -245,9 +261,15 @@ class _Check:
             if _sha256(self._directory / name) != digest:
                 self.report.add(sequence, f"record {sequence}: its image {name} was changed")
         except (OSError, TypeError, ValueError):
-            mark = select(REMOVED_IMAGES.c.sequence).where(REMOVED_IMAGES.c.sequence == sequence)
-            if self._connection.execute(mark).one_or_none() is None:  # not removed since the row was read
+            if not self._is_marked(sequence):  # not removed since the row was read
                 self.report.add(sequence, f"record {sequence}: its image {name} is missing")
+
+    def _is_marked(self, sequence: int) -> bool:
+        mark = select(REMOVED_IMAGES.c.sequence).where(REMOVED_IMAGES.c.sequence == sequence)
+        if self._marks is None:
+            return self._connection.execute(mark).one_or_none() is not None
+        with self._marks.connect() as connection:
+            return connection.execute(mark).one_or_none() is not None
 
 
 def _is_plain(content: Sequence[Any]) -> bool:

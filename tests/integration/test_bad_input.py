@@ -181,7 +181,7 @@ def test_a_port_in_use(tmp_path: Path, bundle: Path, taken_port: int) -> None:
     """The API's and the page's port: the number and the next step, exit code 1, and everything taken down again."""
     refused(lineward("run", station(tmp_path, bundle, api=f"127.0.0.1:{taken_port}")), 1, str(taken_port))
     file = station(tmp_path, bundle, page="true", page_port=str(taken_port))
-    refused(lineward("run", file), 1, str(taken_port), "another number")
+    refused(lineward("run", file), 1, str(taken_port), "another number with [page] port")
 
 
 def test_a_full_disk(tmp_path: Path, bundle: Path) -> None:

@@ -46,6 +46,10 @@ def test_one_lot_from_order_to_proof(plant: Plant, language: str) -> None:
             for result in page.results
         ]
         assert len(results) == kept.counters.triggered >= 20
+        last = max(results, key=lambda result: result.sequence)
+        assert (
+            f"keep with the lot: record {last.sequence}, the last at its end, has hash {last.record_hash[:12]}…" in said
+        )
         assert {result.recipe for result in results} == {"tiles"}
         (seen,) = [
             one for one in results if client.results.GetResult(pb.GetResultRequest(sequence=one.sequence)).reviews
@@ -55,7 +59,8 @@ def test_one_lot_from_order_to_proof(plant: Plant, language: str) -> None:
         picture = (plant.folder / f"reject-{language}.jpg").read_bytes()
         assert picture == client.image(seen.sequence)[0]
         assert hashlib.sha256(picture).hexdigest()[:12] == _found(r"sha256 (\w+)", said)
-        log = client.audit.ListEntries(pb.ListEntriesRequest(kind=pb.ENTRY_KIND_AUDIT, who="mes", page_size=6)).entries
+        log = client.audit.ListEntries(pb.ListEntriesRequest(kind=pb.ENTRY_KIND_AUDIT, who="erp", page_size=6)).entries
+        assert len(log) == 6
         assert [str(one.sequence) for one in log] == re.findall(r"log     entry (\d+)", said)
         assert json.loads(log[0].content)["role"] == "integrator"
 
@@ -82,8 +87,17 @@ def test_what_keeps_the_example_out_is_said(plant: Plant, language: str) -> None
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_without_an_address_it_says_how_it_is_called(plant: Plant, language: str) -> None:
+    """One line of usage, and no traceback."""
+    command, more = plant.program(language)
+    run = subprocess.run(command, env={**environment(), **more}, capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stderr.count("\n")) == (1, 1)
+    assert run.stderr.startswith("usage: ")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_session_outlives_a_killed_station(plant: Plant, language: str) -> None:
-    """Killed with -9 in the middle of the lot and started again, the station is found, and each record booked once."""
+    """Killed with -9 in the lot and started again: what is to be done is told, and each record is booked once."""
     place = plant.folder / f"place-{language}"
     place.unlink(missing_ok=True)  # from the first record on
     session = plant.session(language)
@@ -91,6 +105,8 @@ def test_the_session_outlives_a_killed_station(plant: Plant, language: str) -> N
         lot = _running_lot(client)
         plant.kill()
         plant.station = plant.run()
+        assert session.stdout is not None
+        assert any(f"{lot} is INTERRUPTED" in line for line in session.stdout)
         client.lots.ResumeLot(pb.ResumeLotRequest(lot=lot), timeout=60.0)
         out, err = session.communicate(timeout=AT_ONCE_S)
         assert session.returncode == 0, err + out

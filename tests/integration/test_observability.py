@@ -52,6 +52,7 @@ class Story:
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """Run a line; let the collector go away and come back; stop the line, look at everything, end."""
     folder = tmp_path_factory.mktemp("observed")
+    (folder / "share").mkdir()
     with relay_board() as board, OtlpReceiver() as receiver:
         observed = station_values(
             folder,

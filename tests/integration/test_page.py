@@ -16,7 +16,10 @@ from hand_line import HandLine
 from playwright.sync_api import Browser, Page, Route, TimeoutError, expect
 
 from inspection.camera_history import CameraReport, CameraState
+from inspection.control import State
+from inspection.page import challenge_words, words
 from inspection.part import Reason
+from inspection.recipes.content import RecipeRef
 
 pytestmark = pytest.mark.browser
 
@@ -346,6 +349,10 @@ ESSENTIALS = [
     ".lw-faults",
     ".lw-languages",
 ]
+WIDER_THAN_THE_WINDOW = """() => [...document.querySelectorAll('.lw-page *')].filter(one => {
+    const box = one.getBoundingClientRect();
+    return box.width && !one.closest('.lw-reject-row') && (box.left < -1 || box.right > innerWidth + 1);
+}).map(one => one.className)"""
 CUT_OFF = """names => names.filter(name => {
     const element = document.querySelector(name), box = element.getBoundingClientRect();
     return box.left < 0 || box.top < 0 || box.right > innerWidth + 1 || box.bottom > innerHeight + 1
@@ -372,6 +379,45 @@ def test_the_essentials_fit_without_scrolling(
     page.close()
 
 
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_detail_of_each_state_is_read_to_its_end(
+    line: HandLine, served: PageProcess, browser: Browser, language: str
+) -> None:
+    """On the usual screens no state's sentence is cut off, and its icon is one sign of the page's own font."""
+    page = browser.new_page()
+    page.goto(f"{served.url}/language/{language}")
+    line.alarms.raise_alarm("NO_HEARTBEAT_WIRED")  # waits behind a button, which takes room
+    expect(page.locator(".lw-more")).to_be_visible()
+    names = [".lw-state-word", ".lw-state-icon", ".lw-state > .lw-message", ".lw-state .lw-message-text"]
+    for state in set(State) - {State.SINGLE_EXECUTION, State.CONTINUOUS_EXECUTION}:
+        line.stands = state
+        expect(page.locator(".lw-state")).to_have_attribute("data-kind", state.name.lower())
+        for width, height in ((1024, 768), (1280, 900), (1920, 1080)):
+            page.set_viewport_size({"width": width, "height": height})
+            assert page.evaluate(CUT_OFF, names) == [], f"{state} {width}×{height}"
+    page.close()
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_long_names_of_recipe_and_lot_move_nothing(
+    line: HandLine, served: PageProcess, browser: Browser, language: str
+) -> None:
+    """They are cut where the room ends, the whole is told to whoever points at it, and Stop stays on the screen."""
+    line.recipe, line.lot = RecipeRef("W" * 64, 3, "0" * 64), "한" * 64
+    page = browser.new_page()
+    page.goto(f"{served.url}/language/{language}")
+    told = page.locator(".lw-station-model")
+    expect(told).to_have_attribute("title", re.compile("^parts · .*W{64} .3. · .*한{64}"))
+    for width, height in ((1024, 768), (1280, 900), (1920, 1080), (480, 800)):
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.evaluate(WIDER_THAN_THE_WINDOW) == [], f"{width}×{height}"
+        assert page.evaluate("one => one.scrollWidth > one.clientWidth", told.element_handle())
+        box = told.bounding_box()
+        assert box is not None
+        assert box["width"] > 80, f"{width}×{height}"
+    page.close()
+
+
 def _cameras(side: CameraState) -> tuple[CameraReport, ...]:
     states = {"top": CameraState.RUNNING, "side": side, "bottom": CameraState.IDLE, "end_of_line": CameraState.RUNNING}
     return tuple(
@@ -392,12 +438,6 @@ def test_each_of_several_cameras_is_told_by_itself(line: HandLine, shown: Page) 
     expect(side).to_have_attribute("data-kind", "good")
     line.cameras = line.cameras[:1]
     expect(shown.locator(".lw-cameras")).to_be_hidden()
-
-
-WIDER_THAN_THE_WINDOW = """() => [...document.querySelectorAll('.lw-page *')].filter(one => {
-    const box = one.getBoundingClientRect();
-    return box.width && !one.closest('.lw-reject-row') && (box.left < -1 || box.right > innerWidth + 1);
-}).map(one => one.className)"""
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
@@ -431,6 +471,30 @@ def test_reject_tiles_are_alike(line: HandLine, shown: Page) -> None:
         assert len(boxes) >= 4
         heights = [box["height"] for box in boxes if box is not None]
         assert max(heights) - min(heights) <= 1.5, name
+
+
+ICON = re.compile(r"""(?:(?:Banner|Light|Verdict|Button|Outcome|_button)\("\w+", |icon\(|icon=)"(\w+)\"""")
+MORE_THAN_ONE_SIGN = """names => names.filter(name => {
+    const one = document.createElement('i');
+    one.className = 'q-icon notranslate material-icons';
+    one.textContent = name;
+    one.style.cssText = 'position: fixed; font-size: 100px; width: auto; white-space: nowrap;';
+    document.body.append(one);
+    const width = one.getBoundingClientRect().width;
+    one.remove();
+    return Math.abs(width - 100) > 1;
+})"""
+
+
+def test_each_icon_is_in_the_font(shown: Page) -> None:
+    """A name that the page's font lacks is drawn as a word, or as two signs."""
+    sources = "".join(file.read_text("utf-8") for file in (REPOSITORY / "inspection" / "page").glob("*.py"))
+    named = {*ICON.findall(sources), *words._ICONS.values(), *words._SEVERITY_ICONS.values()}
+    named |= set(challenge_words._ICONS.values())
+    assert named >= {"radio_button_unchecked", "fact_check", "close", "link_off", "stop", "hourglass_top", "pending"}
+    shown.evaluate("document.fonts.load('100px \"Material Icons\"')")
+    assert shown.evaluate(MORE_THAN_ONE_SIGN, ["rule_settings"]) == ["rule_settings"]
+    assert shown.evaluate(MORE_THAN_ONE_SIGN, sorted(named)) == []
 
 
 def test_a_foreign_host_name_is_refused(served: PageProcess, browser: Browser) -> None:

@@ -192,6 +192,13 @@ def test_check_and_doctor_say_what_keeps_the_copy_from_working(
         file.write_text(toml(values))
         found = commanded(tmp_path, "doctor", "plant", str(file), "--json", expected=0)
         assert [one["level"] for one in found["findings"]] == ["ok", "ok"]
+        assert objects.objects().get("looked_at/lineward-doctor") is None
+        for images, said in (("s3://nobucket/x", "NoSuchBucket"), (f"file://{tmp_path}/share", "mount the share")):
+            elsewhere = {**values, "plant": {**values["plant"], "images": images}}
+            file.write_text(toml(elsewhere))
+            found = commanded(tmp_path, "doctor", "plant", str(file), "--json", expected=1)
+            assert [one["level"] for one in found["findings"]] == ["ok", "problem"]
+            assert said in found["findings"][1]["found"]
         values["plant"]["password_env"] = "NO_SUCH_VARIABLE"
         (tmp_path / "secret").write_text(f"{KEY}\nwrong-{SECRET}\n")
         file.write_text(toml(values))

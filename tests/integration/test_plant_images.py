@@ -18,10 +18,12 @@ from s3_server import BUCKET, KEY, SECRET, S3Server, s3_server
 from searched_store import a_part
 
 from inspection.api.own_ca import OwnCa
+from inspection.config.load import parse_config
 from inspection.part import Verdict
+from inspection.plant.by_hand import check_images, copy_now
 from inspection.plant.errors import PlantAwayError, PlantConflictError, PlantSettingsError
 from inspection.plant.image_source import ImageSource
-from inspection.plant.image_store import open_image_store
+from inspection.plant.image_store import open_image_store, try_writing
 from inspection.plant.options import PlantOptions
 from inspection.plant.progress import IMAGES_FILE, save_progress
 from inspection.plant.uploading import IMAGES_AT_ONCE, Uploading
@@ -34,6 +36,19 @@ from inspection.records.record import Run
 from inspection.records.store import RecordStore, make_row
 
 IMAGES = 40
+STATION = """
+[camera]
+backend = "simulated"
+[geometry]
+travel_time_s = 1.0
+[ejector]
+driver = "simulated"
+[records]
+dir = "{folder}"
+[plant]
+images = "{images}"
+endpoint = "{endpoint}"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -273,6 +288,80 @@ def test_a_share_that_is_gone_is_away(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(PlantAwayError):
         work.step()
     work.close()
+
+
+@pytest.mark.parametrize("scheme", ["file", "local"])
+def test_a_folder_that_is_not_there_is_never_made(scheme: str, folder: Path, tmp_path: Path) -> None:
+    """The images wait, also in the middle of the work; once it is mounted all of them follow."""
+    share = tmp_path / "unmounted" / "share"
+    work = uploading(folder, PlantOptions(images=f"{scheme}://{share}"))
+    for _ in range(2):
+        with pytest.raises(PlantAwayError, match="mount the share"):
+            work.step()
+        assert not share.parent.exists()
+    assert (work.copied, work.done_to, work.lost, work.waiting()) == (0, 0, 0, IMAGES)
+    share.mkdir(parents=True)
+    assert work.step()
+    share.rename(tmp_path / "gone")
+    with pytest.raises(PlantAwayError, match="mount the share"):
+        work.step()
+    assert not share.exists()
+    (tmp_path / "gone").rename(share)
+    drain(work)
+    work.close()
+    assert len(list(share.rglob("*.png"))) == IMAGES
+
+
+@pytest.mark.parametrize("bucket", [BUCKET, "nobucket"])
+def test_a_trial_writes_reads_and_removes(bucket: str, server: S3Server, key: None) -> None:
+    """Nothing is left of it; a bucket that is not there is said, with what to do, for reading as well."""
+    store = open_image_store(PlantOptions(images=f"s3://{bucket}/trial", endpoint=server.endpoint, timeout_s=2))
+    if bucket == BUCKET:
+        assert try_writing(store) == ""
+        assert there(server, "trial") == {}
+        return
+    with pytest.raises(PlantAwayError, match=r"NoSuchBucket: .* does not exist — have it made"):
+        try_writing(store)
+    with pytest.raises(PlantAwayError, match="NoSuchBucket"):
+        store.get("a")
+
+
+def test_a_trial_in_a_folder_leaves_nothing_but_says_what_it_cannot_remove(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that lets nobody remove is one that takes images all the same."""
+    store = open_image_store(PlantOptions(images=f"file://{tmp_path}"))
+    assert try_writing(store) == ""
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(Path, "unlink", _refuse)
+    assert "lineward-doctor could not be removed: [Errno 1] no" in try_writing(store)
+
+
+def _refuse(_path: Path) -> None:
+    raise PermissionError(1, "no")
+
+
+def test_one_image_that_cannot_be_fetched_is_named_and_the_others_are_checked(
+    folder: Path, tmp_path: Path, server: S3Server, key: None
+) -> None:
+    """With the next step; while the store is away ten are tried, and the rest is counted as unread."""
+    share = tmp_path / "share"
+    share.mkdir()
+    config = parse_config(STATION.format(folder=folder, images=f"file://{share}", endpoint=""), "station.toml")
+    copy_now(config, lambda *_: None)
+    broken = next(share.rglob("*.png"))
+    broken.unlink()
+    broken.mkdir()
+    report = check_images(config, lambda _at: None)
+    assert (report.images, report.unread, len(report.problems)) == (IMAGES - 1, 1, 1)
+    assert broken.name in report.problems[0]
+    assert "repeat the command" in report.problems[0]
+    values = STATION.format(folder=folder, images=f"s3://{BUCKET}/away", endpoint="http://127.0.0.1:9")
+    report = check_images(parse_config(values, "station.toml"), lambda _at: None)
+    assert (report.images, report.unread, len(report.problems)) == (0, IMAGES, 10)
+    assert "Generic" not in report.problems[0]
+    assert "a store that answers is needed" in report.problems[0]
+    assert "no further one is tried" in report.problems[-1]
 
 
 def test_a_bucket_that_is_missing_loses_nothing(folder: Path, server: S3Server, key: None) -> None:

@@ -161,16 +161,14 @@ def test_a_lot_prepares_its_recipe_runs_the_line_and_counts_its_parts(station: S
 
 
 def test_a_halt_interrupts_the_lot(station: Station) -> None:
-    """After reset, automatic mode and a prepared recipe it is resumed; an abort gives it up."""
+    """After reset and automatic mode it is resumed, with the recipe of its first part; an abort gives it up."""
     station.lots.store_and_start(LotOrder("L-1"))
     wait_until(lambda: station.triggers > 0)
     station.halt("guard open")
     assert station.lots.get("L-1").state is LotState.INTERRUPTED
     station.reset("guard closed")
     station.select_mode_automatic()
-    with pytest.raises(LotStateError, match="while the station is in state INITIALIZED"):
-        station.lots.resume("L-1")
-    station.prepare_recipe("station")
+    assert station.state is State.INITIALIZED
     station.lots.resume("L-1")
     wait_until(lambda: station.counters.passed > 0)
     assert station.lots.abort("L-1").state is LotState.ABORTED
@@ -221,7 +219,7 @@ def test_after_a_kill_the_recipe_is_prepared_and_the_lot_waits_to_be_resumed(tmp
         assert station.state is State.READY
         assert station.recipe is not None
         assert (station.recipe.name, station.recipe.version) == ("strict", 1)
-        [lot] = station.lots.interrupted
+        [lot] = [station.lots.get(name) for name in station.lots.interrupted]
         assert (lot.order.lot, lot.order.planned) == ("L-1", 10)
         assert lot.counters.triggered >= told
         assert lot.steps[-1].detail == "the station ended while it ran"
@@ -261,6 +259,36 @@ def test_a_recipe_that_is_gone_leaves_the_station_initialized(tmp_path: Path, bu
         assert "RECIPE_LOST" not in [alarm.name for alarm in again.alarms.active()]
     finally:
         again.close()
+
+
+def test_an_interrupted_lot_is_told_until_somebody_decides(tmp_path: Path, bundle: str) -> None:
+    """After a pause, and after an end of the station, whoever comes to Start reads it; not while it runs, nor later."""
+    first = Station(a_config(tmp_path, bundle))
+    first.open()
+    first.lots.store_and_start(LotOrder("L-1"))
+    assert lots_waiting(first) == []
+    first.lots.pause("L-1")
+    assert lots_waiting(first) == ["L-1"]
+    first.lots.resume("L-1")
+    assert lots_waiting(first) == []
+    first.close()
+    for after, left in (("none", ["L-1"]), ("stop", [])):
+        again = Station(a_config(tmp_path, bundle))
+        again.open()
+        try:
+            assert lots_waiting(again) == ["L-1"]
+            again.start_line()
+            assert (again.state, again.admission.lot) == (State.CONTINUOUS_EXECUTION, "")
+            if after == "stop":
+                again.lots.stop("L-1")
+            assert lots_waiting(again) == left
+        finally:
+            again.close()
+
+
+def lots_waiting(station: Station) -> list[str]:
+    """Return what the alarm names."""
+    return [alarm.values["lot"] for alarm in station.alarms.active() if alarm.name == "LOT_INTERRUPTED"]
 
 
 def test_lineward_run_leaves_the_line_standing_while_a_lot_is_interrupted(tmp_path: Path, bundle: str) -> None:

@@ -35,6 +35,7 @@ from inspection.part import (
     Verdict,
 )
 from inspection.preview import PreviewSlot
+from inspection.recipes.content import RecipeRef
 from inspection.records.options import RecordsOptions
 from inspection.records.reader import RecordReader
 from inspection.records.record import Run, StoredRecord
@@ -47,12 +48,18 @@ _TIMEOUT_S = 30.0
 
 
 class HandLine:
-    """A LineControl whose parts pass when the test says so; owned by the test, safe for the API's threads."""
+    """A LineControl whose parts pass when the test says so; owned by the test, safe for the API's threads.
+
+    stands: the state to be in, whatever it does; recipe and lot: what it says that it inspects.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.alarms = AlarmBoard({"PLC_SILENT": Reaction.HOLD})
         self.cameras: tuple[CameraReport, ...] = ()
         self.running = True
+        self.stands: State | None = None
+        self.recipe: RecipeRef | None = None
+        self.lot = ""
         self._counters = RunCounters()
         self._counters.reset(RUN)
         self._previews = PreviewSlot(min_interval_s=0.0)
@@ -124,6 +131,8 @@ class HandLine:
 
     @property
     def state(self) -> State:
+        if self.stands is not None:
+            return self.stands
         if self.alarms.faulty:
             return State.ERROR
         return State.CONTINUOUS_EXECUTION if self.running else State.READY
@@ -155,6 +164,8 @@ class HandLine:
             uptime_s=1.0,
             counters={},
             cameras=self.cameras,
+            recipe=self.recipe,
+            lot=self.lot,
         )
 
     def start_line(self) -> None:

@@ -32,7 +32,7 @@ class Plant:
         self.command("certificate", "make", "--host", "127.0.0.1", "--dir", "tls")
         self.tokens = {
             role: json.loads(self.command("token", "add", name, "--role", role, "--json"))["token"]
-            for name, role in (("mes", "integrator"), ("screen", "viewer"))
+            for name, role in (("erp", "integrator"), ("screen", "viewer"))
         }
         self.port = free_port()
         self.values: dict[str, Any] = tomllib.loads((EXAMPLE / "station.toml").read_text("utf-8"))

@@ -87,7 +87,8 @@ class TwoLots(RuleBasedStateMachine):
 
     def begin(self) -> None:
         self.line, self.admission = Stand(), Admission()
-        self.book = LotBook(self.records, self.records.reader, self.admission, self.line)
+        self.told: list[str] = []
+        self.book = LotBook(self.records, self.records.reader, self.admission, self.line, self.told.append)
         self.book.restore()
 
     def teardown(self) -> None:
@@ -98,6 +99,10 @@ class TwoLots(RuleBasedStateMachine):
     @property
     def running(self) -> list[str]:
         return [name for name, state in self.expected.items() if state == "RUNNING"]
+
+    @property
+    def interrupted(self) -> set[str]:
+        return {name for name, state in self.expected.items() if state == "INTERRUPTED"}
 
     @rule(name=st.sampled_from(NAMES))
     def store(self, name: str) -> None:
@@ -165,6 +170,7 @@ class TwoLots(RuleBasedStateMachine):
         assert self.admission.lot == (self.running[0] if self.running else "")
         for lot in self.book.list():
             assert lot.steps[0].step is LotStep.STORE
+        assert set(filter(None, self.told[-1].split(", "))) == self.interrupted
 
 
 TestTwoLots = TwoLots.TestCase
@@ -198,7 +204,7 @@ def test_the_time_of_a_lot_is_told_apart_by_its_states(tmp_path: Path) -> None:
     """Running and paused, for the OEE: by the wall clock of each step."""
     records = Records(tmp_path)
     seconds = iter(range(0, 1000, 10))
-    book = LotBook(records, records.reader, Admission(), Stand(), wall_ns=lambda: next(seconds) * 10**9)
+    book = LotBook(records, records.reader, Admission(), Stand(), [].append, wall_ns=lambda: next(seconds) * 10**9)
     try:
         book.store_and_start(LotOrder("A", recipe="bottle", version=3, planned=5))  # 0, 10 and 20 s
         book.pause("A")  # 30

@@ -1,7 +1,7 @@
 // One lot from an MES: recipe, order, results as they come, a picture and its review, the response, log and proof.
 //
 // usage: node mes.js HOST:PORT [stop]      with LINEWARD_TOKEN, LINEWARD_CA and LINEWARD_PROTO (the folder `proto` of
-// Lineward) in the environment
+// Lineward; absent: the one of this repository) in the environment
 'use strict';
 
 const { createHash, randomUUID } = require('node:crypto');
@@ -11,10 +11,12 @@ const { setTimeout: pause } = require('node:timers/promises');
 const grpc = require('@grpc/grpc-js');
 const protoLoader = require('@grpc/proto-loader');
 
+const USAGE = 'usage: node mes.js HOST:PORT [stop]      with LINEWARD_TOKEN and LINEWARD_CA in the environment';
 const RECIPE = '[model]\nthreshold = 0.4\n';
 const PLANNED = 20;
 const AWAY_MS = 30_000; // how long a call is repeated while the station is away
 const LONG_MS = 60_000; // loading a model, waiting for the parts in flight
+const LOOK_MS = 5000; // how often it is asked whether the lot is why no part comes
 const NAMES = ['station', 'recipe', 'lot', 'result', 'audit'];
 
 function connect(address) {
@@ -83,6 +85,20 @@ async function* watchResults(results, place) {
   }
 }
 
+// Say why no part comes when something cut the lot off, for example a crash of the station.
+function tellWhenInterrupted(lots, lot) {
+  let was = '';
+  return setInterval(() => {
+    lots.GetLot({ lot }, { deadline: Date.now() + LOOK_MS }, (error, answer) => {
+      const state = error ? was : answer.lot.state; // an error of the station is told by the watch of the results
+      if (state === 'LOT_STATE_INTERRUPTED' && state !== was) {
+        console.log(`lot     ${lot} is INTERRUPTED: an operator, integrator or admin has to ResumeLot`);
+      }
+      was = state;
+    });
+  }, LOOK_MS);
+}
+
 // Book every record of the lot until enough parts came and one was rejected; return that one.
 async function watch(results, lot) {
   const file = 'place-js';
@@ -122,7 +138,9 @@ async function runLot({ station, recipes, lots, results, audit }, lot) {
   await command(lots, 'StartLot', { lot });
   console.log(`lot     ${lot} is running`);
 
+  const looking = tellWhenInterrupted(lots, lot);
   const reject = await watch(results, lot);
+  clearInterval(looking);
   fs.writeFileSync('reject-js.jpg', await image(results, reject.sequence));
   const seen = { sequence: reject.sequence, verdict: 'VERDICT_REJECT', reviewer: 'kim', comment: 'chipped at the edge' };
   const { review } = await command(results, 'ReviewResult', seen);
@@ -132,7 +150,8 @@ async function runLot({ station, recipes, lots, results, audit }, lot) {
   const { triggered, passed, rejected_by_reason: rejected } = ended.counters;
   console.log(`lot     ${ended.state}: ${triggered} parts, ${passed} passed, ${JSON.stringify(rejected)}`);
 
-  const { entries } = await ask(audit, 'ListEntries', { kind: 'ENTRY_KIND_AUDIT', who: 'mes', page_size: 6 });
+  const last = ended.steps.at(-1); // its stop, by this program as the station knows it
+  const { entries } = await ask(audit, 'ListEntries', { kind: 'ENTRY_KIND_AUDIT', who: last.who, page_size: 6 });
   for (const entry of entries) {
     const { phase, request_id: id } = JSON.parse(entry.content);
     console.log(`log     entry ${entry.sequence}: ${entry.subject.split('/').pop()} ${phase}, request id ${id.slice(0, 8)}…`);
@@ -142,11 +161,14 @@ async function runLot({ station, recipes, lots, results, audit }, lot) {
   for await (const progress of audit.VerifyRecords({})) report = progress.report || report;
   const kept = report.is_intact ? 'intact' : `NOT INTACT: ${report.problems}`;
   console.log(`proof   ${report.records} records, ${report.images} images, ${report.entries} entries: ${kept}`);
-  console.log(`        keep with the lot: record ${reject.sequence} has hash ${reject.record_hash.slice(0, 12)}…`);
+  const head = (await ask(results, 'GetResult', { sequence: last.record_sequence })).result;
+  const hash = head.record_hash.slice(0, 12);
+  console.log(`        keep with the lot: record ${head.sequence}, the last at its end, has hash ${hash}…`);
 }
 
 async function main() {
   const [address, what] = process.argv.slice(2);
+  if (!address || !process.env.LINEWARD_TOKEN) throw new Error(USAGE);
   const services = connect(address);
   if (what === 'stop') console.log((await command(services.station, 'Stop', {})).state);
   else await runLot(services, `lot-${randomUUID().slice(0, 8)}`);

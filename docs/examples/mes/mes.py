@@ -7,13 +7,16 @@ import hashlib
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from uuid import uuid4
 
 from inspection.client import ApiError, StationClient, TokenFile, pb
 
 RECIPE = "[model]\nthreshold = 0.4\n"
 PLANNED = 20
+USAGE = "usage: python mes.py HOST:PORT [stop]          with LINEWARD_TOKEN and LINEWARD_CA in the environment"
 LONG_S = 60.0  # loading a model, waiting for the parts in flight
 
 
@@ -28,6 +31,7 @@ def run_lot(station: StationClient, lot: str) -> None:
     station.lots.StartLot(pb.StartLotRequest(lot=lot), timeout=LONG_S)
     print(f"lot     {lot} is running")
 
+    Thread(target=tell_when_interrupted, args=(station, lot), daemon=True).start()
     reject = watch(station, lot)
     picture, content_type = station.image(reject.sequence)
     Path("reject-py.jpg").write_bytes(picture)
@@ -41,12 +45,13 @@ def run_lot(station: StationClient, lot: str) -> None:
     ended = station.lots.StopLot(pb.StopLotRequest(lot=lot), timeout=LONG_S).lot
     counters, rejected = ended.counters, dict(ended.counters.rejected_by_reason)
     print(f"lot     {pb.LotState.Name(ended.state)}: {counters.triggered} parts, {counters.passed} passed, {rejected}")
-    show_log(station)
+    show_log(station, ended.steps[-1].who)
 
     *_, last = station.audit.VerifyRecords(pb.VerifyRecordsRequest())
     kept = "intact" if last.report.is_intact else f"NOT INTACT: {last.report.problems}"
     print(f"proof   {last.report.records} records, {last.report.images} images, {last.report.entries} entries: {kept}")
-    print(f"        keep with the lot: record {reject.sequence} has hash {reject.record_hash[:12]}…")
+    head = station.results.GetResult(pb.GetResultRequest(sequence=ended.steps[-1].record_sequence)).result
+    print(f"        keep with the lot: record {head.sequence}, the last at its end, has hash {head.record_hash[:12]}…")
 
 
 def watch(station: StationClient, lot: str) -> pb.Result:
@@ -68,9 +73,19 @@ def watch(station: StationClient, lot: str) -> pb.Result:
     return reject
 
 
-def show_log(station: StationClient) -> None:
-    """Print what the audit log has of this caller's last commands, the newest first."""
-    request = pb.ListEntriesRequest(kind=pb.ENTRY_KIND_AUDIT, who="mes", page_size=6)
+def tell_when_interrupted(station: StationClient, lot: str) -> None:
+    """Say why no part comes when something cut the lot off, for example a crash of the station."""
+    was = pb.LOT_STATE_UNSPECIFIED
+    with suppress(ApiError):  # what does not pass by itself ends the watch of the results, too, and is told there
+        for response in station.watch(station.lots.WatchLot, pb.WatchLotRequest(lot=lot)):
+            if response.lot.state == pb.LOT_STATE_INTERRUPTED != was:
+                print(f"lot     {lot} is INTERRUPTED: an operator, integrator or admin has to ResumeLot", flush=True)
+            was = response.lot.state
+
+
+def show_log(station: StationClient, who: str) -> None:
+    """Print what the audit log has of the last commands of `who`, the newest first."""
+    request = pb.ListEntriesRequest(kind=pb.ENTRY_KIND_AUDIT, who=who, page_size=6)
     for entry in station.audit.ListEntries(request).entries:
         content = json.loads(entry.content)
         method = entry.subject.rpartition("/")[2]
@@ -79,6 +94,8 @@ def show_log(station: StationClient) -> None:
 
 def main() -> None:
     """Run one lot, or stop the line."""
+    if len(sys.argv) < 2 or "LINEWARD_TOKEN" not in os.environ:
+        sys.exit(USAGE)
     ca = Path(os.environ.get("LINEWARD_CA", "tls/ca.pem"))
     try:
         with StationClient(sys.argv[1], token=os.environ["LINEWARD_TOKEN"], ca=ca, away_s=30.0) as station:

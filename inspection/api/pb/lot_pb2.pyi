@@ -95,7 +95,7 @@ class LotOrder(_message.Message):
     recipe_version: _builtins.int
     """0: the newest."""
     planned: _builtins.int
-    """How many parts are planned; 0 for unknown. The line does not stop by itself."""
+    """How many parts are planned, at most 2³¹ − 1; 0 for unknown. The line does not stop by itself."""
     @_builtins.property
     def parameters(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The caller's own values, kept with the lot: at most 64 of 1,000 characters."""

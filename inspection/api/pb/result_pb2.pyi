@@ -67,9 +67,11 @@ class Result(_message.Message):
     sequence: _builtins.int
     """Position in the station's hash chain, from 1; never reused."""
     run: _builtins.str
-    """The start of the line that the part belongs to."""
+    """The run that the part belongs to: one begins with each start of the station and with each recipe that is prepared."""
     part: _builtins.int
-    """The trigger number of the part within the run."""
+    """The trigger number of the part: it counts on from the start of the station, through all runs. Numbers may be left
+    out: where a camera counts its exposures, a snapshot while the line stands uses one up.
+    """
     verdict: _common_pb2.Verdict.ValueType
     evaluation: _common_pb2.Evaluation.ValueType
     reason: _common_pb2.Reason.ValueType

@@ -68,6 +68,16 @@ PAGE_DIED = Fault(
     test="tests/integration/test_fault_surroundings.py::test_fault_page_died",
 )
 
+LOT_INTERRUPTED = Fault(
+    name="lot_interrupted",
+    what="a lot that ran was paused, or cut off by a halt, a reset, or an end of the station's program",
+    alarm="LOT_INTERRUPTED",
+    station="goes on without it: parts that come meanwhile are inspected, but belong to this lot no more",
+    ejector=says.NOTHING,
+    recovers="when the lot is resumed, stopped or aborted",
+    test="tests/integration/test_station_lots.py::test_an_interrupted_lot_is_told_until_somebody_decides",
+)
+
 CERTIFICATE_EXPIRES = Fault(
     name="certificate_expires",
     what="the API's TLS certificate, or the CA of its clients, ends within 30 days or has ended",
