@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import getpass
 import threading
 import time
@@ -58,11 +59,18 @@ def add(
         "records": record or None,
     }
     hold = hold_of(name, cells)
+    reader = RecordReader(directory)
+    try:
+        now = reader.held_now(hold)
+    finally:
+        reader.close()
     asker = who or getpass.getuser()
     _note(
         directory, HoldStep.ADDED, name, hold.cells(), asker, lambda book: add_hold(book, hold, asker, time.time_ns())
     )
-    _say(as_json, {"ok": True, "hold": name, **hold.cells()}, f"hold {name} is set")
+    told = f"{now.records} records, {now.images} images there now, {now.removed} removed already"
+    fields = {"ok": True, "hold": name, **hold.cells(), "now": dataclasses.asdict(now)}
+    _say(as_json, fields, f"hold {name} is set: {told}")
 
 
 @hold_app.command("release")
@@ -89,16 +97,28 @@ def list_holds(directory: Dir = DEFAULT_DIR, as_json: Json = False) -> None:
     reader = RecordReader(directory)
     try:
         holds = active_holds(reader).values()  # type: ignore[arg-type]
+        added = {hold.name: _added(reader, hold.name) for hold in holds}
     finally:
         reader.close()
     if as_json:
-        print_json({"holds": [{"name": hold.name, **hold.cells()} for hold in holds]})
+        set_by = {name: {"who": one.who, "time_utc": moment(one.wall_ns)} for name, one in added.items()}
+        print_json({"holds": [{"name": hold.name, **hold.cells(), **set_by[hold.name]} for hold in holds]})
         return
     for hold in holds:
-        told = ", ".join(f"{key} {value}" for key, value in hold.cells().items() if key != "reason")
-        typer.echo(f"{hold.name}  {told}  – {hold.reason}")
+        told = ", ".join(_told(key, value) for key, value in hold.cells().items() if key != "reason")
+        one = added[hold.name]
+        typer.echo(f"{hold.name}  {told}  – {hold.reason}  (set {moment(one.wall_ns)} UTC by {one.who})")
     if not holds:
         typer.echo("nothing is held")
+
+
+def _added(reader: RecordReader, name: str) -> Entry:
+    """Return the entry that set a hold which holds now: the newest one about it."""
+    return reader.entries(kind=EntryKind.HOLD, subject=name, limit=1, newest_first=True)[0].entry
+
+
+def _told(key: str, value: Any) -> str:
+    return f"{key.removesuffix('_wall_ns')} {moment(value)} UTC" if key.endswith("_wall_ns") else f"{key} {value}"
 
 
 def list_removals(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,8 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from inspection.cli.records_folder import DEFAULT_DIR, Dir, Json, print_json
 from inspection.records.entries import EntryKind
+from inspection.records.errors import SigningKeyError
 from inspection.records.reader import RecordReader
-from inspection.records.signing import SigningKey, fingerprint, public_pem, read_public_keys
+from inspection.records.signing import fingerprint, public_pem, read_public_keys, stored_public_key
 from inspection.records.verify import Trust, VerifyReport, verify
 from inspection.records.verify_signatures import read_signatures
 
@@ -45,16 +47,30 @@ def verify_records(
         () if signatures is None else read_signatures(signatures),
         "" if signatures is None else signatures.name,
     )
-    columns = (TextColumn("records"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=as_json) as progress:
-        task = progress.add_task("records", total=None)
-        report = verify(directory, lambda done, total: progress.update(task, completed=done, total=total), trust)
+        task = progress.add_task("database", total=None)
+
+        def tell(done: int, total: int) -> None:
+            progress.update(task, description="records", completed=done, total=total)
+
+        report = verify(directory, tell, trust)
+    compared = _compared(trust, public_key)
     if as_json:
-        print_json({"dir": str(directory), **report_fields(report)})
+        print_json({"dir": str(directory), **report_fields(report), "compared": compared})
     else:
-        print_report(report, directory)
+        print_report(report, directory, compared)
     if not report.ok:
         raise typer.Exit(1)
+
+
+def _compared(trust: Trust, public_key: Path | None) -> list[str]:
+    """Return in words what from outside the station the store was held against."""
+    told = [f"public key {fingerprint(one)} of {public_key}" for one in trust.keys or ()]
+    if trust.source:
+        count = sum(bool(line.strip()) for line in trust.signatures)
+        told.append(f"{count} signatures of {trust.source}" if count else f"none: {trust.source} holds no signature")
+    return told
 
 
 def show_key(
@@ -62,17 +78,28 @@ def show_key(
     out: Annotated[Path | None, typer.Option(help="Write the public key to this new file, too.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the public key that the records are signed with, for an auditor to keep; it is made on first need."""
-    RecordReader(directory).close()  # a folder that is none is refused, and gets no key
-    key = SigningKey.in_folder(directory)
-    pem, name = public_pem(key.public), fingerprint(key.public)
+    """Show the public key that the records are signed with, for an auditor to keep; nothing is made or changed."""
+    RecordReader(directory).close()  # a folder that is none is refused
+    public = stored_public_key(directory)
+    pem, name = public_pem(public), fingerprint(public)
     if out is not None:
-        with out.open("x", encoding="ascii") as file:
-            file.write(pem)
+        _write_new(out, pem)
     if as_json:
         print_json({"fingerprint": name, "public_key": pem})
         return
     typer.echo(f"{pem}sha256 fingerprint {name}")
+
+
+def _write_new(file: Path, text: str) -> None:
+    try:
+        with file.open("x", encoding="ascii") as new:
+            new.write(text)
+    except FileExistsError:
+        raise SigningKeyError(f"{file}: is there already — nothing is ever overwritten — name a new file") from None
+    except OSError as error:
+        raise SigningKeyError(
+            f"{file}: cannot be written: {error.strerror} — name a new file in a folder that is there"
+        ) from error
 
 
 def list_signatures(directory: Dir = DEFAULT_DIR) -> None:
@@ -95,7 +122,7 @@ def report_fields(report: VerifyReport) -> dict[str, Any]:
     return {"ok": report.ok, **fields}
 
 
-def print_report(report: VerifyReport, directory: Path) -> None:
+def print_report(report: VerifyReport, directory: Path, compared: Sequence[str] = ()) -> None:
     """Print what a check found, for people."""
     console = Console(highlight=False)
     console.print(
@@ -110,10 +137,14 @@ def print_report(report: VerifyReport, directory: Path) -> None:
         console.print(f"signed through {signed.day} ({moment} UTC): {what}")
         for key in signed.keys:
             console.print(f"  by key {key}", soft_wrap=True)
-        if report.records > signed.records:
-            console.print(f"  {report.records - signed.records} records behind it are not signed yet")
+        records, entries = report.records - signed.records, report.entries - signed.entries - 1  # not itself
+        if records > 0 or entries > 0:
+            console.print(f"  {max(records, 0)} records and {max(entries, 0)} entries behind it are not signed yet:")
+            console.print("  whoever can write to the disk can forge those, without the key, too", soft_wrap=True)
     else:
-        console.print("nothing is signed yet")
+        console.print("nothing is signed yet: whoever can write to the disk can forge all of it", soft_wrap=True)
+    for one in compared:
+        console.print(f"held against {one}", markup=False, soft_wrap=True)
     for note in signed.notes:
         console.print(f"  [yellow]note[/] {note}", soft_wrap=True)
     for problem in report.problems:

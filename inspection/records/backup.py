@@ -55,6 +55,8 @@ def back_up(directory: Path, dest: Path, config_file: Path | None, progress: Pro
     not what their records say. Raises RecordStoreError (no store), BackupError and OSError; then there is no `dest`.
     """
     open_for_reading(directory).dispose()
+    if config_file is not None and not config_file.is_file():
+        raise BackupError(f"{config_file}: is not there — --station takes the station's TOML file — name that")
     dest = dest.absolute()
     with unfinished(dest) as place:
         heads = {name: _read(directory / name) for name in HEAD_FILES}  # first: the store is never behind its heads

@@ -83,7 +83,7 @@ def read_head(directory: Path, name: str = HEAD_FILE) -> ChainHead | None:
     """Return the newest head that the side file remembers; None when there is no file, or nothing readable in it."""
     try:
         data = (directory / name).read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         return None
     heads = [_parse_slot(data[start : start + _SLOT_BYTES]) for start in (0, _SLOT_BYTES)]
     return max((head for head in heads if head is not None), key=lambda head: head.sequence, default=None)
@@ -104,6 +104,8 @@ def lost_heads(directory: Path) -> list[str]:
         return (directory / LOST_HEAD_FILE).read_text("utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return []
+    except IsADirectoryError:
+        return [f"{LOST_HEAD_FILE} is a folder"]
 
 
 def _parse_slot(slot: bytes) -> ChainHead | None:

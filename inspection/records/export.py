@@ -66,6 +66,10 @@ def _whole(out: Path) -> Iterator[BinaryIO]:
     """Give a file beside its place, and its name to it in the end; a name that is taken is refused."""
     if out.exists():
         raise _taken(out)
+    if not out.absolute().parent.is_dir():
+        raise ExportError(
+            f"{out}: its folder is not there — a file is written into one that is — make it, or name another"
+        )
     beside = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
     try:
         with beside.open("xb") as file:

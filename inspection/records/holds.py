@@ -66,6 +66,15 @@ class Hold:
         return {name: value for name, value in told.items() if value is not None}
 
 
+@dataclass(frozen=True, slots=True)
+class HeldNow:
+    """How many records a hold fits now, how many of their images are there, and how many went before it."""
+
+    records: int
+    images: int
+    removed: int
+
+
 def hold_of(name: str, cells: Mapping[str, Any]) -> Hold:
     """Return the hold that was written down. Raises HoldError for one that would hold nothing, or has no reason."""
     hold = Hold(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from inspection.records.append_only import make_append_only
 from inspection.records.errors import RecordDiskError, RecordStoreError
 from inspection.records.first_version import show_as_newest
 from inspection.records.tables import METADATA
 from inspection.records.upgrade import SCHEMA_VERSION, upgrade
 
+_log = logging.getLogger(__name__)
 DATABASE_FILE = "records.sqlite"
 APPLICATION_ID = 0x4C575244  # "LWRD"
 _BUSY_TIMEOUT_S = 5.0
@@ -106,6 +109,19 @@ def _prepare(connection: Connection, path: Path) -> None:
             f"{path}: its table {missing[0]} is missing — nothing may go missing — restore the folder from a copy, or "
             "move it away and start a new one"
         )
+    _guard(connection, path)
+
+
+def _guard(connection: Connection, path: Path) -> None:
+    """Make triggers again that somebody dropped."""
+    sqlite = _driver_connection(connection)
+    present = {name for (name,) in sqlite.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}
+    open_tables = [one for one in METADATA.tables if not {f"{one}_no_update", f"{one}_no_delete"} <= present]
+    if open_tables:
+        _log.warning("%s: triggers that keep %s append-only were dropped; made again", path, ", ".join(open_tables))
+        with connection.begin():
+            for table in open_tables:
+                make_append_only(connection, table)
 
 
 def _checked_version(connection: sqlite3.Connection, path: Path) -> int:

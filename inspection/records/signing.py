@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,13 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from sqlalchemy import Connection, select
 
 from camera.whole_file import write_whole
 from inspection.records.chain import ChainHead
 from inspection.records.durable import sync_directory
 from inspection.records.errors import SigningKeyError
+from inspection.records.tables import RUNS
 
 KEY_FILE = "signing-key.pem"
 PUBLIC_KEY_FILE = "signing-key.pub"
@@ -35,16 +37,29 @@ class SignedState:
     challenges: ChainHead
     entries: ChainHead
     removed_images: int
+    runs: ChainHead | None = None
+    """How many runs there were, and the hash of all of them; None in signatures of earlier versions."""
 
     def cells(self) -> dict[str, Any]:
         """Return it in plain JSON values."""
         heads = {name: getattr(self, name) for name in ("records", "challenges", "entries")}
-        return {
+        told: dict[str, Any] = {
             "format": _FORMAT,
             "wall_ns": self.wall_ns,
             "heads": {name: [head.sequence, head.hash.hex()] for name, head in heads.items()},
             "removed_images": self.removed_images,
         }
+        return told if self.runs is None else {**told, "runs": [self.runs.sequence, self.runs.hash.hex()]}
+
+
+def run_heads(connection: Connection) -> Iterator[ChainHead]:
+    """Yield for each number of runs, from none to all, the hash of all of them in the order of their row numbers."""
+    digest = hashlib.sha256()
+    yield ChainHead(0, digest.digest())
+    rows = connection.execute(select(RUNS.c.run_id, RUNS.c.hash).order_by(RUNS.c.run_id))
+    for number, (run_id, run_hash) in enumerate(rows, 1):
+        digest.update(f"{run_id} {run_hash.hex() if isinstance(run_hash, bytes) else run_hash!r}\n".encode())
+        yield ChainHead(number, digest.digest())
 
 
 class SigningKey:
@@ -77,6 +92,27 @@ class SigningKey:
         """Return the content of the entry that holds the signature of a state."""
         content = {**state.cells(), "public_key": self.public.hex()}
         return {**content, "signature": self._private.sign(_message(content)).hex()}
+
+
+def stored_public_key(directory: Path) -> bytes:
+    """Return the raw public key of a store's folder, and write nothing: of its private key, if this user may read it,
+    else of the public half beside it, as a backup has it. Raises SigningKeyError where there is none yet.
+    """
+    path = directory / KEY_FILE
+    try:
+        loaded = serialization.load_pem_private_key(path.read_bytes(), None)
+    except (FileNotFoundError, PermissionError):
+        if (directory / PUBLIC_KEY_FILE).exists():
+            return read_public_keys(directory / PUBLIC_KEY_FILE)[0]
+        raise SigningKeyError(
+            f"{directory}: has no {PUBLIC_KEY_FILE} yet — the station makes its key at its first start with this "
+            "folder — start it once"
+        ) from None
+    except (OSError, ValueError, TypeError) as error:
+        raise SigningKeyError(_unusable(path, error)) from error
+    if not isinstance(loaded, Ed25519PrivateKey):
+        raise SigningKeyError(_unusable(path, type(loaded).__name__))
+    return loaded.public_key().public_bytes_raw()
 
 
 def fingerprint(public: bytes) -> str:
@@ -112,8 +148,12 @@ def signed_state(content: Mapping[str, Any]) -> tuple[bytes, SignedState] | None
     heads = {name: ChainHead(int(number), bytes.fromhex(digest)) for name, (number, digest) in content["heads"].items()}
     if content["format"] != _FORMAT:
         raise ValueError(f"format {content['format']}, {_FORMAT} is known")
+    runs = None
+    if "runs" in content:
+        number, digest = content["runs"]
+        runs = ChainHead(int(number), bytes.fromhex(digest))
     state = SignedState(
-        content["wall_ns"], heads["records"], heads["challenges"], heads["entries"], content["removed_images"]
+        content["wall_ns"], heads["records"], heads["challenges"], heads["entries"], content["removed_images"], runs
     )
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(

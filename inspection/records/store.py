@@ -33,7 +33,7 @@ from inspection.records.record import (
 )
 from inspection.records.schema import DATABASE_FILE, open_for_writing
 from inspection.records.side_chain import SideBook
-from inspection.records.signing import SignedState, SigningKey, fingerprint
+from inspection.records.signing import SignedState, SigningKey, fingerprint, run_heads
 from inspection.records.tables import ENTRIES_TABLE, RECORDS, REMOVED_IMAGES, RUN_COLUMNS, RUNS
 
 LOCK_FILE = "records.lock"
@@ -219,9 +219,10 @@ class RecordStore:
         heads = (self._head, self._challenges.head, self._entries.head)
         with self.transaction() as connection:
             newest = connection.execute(_NEWEST_SIGNATURE).one_or_none()
+            *_, runs = run_heads(connection)
         if newest is None and not any(head.sequence for head in heads):
             return None
-        state = SignedState(wall_ns, *heads, removed_images=self.removed_images)
+        state = SignedState(wall_ns, *heads, removed_images=self.removed_images, runs=runs)
         if newest is not None and _is_all_signed(newest[0], json.loads(newest[1]), state):
             return None
         name = fingerprint(key.public)
@@ -274,6 +275,7 @@ def _is_all_signed(number: int, content: Mapping[str, Any], state: SignedState) 
         by_number == [state.records.sequence, state.challenges.sequence]
         and number == state.entries.sequence
         and content.get("removed_images") == state.removed_images
+        and content.get("runs") == state.cells()["runs"]
     )
 
 

@@ -22,7 +22,7 @@ def stored_version(connection: Connection) -> int | None:
     return REVISIONS.index(found[0]) + 1 if len(found) == 1 and found[0] in REVISIONS else None
 
 
-def upgrade(connection: Connection, taken_over: int = 0) -> None:
+def upgrade(connection: Connection, taken_over: int = 0, target: str = "head") -> None:
     """Make or upgrade every table; `taken_over`: the version of tables that were made before Alembic noted it."""
     from alembic import command  # only here: an up-to-date store is opened without the 0.2 s that this takes
     from alembic.config import Config
@@ -32,7 +32,7 @@ def upgrade(connection: Connection, taken_over: int = 0) -> None:
     config.attributes["connection"] = connection
     if taken_over:
         _note(connection, REVISIONS[taken_over - 1])
-    command.upgrade(config, "head")
+    command.upgrade(config, target)
 
 
 def _note(connection: Connection, revision: str) -> None:

@@ -17,7 +17,8 @@ class RecordUpkeep:
     """One thread ("records-upkeep") from the opening of the records to their closing; owned by the station's memory.
 
     It signs at once what an earlier process left unsigned, and then at least every `sign_every_s`, by the host's own
-    clock: a wall clock that is set changes nothing. A disk that refuses is tried again within a minute.
+    clock: a wall clock that is set changes nothing. An empty store is signed within a minute of its first record. A
+    disk that refuses is tried again within a minute.
     """
 
     _TICK_S = 1.0
@@ -29,7 +30,7 @@ class RecordUpkeep:
         """looks: what is to be called every second, too; each is quick, or gives way by itself."""
         self._sign, self._sign_every_s, self._looks = sign, sign_every_s, looks
         self._due_host_s = time.monotonic()
-        self._is_refused = False
+        self._is_refused = self._has_signed = False
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="records-upkeep", daemon=True)
 
@@ -59,7 +60,7 @@ class RecordUpkeep:
         if now_host_s < self._due_host_s:
             return
         try:
-            self._sign()
+            is_new = self._sign() is not None
         except RecordDiskError as error:
             self._due_host_s = now_host_s + min(self._AGAIN_S, self._sign_every_s)
             if not self._is_refused:
@@ -67,4 +68,6 @@ class RecordUpkeep:
             self._is_refused = True
             return
         self._is_refused = False
-        self._due_host_s = now_host_s + self._sign_every_s
+        self._has_signed |= is_new
+        again_s = min(self._AGAIN_S, self._sign_every_s)
+        self._due_host_s = now_host_s + (self._sign_every_s if self._has_signed else again_s)

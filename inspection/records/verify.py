@@ -23,6 +23,7 @@ from inspection.records.schema import DATABASE_FILE, open_for_reading
 from inspection.records.tables import CONTENT, RECORDS, REMOVED_IMAGES, RUN_COLUMNS, RUNS
 from inspection.records.verify_challenges import ChallengeCheck
 from inspection.records.verify_removals import RemovalCheck
+from inspection.records.verify_schema import check_indexes, check_schema
 from inspection.records.verify_side import check_side, side_head
 from inspection.records.verify_signatures import SignatureCheck, Signed
 
@@ -135,9 +136,11 @@ def _verified(
     last_challenge, last_entry = side_head(directory, CHALLENGES), side_head(directory, ENTRIES)
     with database.connect() as connection:
         check = _Check(directory, connection)
+        add = partial(check.report.add, None)
+        check_schema(connection, add)
+        check_indexes(connection, add)
         check.walk(progress)
         check.compare_head(head)
-        add = partial(check.report.add, None)
         check.report.challenges = ChallengeCheck(directory, connection, add, last_challenge).run()
         _check_book(check.report, connection, last_entry, trust, RemovalCheck(connection, check.report.add).look)
         for note in lost_heads(directory):
@@ -209,7 +212,8 @@ class _Check:
             run = Run(*cells)
             if not _is_whole(run) or run_hash(run) != stored:
                 self.report.add(None, f"run {cells[0]!r}: its particulars were changed")
-            found[run_id] = (stored.hex() if isinstance(stored, bytes) else repr(stored), run.format)
+            known_format = run.format if isinstance(run.format, int) else FORMAT
+            found[run_id] = (stored.hex() if isinstance(stored, bytes) else repr(stored), known_format)
         return found
 
     def _rows(self) -> Iterator[Sequence[Any]]:

@@ -49,11 +49,13 @@ class SideCheck:
         elif head.sequence and self._hash_at_head != head.hash:
             self._add(f"entry {head.sequence} {about} is not the one that {name} remembers")
 
-    def _check_anchor(self, sequence: int, record: int, record_hash: str) -> None:
-        if not record:
+    def _check_anchor(self, sequence: int, record: Any, record_hash: Any) -> None:
+        if record == 0:
             return
-        anchor = self._connection.execute(select(RECORDS.c.hash).where(RECORDS.c.sequence == record)).one_or_none()
-        if anchor is None or anchor[0].hex() != record_hash:
+        anchor = None
+        if isinstance(record, int):  # else the entry's own hash tells that it was changed
+            anchor = self._connection.execute(select(RECORDS.c.hash).where(RECORDS.c.sequence == record)).scalar()
+        if not isinstance(anchor, bytes) or anchor.hex() != record_hash:
             self._add(
                 f"entry {sequence} {self._chain.about}: record {record}, the newest one of its time, is not the one "
                 "that it names"

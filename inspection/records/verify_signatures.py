@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, select
 from inspection.records.chain import ChainHead
 from inspection.records.entries import EntryKind
 from inspection.records.errors import SigningKeyError
-from inspection.records.signing import SignedState, fingerprint, signed_state
+from inspection.records.signing import SignedState, fingerprint, run_heads, signed_state
 from inspection.records.tables import CHALLENGES_TABLE, ENTRIES_TABLE, RECORDS
 
 _CHAINS: tuple[tuple[str, Table, str], ...] = (
@@ -33,6 +33,7 @@ class Signed:
     records: int = 0
     challenges: int = 0
     entries: int = 0
+    runs: int = 0
     wall_ns: int = 0
     keys: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -54,6 +55,7 @@ class SignatureCheck:
         self._connection, self._add, self._trusted = connection, add, trusted
         self._good = {name: 0 for name, _, _ in _CHAINS}
         self._newest: SignedState | None = None
+        self._runs = {head.sequence: head.hash for head in run_heads(connection)}
         self.signed = Signed()
 
     def look(self, row: tuple[Any, ...]) -> None:
@@ -120,6 +122,12 @@ class SignatureCheck:
                 )
             else:
                 self._good[chain] = max(self._good[chain], head.sequence)
+        if state.runs is not None and self._runs.get(state.runs.sequence) != state.runs.hash:
+            self._add(
+                None,
+                f"the {state.runs.sequence} runs, signed on {_at(state)}, are not those of now ({name}): one was "
+                "changed, removed or put in",
+            )
         if entry is not None and state.entries.sequence != entry - 1:
             self._add(None, f"{name} stands behind entry {entry - 1}, but was made behind {state.entries.sequence}")
 
@@ -132,6 +140,7 @@ class SignatureCheck:
         self._newest, signed = state, self.signed
         signed.signatures += 1
         signed.records, signed.challenges = state.records.sequence, state.challenges.sequence
+        signed.runs = 0 if state.runs is None else state.runs.sequence
         signed.entries, signed.wall_ns = state.entries.sequence, state.wall_ns
 
 

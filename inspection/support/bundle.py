@@ -43,6 +43,8 @@ def pack(station: Path | None, out: Path, images: int, environment: Mapping[str,
     """Write a bundle; it takes some seconds whatever is broken. Raises StationError where `out` is there already."""
     if out.exists():
         raise StationError(f"{out}: is there already — a new file is written — choose another name")
+    if not out.absolute().parent.is_dir():
+        raise StationError(f"{out}: its folder is not there — a file is written into one that is — name another place")
     answers = [Answer("README.txt", _ABOUT.encode())]
     values, config, answer = _settings(station)
     scrubber = Scrubber({*secret_values(values, environment), *environment_secrets(environment)})

@@ -17,7 +17,8 @@ from inspection.records.side_chain import entry_hash
 def forge(folder: Path, *statements: str) -> None:
     """Run SQL past the triggers, then recompute every hash, anchor and head file as a whole."""
     with closing(sqlite3.connect(folder / DATABASE_FILE, isolation_level=None)) as connection:
-        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
             connection.execute(f"DROP TRIGGER {name}")
         connection.execute("PRAGMA foreign_keys = OFF")
         for statement in statements:
@@ -26,6 +27,8 @@ def forge(folder: Path, *statements: str) -> None:
         _write(folder, HEAD_FILE, records)
         for table, file in (("challenges", CHALLENGES_HEAD_FILE), ("entries", ENTRIES_HEAD_FILE)):
             _write(folder, file, _rehash_side(connection, table))
+        for _, trigger in triggers:
+            connection.execute(trigger)
 
 
 def _rehash_records(connection: sqlite3.Connection) -> ChainHead:

@@ -58,14 +58,17 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def tampered(original: Path, tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    """A copy of the store at `tmp_path`/copy with its triggers dropped, open for raw SQL."""
+    """A copy of the store at `tmp_path`/copy with its triggers dropped until the end, open for raw SQL."""
     copy = tmp_path / "copy"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(original, copy)
     with closing(sqlite3.connect(copy / DATABASE_FILE, isolation_level=None)) as connection:
-        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
             connection.execute(f"DROP TRIGGER {name}")
         yield connection
+        for _, statement in triggers:
+            connection.execute(statement)
 
 
 def named(report: VerifyReport) -> set[int | None]:

@@ -255,9 +255,23 @@ def test_the_commands_on_a_store_without_a_station(tmp_path: Path) -> None:
     assert (
         said("add", "case 7", "--reason", "complaint", "--lot", "L-1", "--from", "2026-01-01", "--who", "kim")[0] == 0
     )
-    assert json.loads(said("list", "--json")[1])["holds"] == [
-        {"name": "case 7", "reason": "complaint", "lot": "L-1", "since_wall_ns": 1_767_225_600 * 10**9}
-    ]
+    (told,) = json.loads(said("list", "--json")[1])["holds"]
+    assert told.pop("time_utc")
+    since_wall_ns = 1_767_225_600 * 10**9
+    assert told == {
+        "name": "case 7",
+        "reason": "complaint",
+        "lot": "L-1",
+        "since_wall_ns": since_wall_ns,
+        "who": "kim",
+    }
+    assert "since 2026-01-01 00:00:00.000 UTC" in said("list")[1]
+    backwards = ("--from", "2026-02-01", "--to", "2026-01-01")
+    for nothing in (("--record", "2"), ("--record", "0"), ("--lot", "L-2"), backwards):
+        assert said("add", "case 9", "--reason", "complaint", *nothing)[0] == 1
+    found = json.loads(said("add", "case 9", "--reason", "complaint", "--record", "1", "--json")[1])
+    assert found["now"]["records"] == 1
+    assert said("release", "case 9", "--reason", "settled")[0] == 0
     assert said("add", "case 7", "--reason", "complaint", "--lot", "L-1")[0] == 1
     assert said("add", "case 8", "--reason", "complaint")[0] == 1
     assert said("release", "case 7", "--reason", "settled")[0] == 0

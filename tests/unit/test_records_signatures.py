@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,14 +16,24 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from inspection.cli.main import app
+from inspection.records.chain import run_hash
 from inspection.records.columns import RESULT_COLUMNS
-from inspection.records.entries import Entry, EntryKind
+from inspection.records.entries import Entry, EntryKind, StoredEntry
 from inspection.records.errors import SigningKeyError
 from inspection.records.record import Run
-from inspection.records.signing import KEY_FILE, PUBLIC_KEY_FILE, SigningKey, fingerprint, public_pem
+from inspection.records.signing import (
+    KEY_FILE,
+    PUBLIC_KEY_FILE,
+    SigningKey,
+    fingerprint,
+    public_pem,
+    stored_public_key,
+)
 from inspection.records.store import RecordStore, make_row
+from inspection.records.upkeep import RecordUpkeep
 from inspection.records.verify import Trust, verify
 
+RUNNER = CliRunner()
 DAY_NS = 86_400 * 10**9
 DAYS, A_DAY = 3, 4
 RECORDS = DAYS * A_DAY
@@ -159,6 +170,79 @@ def test_signatures_that_were_all_removed_are_missed_with_the_public_key(origina
     assert "nothing is signed with the public key given" in text
 
 
+@pytest.mark.parametrize("meddle", ["insert", "remove"])
+def test_a_run_that_no_record_uses_is_signed_for(tmp_path: Path, meddle: str) -> None:
+    """Put in with its right hash, or removed: a run without records is in no chain, but the signature counts it."""
+    fill(tmp_path)
+    store, key = RecordStore(tmp_path), SigningKey.in_folder(tmp_path)
+    store.begin_run(Run("empty", "s", "m", "", "", 0, 0))
+    assert store.sign(key, DAYS * DAY_NS) is not None
+    assert store.sign(key, DAYS * DAY_NS) is None
+    store.close()
+    assert verify(tmp_path).signed.runs == 2
+    if meddle == "remove":
+        forge(tmp_path, "DELETE FROM runs WHERE run = 'empty'")
+    else:
+        names = "station, model, bundle_digest, config_hash, started_wall_ns, started_host_ns, recipe, recipe_hash"
+        names += ", thresholds_hash, camera_settings_hash, provider, format"
+        digest = run_hash(Run("another", "s", "m", "", "", 0, 0)).hex()
+        forge(
+            tmp_path,
+            f"INSERT INTO runs (run_id, run, {names}, hash) "
+            f"SELECT 0, 'another', {names}, x'{digest}' FROM runs LIMIT 1",
+        )
+    texts = [one.text for one in verify(tmp_path).problems]
+    assert texts[-1] == (
+        "the 2 runs, signed on 1970-01-04 00:00:00 UTC, are not those of now (signature 7 of the book): one was "
+        "changed, removed or put in"
+    )
+
+
+def test_what_is_not_signed_and_what_was_compared_is_told(original: Path, tmp_path: Path) -> None:
+    """The report counts what lies behind the newest signature, names the key file, and an empty file of signatures."""
+    folder = copy(original, tmp_path)
+    store = RecordStore(folder)
+    store.append_note(Entry(EntryKind.AUDIT, "Stop", "kim", 0))
+    store.close()
+    (tmp_path / "none.jsonl").write_text("")
+    key = folder / PUBLIC_KEY_FILE
+    words = ("--public-key", str(key), "--signatures", str(tmp_path / "none.jsonl"))
+    code, text = said("verify", "--dir", str(folder), *words)
+    assert code == 0
+    assert "0 records and 1 entries behind it are not signed yet" in text
+    name = fingerprint(SigningKey.in_folder(folder).public)
+    assert f"held against public key {name} of {key}" in text
+    assert "held against none: none.jsonl holds no signature" in text
+    assert "not signed yet" not in said("verify", "--dir", str(original))[1]
+
+
+def test_a_new_store_is_signed_soon_after_its_first_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What signs daily looks again soon while there was nothing to sign, and then daily."""
+    monkeypatch.setattr(RecordUpkeep, "_TICK_S", 0.001)
+    monkeypatch.setattr(RecordUpkeep, "_AGAIN_S", 0.001)
+    store, key = RecordStore(tmp_path), SigningKey.in_folder(tmp_path)
+    asked: list[bool] = []
+    looked = threading.Event()
+
+    def sign() -> StoredEntry | None:
+        if len(asked) == 3:
+            store.append_note(Entry(EntryKind.AUDIT, "Stop", "kim", 0))
+        signed = store.sign(key, 1)
+        asked.append(signed is not None)
+        return signed
+
+    def look() -> None:
+        if asked[-1]:
+            looked.set()
+
+    upkeep = RecordUpkeep(sign, 86_400.0, (look,))
+    upkeep.start()
+    assert looked.wait(10.0)
+    upkeep.close(10.0)
+    store.close()
+    assert asked == [False, False, False, True]
+
+
 def test_a_replaced_key_is_told_and_not_accepted_by_who_has_the_old_one(original: Path, tmp_path: Path) -> None:
     """A key that was lost is made anew and the change told; with the old public key its signatures are a problem, with
     both they are good.
@@ -195,6 +279,7 @@ def test_a_clock_that_is_set_back_changes_nothing(tmp_path: Path) -> None:
 def test_the_key_is_for_its_owner_alone_and_is_made_once(tmp_path: Path) -> None:
     """Mode 0600 from its first moment; the same key afterwards; the public half is beside it and printed."""
     RecordStore(tmp_path).close()
+    SigningKey.in_folder(tmp_path)
     code, text = said("key", "--dir", str(tmp_path), "--json", "--out", str(tmp_path / "for-the-auditor.pem"))
     told = json.loads(text)
     assert code == 0
@@ -204,6 +289,25 @@ def test_the_key_is_for_its_owner_alone_and_is_made_once(tmp_path: Path) -> None
         told["public_key"] == (tmp_path / PUBLIC_KEY_FILE).read_text() == (tmp_path / "for-the-auditor.pem").read_text()
     )
     assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+def test_showing_the_key_makes_and_changes_nothing(original: Path, tmp_path: Path) -> None:
+    """A folder that has the public half alone, as a backup has, shows it; one without any says so; a file that is there
+    is never overwritten, and each refusal is a sentence.
+    """
+    folder = copy(original, tmp_path)
+    (folder / KEY_FILE).unlink()
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    code, text = said("key", "--dir", str(folder))
+    assert (code, before[PUBLIC_KEY_FILE].decode() in text) == (0, True)
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    for out in (folder / PUBLIC_KEY_FILE, tmp_path / "nowhere" / "key.pem"):
+        with pytest.raises(SigningKeyError, match=r"is there already|cannot be written"):
+            RUNNER.invoke(app, ["records", "key", "--dir", str(folder), "--out", str(out)], catch_exceptions=False)
+    (folder / PUBLIC_KEY_FILE).unlink()
+    with pytest.raises(SigningKeyError, match="start it once"):
+        stored_public_key(folder)
+    assert not (folder / KEY_FILE).exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"no key", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
