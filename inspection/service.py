@@ -13,6 +13,9 @@ from inspection.observability.observers import Observers
 from inspection.page_process import PageProcess
 from inspection.process_priority import take_priority
 from inspection.station import Station
+from models.memory import keep_freed_memory
+
+_IMAGE_BYTES, _KEPT_BYTES = 32 << 20, 64 << 20  # of 32 MP and more few come, and their memory goes back
 
 
 class Service:
@@ -38,6 +41,7 @@ class Service:
         try:
             self.station.open()
             take_priority(self.config.inference.priority)
+            keep_freed_memory(_IMAGE_BYTES, _KEPT_BYTES)
             self._observers = Observers(self.station, self._log)
             self.metrics_url = self._observers.metrics_url
             if self.config.api.enabled:

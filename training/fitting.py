@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.memory import keep_freed_memory
 from training.draws import seed_of
 from training.errors import DivergedError, UnfinishedRunError
 from training.hardware import Hardware, device_asked
 from training.lesson import Lesson
-from training.memory import keep_freed_memory
 from training.metrics import auroc
 from training.prefetch import prefetch
 from training.settings import TrainSettings

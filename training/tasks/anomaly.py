@@ -7,12 +7,12 @@ from collections.abc import Callable
 import torch
 
 from models.card import MapSpec
+from models.memory import keep_freed_memory
 from training.anomaly.learning import learn
 from training.epochs import Watch, unwatched
 from training.errors import TrainingInterrupted
 from training.images import Source
 from training.material import Material, load_material
-from training.memory import keep_freed_memory
 from training.network import Start
 from training.runfolder import RunFolder
 from training.screen import Screen
