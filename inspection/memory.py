@@ -8,19 +8,24 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from inspection.api.feed import RecordFeed
 from inspection.config import StationConfig
 from inspection.engine import Engine
 from inspection.part import PartResult
+from inspection.recipes import changes as recipe_changes
 from inspection.recipes.content import RecipeRef, own_recipe
+from inspection.recipes.store import FOLDER as RECIPES
+from inspection.recipes.store import RecipeStore
+from inspection.records import hold_requests
 from inspection.records.challenges import ChallengeEntry
 from inspection.records.entries import Entry, EntryKind, StoredEntry
-from inspection.records.hold_requests import HoldRequests
 from inspection.records.journal import Journal, recover
 from inspection.records.reader import RecordReader
 from inspection.records.record import Run, StoredRecord
+from inspection.records.requests import Requests
 from inspection.records.signing import SigningKey
 from inspection.records.store import RecordStore
 from inspection.records.upkeep import RecordUpkeep
@@ -63,7 +68,12 @@ class Memory:
         self._writer.on_image_recovered(lambda: on_image_trouble(""))
         self.run = ""
         self.begin_run(config, config_hash, engine, own_recipe(config).ref)
-        looks = (self._writer.tend_images, HoldRequests(folder, self).answer)
+        recipes = RecipeStore(folder / RECIPES)
+        looks = (
+            self._writer.tend_images,
+            Requests(folder / hold_requests.FOLDER, partial(hold_requests.take, self)).answer,
+            Requests(folder / recipe_changes.REQUEST_FOLDER, partial(recipe_changes.take, recipes, self)).answer,
+        )
         self._upkeep = RecordUpkeep(self._writer.sign, config.records.sign_every_hours * 3600, looks)
         self._upkeep.start()
 

@@ -26,6 +26,7 @@ from inspection.challenge.errors import (
     ChallengeStateError,
 )
 from inspection.challenge.options import MAX_OPERATOR
+from inspection.plain_text import unprintable
 
 MAX_CHALLENGE_WATCHERS = 4
 DEFAULT_LISTED, MAX_LISTED = 20, 200
@@ -146,7 +147,7 @@ def _operator(name: str) -> str:
             f"the operator's name has {len(name)} characters — at most {MAX_OPERATOR} are allowed — shorten it",
             field="operator",
         )
-    if not name.isprintable():
+    if unprintable(name):
         raise RefusedError(
             grpc.StatusCode.INVALID_ARGUMENT,
             "OPERATOR",

@@ -10,6 +10,7 @@ from inspection.api import v1 as pb
 from inspection.api.errors import RefusedError
 from inspection.api.messages import VERDICTS
 from inspection.part import Verdict
+from inspection.plain_text import unprintable
 from inspection.records.entries import Entry, EntryBook, EntryKind, StoredEntry
 from inspection.records.record import StoredRecord
 
@@ -28,9 +29,15 @@ def review_entry(request: pb.ReviewResultRequest, record: StoredRecord, caller: 
     if not 1 <= len(reviewer) <= _MAX_WHO:
         text = f"reviewer has {len(reviewer)} characters — 1 to {_MAX_WHO} are needed — name a person"
         raise _refused("WHO", text, "reviewer")
+    if bad := unprintable(reviewer):
+        text = f"reviewer has the character {bad} — printable ones are allowed, since the entry stays — leave it out"
+        raise _refused("WHO", text, "reviewer")
     for name, most in (("defect_class", _MAX_CLASS), ("comment", _MAX_COMMENT), ("serial", _MAX_SERIAL)):
         if len(getattr(request, name)) > most:
             text = f"{name} has {len(getattr(request, name))} characters — at most {most} are allowed — shorten it"
+            raise _refused("REVIEW", text, name)
+        if bad := unprintable(getattr(request, name), lines=name == "comment"):
+            text = f"{name} has the character {bad} — printable ones are allowed, since the entry stays — leave it out"
             raise _refused("REVIEW", text, name)
     content = {
         "verdict": verdict.value,

@@ -19,6 +19,7 @@ from inspection.api.refusals import carried_out
 from inspection.api.status_messages import STATES, change_message, preview_message, status_message
 from inspection.api.watchers import Watchers
 from inspection.control import JobRequest, LineControl, StateChange
+from inspection.plain_text import printable, unprintable
 
 MAX_PREVIEW_WATCHERS = 8
 MAX_STATE_WATCHERS = 128  # more than one caller may have
@@ -223,13 +224,16 @@ def named(who: str) -> str:
     if not told:
         text = "who is empty — the log keeps who confirmed — name a person or a panel"
         raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, "WHO", text, field="who")
+    if bad := unprintable(told):
+        text = f"who has the character {bad} — printable ones are allowed, since the log keeps it — leave it out"
+        raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, "WHO", text, field="who")
     return told
 
 
 def _job(job: pb.Job) -> JobRequest:
     told = JobRequest(job.job_id, job.meas_id, job.part_id, job.product_id, job.recipe)
     for name, value in (*told.ids().items(), ("recipe", told.recipe)):
-        if len(value) > _MAX_ID or not value.isprintable():
+        if len(value) > _MAX_ID or unprintable(value):
             raise RefusedError(
                 grpc.StatusCode.INVALID_ARGUMENT,
                 "JOB",
@@ -240,7 +244,7 @@ def _job(job: pb.Job) -> JobRequest:
 
 
 def _cause(text: str) -> str:
-    return " ".join(text.split())[:_MAX_CAUSE] or f"asked for by {caller_name() or 'a client'}"
+    return printable(" ".join(text.split()))[:_MAX_CAUSE] or f"asked for by {caller_name() or 'a client'}"
 
 
 def _rate_hz(asked_hz: float) -> float:

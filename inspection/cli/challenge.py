@@ -15,6 +15,7 @@ from rich.markup import escape
 from inspection.api.address import DEFAULT_ADDRESS
 from inspection.challenge.options import MAX_OPERATOR
 from inspection.cli.station_option import client_of
+from inspection.plain_text import unprintable
 
 if TYPE_CHECKING:
     from inspection.api import v1 as pb
@@ -168,7 +169,7 @@ def _ejected(now: pb.Challenge) -> int:
 
 def _checked_operator(name: str) -> str:
     """Return the name as it goes into the record. Raises BadParameter for none, and for what would spoil a log."""
-    if name.strip() and name.isprintable() and len(name) <= MAX_OPERATOR:
+    if name.strip() and not unprintable(name) and len(name) <= MAX_OPERATOR:
         return name.strip()
     raise typer.BadParameter(
         f"is {name[:70]!r} — a name of 1 to {MAX_OPERATOR} printable characters is needed, since the record keeps it — "

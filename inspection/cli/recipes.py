@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from inspection.cli.records_folder import Who
+from inspection.plain_text import printable
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from inspection.config import StationConfig
+    from inspection.recipes.changes import Change
     from inspection.recipes.content import Recipe
     from inspection.recipes.store import RecipeStore
 
@@ -29,12 +35,14 @@ def _group() -> None:
 
 
 @app.command()
-def add(file: Config, name: Name, recipe: Text, as_json: Json = False) -> None:
-    """Check a recipe against the station's file and store it as the next version of its name."""
+def add(file: Config, name: Name, recipe: Text, who: Who = None, as_json: Json = False) -> None:
+    """Check a recipe against the station's file, store it as the next version of its name, and write down who did."""
+    from inspection.recipes.changes import Change
+
     config, store = _station(file)
     text = _text(recipe)
     _checked(config, text, str(recipe))
-    stored = store.add(name, text)
+    stored = _noted(config, store, Change.ADDED, who, lambda: store.add(name, text))
     _say(_told(stored), f"recipe {stored.ref} is stored, sha256 {stored.ref.sha256}", as_json=as_json)
 
 
@@ -76,13 +84,21 @@ def remove(
     file: Config,
     name: Name,
     version: Annotated[int, typer.Option("--version", min=1, help="Which version.")],
+    who: Who = None,
     as_json: Json = False,
 ) -> None:
-    """Mark a version as removed: it is prepared no more, and stays readable for the records that name it."""
+    """Mark a version as removed, and write down who did: it is prepared no more, and stays readable for its records."""
+    from inspection.recipes.changes import Change
+
     config, store = _station(file)
-    _refuse_prepared(config, name, version)
-    store.remove(name, version)
-    _say(_told(store.get(name, version)), f"recipe {name} (version {version}) is removed", as_json=as_json)
+
+    def mark() -> Recipe:
+        _refuse_prepared(config, name, version)
+        store.remove(name, version)
+        return store.get(name, version)
+
+    removed = _noted(config, store, Change.REMOVED, who, mark)
+    _say(_told(removed), f"recipe {name} (version {version}) is removed", as_json=as_json)
 
 
 def _station(file: Path) -> tuple[StationConfig, RecipeStore]:
@@ -91,6 +107,28 @@ def _station(file: Path) -> tuple[StationConfig, RecipeStore]:
 
     config = load_config(file)
     return config, RecipeStore(config.records.dir / FOLDER)
+
+
+def _noted(
+    config: StationConfig, store: RecipeStore, change: Change, who: str | None, make: Callable[[], Recipe]
+) -> Recipe:
+    """Make a change and write it into the book of entries: into the store itself, or through the station that runs.
+
+    The book is opened first: where nothing can be written down, nothing is changed. Raises RecipeError, RecordsError.
+    """
+    from inspection.cli.station_book import ask_station, asker, login, station_book
+    from inspection.recipes.changes import REQUEST_FOLDER, note_change, request
+    from inspection.recipes.errors import RecipeError
+
+    by, caller = asker(who, RecipeError), f"command line of {printable(login())}"
+    with station_book(config.records.dir, make=True) as book:
+        changed = make()
+        if book is not None:
+            note_change(store, book, changed, change, by, caller)
+            return changed
+    asked = request(changed, change, by, caller)
+    ask_station(config.records.dir / REQUEST_FOLDER, asked, f"recipe {changed.ref}", RecipeError)
+    return changed
 
 
 def _text(recipe: Path) -> str:

@@ -11,6 +11,7 @@ import typer
 
 Dir = Annotated[Path, typer.Option("--dir", help="The station's data folder (records.dir of its configuration).")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
+Who = Annotated[str | None, typer.Option(help="Who asks; your user name when left out.")]
 DEFAULT_DIR = Path("lineward-data")
 TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 """How times are written on the command line."""

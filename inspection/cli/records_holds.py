@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import getpass
-import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -13,19 +11,18 @@ from typing import Annotated, Any
 
 import typer
 
-from inspection.cli.records_folder import DEFAULT_DIR, TIMES, Dir, Json, moment, print_json, wall_ns
+from inspection.cli.records_folder import DEFAULT_DIR, TIMES, Dir, Json, Who, moment, print_json, wall_ns
+from inspection.cli.station_book import ask_station, asker, station_book
+from inspection.plain_text import printable
 from inspection.records.entries import Entry, EntryBook, EntryKind, StoredEntry
-from inspection.records.errors import RecordStoreError
-from inspection.records.hold_requests import ask
+from inspection.records.errors import HoldError
+from inspection.records.hold_requests import FOLDER, request
 from inspection.records.holds import HoldStep, active_holds, add_hold, hold_of, release_hold
 from inspection.records.reader import RecordReader
-from inspection.records.store import RecordStore
 
-_ANSWER_S = 30.0
 hold_app = typer.Typer(help="Images that no rule and no disk budget may remove.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="The hold's name, as the complaint's or the court's number.")]
-Who = Annotated[str | None, typer.Option(help="Who asks; your user name when left out.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -64,10 +61,8 @@ def add(
         now = reader.held_now(hold)
     finally:
         reader.close()
-    asker = who or getpass.getuser()
-    _note(
-        directory, HoldStep.ADDED, name, hold.cells(), asker, lambda book: add_hold(book, hold, asker, time.time_ns())
-    )
+    by = asker(who, HoldError)
+    _note(directory, HoldStep.ADDED, name, hold.cells(), by, lambda book: add_hold(book, hold, by, time.time_ns()))
     told = f"{now.records} records, {now.images} images there now, {now.removed} removed already"
     fields = {"ok": True, "hold": name, **hold.cells(), "now": dataclasses.asdict(now)}
     _say(as_json, fields, f"hold {name} is set: {told}")
@@ -82,13 +77,13 @@ def release(
     as_json: Json = False,
 ) -> None:
     """Let go of a hold: rules and disk budget apply to its images again."""
-    asker = who or getpass.getuser()
+    by = asker(who, HoldError)
 
     def write(book: EntryBook) -> StoredEntry:
-        return release_hold(book, name, reason, asker, time.time_ns())
+        return release_hold(book, name, reason, by, time.time_ns())
 
-    _note(directory, HoldStep.RELEASED, name, {"reason": reason}, asker, write)
-    _say(as_json, {"ok": True, "hold": name}, f"hold {name} is released")
+    _note(directory, HoldStep.RELEASED, name, {"reason": reason}, by, write)
+    _say(as_json, {"ok": True, "hold": name}, f"hold {printable(name)} is released")
 
 
 @hold_app.command("list")
@@ -101,13 +96,14 @@ def list_holds(directory: Dir = DEFAULT_DIR, as_json: Json = False) -> None:
     finally:
         reader.close()
     if as_json:
-        set_by = {name: {"who": one.who, "time_utc": moment(one.wall_ns)} for name, one in added.items()}
-        print_json({"holds": [{"name": hold.name, **hold.cells(), **set_by[hold.name]} for hold in holds]})
+        who_set = {name: {"who": one.who, "time_utc": moment(one.wall_ns)} for name, one in added.items()}
+        print_json({"holds": [{"name": hold.name, **hold.cells(), **who_set[hold.name]} for hold in holds]})
         return
     for hold in holds:
         told = ", ".join(_told(key, value) for key, value in hold.cells().items() if key != "reason")
         one = added[hold.name]
-        typer.echo(f"{hold.name}  {told}  – {hold.reason}  (set {moment(one.wall_ns)} UTC by {one.who})")
+        set_by = f"set {moment(one.wall_ns)} UTC by {one.who}"
+        typer.echo(printable(f"{hold.name}  {told}  – {hold.reason}  ({set_by})"))
     if not holds:
         typer.echo("nothing is held")
 
@@ -144,16 +140,6 @@ def list_removals(
         )
 
 
-class _Book:
-    """A store that no station holds, as a book of entries."""
-
-    def __init__(self, store: RecordStore, reader: RecordReader) -> None:
-        self._store, self.entries = store, reader.entries
-
-    def note(self, entry: Entry) -> StoredEntry:
-        return self._store.append_note(entry)
-
-
 def _note(
     directory: Path,
     step: HoldStep,
@@ -163,20 +149,11 @@ def _note(
     write: Callable[[EntryBook], StoredEntry],
 ) -> None:
     """Write it down: into the store where no station runs, else through the station, which alone may write then."""
-    reader = RecordReader(directory)
-    try:
-        try:
-            store = RecordStore(directory)
-        except RecordStoreError:
-            pause = threading.Event()
-            ask(directory, step, name, cells, who, _ANSWER_S, lambda: pause.wait(0.1))
+    with station_book(directory) as book:
+        if book is not None:
+            write(book)
             return
-        try:
-            write(_Book(store, reader))
-        finally:
-            store.close()
-    finally:
-        reader.close()
+    ask_station(directory / FOLDER, request(step, name, cells, who), f"hold {name!r}", HoldError)
 
 
 def _say(as_json: bool, fields: dict[str, Any], text: str) -> None:

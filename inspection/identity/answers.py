@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from inspection.part import Reason, Verdict
+from inspection.plain_text import unprintable
 from inspection.records.entries import Entry, EntryKind, StoredEntry
 from inspection.records.record import StoredRecord
 
@@ -47,4 +48,4 @@ def serial_let_go(record: StoredRecord, review: Entry) -> str:
     if review.content.get("verdict") != Verdict.PASS.value:
         return ""
     named = str(review.content.get("serial", ""))
-    return named if named.strip() and named.isprintable() and len(named) <= _LONGEST else record.serial
+    return named if named.strip() and not unprintable(named) and len(named) <= _LONGEST else record.serial

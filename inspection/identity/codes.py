@@ -15,7 +15,8 @@ from camera.frame import Pixels
 from camera.pixels import Rectangle, image_of
 from inspection.config.identity import IdentitySection
 from inspection.identity.errors import CodesMissingError
-from inspection.identity.words import Code, Reading, printable
+from inspection.identity.words import Code, Reading
+from inspection.plain_text import printable
 
 _NAMED_AT_MOST = 3
 _SHOWN = 40

@@ -14,6 +14,7 @@ from inspection.identity.scope import OFF_THE_BELT, Scope, UsedSerials, load_sco
 from inspection.identity.words import Policy, Reading, Source, Trouble
 from inspection.part import Decision, EjectorAction, Evaluation, Reason, Verdict
 from inspection.pipeline.decide import overruled
+from inspection.plain_text import unprintable
 from inspection.tracking.identity import PartIdentity
 from inspection.tracking.part import PartInFlight
 
@@ -120,7 +121,7 @@ class Identification:
         section = self.section
         if section.source is not Source.MES or not serial:
             return
-        if len(serial) > section.max_length or not serial.isprintable() or not serial.strip():
+        if len(serial) > section.max_length or unprintable(serial) or not serial.strip():
             raise SerialRefusedError(
                 f"serial {serial[:70]!r}: 1 to {section.max_length} printable characters are allowed — choose another"
             )

@@ -33,7 +33,7 @@ class Trouble(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One code in a picture. text: printable, as `printable` gives it. corners: (x, y) in pixels of the frame."""
+    """One code in a picture. text: printable (`plain_text`). corners: (x, y) in pixels of the frame."""
 
     text: str
     format: str
@@ -57,18 +57,3 @@ class Reading:
     took_ms: float = 0.0
     is_late: bool = False
     has_failed: bool = False
-
-
-def printable(text: str) -> str:
-    r"""Return text with all that does not print as an escape: \x1d, \u202e. A log, a table, a screen take the result.
-
-    A text that has such an escape spelt out gives the same: then two codes would count for one, and none too few.
-    """
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() else _escaped(one) for one in text)
-
-
-def _escaped(character: str) -> str:
-    number = ord(character)
-    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from inspection.lots.states import LOT_ROWS, LotContentError, LotState, LotStep
 from inspection.part import Reason, Verdict
+from inspection.plain_text import unprintable
 from inspection.recipes.content import RecipeRef
 from inspection.records.entries import Entry, EntryKind, StoredEntry
 from inspection.records.lot_counts import EndedParts
@@ -30,7 +31,7 @@ class LotOrder:
 
     def checked(self) -> Self:
         """Return it if it describes a lot. Raises LotContentError."""
-        if not 1 <= len(self.lot) <= _NAME_LENGTH or not self.lot.isprintable():
+        if not 1 <= len(self.lot) <= _NAME_LENGTH or unprintable(self.lot):
             raise LotContentError(
                 f"lot {self.lot[:70]!r}: 1 to {_NAME_LENGTH} printable characters are allowed — choose such an id"
             )

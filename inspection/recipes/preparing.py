@@ -11,6 +11,7 @@ from typing import Protocol
 from inspection.config import StationConfig, config_digest
 from inspection.engine import Engine
 from inspection.errors import ConfigError
+from inspection.recipes.changes import Change, note_change
 from inspection.recipes.content import STATION_RECIPE, Recipe, RecipeRef, merged, own_recipe, parse_content
 from inspection.recipes.errors import RecipeContentError, RecipeError, RecipeInUseError, RecipeMissingError
 from inspection.recipes.store import FOLDER, RecipeStore
@@ -142,7 +143,7 @@ class Preparing:
         """Store a text as the next version of a name. Raises RecipeError, RecordsError when it cannot be noted."""
         self.check(text)
         added = self.store.add(name, text)
-        self._note_change(added, "ADDED", who)
+        note_change(self.store, self._book, added, Change.ADDED, who)
         return added
 
     def remove(self, name: str, version: int, who: str = "") -> Recipe:
@@ -156,13 +157,8 @@ class Preparing:
             return self.get(name, version)
         self.store.remove(name, version)
         removed = self.store.get(name, version)
-        self._note_change(removed, "REMOVED", who)
+        note_change(self.store, self._book, removed, Change.REMOVED, who)
         return removed
-
-    def _note_change(self, recipe: Recipe, change: str, who: str) -> None:
-        ref = recipe.ref
-        content = {"change": change, "version": ref.version, "sha256": ref.sha256}
-        self._book.note(Entry(EntryKind.RECIPE, ref.name, who, time.time_ns(), content))
 
     def restore(self) -> None:
         """Prepare what was prepared when the station's process ended, the station's own recipe where none was.

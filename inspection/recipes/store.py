@@ -14,6 +14,7 @@ from inspection.recipes.errors import RecipeContentError, RecipeError, RecipeMis
 
 FOLDER = "recipes"
 _HEAD = re.compile(r"# lineward recipe (\S+) (\d+) sha256=([0-9a-f]{64}) wall_ns=(\d+)\n")
+_REMOVED = re.compile(r"removed wall_ns=(\d{1,19})\n")
 
 
 class RecipeStore:
@@ -101,6 +102,18 @@ class RecipeStore:
         """Mark a version as removed: it is prepared no more, and stays readable. Raises RecipeMissingError, OSError."""
         self.get(name, version)
         _put(self._mark(name, version), f"removed wall_ns={time.time_ns()}\n")
+
+    def is_removed(self, name: str, version: int) -> bool:
+        """Return whether a version is marked as removed."""
+        return self._mark(name, version).exists()
+
+    def removed_wall_ns(self, name: str, version: int) -> int:
+        """Return when a version was marked as removed (UTC nanoseconds since 1970); 0 where that cannot be told."""
+        try:
+            found = _REMOVED.match(self._mark(name, version).read_text("utf-8"))
+        except (OSError, UnicodeDecodeError):
+            return 0
+        return int(found[1]) if found else 0
 
     def _mark(self, name: str, version: int) -> Path:
         return self.folder / name / f"{version}.removed"

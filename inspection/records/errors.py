@@ -2,6 +2,7 @@
 
 RecordsError                anything below
 ├── RecordStoreError        the folder holds no record store of ours, or another station holds it: mend the path
+│   └── RecordStoreHeldError  a station runs in it and alone writes there: ask the station, or stop it
 ├── RecordDiskError         the disk is full: free space on it
 ├── RecordLostError         the store ends before its own head, or a row cannot be read: run `records verify`
 ├── SigningKeyError         the key that signs the records cannot be used: put it back, or move it away
@@ -26,6 +27,10 @@ class RecordStoreError(RecordsError):
     """The path is not a record store that this version can use now."""
 
     exit_code = 2
+
+
+class RecordStoreHeldError(RecordStoreError):
+    """Another process writes into this store now."""
 
 
 class SigningKeyError(RecordsError):

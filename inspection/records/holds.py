@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, false, or_
 
+from inspection.plain_text import unprintable
 from inspection.records.entries import Entry, EntryBook, EntryKind, StoredEntry, read_entries
 from inspection.records.errors import HoldError
 from inspection.records.tables import RECORDS
@@ -105,6 +106,7 @@ def hold_of(name: str, cells: Mapping[str, Any]) -> Hold:
 def add_hold(book: EntryBook, hold: Hold, who: str, wall_ns: int) -> StoredEntry:
     """Hold images from now on, durably. Raises HoldError for a name that holds already, RecordDiskError."""
     hold_of(hold.name, hold.cells())
+    _check_texts(hold.name, reason=hold.reason, lot=hold.lot or "", serial=hold.serial or "", who=who)
     if hold.name in active_holds(book):
         raise HoldError(f"hold {hold.name!r}: holds already — release it first, or take another name")
     return book.note(Entry(EntryKind.HOLD, hold.name, who, wall_ns, {"step": HoldStep.ADDED.value, **hold.cells()}))
@@ -115,10 +117,21 @@ def release_hold(book: EntryBook, name: str, reason: str, who: str, wall_ns: int
     if not reason:
         raise HoldError(f"hold {name!r}: is not released without a reason — say why — add --reason")
     known = active_holds(book)
+    _check_texts("", reason=reason, who=who)  # a name that was set before this rule must be released, too
     if name not in known:
         raise HoldError(f"hold {name!r}: does not hold — {', '.join(known) or 'nothing'} does — choose one of those")
     content = {"step": HoldStep.RELEASED.value, "reason": reason}
     return book.note(Entry(EntryKind.HOLD, name, who, wall_ns, content))
+
+
+def _check_texts(name: str, **texts: str) -> None:
+    """Raise HoldError for a text with a line break or a control character: the book keeps it, and tables show it."""
+    for what, text in (("name", name), *texts.items()):
+        if bad := unprintable(text):
+            raise HoldError(
+                f"hold {name!r}: its {what} has the character {bad} — printable ones on one line are allowed, since "
+                "the book keeps it — leave it out"
+            )
 
 
 def active_holds(book: EntryBook) -> dict[str, Hold]:

@@ -21,7 +21,7 @@ from inspection.records.challenges import CHALLENGES, ChallengeEntry, entry_cell
 from inspection.records.columns import CONTENT_NAMES, hashed_content
 from inspection.records.durable import sync_directory
 from inspection.records.entries import ENTRIES, Entry, EntryKind, StoredEntry, cells, stored_entry
-from inspection.records.errors import RecordLostError, RecordRunError, RecordStoreError
+from inspection.records.errors import RecordLostError, RecordRunError, RecordStoreError, RecordStoreHeldError
 from inspection.records.record import (
     Cell,
     ImageState,
@@ -295,7 +295,7 @@ def _lock(directory: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(descriptor)
-        raise RecordStoreError(
+        raise RecordStoreHeldError(
             f"{directory}: another station writes its records here — one process a folder is allowed — stop the other "
             "one, or name another folder"
         ) from error

@@ -259,6 +259,11 @@ def test_reviews_stand_beside_the_record(running: Running) -> None:
         ("WHO", {"verdict": pb.VERDICT_PASS, "reviewer": "x" * 65}),
         ("REVIEW", {"verdict": pb.VERDICT_PASS, "reviewer": "Kim", "comment": "x" * 1001}),
         ("REVIEW", {"verdict": pb.VERDICT_PASS, "reviewer": "Kim", "defect_class": "x" * 65}),
+        ("WHO", {"verdict": pb.VERDICT_PASS, "reviewer": "Kim\x1b[8m"}),
+        ("REVIEW", {"verdict": pb.VERDICT_PASS, "reviewer": "Kim", "comment": "good\x1b[2Kbad"}),
+        ("REVIEW", {"verdict": pb.VERDICT_PASS, "reviewer": "Kim", "comment": "\u202edoog"}),
+        ("REVIEW", {"verdict": pb.VERDICT_PASS, "reviewer": "Kim", "defect_class": "chip\nverdict PASS"}),
+        ("REVIEW", {"verdict": pb.VERDICT_PASS, "reviewer": "Kim", "serial": "S1\x9b0m"}),
     ],
 )
 def test_a_review_that_is_none(running: Running, reason: str, told: dict[str, Any]) -> None:

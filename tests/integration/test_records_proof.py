@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import pairwise
@@ -24,11 +25,14 @@ from tiny_bundle import write_tiny_bundle
 from typer.testing import CliRunner
 
 from inspection.cli.main import app
+from inspection.recipes.changes import REQUEST_FOLDER
 from inspection.records.backup import MANIFEST_FILE
 from inspection.records.entries import EntryKind
+from inspection.records.errors import HoldError
 from inspection.records.images import keep_image
 from inspection.records.reader import RecordReader
 from inspection.records.record import Run
+from inspection.records.requests import ask
 from inspection.records.schema import DATABASE_FILE
 from inspection.records.signing import KEY_FILE, PUBLIC_KEY_FILE, SigningKey
 from inspection.records.store import RecordStore, make_row
@@ -155,6 +159,43 @@ def test_a_hold_on_a_running_station_stands_before_the_command_returns(
         assert station.end() == 0
     assert verify(folder).problems == []
     assert list((folder / "hold-requests").iterdir()) == []
+
+
+def test_a_recipe_that_a_command_changes_beside_a_running_station_is_in_its_book(
+    tmp_path: Path, values: Mapping[str, Any]
+) -> None:
+    """The station writes down who added and removed it and what was the newest before and after; what a request claims
+    and is not so is refused.
+    """
+    folder, text = Path(values["records"]["dir"]), tmp_path / "bottle.toml"
+    with RealRun(tmp_path, values) as station:
+
+        def recipes(*words: str) -> dict[str, Any]:
+            result = CliRunner().invoke(
+                app, ["recipes", words[0], str(tmp_path / "station.toml"), *words[1:], "--json"]
+            )
+            assert result.exit_code == 0, result.exception
+            return dict(json.loads(result.stdout))
+
+        hashes = []
+        for limit in (0.3, 0.4):
+            text.write_text(f"[model]\nthreshold = {limit}\n")
+            hashes.append(recipes("add", "bottle", str(text), "--who", "Kim")["sha256"])
+        recipes("remove", "bottle", "--version", "2", "--who", "Lee")
+        asked = {"change": "REMOVED", "name": "bottle", "version": 1, "who": "Mallory", "caller": ""}
+        with pytest.raises(HoldError, match="is not removed"):
+            ask(folder / REQUEST_FOLDER, asked, "recipe", HoldError, TIMEOUT_S, lambda: threading.Event().wait(0.1))
+        station.wait_more("records", 3)
+        assert station.end() == 0
+    reader = RecordReader(folder)
+    found = [one.entry for one in reader.entries(kind=EntryKind.RECIPE, subject="bottle")]
+    reader.close()
+    one, two = ({"version": number, "sha256": digest} for number, digest in enumerate(hashes, 1))
+    told = [(entry.who, *(entry.content[name] for name in ("change", "before", "after"))) for entry in found]
+    assert told == [("Kim", "ADDED", None, one), ("Kim", "ADDED", one, two), ("Lee", "REMOVED", two, one)]
+    assert all(entry.content["caller"].startswith("command line of ") for entry in found)
+    assert verify(folder).problems == []
+    assert list((folder / REQUEST_FOLDER).iterdir()) == []
 
 
 def test_what_was_changed_in_a_backup_is_not_restored(tmp_path: Path) -> None:

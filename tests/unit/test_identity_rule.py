@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from inspection.identity.codes import chosen
 from inspection.identity.rule import held_against
-from inspection.identity.words import Code, Policy, Trouble, printable
+from inspection.identity.words import Code, Policy, Trouble
 from inspection.observability.log_lines import JsonLines, Naming, TextLines
 from inspection.part import Decision, Evaluation, Reason, Verdict
+from inspection.plain_text import printable
 
 PASSED = Decision(Evaluation.OK, Verdict.PASS, Reason.NONE, 0.1, 0.5)
 REJECTED = [

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner, Result
 
+from inspection.cli.main import app
 from inspection.config import StationConfig
 from inspection.config.example import EXAMPLE
 from inspection.config.load import config_of, parse_config
 from inspection.recipes.content import content_hash, merged, own_content, own_recipe, parse_content
 from inspection.recipes.errors import RecipeContentError, RecipeError, RecipeMissingError
 from inspection.recipes.store import RecipeStore
+from inspection.records.entries import EntryKind
+from inspection.records.errors import RecordStoreError
+from inspection.records.reader import RecordReader
+from inspection.records.verify import verify
 
 STATION = """
 [[camera]]
@@ -172,3 +180,50 @@ def test_the_command_does_the_same_offline(tmp_path: Path) -> None:
     assert refused.returncode == 2
     assert "threshold" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_who_changed_a_recipe_from_the_command_line_is_in_the_book(tmp_path: Path) -> None:
+    """Who, when, from which version to which; the same text again is no change, a command that was killed between the
+    file and the entry is made up for by the next, and where nothing can be written down nothing is changed.
+    """
+    station, recipe, data = tmp_path / "station.toml", tmp_path / "bottle.toml", tmp_path / "data"
+    station.write_text(STATION + f'[records]\ndir = "{data}"\n')
+
+    def told(*words: str) -> Result:
+        return CliRunner().invoke(app, ["recipes", words[0], str(station), *words[1:]])
+
+    def add(threshold: float, *more: str) -> Result:
+        recipe.write_text(f"[model]\nthreshold = {threshold}\n")
+        return told("add", "bottle", str(recipe), *more)
+
+    begun_ns = time.time_ns()
+    for threshold in (0.3, 0.4, 0.4):
+        assert add(threshold, "--who", "Kim").exit_code == 0
+    RecipeStore(data / "recipes").add("bottle", "[model]\nthreshold = 0.5\n")  # what a killed command left
+    assert add(0.5, "--who", "Lee").exit_code == 0
+    assert told("remove", "bottle", "--version", "3").exit_code == 0
+    for who in ("K\x1b[31m", "", "x" * 65):
+        refused = add(0.7, "--who", who)
+        assert isinstance(refused.exception, RecipeError)
+        assert str(refused.exception).isprintable()
+    reader = RecordReader(data)
+    entries = [one.entry for one in reader.entries(kind=EntryKind.RECIPE, subject="bottle")]
+    reader.close()
+    login = getpass.getuser()
+    shown = [
+        (one.who, one.content["change"], *((one.content[side] or {}).get("version") for side in ("before", "after")))
+        for one in entries
+    ]
+    assert shown == [
+        ("Kim", "ADDED", None, 1),
+        ("Kim", "ADDED", 1, 2),
+        ("Lee", "ADDED", 2, 3),
+        (login, "REMOVED", 3, 2),
+    ]
+    assert all(begun_ns <= one.content["at_wall_ns"] <= one.wall_ns for one in entries)
+    assert {one.content["caller"] for one in entries} == {f"command line of {login}"}
+    assert verify(data).problems == []
+    (data / "records.lock").unlink()
+    (data / "records.lock").mkdir()
+    assert isinstance(add(0.8).exception, RecordStoreError)
+    assert RecipeStore(data / "recipes").versions("bottle") == [1, 2, 3]

@@ -174,6 +174,44 @@ def test_a_hold_that_names_nothing_or_has_no_reason_is_refused(cells: dict[str, 
         hold_of("case 7", cells)
 
 
+SPOILT = ("a\nb", "a\x1b[2Kb", "a\x9bb", "a\u202eb", "a\x7f")
+
+
+@pytest.mark.parametrize("text", SPOILT)
+@pytest.mark.parametrize("option", ["name", "--reason", "--who"])
+def test_a_text_that_would_spoil_a_screen_is_refused(tmp_path: Path, option: str, text: str) -> None:
+    """A hold's name, reason and who set or released it print on one line; the refusal names what does not."""
+    fill(tmp_path, [a_part(1, lot="L-1")])
+    told = {"name": "case 7", "--reason": "complaint", "--who": "kim"}
+    given = {**told, option: text}
+
+    def said(step: str, texts: dict[str, str], *more: str) -> BaseException | None:
+        words = [step, texts["name"], "--reason", texts["--reason"], "--who", texts["--who"], *more]
+        return CliRunner().invoke(app, ["records", "hold", *words, "--dir", str(tmp_path)]).exception
+
+    refused = said("add", given, "--lot", "L-1")
+    assert isinstance(refused, HoldError)
+    assert repr(next(one for one in text if not one.isprintable())) in str(refused)
+    assert str(refused).isprintable()
+    assert said("add", told, "--lot", "L-1") is None
+    assert isinstance(said("release", given), HoldError)
+    assert said("release", told) is None
+
+
+def test_a_hold_from_before_the_rule_is_shown_escaped_and_can_be_released(tmp_path: Path) -> None:
+    """What an earlier version wrote down neither colours the terminal nor stays for ever."""
+    fill(tmp_path, [a_part(1, lot="L-1")])
+    store = RecordStore(tmp_path)
+    content = {"step": "ADDED", "reason": "x\x1b[31m", "lot": "L-1"}
+    store.append_note(Entry(EntryKind.HOLD, "case\n7", "kim\x1b[0m", 1, content))
+    store.close()
+    shown = CliRunner().invoke(app, ["records", "hold", "list", "--dir", str(tmp_path)]).output
+    assert "case\\x0a7" in shown
+    assert "\x1b" not in shown
+    words = ["records", "hold", "release", "case\n7", "--reason", "settled", "--dir", str(tmp_path)]
+    assert CliRunner().invoke(app, words).exit_code == 0
+
+
 def test_a_budget_full_of_held_images_costs_images_and_never_a_record(tmp_path: Path) -> None:
     """New images are given up with a trouble text that names the holds; released, images are kept again."""
     options = RecordsOptions(min_free_mb=0, image_budget_mb=1, ok_sample=1, image_format="png")
