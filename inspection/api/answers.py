@@ -79,7 +79,8 @@ def to_refusal(error: Exception) -> RefusedError:
         case StateError():
             return RefusedError(grpc.StatusCode.FAILED_PRECONDITION, "STATE", str(error))
         case RecordLostError():
-            return RefusedError(grpc.StatusCode.DATA_LOSS, "RECORD", str(error))
+            told = {"row": str(error.row), "cell": error.cell} if error.row else {}
+            return RefusedError(grpc.StatusCode.DATA_LOSS, "RECORD", str(error), metadata=told)
         case RecordsError() | SQLAlchemyError():
             return RefusedError(
                 grpc.StatusCode.UNAVAILABLE,

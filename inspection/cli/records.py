@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.measure import Measurement
 from rich.table import Table
 
 from inspection.challenge.findings import Proof
 from inspection.challenge.past import ended_entries
 from inspection.cli import records_backup, records_export, records_holds, records_proof, records_replay
+from inspection.cli.records_damage import damage_fields, end_with, sorted_out
 from inspection.cli.records_filters import (
     Defect,
     Lot,
@@ -29,10 +28,12 @@ from inspection.cli.records_filters import (
     Since,
     Until,
 )
-from inspection.cli.records_folder import DEFAULT_DIR, Dir, Json, moment, print_json, wall_ns
+from inspection.cli.records_folder import DEFAULT_DIR, Dir, Json, moment, print_json, print_whole, wall_ns
 from inspection.part import Verdict
+from inspection.plain_text import printable
 from inspection.records.reader import RecordReader
 from inspection.records.record import StoredRecord
+from inspection.records.search import Search
 
 app = typer.Typer(help="List, show and prove stored records.", no_args_is_help=True)
 records_proof.add_to(app)
@@ -40,8 +41,6 @@ records_backup.add_to(app)
 records_replay.add_to(app)
 records_holds.add_to(app)
 records_export.add_to(app)
-
-_WIDEST = 10_000
 
 
 @app.command("list")
@@ -68,7 +67,7 @@ def list_records(
     """List the records that fit every filter given, the newest trigger first."""
     reader = RecordReader(directory)
     try:
-        records = reader.find(
+        search = Search(
             run=run,
             verdict=verdict,
             reason=reason,
@@ -82,16 +81,19 @@ def list_records(
             defect_class=defect,
             min_score=min_score,
             max_score=max_score,
-            before_sequence=behind,
-            limit=limit,
-            newest_first=not oldest_first,
         )
+        page = reader.page(search, limit=limit, newest_first=not oldest_first, before_sequence=behind)
     finally:
         reader.close()
+    records, damaged = sorted_out(page)
     if as_json:
-        print_json({"records": [_as_dict(record, directory) for record in records]})
-    else:
-        _print_whole(_table(records))
+        print_json({"records": [_as_dict(record, directory) for record in records], **damage_fields(damaged)})
+    elif records:
+        print_whole(_table(records))
+    elif not damaged:
+        typer.echo("no record fits")
+    if damaged:
+        end_with(damaged, directory)
 
 
 @app.command("show")
@@ -111,7 +113,7 @@ def show_record(
         return
     width = max(map(len, fields))
     for name, value in fields.items():
-        print(f"{name:{width}}  {'' if value is None else value}")
+        typer.echo(f"{name:{width}}  {'' if value is None else printable(str(value))}")
 
 
 @app.command("challenges")
@@ -134,8 +136,10 @@ def list_challenges(
     for one in ended:
         entry, proofs = one.entry, [finding["proof"] for finding in one.entry.findings]
         ejected = f"{proofs.count(Proof.EJECTED)} of {entry.parts}"
-        table.add_row(moment(entry.wall_ns), escape(entry.operator), str(entry.outcome), str(entry.ending), ejected)
-    _print_whole(table)
+        table.add_row(
+            moment(entry.wall_ns), escape(printable(entry.operator)), str(entry.outcome), str(entry.ending), ejected
+        )
+    print_whole(table)
 
 
 def _table(records: list[StoredRecord]) -> Table:
@@ -152,20 +156,12 @@ def _table(records: list[StoredRecord]) -> Table:
             f"[{'green' if record.verdict is Verdict.PASS else 'red'}]{record.verdict}[/]",
             record.reason,
             "" if record.score is None else f"{record.score:.4f}",
-            record.defect_class,
+            escape(printable(record.defect_class)),
             record.ejector_action,
             "removed" if record.image_removed else "yes" if record.has_image else "",
-            *(escape(getattr(record, name)) for name in known),
+            *(escape(printable(getattr(record, name))) for name in known),
         )
     return table
-
-
-def _print_whole(table: Table) -> None:
-    """Print every column in full: a narrow terminal breaks lines, and no `grep` looks for what was left out."""
-    console = Console()
-    wanted = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum
-    console.width = max(console.width, wanted)
-    console.print(table)
 
 
 def _as_dict(record: StoredRecord, directory: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from inspection.background import give_way
+from inspection.cli.records_damage import damage_fields, end_with
 from inspection.cli.records_filters import (
     Defect,
     Lot,
@@ -24,9 +25,11 @@ from inspection.cli.records_filters import (
     Since,
     Until,
 )
-from inspection.cli.records_folder import DEFAULT_DIR, Dir, Json, print_json, wall_ns
+from inspection.cli.records_folder import DEFAULT_DIR, Dir, Json, counted, print_json, wall_ns
+from inspection.records.errors import RecordLostError
 from inspection.records.export import export, found
 from inspection.records.reader import RecordReader
+from inspection.records.search import Search
 
 
 def add_to(app: typer.Typer) -> None:
@@ -54,31 +57,35 @@ def export_records(
 ) -> None:
     """Write the records that fit every filter given to a file, the oldest trigger first; nothing is overwritten."""
     give_way()
-    filters = {
-        "run": run,
-        "verdict": verdict,
-        "reason": reason,
-        "since_wall_ns": wall_ns(since),
-        "until_wall_ns": wall_ns(until),
-        "part": part,
-        "lot": lot,
-        "serial": serial,
-        "reviewer": reviewer,
-        "evaluation": evaluation,
-        "defect_class": defect,
-        "min_score": min_score,
-        "max_score": max_score,
-    }
-    is_all = all(value is None for value in filters.values())
+    search = Search(
+        run=run,
+        verdict=verdict,
+        reason=reason,
+        since_wall_ns=wall_ns(since),
+        until_wall_ns=wall_ns(until),
+        part=part,
+        lot=lot,
+        serial=serial,
+        reviewer=reviewer,
+        evaluation=evaluation,
+        defect_class=defect,
+        min_score=min_score,
+        max_score=max_score,
+    )
+    damaged: list[RecordLostError] = []
     reader = RecordReader(directory)
     columns = (TextColumn("records"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
-        with Progress(*columns, console=Console(stderr=True), transient=True, disable=as_json) as progress:
-            task = progress.add_task("records", total=reader.last_sequence() if is_all else None)
-            count = export(found(reader, **filters), out, lambda done: progress.update(task, completed=done))
+        console = Console(stderr=True)
+        hidden = as_json or not console.is_terminal
+        with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
+            task = progress.add_task("records", total=reader.last_sequence() if search == Search() else None)
+            count = export(found(reader, search, damaged), out, lambda done: progress.update(task, completed=done))
     finally:
         reader.close()
     if as_json:
-        print_json({"ok": True, "file": str(out), "records": count})
+        print_json({"ok": True, "file": str(out), "records": count, **damage_fields(damaged)})
     else:
-        typer.echo(f"{out}: {count} records")
+        typer.echo(f"{out}: {counted(count, 'record')}")
+    if damaged:
+        end_with(damaged, directory)

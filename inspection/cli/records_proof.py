@@ -48,7 +48,9 @@ def verify_records(
         "" if signatures is None else signatures.name,
     )
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=as_json) as progress:
+    console = Console(stderr=True)
+    hidden = as_json or not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
         task = progress.add_task("database", total=None)
 
         def tell(done: int, total: int) -> None:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import track
 
+from inspection.cli.records_damage import damage_fields, end_with, sorted_out
 from inspection.cli.records_folder import DEFAULT_DIR, Dir, Json, print_json
 from inspection.errors import ConfigError
+from inspection.records.errors import RecordLostError, RecordMissingError
 from inspection.records.reader import RecordReader
-from inspection.records.record import ImageState, StoredRecord
+from inspection.records.record import StoredRecord
+from inspection.records.search import Search
 
 if TYPE_CHECKING:
     from inspection.records.replay import Replayed
@@ -44,36 +50,57 @@ def replay_records(
         raise ConfigError("records replay: name numbers of records, --lot or --last — one of the three is needed")
     reader = RecordReader(directory)
     try:
-        records = [reader.get(one) for one in sequences] if sequences else _with_image(reader, lot, last)
+        records, damaged = sorted_out(_named(reader, sequences) if sequences else _with_image(reader, lot, last))
     finally:
         reader.close()
+    if not records and not damaged:
+        raise RecordMissingError(_none(directory, lot))
     replay = Replay(directory, bundle or ())
     console = Console(stderr=True)
-    shown = track(records, "records", console=console, transient=True, disable=as_json)
+    shown = track(records, "records", console=console, transient=True, disable=as_json or not console.is_terminal)
     replayed = [replay.score(record) for record in shown]
     counts = Counter(one.outcome for one in replayed)
     ok = bool(counts[Outcome.EQUAL]) and not counts[Outcome.DIFFERENT]
-    ok = ok and not (sequences and counts[Outcome.IMPOSSIBLE])
+    ok = ok and not damaged and not (sequences and counts[Outcome.IMPOSSIBLE])
     if as_json:
         told = {str(outcome).lower(): counts[outcome] for outcome in Outcome}
-        print_json({"ok": ok, **told, "records": [dataclasses.asdict(one) for one in replayed]})
+        shown_fields = {"ok": ok, **told, "records": [dataclasses.asdict(one) for one in replayed]}
+        print_json({**shown_fields, **damage_fields(damaged)})
     else:
         _print(replayed)
         typer.echo(", ".join(f"{counts[outcome]} {outcome.lower()}" for outcome in Outcome))
+    if damaged:
+        end_with(damaged, directory)
     if not ok:
         raise typer.Exit(1)
 
 
-def _with_image(reader: RecordReader, lot: str | None, last: int | None) -> list[StoredRecord]:
-    """Return the records with an image, of a lot or the newest, the oldest first."""
-    found: list[StoredRecord] = []
+def _named(reader: RecordReader, sequences: list[int]) -> Iterator[StoredRecord | RecordLostError]:
+    for one in sequences:
+        try:
+            yield reader.get(one)
+        except RecordLostError as error:
+            yield error
+
+
+def _with_image(reader: RecordReader, lot: str | None, last: int | None) -> list[StoredRecord | RecordLostError]:
+    """Return the records with an image, of a lot or the newest, the oldest first, and those that cannot be read."""
+    found: list[StoredRecord | RecordLostError] = []
     behind: int | None = None
-    while page := reader.find(lot=lot, limit=_PAGE, before_sequence=behind):
-        found += [one for one in page if one.image_state is ImageState.KEPT and not one.image_removed]
-        behind = page[-1].sequence
+    while page := reader.page(Search(lot=lot), limit=_PAGE, before_sequence=behind):
+        found += [one for one in page if isinstance(one, RecordLostError) or one.has_image]
+        behind = page[-1].row if isinstance(page[-1], RecordLostError) else page[-1].sequence
         if last is not None and len(found) >= last:
             break
     return found[:last][::-1]
+
+
+def _none(directory: Path, lot: str | None) -> str:
+    of_lot = "" if lot is None else f" of the lot {lot!r}"
+    return (
+        f"{directory}: no record{of_lot} has its image – what was scored lies in its file – see "
+        f"`lineward records list{'' if lot is None else f' --lot {shlex.quote(lot)}'} --dir {directory}`"
+    )
 
 
 def _print(replayed: list[Replayed]) -> None:

@@ -60,7 +60,13 @@ class RecordDiskError(RecordsError):
 
 
 class RecordLostError(RecordsError):
-    """Records that were durable are gone or cannot be read."""
+    """Records that were durable are gone or cannot be read. row: the number of the one that this is about, 0 for none;
+    cell: which part of it is wrong, where that is known.
+    """
+
+    def __init__(self, text: str, *, row: int = 0, cell: str = "") -> None:
+        super().__init__(text)
+        self.row, self.cell = row, cell
 
 
 class RecordMissingError(RecordsError):

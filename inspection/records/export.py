@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, get_type_hints
 
 from inspection.records.durable import sync_directory
-from inspection.records.errors import ExportError
+from inspection.records.errors import ExportError, RecordLostError
 from inspection.records.reader import RecordReader
 from inspection.records.record import StoredRecord
+from inspection.records.search import Search
 
 SUFFIXES = (".parquet", ".csv", ".json", ".jsonl")
 TIME = "trigger_time_utc"
@@ -36,12 +37,19 @@ Tell = Callable[[int], None]
 """How many records were written."""
 
 
-def found(reader: RecordReader, **filters: Any) -> Iterator[StoredRecord]:
-    """Yield the records that fit every filter of `RecordReader.find`, the oldest trigger first, in short reads."""
+def found(reader: RecordReader, search: Search, damaged: list[RecordLostError]) -> Iterator[StoredRecord]:
+    """Yield the records that fit a search, the oldest trigger first, in short reads.
+
+    damaged: gets what is wrong with those that cannot be read, which are left out.
+    """
     behind: int | None = None
-    while page := reader.find(**filters, limit=_PAGE, newest_first=False, before_sequence=behind):
-        yield from page
-        behind = page[-1].sequence
+    while page := reader.page(search, limit=_PAGE, newest_first=False, before_sequence=behind):
+        for one in page:
+            if isinstance(one, RecordLostError):
+                damaged.append(one)
+            else:
+                yield one
+        behind = page[-1].row if isinstance(page[-1], RecordLostError) else page[-1].sequence
 
 
 def export(records: Iterable[StoredRecord], out: Path, tell: Tell) -> int:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, and_, func, select, text
-from sqlalchemy.exc import NoResultFound
 
 from inspection.part import Evaluation, Reason, Verdict
 from inspection.records.challenges import StoredChallenge, read_challenges
+from inspection.records.damage import no_text, wrong_cell, wrong_run
 from inspection.records.entries import EntryKind, StoredEntry, read_entries
 from inspection.records.errors import HoldError, RecordLostError, RecordMissingError
 from inspection.records.holds import HeldNow, Hold
@@ -49,7 +49,7 @@ class RecordReader:
         """
         self.directory = directory
         self._database = database or open_for_reading(directory)
-        self._runs: dict[int, Run] = {}  # what is stored of a run never changes
+        self._runs: dict[int, Run | tuple[str, str]] = {}  # what is stored of a run never changes
 
     def last_sequence(self) -> int:
         """Return the newest record's number; 0 for an empty store."""
@@ -116,11 +116,27 @@ class RecordReader:
     def search(
         self, search: Search, *, limit: int = 100, newest_first: bool = True, before_sequence: int | None = None
     ) -> list[StoredRecord]:
-        """Return the records that fit a search; as `find`."""
-        behind = None if before_sequence is None else (self.get(before_sequence).trigger_wall_ns, before_sequence)
+        """Return the records that fit a search; as `find`. Raises RecordLostError for one that is damaged."""
+        page = self.page(search, limit=limit, newest_first=newest_first, before_sequence=before_sequence)
+        return [_sound(one) for one in page]
+
+    def page(
+        self, search: Search, *, limit: int = 100, newest_first: bool = True, before_sequence: int | None = None
+    ) -> list[StoredRecord | RecordLostError]:
+        """Return the records that fit a search; as `find`. In the place of a damaged one stands what is wrong with it;
+        its `row` is its number, so that a page may begin behind it, too.
+        """
+        behind = None if before_sequence is None else (self._moment(before_sequence), before_sequence)
         with self._database.connect() as connection:
             numbers = list(connection.execute(statement(search, Page(limit, newest_first, behind))).scalars())
         return self._in_order(numbers)
+
+    def _moment(self, sequence: int) -> Any:
+        """Return the cell with a record's wall time, damaged or not. Raises RecordMissingError."""
+        with self._database.connect() as connection:
+            cell = connection.execute(select(RECORDS.c.trigger_wall_ns).where(RECORDS.c.sequence == sequence))
+            found = cell.one_or_none()
+        return self.get(sequence).trigger_wall_ns if found is None else found[0]
 
     def used_serials(self, lot: str | None, limit: int) -> list[str]:
         """Return the serial numbers of the newest `limit` parts, if these may have gone on, oldest first, each once.
@@ -237,29 +253,50 @@ class RecordReader:
         """Close the connections; safe to repeat."""
         self._database.dispose()
 
-    def _in_order(self, numbers: Sequence[int]) -> list[StoredRecord]:
-        found: dict[int, StoredRecord] = {}
+    def _in_order(self, numbers: Sequence[int]) -> list[StoredRecord | RecordLostError]:
+        found: dict[int, StoredRecord | RecordLostError] = {}
         for start in range(0, len(numbers), _NUMBERS_AT_ONCE):
             some = numbers[start : start + _NUMBERS_AT_ONCE]
-            found |= {record.sequence: record for record in self._records(_SELECT.where(RECORDS.c.sequence.in_(some)))}
+            found |= self._read(_SELECT.where(RECORDS.c.sequence.in_(some)))
         return [found[number] for number in numbers]
 
     def _records(self, query: Select[Any]) -> list[StoredRecord]:
+        return [_sound(one) for one in self._read(query).values()]
+
+    def _read(self, query: Select[Any]) -> dict[int, StoredRecord | RecordLostError]:
+        """Return each record that a query gives by its number, or what is wrong with it, in the query's order."""
         with self._database.connect() as connection:
-            return [self._record(row, connection) for row in connection.execute(query).all()]
+            return {row[0]: self._record(row, connection) for row in connection.execute(query).all()}
 
-    def _record(self, row: Sequence[Any], connection: Connection) -> StoredRecord:
+    def _record(self, row: Sequence[Any], connection: Connection) -> StoredRecord | RecordLostError:
         sequence, run_id, *content, record_hash, is_removed = row
-        try:
-            run = self._runs.get(run_id) or self._read_run(run_id, connection)
-            return stored_record(sequence, run, content, record_hash, image_removed=bool(is_removed))
-        except (ValueError, TypeError, AttributeError, NoResultFound) as error:
-            raise RecordLostError(
-                f"record {sequence}: cannot be read: {error} — a record is never changed after it was written — run "
-                f"`lineward records verify --dir {self.directory}`"
-            ) from error
+        run = self._runs.get(run_id) or self._read_run(run_id, connection)
+        if isinstance(run, tuple):
+            return self._damaged(sequence, *run)
+        wrong = wrong_cell(content, record_hash) or no_text(connection, sequence, content)
+        if wrong is not None:
+            return self._damaged(sequence, *wrong)
+        return stored_record(sequence, run, content, record_hash, image_removed=bool(is_removed))
 
-    def _read_run(self, run_id: int, connection: Connection) -> Run:
-        cells = connection.execute(select(*RUN_COLUMNS).where(RUNS.c.run_id == run_id)).one()
-        run = self._runs[run_id] = Run(*cells)
-        return run
+    def _damaged(self, sequence: int, cell: str, why: str) -> RecordLostError:
+        return RecordLostError(
+            f"record {sequence}: its {cell} cannot be read: {why} — a record is never changed after it was written — "
+            f"run `lineward records verify --dir {self.directory}`",
+            row=sequence,
+            cell=cell,
+        )
+
+    def _read_run(self, run_id: int, connection: Connection) -> Run | tuple[str, str]:
+        """Return a run, or what is wrong with it."""
+        cells = connection.execute(select(*RUN_COLUMNS).where(RUNS.c.run_id == run_id)).one_or_none()
+        if cells is None:
+            return "run_id", "there is no such run"
+        run = Run(*cells)
+        found = self._runs[run_id] = wrong_run(run) or run
+        return found
+
+
+def _sound(record: StoredRecord | RecordLostError) -> StoredRecord:
+    if isinstance(record, RecordLostError):
+        raise record
+    return record

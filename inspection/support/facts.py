@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
+from inspection.records.errors import RecordLostError
 from inspection.records.reader import RecordReader
-from inspection.records.record import StoredRecord
+from inspection.records.search import Search
 
 _LOG_BYTES = 5_000_000
 _RECORDS = 200
@@ -70,16 +71,19 @@ def last_records(folder: Path) -> str:
     """Return the newest records without their pictures, and how the parts of the newest run ended."""
     reader = RecordReader(folder)
     try:
-        records = reader.find(limit=_RECORDS)
+        page = reader.page(Search(), limit=_RECORDS)
+        records = [one for one in page if not isinstance(one, RecordLostError)]
+        last = reader.last_sequence()
         runs = {record.run: reader.counts(record.run) for record in records[:1]}
     finally:
         reader.close()
     reasons = Counter(str(record.reason) for record in records)
     return _json(
         {
-            "last_sequence": records[0].sequence if records else 0,
+            "last_sequence": last,
             "newest_run": {run: vars_of(counts) for run, counts in runs.items()},
             "reasons_of_the_newest": dict(reasons),
+            "damaged": [str(one) for one in page if isinstance(one, RecordLostError)],
             "newest": [record._asdict() for record in records],
         }
     )
@@ -94,7 +98,8 @@ def newest_images(folder: Path, count: int) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of the newest pictures that were kept, rejected parts first."""
     reader = RecordReader(folder)
     try:
-        records: list[StoredRecord] = [record for record in reader.find(limit=20 * count) if record.has_image]
+        page = reader.page(Search(), limit=20 * count)
+        records = [one for one in page if not isinstance(one, RecordLostError) and one.has_image]
         for record in sorted(records, key=lambda one: (one.verdict.value != "REJECT", -one.sequence))[:count]:
             image = reader.image(record.sequence)
             if image is not None:

@@ -29,6 +29,7 @@ from inspection.records.errors import ExportError
 from inspection.records.export import COLUMNS, SUFFIXES, export, found, iso_time
 from inspection.records.reader import RecordReader
 from inspection.records.record import Run, StoredRecord
+from inspection.records.search import Search
 from inspection.records.store import RecordStore, make_row
 
 TIMEOUT_S = 60.0
@@ -80,7 +81,7 @@ def test_what_is_found_is_in_the_file_whole_and_in_order(
     reader = RecordReader(searched)
     expected = reader.find(**filters, limit=100_000, newest_first=False)
     file = tmp_path / f"out{suffix}"
-    assert export(found(reader, **filters), file, lambda _: None) == len(expected)
+    assert export(found(reader, Search(**filters), []), file, lambda _: None) == len(expected)
     reader.close()
     assert read_back(file) == [as_told(record, suffix == ".csv") for record in expected]
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
@@ -105,7 +106,7 @@ def test_no_text_is_a_formula_or_breaks_a_row(tmp_path: Path, texts: list[str], 
     reader = RecordReader(folder)
     [record] = reader.after(0, 9)
     for suffix in SUFFIXES:
-        export(found(reader), folder / f"out{suffix}", lambda _: None)
+        export(found(reader, Search(), []), folder / f"out{suffix}", lambda _: None)
     reader.close()
     for suffix in (".parquet", ".json", ".jsonl"):
         assert read_back(folder / f"out{suffix}") == [as_told(record, False)]
@@ -122,7 +123,7 @@ def test_times_are_iso_8601_to_the_nanosecond(searched: Path, tmp_path: Path) ->
     assert iso_time(-1) == "1969-12-31T23:59:59.999999999Z"
     reader = RecordReader(searched)
     for suffix in (".csv", ".parquet"):
-        export(found(reader, lot="L-1"), tmp_path / f"out{suffix}", lambda _: None)
+        export(found(reader, Search(lot="L-1"), []), tmp_path / f"out{suffix}", lambda _: None)
     reader.close()
     first = next(csv.DictReader((tmp_path / "out.csv").open(newline="")))
     assert first["trigger_time_utc"] == iso_time(int(first["trigger_wall_ns"]))
@@ -144,7 +145,7 @@ def test_memory_does_not_grow_with_the_records(tmp_path: Path, suffix: str) -> N
         store.close()
         reader = RecordReader(folder)
         tracemalloc.start()
-        assert export(found(reader), folder / f"out{suffix}", lambda _: None) == count
+        assert export(found(reader, Search(), []), folder / f"out{suffix}", lambda _: None) == count
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         reader.close()
@@ -157,12 +158,12 @@ def test_nothing_is_overwritten_and_an_unknown_kind_is_refused(searched: Path, t
     there = tmp_path / "out.csv"
     there.write_text("mine")
     with pytest.raises(ExportError, match="overwritten"):
-        export(found(reader), there, lambda _: None)
+        export(found(reader, Search(), []), there, lambda _: None)
     late = tmp_path / "late.csv"
     with pytest.raises(ExportError, match="overwritten"):
-        export(found(reader), late, lambda _: late.write_text("mine") and None)
+        export(found(reader, Search(), []), late, lambda _: late.write_text("mine") and None)
     with pytest.raises(ExportError, match=r"\.parquet, \.csv"):
-        export(found(reader), tmp_path / "out.xlsx", lambda _: None)
+        export(found(reader, Search(), []), tmp_path / "out.xlsx", lambda _: None)
     reader.close()
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"out.csv": "mine", "late.csv": "mine"}
 
