@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from inspection.background import give_way
-from inspection.cli.records_folder import DEFAULT_DIR, Dir, Json, print_json
+from inspection.cli.records_folder import DEFAULT_DIR, Dir, Json, counted, print_json
 from inspection.cli.records_proof import print_report, report_fields
 from inspection.records.backup import Progress as Tell
 from inspection.records.backup import back_up
@@ -42,8 +42,9 @@ def back_up_records(
         print_json({"ok": not problems, "backup": str(dest), **manifest})
     else:
         typer.echo(
-            f"{dest}: {manifest['heads']['records'][0]} records, {manifest['heads']['entries'][0]} entries, "
-            f"{manifest['images']} images ({manifest['image_bytes'] / 1e6:.1f} MB)"
+            f"{dest}: {counted(manifest['heads']['records'][0], 'record')}, "
+            f"{counted(manifest['heads']['entries'][0], 'entry', 'entries')}, "
+            f"{counted(manifest['images'], 'image')} ({manifest['image_bytes'] / 1e6:.1f} MB)"
         )
         for bundle in manifest["bundles"]:
             typer.echo(f"keep the model, too: {bundle['model']}, bundle {bundle['digest']}")
@@ -72,7 +73,9 @@ def restore_records(
 @contextmanager
 def _telling(is_silent: bool) -> Iterator[Tell]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=is_silent) as progress:
+    console = Console(stderr=True)
+    hidden = is_silent or not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
         tasks: dict[str, TaskID] = {}
 
         def tell(what: str, done: int, total: int) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from inspection.cli.records_folder import DEFAULT_DIR, TIMES, Dir, Json, Who, moment, print_json, wall_ns
+from inspection.cli.records_folder import DEFAULT_DIR, TIMES, Dir, Json, Who, counted, moment, print_json, wall_ns
 from inspection.cli.station_book import ask_station, asker, station_book
 from inspection.plain_text import printable
 from inspection.records.entries import Entry, EntryBook, EntryKind, StoredEntry
@@ -63,7 +63,7 @@ def add(
         reader.close()
     by = asker(who, HoldError)
     _note(directory, HoldStep.ADDED, name, hold.cells(), by, lambda book: add_hold(book, hold, by, time.time_ns()))
-    told = f"{now.records} records, {now.images} images there now, {now.removed} removed already"
+    told = f"{counted(now.records, 'record')}, {counted(now.images, 'image')} there now, {now.removed} removed already"
     fields = {"ok": True, "hold": name, **hold.cells(), "now": dataclasses.asdict(now)}
     _say(as_json, fields, f"hold {name} is set: {told}")
 
@@ -134,10 +134,12 @@ def list_removals(
     for one in found:
         content = one.entry.content
         numbers = content["records"]
-        typer.echo(
-            f"{moment(one.entry.wall_ns)}  {len(numbers)} images, {content['bytes']} bytes, records {numbers[0]} to "
-            f"{numbers[-1]}  {content['why']}"
-        )
+        what = f"{counted(len(numbers), 'image')}, {content['bytes']} bytes, {_span(numbers)}"
+        typer.echo(f"{moment(one.entry.wall_ns)}  {what}  {content['why']}")
+
+
+def _span(numbers: list[int]) -> str:
+    return f"record {numbers[0]}" if len(numbers) == 1 else f"records {numbers[0]} to {numbers[-1]}"
 
 
 def _note(

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from inspection.cli.records_folder import DEFAULT_DIR, Dir, Json, print_json
+from inspection.cli.records_folder import DEFAULT_DIR, Dir, Json, counted, print_json
+from inspection.plain_text import printable
 from inspection.records.entries import EntryKind
 from inspection.records.errors import SigningKeyError
 from inspection.records.reader import RecordReader
@@ -71,7 +73,9 @@ def _compared(trust: Trust, public_key: Path | None) -> list[str]:
     told = [f"public key {fingerprint(one)} of {public_key}" for one in trust.keys or ()]
     if trust.source:
         count = sum(bool(line.strip()) for line in trust.signatures)
-        told.append(f"{count} signatures of {trust.source}" if count else f"none: {trust.source} holds no signature")
+        told.append(
+            f"{counted(count, 'signature')} of {trust.source}" if count else f"none: {trust.source} holds no signature"
+        )
     return told
 
 
@@ -127,30 +131,45 @@ def report_fields(report: VerifyReport) -> dict[str, Any]:
 def print_report(report: VerifyReport, directory: Path, compared: Sequence[str] = ()) -> None:
     """Print what a check found, for people."""
     console = Console(highlight=False)
-    console.print(
-        f"{directory}: {report.records} records (head {report.head}), {report.images} images, "
-        f"{report.images_removed} images removed by rule, {report.challenges} challenges, {report.entries} entries",
-        markup=False,
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, soft_wrap=True)  # no line is broken: a hash is looked for as a whole
+
+    say(
+        f"{directory}: {counted(report.records, 'record')} (head {report.head}), {counted(report.images, 'image')}, "
+        f"{counted(report.images_removed, 'image')} removed by rule, {counted(report.challenges, 'challenge')}, "
+        f"{counted(report.entries, 'entry', 'entries')}"
     )
-    signed = report.signed
-    if signed.signatures:
-        moment = datetime.fromtimestamp(signed.wall_ns // 10**9, UTC).isoformat(sep=" ").removesuffix("+00:00")
-        what = f"record {signed.records}, {signed.signatures} signatures"
-        console.print(f"signed through {signed.day} ({moment} UTC): {what}")
-        for key in signed.keys:
-            console.print(f"  by key {key}", soft_wrap=True)
-        records, entries = report.records - signed.records, report.entries - signed.entries - 1  # not itself
-        if records > 0 or entries > 0:
-            console.print(f"  {max(records, 0)} records and {max(entries, 0)} entries behind it are not signed yet:")
-            console.print("  whoever can write to the disk can forge those, without the key, too", soft_wrap=True)
-    else:
-        console.print("nothing is signed yet: whoever can write to the disk can forge all of it", soft_wrap=True)
+    _print_signed(report, say)
     for one in compared:
-        console.print(f"held against {one}", markup=False, soft_wrap=True)
-    for note in signed.notes:
-        console.print(f"  [yellow]note[/] {note}", soft_wrap=True)
+        say(f"held against {one}")
+    for note in report.signed.notes:
+        console.print(f"  [yellow]note[/] {escape(printable(note))}", soft_wrap=True)
     for problem in report.problems:
-        console.print(f"  {problem.text}", markup=False)
+        say(f"  {printable(problem.text)}")
     if report.problem_count > len(report.problems):
-        console.print(f"  … and {report.problem_count - len(report.problems)} more")
-    console.print("[green]intact[/]" if report.ok else f"[red]{report.problem_count} problems[/]")
+        say(f"  … and {report.problem_count - len(report.problems)} more")
+    console.print("[green]intact[/]" if report.ok else f"[red]{counted(report.problem_count, 'problem')}[/]")
+
+
+def _print_signed(report: VerifyReport, say: Callable[[str], None]) -> None:
+    """Tell through which day and by which keys the records are signed, and how much is not."""
+    signed = report.signed
+    if not signed.signatures:
+        say("nothing is signed yet: whoever can write to the disk can forge all of it")
+        return
+    moment = datetime.fromtimestamp(signed.wall_ns // 10**9, UTC).isoformat(sep=" ").removesuffix("+00:00")
+    say(
+        f"signed through {signed.day} ({moment} UTC): record {signed.records}, "
+        f"{counted(signed.signatures, 'signature')}"
+    )
+    for key in signed.keys:
+        say(f"  by key {key}")
+    records, entries = (
+        max(report.records - signed.records, 0),
+        max(report.entries - signed.entries - 1, 0),
+    )  # not itself
+    if records or entries:
+        told = f"{counted(records, 'record')} and {counted(entries, 'entry', 'entries')}"
+        say(f"  {told} behind it are not signed yet:")
+        say("  whoever can write to the disk can forge those, without the key, too")

@@ -146,6 +146,8 @@ def signed_state(content: Mapping[str, Any]) -> tuple[bytes, SignedState] | None
     """
     public, signature = bytes.fromhex(content["public_key"]), bytes.fromhex(content["signature"])
     heads = {name: ChainHead(int(number), bytes.fromhex(digest)) for name, (number, digest) in content["heads"].items()}
+    if type(content["wall_ns"]) is not int or not -(2**63) <= content["wall_ns"] < 2**63:
+        raise ValueError(f"its time is {content['wall_ns']!r}, UTC nanoseconds since 1970 are known")
     if content["format"] != _FORMAT:
         raise ValueError(f"format {content['format']}, {_FORMAT} is known")
     runs = None

@@ -24,7 +24,7 @@ from inspection.records.tables import CONTENT, RECORDS, REMOVED_IMAGES, RUN_COLU
 from inspection.records.verify_challenges import ChallengeCheck
 from inspection.records.verify_removals import RemovalCheck
 from inspection.records.verify_schema import check_indexes, check_schema
-from inspection.records.verify_side import check_side, side_head
+from inspection.records.verify_side import check_side, missing, side_head
 from inspection.records.verify_signatures import SignatureCheck, Signed
 
 _ROWS_AT_ONCE = 500
@@ -197,7 +197,7 @@ class _Check:
         if head.sequence > self._sequence:
             self.report.add(
                 head.sequence,
-                f"records {self._sequence + 1} to {head.sequence} are missing: the head says that they were durable",
+                f"{missing('record', 'records', self._sequence + 1, head.sequence)}: the head remembers more",
             )
         elif head.sequence:
             query = select(RECORDS.c.hash).where(RECORDS.c.sequence == head.sequence)
@@ -232,7 +232,7 @@ class _Check:
             self.report.add(sequence, f"record {sequence} was inserted: numbers begin with 1")
             return
         if sequence > self._sequence + 1:
-            self.report.add(self._sequence + 1, f"records {self._sequence + 1} to {sequence - 1} are missing")
+            self.report.add(self._sequence + 1, missing("record", "records", self._sequence + 1, sequence - 1))
             self._previous = ()
         computed = self._check_link(sequence, run_id, stored, content)
         self._previous = (stored, computed) if isinstance(stored, bytes) else (computed,)

@@ -30,7 +30,7 @@ class SideCheck:
         about = self._chain.about
         sequence, *cells, stored = row
         if sequence != self._sequence + 1:
-            self._add(f"entries {self._sequence + 1} to {sequence - 1} {about} are missing")
+            self._add(missing("entry", "entries", self._sequence + 1, sequence - 1, f" {about}"))
         elif entry_hash(self._hash, sequence, tuple(cells)) != stored:
             self._add(f"entry {sequence} {about} was changed, or does not follow its forerunner")
         self._sequence, self._hash = sequence, stored if isinstance(stored, bytes) else b""
@@ -45,7 +45,7 @@ class SideCheck:
             if self._sequence:
                 self._add(f"{name} is missing or unreadable: whether entries {about} were removed cannot be told")
         elif head.sequence > self._sequence:
-            self._add(f"entries {self._sequence + 1} to {head.sequence} {about} are missing")
+            self._add(missing("entry", "entries", self._sequence + 1, head.sequence, f" {about}"))
         elif head.sequence and self._hash_at_head != head.hash:
             self._add(f"entry {head.sequence} {about} is not the one that {name} remembers")
 
@@ -60,6 +60,11 @@ class SideCheck:
                 f"entry {sequence} {self._chain.about}: record {record}, the newest one of its time, is not the one "
                 "that it names"
             )
+
+
+def missing(one: str, several: str, first: int, last: int, about: str = "") -> str:
+    """Return in words that rows are missing, from the first to the last."""
+    return f"{one} {first}{about} is missing" if first == last else f"{several} {first} to {last}{about} are missing"
 
 
 def side_head(directory: Path, chain: SideChain) -> ChainHead | None:

@@ -27,7 +27,10 @@ Add = Callable[[int | None, str], None]
 
 @dataclass(slots=True)
 class Signed:
-    """What the good signatures vouch for: how many there are, and how far the newest reaches."""
+    """What the good signatures vouch for: how many there are, and how far the newest reaches.
+
+    wall_ns: the latest time that one of them tells, so that a clock that is set back takes no signed day away.
+    """
 
     signatures: int = 0
     records: int = 0
@@ -40,7 +43,7 @@ class Signed:
 
     @property
     def day(self) -> str:
-        """Through which day (UTC) everything is signed, by the clock of that moment; '' for nothing."""
+        """Through which day (UTC) everything is signed, by the latest time that a signature tells; '' for nothing."""
         return datetime.fromtimestamp(self.wall_ns // 10**9, UTC).date().isoformat() if self.signatures else ""
 
 
@@ -57,6 +60,7 @@ class SignatureCheck:
         self._newest: SignedState | None = None
         self._runs = {head.sequence: head.hash for head in run_heads(connection)}
         self.signed = Signed()
+        self._set_back: list[tuple[int, int]] = []  # the latest time before, and the earlier one after it
 
     def look(self, row: tuple[Any, ...]) -> None:
         """Check one row of the book, if it is a signature; in the order of their numbers."""
@@ -73,6 +77,13 @@ class SignatureCheck:
         """Tell what is missing altogether, and return what is signed."""
         if self._trusted is not None and not self.signed.signatures:
             self._add(None, "nothing is signed with the public key given")
+        if self._set_back:
+            before_ns, after_ns = max(self._set_back, key=lambda one: one[0] - one[1])
+            times = "once" if len(self._set_back) == 1 else f"{len(self._set_back)} times"
+            self.signed.notes.append(
+                f"the clock was behind an earlier signature's {times}: {_moment(after_ns)} after {_moment(before_ns)}, "
+                "at the most; the day told is the latest of all"
+            )
         return self.signed
 
     def _check(self, name: str, text: Any, entry: int | None) -> None:
@@ -117,8 +128,8 @@ class SignatureCheck:
             elif stored != head.hash:
                 self._add(
                     about,
-                    f"{what} {head.sequence} is not the one that was signed on {_at(state)} ({name}): it or one "
-                    f"behind {self._good[chain]} was changed",
+                    f"{what} {head.sequence} is not the one that was signed on {_at(state)} ({name}): "
+                    f"{_which(head.sequence, self._good[chain])} was changed",
                 )
             else:
                 self._good[chain] = max(self._good[chain], head.sequence)
@@ -141,7 +152,11 @@ class SignatureCheck:
         signed.signatures += 1
         signed.records, signed.challenges = state.records.sequence, state.challenges.sequence
         signed.runs = 0 if state.runs is None else state.runs.sequence
-        signed.entries, signed.wall_ns = state.entries.sequence, state.wall_ns
+        signed.entries = state.entries.sequence
+        if state.wall_ns >= signed.wall_ns:
+            signed.wall_ns = state.wall_ns
+        else:
+            self._set_back.append((signed.wall_ns, state.wall_ns))
 
 
 def read_signatures(file: Path) -> list[str]:
@@ -155,9 +170,20 @@ def read_signatures(file: Path) -> list[str]:
         ) from error
 
 
+def _which(signed: int, good: int) -> str:
+    """Return which row of a chain was changed, where `good` is still the one that was signed, and `signed` is not."""
+    if signed <= good + 1:
+        return "it"
+    return f"it or one behind {good}" if good else "it or one before it"
+
+
 def _at(state: SignedState) -> str:
+    return _moment(state.wall_ns)
+
+
+def _moment(wall_ns: int) -> str:
     try:
-        moment = datetime.fromtimestamp(state.wall_ns // 10**9, UTC)
+        moment = datetime.fromtimestamp(wall_ns // 10**9, UTC)
     except (ValueError, OverflowError, OSError):
-        return f"{state.wall_ns} ns"
+        return f"{wall_ns} ns"
     return moment.isoformat(sep=" ").removesuffix("+00:00") + " UTC"

@@ -209,7 +209,7 @@ def test_what_is_not_signed_and_what_was_compared_is_told(original: Path, tmp_pa
     words = ("--public-key", str(key), "--signatures", str(tmp_path / "none.jsonl"))
     code, text = said("verify", "--dir", str(folder), *words)
     assert code == 0
-    assert "0 records and 1 entries behind it are not signed yet" in text
+    assert "0 records and 1 entry behind it are not signed yet" in text
     name = fingerprint(SigningKey.in_folder(folder).public)
     assert f"held against public key {name} of {key}" in text
     assert "held against none: none.jsonl holds no signature" in text
@@ -274,6 +274,62 @@ def test_a_clock_that_is_set_back_changes_nothing(tmp_path: Path) -> None:
     store.close()
     report = verify(tmp_path)
     assert (report.problems, report.signed.entries) == ([], 3)
+    assert (report.signed.day, report.signed.wall_ns) == ("1970-01-11", 10 * DAY_NS)
+    code, text = said("verify", "--dir", str(tmp_path))
+    assert (code, "signed through 1970-01-11 (1970-01-11 00:00:00 UTC)" in text) == (0, True)
+    told = "the clock was behind an earlier signature's once: 1970-01-10 23:00:00 UTC after 1970-01-11 00:00:00 UTC"
+    assert told in text
+
+
+def test_the_day_signed_through_never_goes_back(tmp_path: Path) -> None:
+    """Whatever the clock does between two signatures, the day told after each is at least the one told before."""
+    store, key, days = RecordStore(tmp_path), SigningKey.in_folder(tmp_path), []
+    for day in (10, 3, 11, 1, 12, 5):
+        store.append_note(Entry(EntryKind.AUDIT, "Stop", "kim", day * DAY_NS))
+        store.sign(key, day * DAY_NS)
+        days.append(verify(tmp_path).signed.wall_ns // DAY_NS)
+    store.close()
+    assert days == [10, 10, 11, 11, 12, 12]
+    assert "3 times: 1970-01-02 00:00:00 UTC after 1970-01-12 00:00:00 UTC" in said("verify", "--dir", str(tmp_path))[1]
+
+
+def test_what_verify_says_is_grammar_and_no_hash_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of each is told as one; the first record that was changed is named alone, or with those before it; in a pipe,
+    which counts as 80 columns, every problem and every key is on one line.
+    """
+    monkeypatch.setenv("COLUMNS", "80")
+    store, key = RecordStore(tmp_path), SigningKey.in_folder(tmp_path)
+    begun = store.begin_run(Run("r", "s", "m", "", "", 0, 0))
+    store.append([make_row(a_result(1, run="r"), begun)])
+    store.sign(key, 1)
+    store.append([make_row(a_result(n, run="r"), begun) for n in (2, 3)])
+    store.sign(key, 2)
+    store.append([make_row(a_result(4, run="r"), begun)])
+    store.close()
+    code, text = said("verify", "--dir", str(tmp_path))
+    assert code == 0
+    lines = text.splitlines()
+    assert lines[0].endswith(": 4 records (head 4), 0 images, 0 images removed by rule, 0 challenges, 2 entries")
+    assert f"  by key {fingerprint(key.public)}" in lines
+    assert "  1 record and 0 entries behind it are not signed yet:" in lines
+    signed_2 = "is not the one that was signed on 1970-01-01 00:00:00 UTC (signature 2 of the book): "
+    for changed, words in ((1, "it or one before it was changed"), (2, "it or one behind 1 was changed")):
+        folder = tmp_path.with_name(f"{tmp_path.name}-{changed}")
+        shutil.copytree(tmp_path, folder)
+        forge(folder, f"UPDATE records SET lateness_us = 12345 WHERE sequence = {changed}")
+        lines = said("verify", "--dir", str(folder))[1].splitlines()
+        assert f"  record 3 {signed_2}{words}" in lines
+    first = (
+        "  record 1 is not the one that was signed on 1970-01-01 00:00:00 UTC (signature 1 of the book): it was changed"
+    )
+    assert first in said("verify", "--dir", str(tmp_path.with_name(f"{tmp_path.name}-1")))[1].splitlines()
+
+
+def test_one_problem_is_one_problem(original: Path, tmp_path: Path) -> None:
+    """The count at the end, and a single record that is missing."""
+    folder = copy(original, tmp_path)
+    (folder / "records.head").unlink()
+    assert said("verify", "--dir", str(folder))[1].splitlines()[-1] == "1 problem"
 
 
 def test_the_key_is_for_its_owner_alone_and_is_made_once(tmp_path: Path) -> None:
