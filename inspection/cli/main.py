@@ -45,6 +45,7 @@ _INSIDE = {
     },
     "bench": {"training": "training.bench.cli:training", "records": "inspection.cli.bench_records:records"},
 }
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
 _ORDER = (
     "demo", "run", "challenge", "train", "evaluate", "dataset", "model", "recipes", "records", "config", "cameras",
     "quality", "identity", "bench", "simulate", "token", "certificate", "support-bundle", "doctor",
@@ -125,10 +126,11 @@ def main() -> None:
     try:
         app()
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
+        if error.errno not in _OF_THE_DISK:
             raise
-        place = f"{error.filename}: " if error.filename else ""
-        _fail(f"{place}{error.strerror}; free some space or choose a place that can be written", 1)
+        from inspection.disk_errors import trouble
+
+        _fail(trouble(error), 1)
     except Exception as error:
         exit_code = getattr(error, "exit_code", None)
         if not isinstance(exit_code, int):

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from inspection.background import give_way
 from inspection.cli.records_folder import DEFAULT_DIR, Dir, Json, counted, print_json
 from inspection.cli.records_proof import print_report, report_fields
+from inspection.disk_errors import naming
 from inspection.records.backup import Progress as Tell
 from inspection.records.backup import back_up
 from inspection.records.restore import restore
@@ -35,7 +36,7 @@ def back_up_records(
 ) -> None:
     """Copy records, images, recipes and camera settings while the station runs; exit 1 where images were lost."""
     give_way()
-    with _telling(as_json) as tell:
+    with _telling(as_json) as tell, naming(dest):
         manifest = back_up(directory, dest, station, tell)
     problems = manifest["problems"]
     if as_json:
@@ -62,7 +63,7 @@ def restore_records(
 ) -> None:
     """Make a new data folder of a backup; it gets its name when every record, signature and image was checked."""
     trust = Trust(None if public_key is None else read_public_keys(public_key))
-    with _telling(as_json) as tell:
+    with _telling(as_json) as tell, naming(directory):
         report = restore(source, directory, tell, trust)
     if as_json:
         print_json({"dir": str(directory), **report_fields(report)})

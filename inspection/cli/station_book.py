@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from inspection.plain_text import unprintable
+from sqlalchemy.exc import DBAPIError
+
+from inspection.plain_text import printable, unprintable
 from inspection.records.entries import Entry, EntryBook, StoredEntry
 from inspection.records.errors import RecordStoreHeldError
 from inspection.records.reader import RecordReader
+from inspection.records.refused import refused
 from inspection.records.requests import ask
 from inspection.records.store import RecordStore
 
@@ -28,8 +31,11 @@ class _StoreBook:
         self._store, self.entries = store, reader.entries
 
     def note(self, entry: Entry) -> StoredEntry:
-        """Store one entry, durable on return."""
-        return self._store.append_note(entry)
+        """Store one entry, durable on return. Raises RecordDiskError when the disk refuses."""
+        try:
+            return self._store.append_note(entry)
+        except DBAPIError as error:
+            raise refused(f"{entry.kind} {printable(entry.subject)}", self._store.directory, error) from error
 
 
 @contextlib.contextmanager

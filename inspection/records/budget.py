@@ -75,9 +75,12 @@ class ImageBudget:
     def why_none(self) -> str:
         """Return why no image may be kept now; '' when one may."""
         if self.short_of_space():
-            return "the disk has less free space than records.min_free_mb"
+            return "the disk has less free space than records.min_free_mb — free some, or lower image_budget_mb"
         if self.is_full_of_held and self.used_bytes > self._limit_bytes:
-            return "records.image_budget_mb is full of images that legal holds keep (`lineward records hold list`)"
+            return (
+                "records.image_budget_mb is full of images that legal holds keep (`lineward records hold list`) — "
+                "raise it, or let go of one"
+            )
         return ""
 
     def step(self) -> bool:

@@ -3,7 +3,7 @@
 RecordsError                anything below
 ├── RecordStoreError        the folder holds no record store of ours, or another station holds it: mend the path
 │   └── RecordStoreHeldError  a station runs in it and alone writes there: ask the station, or stop it
-├── RecordDiskError         the disk is full: free space on it
+├── RecordDiskError         the disk does not take records: the text says which file, why, and what to do
 ├── RecordLostError         the store ends before its own head, or a row cannot be read: run `records verify`
 ├── SigningKeyError         the key that signs the records cannot be used: put it back, or move it away
 ├── BackupError             a backup cannot be made or taken back: the place is taken, or what is there is not whole
@@ -56,7 +56,7 @@ class ExportError(RecordsError):
 
 
 class RecordDiskError(RecordsError):
-    """The disk has no room for records."""
+    """The disk, or the database on it, does not take what is to be stored."""
 
 
 class RecordLostError(RecordsError):

@@ -6,8 +6,6 @@ import contextlib
 import csv
 import io
 import json
-import os
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -15,7 +13,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO, get_type_hints
 
-from inspection.records.durable import sync_directory
+from inspection.new_file import new_file
 from inspection.records.errors import ExportError, RecordLostError
 from inspection.records.reader import RecordReader
 from inspection.records.record import StoredRecord
@@ -71,26 +69,18 @@ def _writers() -> dict[str, Callable[[Iterator[StoredRecord], BinaryIO], int]]:
 
 @contextlib.contextmanager
 def _whole(out: Path) -> Iterator[BinaryIO]:
-    """Give a file beside its place, and its name to it in the end; a name that is taken is refused."""
+    """Give a file that gets its name in the end; a name that is taken is refused."""
     if out.exists():
         raise _taken(out)
     if not out.absolute().parent.is_dir():
         raise ExportError(
             f"{out}: its folder is not there — a file is written into one that is — make it, or name another"
         )
-    beside = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
     try:
-        with beside.open("xb") as file:
+        with new_file(out) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(beside, out)
-        except FileExistsError as error:
-            raise _taken(out) from error
-    finally:
-        beside.unlink(missing_ok=True)
-    sync_directory(out.absolute().parent)
+    except FileExistsError as error:
+        raise _taken(out) from error
 
 
 def _taken(out: Path) -> ExportError:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from inspection.disk_errors import remedy
 from inspection.part import Actuation, Decision, EjectorAction, Evaluation, PartResult, Reason, Stages, Verdict
 from inspection.records.errors import JournalError
 from inspection.records.record import Run, StoredRecord
@@ -262,6 +263,6 @@ def _born(
 
 def _unwritable(path: Path, error: OSError) -> str:
     return (
-        f"{path}: the in-flight journal cannot be used: {error} — a folder with room that this user may write to is "
-        "needed — free disk space or mend its rights; until then no part may be inspected"
+        f"{path}: the in-flight journal cannot be used: {error.strerror or error} — {remedy(error)}; until then no "
+        "part may be inspected"
     )

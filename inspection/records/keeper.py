@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from inspection.background import give_way
+from inspection.disk_errors import trouble
 from inspection.records.images import ImageFormat, keep_image
 from inspection.records.record import ImageState, KeptImage
 from inspection.records.store import Row
@@ -128,7 +129,9 @@ class ImageKeeper:
                 row.image = keep_image(self._directory, run, row.part, item.pixels, self._format, item.inputs)
                 self.kept += 1
                 return None
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            reason = trouble(error)
+        except ValueError as error:
             reason = str(error)
         row.image = GIVEN_UP
         self.given_up += 1
@@ -138,7 +141,10 @@ class ImageKeeper:
         if self.refused == self._refused_told:
             return None
         self._refused_told = self.refused
-        return f"{self.refused} images came faster than they can be encoded (records.image_queue_mb is full)"
+        return (
+            f"{self.refused} images came faster than they can be encoded (records.image_queue_mb is full) — keep fewer "
+            "(records.ok_sample), or raise it"
+        )
 
     def _tell(self, reason: str | None) -> None:
         if reason is None and self._is_troubled:
@@ -146,7 +152,4 @@ class ImageKeeper:
             self._events.recovered()
         elif reason is not None and not self._is_troubled:
             self._is_troubled = True
-            self._events.trouble(
-                f"{self._directory}: images are not kept: {reason} — records go on without them — free disk space, "
-                "keep fewer images, or lower records.image_budget_mb"
-            )
+            self._events.trouble(f"{self._directory}: images are not kept, records go on without them: {reason}")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from inspection.part import PartResult
+from inspection.plain_text import printable
 from inspection.records.budget import ImageBudget
 from inspection.records.challenges import ChallengeEntry
 from inspection.records.entries import Entry, StoredEntry
@@ -19,6 +20,7 @@ from inspection.records.images import ImageSample
 from inspection.records.keeper import GIVEN_UP, ImageKeeper, KeeperEvents
 from inspection.records.options import BYTES_PER_MB, RecordsOptions
 from inspection.records.record import ImageState, KeptImage, Run, StoredRecord
+from inspection.records.refused import refused, told
 from inspection.records.signing import SigningKey
 from inspection.records.store import BegunRun, RecordStore, Row, make_row
 
@@ -97,10 +99,8 @@ class RecordWriter:
             try:
                 begun = self._store.begin_run(run)
             except DBAPIError as error:
-                raise RecordRunError(
-                    f"run {run.run!r}: cannot be stored in {self._store.directory}: {error.orig} — a disk with room "
-                    "that may be written is needed — free space on it and start again"
-                ) from error
+                text = told(f"run {run.run!r}", self._store.directory, error)
+                raise RecordRunError(f"{text}, and start again") from error
         with self._changed:
             self._runs[run.run] = begun
 
@@ -110,10 +110,7 @@ class RecordWriter:
             try:
                 self._store.append_challenge(entry)
             except OperationalError as error:
-                raise RecordDiskError(
-                    f"challenge {entry.challenge}: {entry.kind} cannot be stored in {self._store.directory}: {error} — "
-                    "a disk with room that may be written is needed — free space on it"
-                ) from error
+                raise refused(f"challenge {entry.challenge}: {entry.kind}", self._store.directory, error) from error
 
     def note(self, entry: Entry) -> StoredEntry:
         """Store one entry of the book, durably; from any thread. Raises RecordDiskError when the disk refuses."""
@@ -121,10 +118,7 @@ class RecordWriter:
             try:
                 return self._store.append_note(entry)
             except OperationalError as error:
-                raise RecordDiskError(
-                    f"{entry.kind} {entry.subject}: cannot be stored in {self._store.directory}: {error.orig} — a disk "
-                    "with room that may be written is needed — free space on it, then repeat the command"
-                ) from error
+                raise refused(f"{entry.kind} {printable(entry.subject)}", self._store.directory, error) from error
 
     def sign(self) -> StoredEntry | None:
         """Sign the records as they are now, durably; None when all are signed, or there is no key.
@@ -136,11 +130,8 @@ class RecordWriter:
         with self._store_lock:
             try:
                 return self._store.sign(self._key, time.time_ns())
-            except OperationalError as error:
-                raise RecordDiskError(
-                    f"{self._store.directory}: the records cannot be signed: {error.orig} — a disk with room that may "
-                    "be written is needed — free space on it"
-                ) from error
+            except DBAPIError as error:
+                raise refused("a signature", self._store.directory, error) from error
 
     def submit(self, result: PartResult) -> bool:
         """Take one part; False when the queue is full, or the writer is closed or dead. Never waits for the disk.
@@ -285,11 +276,8 @@ class RecordWriter:
         except OperationalError as error:
             self._failures += 1
             if not is_troubled:
-                self._tell_trouble(
-                    f"{self._store.directory}: records cannot be stored: {error.orig} — {self._pending} wait in "
-                    f"memory, {self._options.queue_capacity} may — free disk space or mend the disk; they are tried "
-                    "again"
-                )
+                wait = f"{self._pending} wait in memory, {self._options.queue_capacity} may, and are tried again — "
+                self._tell_trouble(told("records", self._store.directory, error, wait))
             return None
 
     def tend_images(self) -> None:

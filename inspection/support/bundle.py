@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import tomllib
 import zipfile
 from collections.abc import Mapping
@@ -15,6 +13,7 @@ from typing import Any
 
 from inspection.config import StationConfig, parse_config
 from inspection.errors import ConfigError, StationError
+from inspection.new_file import new_file
 from inspection.observability.logs import log_files
 from inspection.observability.options import LogOptions
 from inspection.support import facts
@@ -40,11 +39,18 @@ class Packed:
 
 
 def pack(station: Path | None, out: Path, images: int, environment: Mapping[str, str]) -> Packed:
-    """Write a bundle; it takes some seconds whatever is broken. Raises StationError where `out` is there already."""
+    """Write a bundle; it takes some seconds whatever is broken. Raises StationError where `out` is there already,
+    where its folder is not, or the station's file.
+    """
     if out.exists():
         raise StationError(f"{out}: is there already — a new file is written — choose another name")
     if not out.absolute().parent.is_dir():
         raise StationError(f"{out}: its folder is not there — a file is written into one that is — name another place")
+    if station is not None and not station.is_file():
+        raise StationError(
+            f"{station}: is not there — the station's TOML file is needed for its records, log and model — name it, or "
+            "leave it out to pack what tells of this machine alone"
+        )
     answers = [Answer("README.txt", _ABOUT.encode())]
     values, config, answer = _settings(station)
     scrubber = Scrubber({*secret_values(values, environment), *environment_secrets(environment)})
@@ -143,14 +149,6 @@ def _clean(name: str, content: bytes, scrubber: Scrubber) -> bytes:
 
 def _write(out: Path, entries: Mapping[str, bytes]) -> None:
     """Write the whole file or none, readable for its owner alone."""
-    partial_file = out.with_name(f"{out.name}.part")
-    try:
-        descriptor = os.open(partial_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as opened, zipfile.ZipFile(opened, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, content in entries.items():
-                archive.writestr(name, content)
-        partial_file.rename(out)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            partial_file.unlink(missing_ok=True)
-        raise
+    with new_file(out, 0o600) as opened, zipfile.ZipFile(opened, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import fcntl
 import json
 import os
 import signal
@@ -178,17 +180,54 @@ def test_a_kill_in_the_middle_leaves_no_table(tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     words = ["records", "export", str(out), "--dir", str(tmp_path / "store"), "--json"]
     process = subprocess.Popen([sys.executable, "-m", "inspection.cli.main", *words], stdout=subprocess.DEVNULL)
-    wait_until(partial(_has_begun, tmp_path), TIMEOUT_S)
+    wait_until(partial(_has_begun, process.pid, tmp_path), TIMEOUT_S)
     process.send_signal(signal.SIGKILL)
     process.wait(TIMEOUT_S)
-    assert not out.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
     said = CliRunner().invoke(app, words)
     assert json.loads(said.stdout) == {"ok": True, "file": str(out), "records": 60_000}
     assert sum(1 for _ in csv.reader(out.open(newline=""))) == 60_001
 
 
-def _has_begun(folder: Path) -> bool:
-    return any(path.stat().st_size > 100_000 for path in folder.glob(".out.csv.*.part"))
+def _has_begun(process: int, folder: Path) -> bool:
+    """Return whether the process has written much into a file without a name in this folder."""
+    sizes = []
+    for link in Path(f"/proc/{process}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if str(link.readlink()).startswith(f"{folder}/#"):
+                sizes.append(link.stat().st_size)
+    return any(size > 100_000 for size in sizes)
+
+
+def test_what_an_earlier_kill_left_beside_the_name_goes_and_what_is_being_written_stays(
+    searched: Path, tmp_path: Path
+) -> None:
+    """Where files without a name are not known a part file is left: the next export of that name removes it, unless
+    another one writes it just now; other names are not touched.
+    """
+    left, busy, other = (tmp_path / name for name in (".a[1].csv.0badcafe.part", ".a[1].csv.12345678.part", ".b.part"))
+    for file in (left, busy, other):
+        file.write_text("half")
+    reader = RecordReader(searched)
+    with busy.open("wb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        export(found(reader, Search(), []), tmp_path / "a[1].csv", lambda _: None)
+    reader.close()
+    assert {path.name for path in tmp_path.iterdir()} == {"a[1].csv", busy.name, other.name}
+
+
+def test_a_disk_that_is_full_is_told_with_the_file(searched: Path, tmp_path: Path) -> None:
+    """The writes of a table that fail have no name of their own: its name is told, and nothing is left."""
+    script = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000)); from inspection.cli.main import main; main()"
+    )
+    out = tmp_path / "out.csv"
+    words = ["records", "export", str(out), "--dir", str(searched)]
+    done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, timeout=TIMEOUT_S)
+    told = "File too large — the file is larger than its disk allows: name a place on another one"
+    assert (done.returncode, done.stderr) == (1, f"lineward: {out}: {told}\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_every_field_of_a_record_has_its_column() -> None:

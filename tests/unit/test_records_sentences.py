@@ -19,6 +19,10 @@ from inspection.records.store import RecordStore
             ["records", "backup", "{}/backup", "--station", "{}/none.toml", "--dir", "{}/store"],
             "none.toml: is not there",
         ),
+        (["support-bundle", "{}/none.toml", "--out", "{}/a.zip"], "none.toml: is not there"),
+        (["support-bundle", "{}", "--out", "{}/a.zip"], "is not there — the station's TOML file"),
+        (["records", "replay", "--lot", "nope", "--dir", "{}/store"], "no record of the lot 'nope' has its image"),
+        (["records", "replay", "--last", "3", "--dir", "{}/store"], "no record has its image"),
         (["support-bundle", "--out", "{}/nowhere/a.zip"], "its folder is not there"),
     ],
 )
