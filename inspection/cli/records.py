@@ -12,7 +12,7 @@ from rich.table import Table
 
 from inspection.challenge.findings import Proof
 from inspection.challenge.past import ended_entries
-from inspection.cli import records_backup, records_export, records_holds, records_proof, records_replay
+from inspection.cli import records_backup, records_entries, records_export, records_holds, records_proof, records_replay
 from inspection.cli.records_damage import damage_fields, end_with, sorted_out
 from inspection.cli.records_filters import (
     Defect,
@@ -41,6 +41,7 @@ records_backup.add_to(app)
 records_replay.add_to(app)
 records_holds.add_to(app)
 records_export.add_to(app)
+records_entries.add_to(app)
 
 
 @app.command("list")

@@ -7,14 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, LargeBinary, cast, select
+from sqlalchemy import Connection, LargeBinary, Table, cast, select
 
 from inspection.part import EjectorAction, Evaluation, Reason, Verdict
 from inspection.records.columns import CONTENT_COLUMNS
+from inspection.records.entries import EntryKind, StoredEntry, stored_entry
+from inspection.records.errors import RecordLostError
 from inspection.records.record import ImageState, Run, missing_views
-from inspection.records.tables import RECORDS
+from inspection.records.tables import ENTRIES_TABLE
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "INTEGER NOT NULL": (int,),
@@ -33,7 +36,18 @@ _KINDS: Mapping[str, type[StrEnum]] = {
 }
 _WORDS = tuple((_PLACE[name], name, frozenset(map(str, kind))) for name, kind in _KINDS.items())
 _RUN_NUMBERS = ("format", "started_wall_ns", "started_host_ns")
-_TEXTS = tuple((_PLACE[name], name) for name, kind in CONTENT_COLUMNS if kind.startswith("TEXT"))
+_ENTRY_TYPES: tuple[tuple[str, type], ...] = (
+    ("sequence", int),
+    ("kind", str),
+    ("subject", str),
+    ("who", str),
+    ("wall_ns", int),
+    ("content", str),
+    ("record_sequence", int),
+    ("record_hash", str),
+    ("hash", bytes),
+)
+_ENTRY_KINDS = frozenset(map(str, EntryKind))
 _REPLACED = "\ufffd"
 _HASH_BYTES = 32
 
@@ -71,15 +85,44 @@ def _odd_place(types: tuple[type, ...]) -> int | None:
     return next((place for place, one in enumerate(types) if one not in _ALLOWED[place][1]), None)
 
 
-def no_text(connection: Connection, sequence: int, content: Sequence[Any]) -> tuple[str, str] | None:
-    """Return the first cell of a record whose bytes are no UTF-8, and why; None where each is a text.
+def wrong_entry_cell(row: Sequence[Any]) -> tuple[str, str] | None:
+    """Return the first cell of a row of the book that cannot be what a station wrote, and why; None for none."""
+    for (name, kind), cell in zip(_ENTRY_TYPES, row, strict=True):
+        if type(cell) is not kind:
+            return name, f"it is {_shown(cell)}"
+    if row[1] not in _ENTRY_KINDS:
+        return "kind", f"it is {_shown(row[1])}, and {', '.join(sorted(_ENTRY_KINDS))} are allowed"
+    why = _why_not(row[5], lambda found: type(found) is dict)
+    return ("content", why) if why else None
+
+
+def damaged_row(what: str, sequence: int, cell: str, why: str, directory: Path) -> RecordLostError:
+    """Return the error about one row, which names it and its cell."""
+    return RecordLostError(
+        f"{what} {sequence}: its {cell} cannot be read: {why} — what is stored is never changed after it was written — "
+        f"run `lineward records verify --dir {directory}`",
+        row=sequence,
+        cell=cell,
+    )
+
+
+def entry_or_damage(row: tuple[Any, ...], connection: Connection, directory: Path) -> StoredEntry | RecordLostError:
+    """Return the entry of a row of the book, or what is wrong with it."""
+    wrong = wrong_entry_cell(row) or no_text(connection, ENTRIES_TABLE, row[0], ENTRIES_TABLE.c.keys(), row)
+    return stored_entry(row) if wrong is None else damaged_row("entry", row[0], *wrong, directory)
+
+
+def no_text(
+    connection: Connection, table: Table, sequence: int, names: Sequence[str], cells: Sequence[Any]
+) -> tuple[str, str] | None:
+    """Return the first cell of a row whose bytes are no UTF-8, and why; None where each is a text.
 
     They were read with a mark in their place; only cells that show one are read again, as they lie on the disk.
     """
-    for place, name in _TEXTS:
-        if content[place].isascii() or _REPLACED not in content[place]:
+    for name, cell in zip(names, cells, strict=True):
+        if type(cell) is not str or cell.isascii() or _REPLACED not in cell:
             continue
-        raw = select(cast(RECORDS.c[name], LargeBinary)).where(RECORDS.c.sequence == sequence)
+        raw = select(cast(table.c[name], LargeBinary)).where(table.c.sequence == sequence)
         try:
             bytes(connection.execute(raw).scalar_one()).decode()
         except UnicodeDecodeError as error:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from inspection.records.record import storable_text
 from inspection.records.side_chain import SideChain
@@ -100,13 +100,39 @@ def stored_entry(row: tuple[Any, ...]) -> StoredEntry:
     return StoredEntry(sequence, entry, record_sequence, record_hash, digest.hex())
 
 
-def read_entries(
-    connection: Connection, filters: Mapping[str, Any], after: int, limit: int, *, newest_first: bool
-) -> list[StoredEntry]:
-    """Return the entries whose columns have the given values. Raises ValueError when one cannot be read."""
+@dataclass(frozen=True, slots=True)
+class EntrySearch:
+    """What is looked for: entries that fit every filter that is not None; until_wall_ns is exclusive."""
+
+    kind: EntryKind | None = None
+    subject: str | None = None
+    who: str | None = None
+    since_wall_ns: int | None = None
+    until_wall_ns: int | None = None
+
+
+def entry_query(search: EntrySearch, after: int, limit: int, *, newest_first: bool) -> Select[Any]:
+    """Return the query for the rows of the table that fit, in order; after: behind this number, 0 for all."""
     columns = ENTRIES_TABLE.c
-    query = select(ENTRIES_TABLE).where(*(columns[name] == value for name, value in filters.items())).limit(limit)
+    query = select(ENTRIES_TABLE).limit(limit)
+    if search.kind is not None:
+        query = query.where(columns.kind == search.kind.value)
+    if search.subject is not None:
+        query = query.where(columns.subject == search.subject)
+    if search.who is not None:
+        query = query.where(columns.who == search.who)
+    if search.since_wall_ns is not None:
+        query = query.where(columns.wall_ns >= search.since_wall_ns)
+    if search.until_wall_ns is not None:
+        query = query.where(columns.wall_ns < search.until_wall_ns)
     if after:
         query = query.where(columns.sequence < after if newest_first else columns.sequence > after)
-    query = query.order_by(columns.sequence.desc() if newest_first else columns.sequence)
+    return query.order_by(columns.sequence.desc() if newest_first else columns.sequence)
+
+
+def read_entries(
+    connection: Connection, search: EntrySearch, after: int, limit: int, *, newest_first: bool
+) -> list[StoredEntry]:
+    """Return the entries that fit. Raises ValueError when one cannot be read."""
+    query = entry_query(search, after, limit, newest_first=newest_first)
     return [stored_entry(tuple(row)) for row in connection.execute(query)]

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, false, or_
 
 from inspection.plain_text import unprintable
-from inspection.records.entries import Entry, EntryBook, EntryKind, StoredEntry, read_entries
+from inspection.records.entries import Entry, EntryBook, EntryKind, EntrySearch, StoredEntry, read_entries
 from inspection.records.errors import HoldError
 from inspection.records.tables import RECORDS
 
@@ -148,7 +148,7 @@ def stored_holds(connection: Connection) -> dict[str, Hold]:
     """Return the holds that a database holds now, inside the caller's transaction."""
     active: dict[str, Hold] = {}
     at = 0
-    while page := read_entries(connection, {"kind": EntryKind.HOLD.value}, at, _PAGE, newest_first=False):
+    while page := read_entries(connection, EntrySearch(EntryKind.HOLD), at, _PAGE, newest_first=False):
         follow(active, page)
         at = page[-1].sequence
     return active

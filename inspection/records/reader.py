@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Select, and_, func, select, text
 
 from inspection.part import Evaluation, Reason, Verdict
 from inspection.records.challenges import StoredChallenge, read_challenges
-from inspection.records.damage import no_text, wrong_cell, wrong_run
-from inspection.records.entries import EntryKind, StoredEntry, read_entries
+from inspection.records.columns import CONTENT_NAMES
+from inspection.records.damage import damaged_row, entry_or_damage, no_text, wrong_cell, wrong_run
+from inspection.records.entries import EntryKind, EntrySearch, StoredEntry, entry_query
 from inspection.records.errors import HoldError, RecordLostError, RecordMissingError
 from inspection.records.holds import HeldNow, Hold
 from inspection.records.lot_counts import EndedParts, count_lot
@@ -24,6 +25,7 @@ from inspection.records.tables import CONTENT, RECORDS, REMOVED_IMAGES, RUN_COLU
 
 _IS_REMOVED = select(REMOVED_IMAGES.c.sequence).where(REMOVED_IMAGES.c.sequence == RECORDS.c.sequence).exists()
 _NUMBERS_AT_ONCE = 500
+_Row = TypeVar("_Row", StoredRecord, StoredEntry)
 _SELECT = select(RECORDS.c.sequence, RECORDS.c.run_id, *CONTENT, RECORDS.c.hash, _IS_REMOVED.label("is_removed"))
 
 
@@ -202,16 +204,16 @@ class RecordReader:
 
         Raises RecordLostError for one that cannot be read.
         """
-        given = {"kind": kind and kind.value, "subject": subject, "who": who}
-        filters = {column: value for column, value in given.items() if value is not None}
+        page = self.entry_page(EntrySearch(kind, subject, who), after, limit, newest_first=newest_first)
+        return [_sound(one) for one in page]
+
+    def entry_page(
+        self, search: EntrySearch, after: int, limit: int, *, newest_first: bool
+    ) -> list[StoredEntry | RecordLostError]:
+        """Return the entries of the book that fit; in the place of a damaged one stands what is wrong with it."""
         with self._database.connect() as connection:
-            try:
-                return read_entries(connection, filters, after, limit, newest_first=newest_first)
-            except (ValueError, TypeError, AttributeError) as error:
-                raise RecordLostError(
-                    f"an entry of the book cannot be read: {error} — it is never changed after it was written — "
-                    f"run `lineward records verify --dir {self.directory}`"
-                ) from error
+            rows = connection.execute(entry_query(search, after, limit, newest_first=newest_first)).all()
+            return [entry_or_damage(tuple(row), connection, self.directory) for row in rows]
 
     def held_now(self, hold: Hold) -> HeldNow:
         """Return what a hold holds of the records that are there. Raises HoldError for a record or lot that is not."""
@@ -272,19 +274,11 @@ class RecordReader:
         sequence, run_id, *content, record_hash, is_removed = row
         run = self._runs.get(run_id) or self._read_run(run_id, connection)
         if isinstance(run, tuple):
-            return self._damaged(sequence, *run)
-        wrong = wrong_cell(content, record_hash) or no_text(connection, sequence, content)
+            return damaged_row("record", sequence, *run, self.directory)
+        wrong = wrong_cell(content, record_hash) or no_text(connection, RECORDS, sequence, CONTENT_NAMES, content)
         if wrong is not None:
-            return self._damaged(sequence, *wrong)
+            return damaged_row("record", sequence, *wrong, self.directory)
         return stored_record(sequence, run, content, record_hash, image_removed=bool(is_removed))
-
-    def _damaged(self, sequence: int, cell: str, why: str) -> RecordLostError:
-        return RecordLostError(
-            f"record {sequence}: its {cell} cannot be read: {why} — a record is never changed after it was written — "
-            f"run `lineward records verify --dir {self.directory}`",
-            row=sequence,
-            cell=cell,
-        )
 
     def _read_run(self, run_id: int, connection: Connection) -> Run | tuple[str, str]:
         """Return a run, or what is wrong with it."""
@@ -296,7 +290,7 @@ class RecordReader:
         return found
 
 
-def _sound(record: StoredRecord | RecordLostError) -> StoredRecord:
-    if isinstance(record, RecordLostError):
-        raise record
-    return record
+def _sound(row: _Row | RecordLostError) -> _Row:
+    if isinstance(row, RecordLostError):
+        raise row
+    return row

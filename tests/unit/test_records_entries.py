@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 import threading
@@ -12,7 +13,9 @@ from pathlib import Path
 import pytest
 from challenged import a_result
 from forger import forge
+from typer.testing import CliRunner
 
+from inspection.cli.main import app
 from inspection.records.entries import ENTRIES_HEAD_FILE, Entry, EntryKind
 from inspection.records.errors import RecordDiskError, RecordLostError
 from inspection.records.options import RecordsOptions
@@ -126,7 +129,7 @@ def test_a_review_names_a_record(tmp_path: Path) -> None:
         ("UPDATE entries SET content = '{}' WHERE sequence = 6", "^entry 6 .* was changed"),
         ("UPDATE entries SET record_sequence = 1 WHERE sequence = 4", "^entry 4 .* not the one that it names"),
         ("UPDATE records SET hash = x'00' WHERE sequence = 1", "^entry 2 .* not the one that it names"),
-        ("DELETE FROM entries WHERE sequence = 3", "^entries 3 to 3 .* missing"),
+        ("DELETE FROM entries WHERE sequence = 3", "^entry 3 .* missing"),
         ("DELETE FROM entries WHERE sequence > 4", "^entries 5 to 6 .* missing"),
         ("DELETE FROM entries", "^entries 1 to 6 .* missing"),
         (SWAP, "^entry 2 .* does not follow"),
@@ -181,3 +184,66 @@ def test_a_lost_head_is_said(tmp_path: Path) -> None:
     (tmp_path / ENTRIES_HEAD_FILE).unlink()
     [problem] = verify(tmp_path).problems
     assert problem.text.startswith(f"{ENTRIES_HEAD_FILE} is missing or unreadable")
+
+
+def test_the_command_lists_the_book_by_every_filter_and_page(tmp_path: Path) -> None:
+    """Kind, subject, who and time, the newest first, as a table of whole lines and as JSON; nothing found is said; what
+    would colour a terminal is shown as an escape.
+    """
+    store = RecordStore(tmp_path)
+    hour_ns = 3_600 * 10**9
+    texts = [
+        (EntryKind.AUDIT, "Stop", "mes", {"phase": "done", "outcome": {"code": "OK"}, "before": "A", "after": "B",
+                                          "peer": "ipv4:10.0.0.7:5", "request": {}}),
+        (EntryKind.RECIPE, "bottle", "kim", {"change": "ADDED", "version": 2, "sha256": "ab" * 32,
+                                             "before": {"version": 1}, "after": {"version": 2}, "caller": "shell"}),
+        (EntryKind.REVIEW, "7", "lee", {"verdict": "PASS", "machine": "REJECT", "comment": "clean\n\x1b[31m"}),
+        (EntryKind.HOLD, "case 7", "kim", {"step": "ADDED", "reason": "claim", "lot": "L-1"}),
+        (EntryKind.REMOVAL, "budget", "", {"records": [3, 4], "bytes": 9, "why": "budget: full"}),
+        (EntryKind.LOT, "L-1", "mes", {"step": "START", "detail": ""}),
+    ]  # fmt: skip
+    for number, (kind, subject, who, content) in enumerate(texts):
+        store.append_note(Entry(kind, subject, who, number * hour_ns, content))
+    store.close()
+
+    def listed(*words: str) -> list[int]:
+        done = CliRunner().invoke(app, ["records", "entries", "--dir", str(tmp_path), "--json", *words])
+        assert done.exit_code == 0, done.output
+        return [one["sequence"] for one in json.loads(done.stdout)["entries"]]
+
+    assert listed() == [6, 5, 4, 3, 2, 1]
+    assert (listed("--kind", "hold"), listed("--subject", "bottle"), listed("--who", "kim")) == ([4], [2], [4, 2])
+    assert listed("--who", "") == [5]
+    assert listed("--from", "1970-01-01T01:00:00", "--to", "1970-01-01T03:00:00") == [3, 2]
+    assert (listed("--last", "2"), listed("--last", "2", "--behind", "5")) == ([6, 5], [4, 3])
+    shown = CliRunner().invoke(app, ["records", "entries", "--dir", str(tmp_path)], env={"COLUMNS": "40"}).output
+    for words in (
+        "done: OK, A → B, from ipv4:10.0.0.7:5",
+        "version 2 added, sha256 abababababab…; newest before: version 1, now: version 2, shell",
+        "PASS (the machine: REJECT): clean\\x0a\\x1b[31m",
+        "added: claim (lot L-1)",
+        "2 images, 9 bytes, records 3 to 4: budget: full",
+        "step START, detail",
+    ):
+        assert sum(words in line for line in shown.splitlines()) == 1, (words, shown)
+    none = CliRunner().invoke(app, ["records", "entries", "--dir", str(tmp_path), "--who", "nobody"])
+    assert (none.exit_code, none.output) == (0, "no entry fits\n")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("content", "{"), ("content", "[]"), ("kind", "GOSSIP"), ("wall_ns", "x"), ("hash", "x"), ("who", b"\xff")],
+)
+def test_a_damaged_entry_is_named_and_the_others_are_shown(tmp_path: Path, column: str, value: object) -> None:
+    """It is left out, the command ends with 1 and says which entry and which cell."""
+    fill(tmp_path)
+    with closing(sqlite3.connect(tmp_path / DATABASE_FILE)) as connection:
+        connection.executescript(UNLOCK)
+        connection.execute(f"UPDATE entries SET {column} = ? WHERE sequence = 2", (value,))
+        connection.commit()
+    done = CliRunner().invoke(app, ["records", "entries", "--dir", str(tmp_path), "--json"])
+    told = json.loads(done.stdout)
+    assert (done.exit_code, told["ok"], [one["sequence"] for one in told["entries"]]) == (1, False, [6, 5, 4, 3, 1])
+    assert [(one["entry"], one["cell"]) for one in told["damaged"]] == [(2, column)]
+    assert f"entry 2: its {column} cannot be read" in done.stderr
+    assert f"records verify --dir {tmp_path}" in done.stderr
