@@ -96,6 +96,7 @@ _ROWS = (
     Alarm("PARTS_TOO_CLOSE", Severity.WARNING, blocks=False, values=("gap_ms", "pulse_ms")),
     Alarm("PAGE_RESTARTED", Severity.INFO, blocks=False),
     Alarm("IMAGES_GIVEN_UP", Severity.WARNING, blocks=False, values=("detail",)),
+    Alarm("RECORDS_UNSIGNED", Severity.WARNING, blocks=False, values=("detail",)),
     Alarm("RECORDS_NOT_FORWARDED", Severity.WARNING, blocks=False, values=("detail",)),
     Alarm("IMAGES_NOT_FORWARDED", Severity.WARNING, blocks=False, values=("detail",)),
     Alarm("DISK_LOW", Severity.WARNING, blocks=False, values=("free_mb", "limit_mb")),

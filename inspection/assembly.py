@@ -155,6 +155,7 @@ class Assembly:
             self._on_durable,
             on_trouble=partial(self._alarms.tell, "RECORDS_TROUBLE"),
             on_image_trouble=partial(self._alarms.tell, "IMAGES_GIVEN_UP"),
+            on_unsigned=partial(self._alarms.tell, "RECORDS_UNSIGNED"),
         )
 
     def _make_plant(self) -> PlantCopy:

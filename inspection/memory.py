@@ -44,6 +44,7 @@ class Memory:
         on_durable: Callable[[list[StoredRecord]], None],
         on_trouble: Callable[[str], None],
         on_image_trouble: Callable[[str], None],
+        on_unsigned: Callable[[str], None],
     ) -> None:
         """Raises RecordsError when the folder cannot be used. An empty text says that the trouble is over."""
         self._folder = folder = config.records.dir
@@ -74,7 +75,7 @@ class Memory:
             Requests(folder / hold_requests.FOLDER, partial(hold_requests.take, self)).answer,
             Requests(folder / recipe_changes.REQUEST_FOLDER, partial(recipe_changes.take, recipes, self)).answer,
         )
-        self._upkeep = RecordUpkeep(self._writer.sign, config.records.sign_every_hours * 3600, looks)
+        self._upkeep = RecordUpkeep(self._writer.sign, config.records.sign_every_hours * 3600, looks, on_unsigned)
         self._upkeep.start()
 
     def begin_run(self, config: StationConfig, config_hash: str, engine: Engine, recipe: RecipeRef) -> None:

@@ -49,6 +49,7 @@ FAULTS: tuple[Fault, ...] = (
     records.RECORDS_TROUBLE,
     records.DISK_LOW,
     records.IMAGES_GIVEN_UP,
+    records.RECORDS_UNSIGNED,
     records.RECORDS_NOT_FORWARDED,
     records.IMAGES_NOT_FORWARDED,
     process.CLOCK_STEPPED,

@@ -223,7 +223,7 @@ class RecordStore:
         if newest is None and not any(head.sequence for head in heads):
             return None
         state = SignedState(wall_ns, *heads, removed_images=self.removed_images, runs=runs)
-        if newest is not None and _is_all_signed(newest[0], json.loads(newest[1]), state):
+        if newest is not None and _is_all_signed(newest[0], newest[1], state):
             return None
         name = fingerprint(key.public)
         return self.append_note(Entry(EntryKind.SIGNATURE, name, "", state.wall_ns, key.sign(state)))
@@ -267,16 +267,16 @@ class RecordStore:
             self.head_failures += 1  # the record is durable; the head may lag, and the next commit writes it again
 
 
-def _is_all_signed(number: int, content: Mapping[str, Any], state: SignedState) -> bool:
-    """Return whether nothing came behind the entry that holds the newest signature."""
-    signed = content.get("heads", {})
-    by_number = [signed.get(name, [0])[0] for name in ("records", "challenges")]
-    return (
-        by_number == [state.records.sequence, state.challenges.sequence]
-        and number == state.entries.sequence
-        and content.get("removed_images") == state.removed_images
-        and content.get("runs") == state.cells()["runs"]
-    )
+def _is_all_signed(number: int, text: Any, state: SignedState) -> bool:
+    """Return whether nothing came behind the entry that holds the newest signature; one that cannot be read is none."""
+    try:
+        content = json.loads(text)
+        by_number = [content["heads"][name][0] for name in ("records", "challenges")]
+        signed = (*by_number, number, content["removed_images"], content["runs"])
+    except (ValueError, TypeError, LookupError):
+        return False
+    now = (state.records.sequence, state.challenges.sequence, state.entries.sequence, state.removed_images)
+    return signed == (*now, state.cells()["runs"])
 
 
 def _lock(directory: Path) -> int:

@@ -25,10 +25,17 @@ class RecordUpkeep:
     _AGAIN_S = 60.0
 
     def __init__(
-        self, sign: Callable[[], StoredEntry | None], sign_every_s: float, looks: Sequence[Callable[[], None]]
+        self,
+        sign: Callable[[], StoredEntry | None],
+        sign_every_s: float,
+        looks: Sequence[Callable[[], None]],
+        unsigned: Callable[[str], object],
     ) -> None:
-        """looks: what is to be called every second, too; each is quick, or gives way by itself."""
-        self._sign, self._sign_every_s, self._looks = sign, sign_every_s, looks
+        """looks: what is to be called every second, too; each is quick, or gives way by itself.
+
+        unsigned: told why the records are not signed, and '' when they are again.
+        """
+        self._sign, self._sign_every_s, self._looks, self._unsigned = sign, sign_every_s, looks, unsigned
         self._due_host_s = time.monotonic()
         self._is_refused = self._has_signed = False
         self._over = threading.Event()
@@ -52,8 +59,9 @@ class RecordUpkeep:
                     look()
                 if self._over.wait(min(self._TICK_S, self._sign_every_s)):
                     return
-        except Exception:  # noqa: BLE001 - the edge of this thread: records go on, and the next start signs
+        except Exception as error:  # noqa: BLE001 - the edge of this thread: records go on, and the next start signs
             _log.exception("the records are not signed, and images not aged, until the next start")
+            self._unsigned(f"the thread that signs and ages images ended: {error!r} — start the station again")
 
     def _sign_when_due(self) -> None:
         now_host_s = time.monotonic()
@@ -66,8 +74,11 @@ class RecordUpkeep:
             if not self._is_refused:
                 _log.warning("%s; it is tried again every minute", error)
             self._is_refused = True
+            self._unsigned(str(error))
             return
-        self._is_refused = False
+        if self._is_refused:
+            self._is_refused = False
+            self._unsigned("")
         self._has_signed |= is_new
         again_s = min(self._AGAIN_S, self._sign_every_s)
         self._due_host_s = now_host_s + (self._sign_every_s if self._has_signed else again_s)

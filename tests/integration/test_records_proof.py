@@ -6,10 +6,12 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -98,6 +100,28 @@ def test_a_running_station_signs_whatever_its_clock_does_and_signs_its_end(
     assert left.signed.records < left.records
     with RealRun(tmp_path, values, start=False):
         wait_until(lambda: verify(folder).signed.records >= left.records, TIMEOUT_S)
+
+
+def test_fault_records_unsigned(tmp_path: Path, values: Mapping[str, Any]) -> None:
+    """Another program holds the database of a standing line: an alarm tells that the records are not signed, with the
+    file and what to do; released, they are signed and it is gone.
+    """
+    folder = Path(values["records"]["dir"])
+    with RealRun(tmp_path, values) as station:
+        station.wait_more("records", 3)
+        with closing(sqlite3.connect(folder / DATABASE_FILE, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            alarms = station.wait_alarm("RECORDS_UNSIGNED")["alarms"]
+            assert "RECORDS_UNSIGNED" in alarms
+            with station.client() as client:
+                [alarm] = [one for one in client.status().alarms if one.name == "RECORDS_UNSIGNED"]
+            assert f"{folder / DATABASE_FILE}: database is locked — another program holds the database" in str(alarm)
+            other.execute("ROLLBACK")
+        station.wait(lambda status: "RECORDS_UNSIGNED" not in status["alarms"])
+        assert station.end() == 0
+    report = verify(folder)
+    assert report.ok
+    assert report.signed.records == report.records
 
 
 def test_a_backup_of_a_running_station_is_restored_whole(tmp_path: Path, values: Mapping[str, Any]) -> None:

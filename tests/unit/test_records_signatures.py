@@ -19,7 +19,7 @@ from inspection.cli.main import app
 from inspection.records.chain import run_hash
 from inspection.records.columns import RESULT_COLUMNS
 from inspection.records.entries import Entry, EntryKind, StoredEntry
-from inspection.records.errors import SigningKeyError
+from inspection.records.errors import RecordDiskError, SigningKeyError
 from inspection.records.record import Run
 from inspection.records.signing import (
     KEY_FILE,
@@ -235,12 +235,55 @@ def test_a_new_store_is_signed_soon_after_its_first_record(tmp_path: Path, monke
         if asked[-1]:
             looked.set()
 
-    upkeep = RecordUpkeep(sign, 86_400.0, (look,))
+    upkeep = RecordUpkeep(sign, 86_400.0, (look,), unsigned=pytest.fail)
     upkeep.start()
     assert looked.wait(10.0)
     upkeep.close(10.0)
     store.close()
     assert asked == [False, False, False, True]
+
+
+def test_a_newest_signature_that_was_damaged_does_not_end_the_signing(tmp_path: Path) -> None:
+    """It is as good as none: the records are signed again, by what the chains are; verify names the damage."""
+    store, key = RecordStore(tmp_path), SigningKey.in_folder(tmp_path)
+    store.append_note(Entry(EntryKind.AUDIT, "Stop", "kim", 0))
+    assert store.sign(key, 1) is not None
+    store.close()
+    forge(tmp_path, "UPDATE entries SET content = '{\"heads\": 5}' WHERE kind = 'SIGNATURE'")
+    store = RecordStore(tmp_path)
+    assert store.sign(key, 2) is not None
+    assert store.sign(key, 3) is None
+    store.close()
+    assert ["cannot be read" in one.text for one in verify(tmp_path).problems] == [True]
+
+
+def test_what_keeps_records_from_being_signed_is_told_and_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal is told while it lasts; the end of the thread is told, too."""
+    monkeypatch.setattr(RecordUpkeep, "_AGAIN_S", 0.001)
+    outcomes: list[Exception] = [RecordDiskError("full"), RecordDiskError("full")]
+    told: list[str] = []
+    ended = threading.Event()
+
+    def sign() -> None:
+        if outcomes:
+            raise outcomes.pop()
+
+    def look() -> None:
+        if told[-1:] == [""]:
+            raise LookupError("of this test")
+
+    def unsigned(text: str) -> None:
+        told.append(text)
+        if "LookupError" in text:
+            ended.set()
+
+    upkeep = RecordUpkeep(sign, 0.001, (look,), unsigned)
+    upkeep.start()
+    assert ended.wait(10.0)
+    upkeep.close(10.0)
+    assert told[:3] == ["full", "full", ""]
+    assert len(told) == 4
+    assert "start the station again" in told[3]
 
 
 def test_a_replaced_key_is_told_and_not_accepted_by_who_has_the_old_one(original: Path, tmp_path: Path) -> None:

@@ -242,7 +242,9 @@ class VerifyReport(_message.Message):
     entries: _builtins.int
     problem_count: _builtins.int
     signed_records: _builtins.int
-    """How far the newest good signature reaches, and when it was made, UTC; 0 for none."""
+    """How far the newest good signature reaches, and the latest time that a good signature tells, UTC; 0 for none. A clock
+    that is set back takes nothing from it.
+    """
     signed_wall_ns: _builtins.int
     @_builtins.property
     def problems(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

@@ -42,6 +42,18 @@ IMAGES_GIVEN_UP = Fault(
     test="tests/integration/test_fault_surroundings.py::test_fault_records_trouble",
 )
 
+RECORDS_UNSIGNED = Fault(
+    name="records_unsigned",
+    what="the records cannot be signed: the disk refuses, another program holds the database, or the signing ended",
+    alarm="RECORDS_UNSIGNED",
+    station="inspects and records, and tries to sign again every minute",
+    ejector=says.NOTHING,
+    recovers="by itself when a signature is stored; a signing that ended, at the next start",
+    default=Reaction.WARN,
+    allowed=ANY,
+    test="tests/integration/test_records_proof.py::test_fault_records_unsigned",
+)
+
 RECORDS_NOT_FORWARDED = Fault(
     name="records_not_forwarded",
     what="the plant's database is away, refuses, or holds another station's records: `[plant] postgresql`",
