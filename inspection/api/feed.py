@@ -10,6 +10,7 @@ import grpc
 
 from inspection.api.errors import RefusedError
 from inspection.plant.errors import PlantAwayError
+from inspection.records.errors import RecordLostError
 from inspection.records.reader import RecordReader
 from inspection.records.record import StoredRecord
 from inspection.records.search import Search
@@ -33,10 +34,13 @@ class ResultFeed(Protocol):
     def get(self, sequence: int) -> StoredRecord:
         """Return one record. Raises RecordMissingError."""
 
-    def search(
+    def page(
         self, search: Search, *, limit: int, newest_first: bool, before_sequence: int | None
-    ) -> list[StoredRecord]:
-        """Return records that fit, by the time of their triggers; before_sequence: the last of the page before."""
+    ) -> list[StoredRecord | RecordLostError]:
+        """Return records that fit, by the time of their triggers; in the place of a damaged one what is wrong with it.
+
+        before_sequence: the last of the page before.
+        """
 
     def verify(self, progress: Callable[[int, int], None]) -> VerifyReport:
         """Check the whole store; progress: records checked, and in all. Takes minutes for millions of records."""
@@ -84,11 +88,14 @@ class RecordFeed:
         """Return one record. Raises RecordMissingError."""
         return self._reader.get(sequence)
 
-    def search(
+    def page(
         self, search: Search, *, limit: int, newest_first: bool, before_sequence: int | None
-    ) -> list[StoredRecord]:
-        """Return records that fit, by the time of their triggers; before_sequence: the last of the page before."""
-        return self._reader.search(search, limit=limit, newest_first=newest_first, before_sequence=before_sequence)
+    ) -> list[StoredRecord | RecordLostError]:
+        """Return records that fit, by the time of their triggers; in the place of a damaged one what is wrong with it.
+
+        before_sequence: the last of the page before.
+        """
+        return self._reader.page(search, limit=limit, newest_first=newest_first, before_sequence=before_sequence)
 
     def verify(self, progress: Callable[[int, int], None]) -> VerifyReport:
         """Check the whole store; progress: records checked, and in all. Takes minutes for millions of records."""

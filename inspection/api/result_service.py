@@ -11,7 +11,7 @@ import grpc
 
 from inspection.api import v1 as pb
 from inspection.api import v1_grpc as pb_grpc
-from inspection.api.answers import Context, streaming, unary
+from inspection.api.answers import Context, streaming, to_refusal, unary
 from inspection.api.callers import caller_name
 from inspection.api.errors import RefusedError
 from inspection.api.feed import ResultFeed
@@ -24,7 +24,7 @@ from inspection.api.tail import ResultTail
 from inspection.api.token import Place, read_place, resume
 from inspection.api.watchers import Watchers
 from inspection.records.entries import EntryBook
-from inspection.records.errors import RecordMissingError
+from inspection.records.errors import RecordLostError, RecordMissingError
 from inspection.records.record import StoredRecord
 
 MAX_WATCHERS = 128
@@ -95,14 +95,21 @@ class ResultService(pb_grpc.ResultServiceServicer):
         last = page_begin_at(request.page_token, *of)
         try:
             found = await self._read(
-                lambda: self._feed.search(
+                lambda: self._feed.page(
                     search, limit=size + 1, newest_first=not request.oldest_first, before_sequence=last
                 )
             )
         except RecordMissingError as error:  # only the token names a record
             raise no_token(request.page_token) from error
-        token = page_token(str(found[size - 1].sequence), *of) if len(found) > size else ""
-        return pb.ListResultsResponse(results=[result_message(one) for one in found[:size]], next_page_token=token)
+        sound: list[StoredRecord] = []
+        for one in found[:size]:  # a page ends before a damaged record, so that none is left out in silence
+            if isinstance(one, RecordLostError):
+                if not sound:
+                    raise _behind(one, page_token(str(one.row), *of))
+                break
+            sound.append(one)
+        token = page_token(str(sound[-1].sequence), *of) if len(found) > len(sound) else ""
+        return pb.ListResultsResponse(results=[result_message(one) for one in sound], next_page_token=token)
 
     @unary
     async def GetResult(  # noqa: N802 - the name in the proto
@@ -182,6 +189,13 @@ class ResultService(pb_grpc.ResultServiceServicer):
 
     async def _read(self, function: Callable[[*_Args], _Answer], *arguments: *_Args) -> _Answer:
         return await asyncio.get_running_loop().run_in_executor(self._reads, function, *arguments)
+
+
+def _behind(damaged: RecordLostError, token: str) -> RefusedError:
+    """Return the refusal of a page that begins with a damaged record; its metadata lead on behind that one."""
+    refusal = to_refusal(damaged)
+    metadata = {**refusal.metadata, "next_page_token": token}
+    return RefusedError(refusal.code, refusal.reason, str(refusal), metadata=metadata)
 
 
 def _missing(reason: str, text: str) -> RefusedError:

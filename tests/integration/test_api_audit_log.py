@@ -135,6 +135,38 @@ def test_the_proof_holds_and_names_a_row_that_was_changed(running: Running) -> N
     assert any("record 3" in problem for problem in report.problems), report.problems
 
 
+def test_a_cell_that_cannot_be_read_is_named_and_costs_its_record_alone(running: Running) -> None:
+    """A page ends before it; the next is DATA_LOSS with its number, its cell and the token behind it: every other
+    record is in the list, once, whatever the size of a page.
+    """
+    service, calls = running
+    calls.station.StartContinuous(pb.StartContinuousRequest())
+    wait_until(lambda: service.station.counters.records > 5)
+    calls.station.Stop(pb.StopRequest())
+    before = calls.results.GetResult(pb.GetResultRequest(sequence=2))
+    tamper(service, "UPDATE records SET extra = '{\"a' WHERE sequence = 3", "records")
+    with pytest.raises(grpc.RpcError, match=r"record 3: its extra cannot be read.*lineward records verify"):
+        calls.results.GetResult(pb.GetResultRequest(sequence=3))
+    assert calls.results.GetResult(pb.GetResultRequest(sequence=2)) == before
+    for page_size in (1, 2, 3, 1000):
+        numbers, lost, token = list[int](), list[str](), ""
+        for _ in range(service.station.counters.records + 2):
+            request = pb.ListResultsRequest(page_size=page_size, oldest_first=True, page_token=token)
+            try:
+                answer = calls.results.ListResults(request)
+                numbers += [one.sequence for one in answer.results]
+                token = answer.next_page_token
+            except grpc.RpcError as error:
+                told = call_error(error, "")
+                assert (told.code, told.reason, told.metadata["cell"]) == (grpc.StatusCode.DATA_LOSS, "RECORD", "extra")
+                lost.append(told.metadata["row"])
+                token = told.metadata["next_page_token"]
+            if not token:
+                break
+        last = service.station.memory.reader.last_sequence()
+        assert (numbers, lost) == ([number for number in range(1, last + 1) if number != 3], ["3"])
+
+
 def test_an_entry_that_was_changed_is_found(running: Running) -> None:
     """The audit log is in the same proof: another name under a command does not go unseen."""
     service, calls = running

@@ -163,10 +163,11 @@ def test_an_alarm_is_told_watched_and_acknowledged(running: Running) -> None:
 
 
 def test_an_acknowledgement_that_is_none(running: Running) -> None:
-    """Nobody: reason WHO; an alarm that does not exist: reason ALARM."""
+    """Nobody, and what does not print: reason WHO; an alarm that does not exist: reason ALARM."""
     _, calls = running
     call = calls.alarms.AcknowledgeAlarms
     assert code_and_reason(call, pb.AcknowledgeAlarmsRequest()) == ("INVALID_ARGUMENT", "WHO")
+    assert code_and_reason(call, pb.AcknowledgeAlarmsRequest(who="Kim\x1b[8m")) == ("INVALID_ARGUMENT", "WHO")
     unknown = pb.AcknowledgeAlarmsRequest(who="Kim", names=["NO_SUCH"])
     assert code_and_reason(call, unknown) == ("INVALID_ARGUMENT", "ALARM")
 

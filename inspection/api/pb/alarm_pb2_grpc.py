@@ -75,7 +75,8 @@ class AlarmServiceServicer:
     def AcknowledgeAlarms(self, request, context):
         """Lets go of alarms that are held until somebody confirms them and whose fault has gone; those whose fault is still
         there stay. The station logs who did it. Safe to repeat.
-        Errors: INVALID_ARGUMENT (nobody is named: reason WHO; an alarm that does not exist: reason ALARM).
+        Errors: INVALID_ARGUMENT (nobody is named, or by what does not print: reason WHO; an alarm that does not exist:
+        reason ALARM).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -43,7 +43,8 @@ class AlarmServiceStub:
     AcknowledgeAlarms: _grpc.UnaryUnaryMultiCallable[_alarm_pb2.AcknowledgeAlarmsRequest, _alarm_pb2.AcknowledgeAlarmsResponse]
     """Lets go of alarms that are held until somebody confirms them and whose fault has gone; those whose fault is still
     there stay. The station logs who did it. Safe to repeat.
-    Errors: INVALID_ARGUMENT (nobody is named: reason WHO; an alarm that does not exist: reason ALARM).
+    Errors: INVALID_ARGUMENT (nobody is named, or by what does not print: reason WHO; an alarm that does not exist:
+    reason ALARM).
     """
 
 @_typing.type_check_only
@@ -61,7 +62,8 @@ class AlarmServiceAsyncStub(AlarmServiceStub):
     AcknowledgeAlarms: _aio.UnaryUnaryMultiCallable[_alarm_pb2.AcknowledgeAlarmsRequest, _alarm_pb2.AcknowledgeAlarmsResponse]  # type: ignore[assignment]
     """Lets go of alarms that are held until somebody confirms them and whose fault has gone; those whose fault is still
     there stay. The station logs who did it. Safe to repeat.
-    Errors: INVALID_ARGUMENT (nobody is named: reason WHO; an alarm that does not exist: reason ALARM).
+    Errors: INVALID_ARGUMENT (nobody is named, or by what does not print: reason WHO; an alarm that does not exist:
+    reason ALARM).
     """
 
 class AlarmServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -94,7 +96,8 @@ class AlarmServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_alarm_pb2.AcknowledgeAlarmsResponse, _abc.Awaitable[_alarm_pb2.AcknowledgeAlarmsResponse]]:
         """Lets go of alarms that are held until somebody confirms them and whose fault has gone; those whose fault is still
         there stay. The station logs who did it. Safe to repeat.
-        Errors: INVALID_ARGUMENT (nobody is named: reason WHO; an alarm that does not exist: reason ALARM).
+        Errors: INVALID_ARGUMENT (nobody is named, or by what does not print: reason WHO; an alarm that does not exist:
+        reason ALARM).
         """
 
 def add_AlarmServiceServicer_to_server(servicer: AlarmServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

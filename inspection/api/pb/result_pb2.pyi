@@ -614,7 +614,7 @@ class ReviewResultRequest(_message.Message):
     defect_class: _builtins.str
     """At most 64 characters."""
     comment: _builtins.str
-    """At most 1,000 characters."""
+    """At most 1,000 characters; line breaks are allowed, as nowhere else."""
     reviewer: _builtins.str
     """Who looked at the part; at most 64 characters. The caller is kept beside it."""
     serial: _builtins.str

@@ -87,7 +87,8 @@ class ResultServiceServicer:
         """Returns records that fit a filter, by the time of their triggers, the newest first, page by page. A page does not
         change when records come meanwhile.
         Errors: INVALID_ARGUMENT (a filter that is none: reason FILTER, with the field; a size or token that is none, or a
-        token of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
+        token of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo),
+        DATA_LOSS (the next record cannot be read any more: reason RECORD, with row, cell and the next_page_token behind it).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -115,8 +116,8 @@ class ResultServiceServicer:
         """Writes a human verdict beside the machine's, durably. The record itself never changes; a further review of the same
         person counts beside the earlier ones.
         Errors: NOT_FOUND (no such record: reason RECORD), INVALID_ARGUMENT (no verdict: reason VERDICT; nobody is named:
-        reason WHO; a text that is too long: reason REVIEW), UNAVAILABLE (it cannot be stored: reason RECORDS, with
-        RetryInfo), UNIMPLEMENTED (a server without a book of entries: reason NO_ENTRIES).
+        reason WHO; a text that is too long or does not print: reason REVIEW), UNAVAILABLE (it cannot be stored: reason
+        RECORDS, with RetryInfo), UNIMPLEMENTED (a server without a book of entries: reason NO_ENTRIES).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -45,7 +45,8 @@ class ResultServiceStub:
     """Returns records that fit a filter, by the time of their triggers, the newest first, page by page. A page does not
     change when records come meanwhile.
     Errors: INVALID_ARGUMENT (a filter that is none: reason FILTER, with the field; a size or token that is none, or a
-    token of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
+    token of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo),
+    DATA_LOSS (the next record cannot be read any more: reason RECORD, with row, cell and the next_page_token behind it).
     """
     GetResult: _grpc.UnaryUnaryMultiCallable[_result_pb2.GetResultRequest, _result_pb2.GetResultResponse]
     """Returns one record with its reviews. Errors: NOT_FOUND (no such record: reason RECORD), DATA_LOSS (it was changed
@@ -61,8 +62,8 @@ class ResultServiceStub:
     """Writes a human verdict beside the machine's, durably. The record itself never changes; a further review of the same
     person counts beside the earlier ones.
     Errors: NOT_FOUND (no such record: reason RECORD), INVALID_ARGUMENT (no verdict: reason VERDICT; nobody is named:
-    reason WHO; a text that is too long: reason REVIEW), UNAVAILABLE (it cannot be stored: reason RECORDS, with
-    RetryInfo), UNIMPLEMENTED (a server without a book of entries: reason NO_ENTRIES).
+    reason WHO; a text that is too long or does not print: reason REVIEW), UNAVAILABLE (it cannot be stored: reason
+    RECORDS, with RetryInfo), UNIMPLEMENTED (a server without a book of entries: reason NO_ENTRIES).
     """
     ListQuestions: _grpc.UnaryUnaryMultiCallable[_result_pb2.ListQuestionsRequest, _result_pb2.ListQuestionsResponse]
     """Returns the parts whose serial number waits for a person's answer (identity: "ask"), the oldest first; a review answers
@@ -86,7 +87,8 @@ class ResultServiceAsyncStub(ResultServiceStub):
     """Returns records that fit a filter, by the time of their triggers, the newest first, page by page. A page does not
     change when records come meanwhile.
     Errors: INVALID_ARGUMENT (a filter that is none: reason FILTER, with the field; a size or token that is none, or a
-    token of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
+    token of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo),
+    DATA_LOSS (the next record cannot be read any more: reason RECORD, with row, cell and the next_page_token behind it).
     """
     GetResult: _aio.UnaryUnaryMultiCallable[_result_pb2.GetResultRequest, _result_pb2.GetResultResponse]  # type: ignore[assignment]
     """Returns one record with its reviews. Errors: NOT_FOUND (no such record: reason RECORD), DATA_LOSS (it was changed
@@ -102,8 +104,8 @@ class ResultServiceAsyncStub(ResultServiceStub):
     """Writes a human verdict beside the machine's, durably. The record itself never changes; a further review of the same
     person counts beside the earlier ones.
     Errors: NOT_FOUND (no such record: reason RECORD), INVALID_ARGUMENT (no verdict: reason VERDICT; nobody is named:
-    reason WHO; a text that is too long: reason REVIEW), UNAVAILABLE (it cannot be stored: reason RECORDS, with
-    RetryInfo), UNIMPLEMENTED (a server without a book of entries: reason NO_ENTRIES).
+    reason WHO; a text that is too long or does not print: reason REVIEW), UNAVAILABLE (it cannot be stored: reason
+    RECORDS, with RetryInfo), UNIMPLEMENTED (a server without a book of entries: reason NO_ENTRIES).
     """
     ListQuestions: _aio.UnaryUnaryMultiCallable[_result_pb2.ListQuestionsRequest, _result_pb2.ListQuestionsResponse]  # type: ignore[assignment]
     """Returns the parts whose serial number waits for a person's answer (identity: "ask"), the oldest first; a review answers
@@ -136,7 +138,8 @@ class ResultServiceServicer(metaclass=_abc_1.ABCMeta):
         """Returns records that fit a filter, by the time of their triggers, the newest first, page by page. A page does not
         change when records come meanwhile.
         Errors: INVALID_ARGUMENT (a filter that is none: reason FILTER, with the field; a size or token that is none, or a
-        token of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
+        token of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo),
+        DATA_LOSS (the next record cannot be read any more: reason RECORD, with row, cell and the next_page_token behind it).
         """
 
     @_abc_1.abstractmethod
@@ -170,8 +173,8 @@ class ResultServiceServicer(metaclass=_abc_1.ABCMeta):
         """Writes a human verdict beside the machine's, durably. The record itself never changes; a further review of the same
         person counts beside the earlier ones.
         Errors: NOT_FOUND (no such record: reason RECORD), INVALID_ARGUMENT (no verdict: reason VERDICT; nobody is named:
-        reason WHO; a text that is too long: reason REVIEW), UNAVAILABLE (it cannot be stored: reason RECORDS, with
-        RetryInfo), UNIMPLEMENTED (a server without a book of entries: reason NO_ENTRIES).
+        reason WHO; a text that is too long or does not print: reason REVIEW), UNAVAILABLE (it cannot be stored: reason
+        RECORDS, with RetryInfo), UNIMPLEMENTED (a server without a book of entries: reason NO_ENTRIES).
         """
 
     @_abc_1.abstractmethod

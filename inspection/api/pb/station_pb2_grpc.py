@@ -229,7 +229,7 @@ class StationServiceServicer:
 
     def ConfirmAll(self, request, context):
         """Lets go of every alarm that is held until somebody confirms it and whose fault has gone; those whose fault is still
-        there stay. Errors: INVALID_ARGUMENT (nobody is named: reason WHO).
+        there stay. Errors: INVALID_ARGUMENT (nobody is named, or by what does not print: reason WHO).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -96,7 +96,7 @@ class StationServiceStub:
     """
     ConfirmAll: _grpc.UnaryUnaryMultiCallable[_station_pb2.ConfirmAllRequest, _station_pb2.ConfirmAllResponse]
     """Lets go of every alarm that is held until somebody confirms it and whose fault has gone; those whose fault is still
-    there stay. Errors: INVALID_ARGUMENT (nobody is named: reason WHO).
+    there stay. Errors: INVALID_ARGUMENT (nobody is named, or by what does not print: reason WHO).
     """
     SetSimulationMode: _grpc.UnaryUnaryMultiCallable[_station_pb2.SetSimulationModeRequest, _station_pb2.SetSimulationModeResponse]
     """Marks the parts that follow as simulated in their records, or no longer.
@@ -177,7 +177,7 @@ class StationServiceAsyncStub(StationServiceStub):
     """
     ConfirmAll: _aio.UnaryUnaryMultiCallable[_station_pb2.ConfirmAllRequest, _station_pb2.ConfirmAllResponse]  # type: ignore[assignment]
     """Lets go of every alarm that is held until somebody confirms it and whose fault has gone; those whose fault is still
-    there stay. Errors: INVALID_ARGUMENT (nobody is named: reason WHO).
+    there stay. Errors: INVALID_ARGUMENT (nobody is named, or by what does not print: reason WHO).
     """
     SetSimulationMode: _aio.UnaryUnaryMultiCallable[_station_pb2.SetSimulationModeRequest, _station_pb2.SetSimulationModeResponse]  # type: ignore[assignment]
     """Marks the parts that follow as simulated in their records, or no longer.
@@ -333,7 +333,7 @@ class StationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_station_pb2.ConfirmAllResponse, _abc.Awaitable[_station_pb2.ConfirmAllResponse]]:
         """Lets go of every alarm that is held until somebody confirms it and whose fault has gone; those whose fault is still
-        there stay. Errors: INVALID_ARGUMENT (nobody is named: reason WHO).
+        there stay. Errors: INVALID_ARGUMENT (nobody is named, or by what does not print: reason WHO).
         """
 
     @_abc_1.abstractmethod
