@@ -17,6 +17,7 @@ from urllib.request import ProxyHandler, build_opener
 
 from inspection.records.errors import RecordLostError
 from inspection.records.reader import RecordReader
+from inspection.records.record import StoredRecord
 from inspection.records.search import Search
 
 _LOG_BYTES = 5_000_000
@@ -73,20 +74,23 @@ def last_records(folder: Path) -> str:
     try:
         page = reader.page(Search(), limit=_RECORDS)
         records = [one for one in page if not isinstance(one, RecordLostError)]
-        last = reader.last_sequence()
         runs = {record.run: reader.counts(record.run) for record in records[:1]}
     finally:
         reader.close()
     reasons = Counter(str(record.reason) for record in records)
     return _json(
         {
-            "last_sequence": last,
+            "last_sequence": _number(page[0]) if page else 0,
             "newest_run": {run: vars_of(counts) for run, counts in runs.items()},
             "reasons_of_the_newest": dict(reasons),
             "damaged": [str(one) for one in page if isinstance(one, RecordLostError)],
             "newest": [record._asdict() for record in records],
         }
     )
+
+
+def _number(row: StoredRecord | RecordLostError) -> int:
+    return row.row if isinstance(row, RecordLostError) else row.sequence
 
 
 def vars_of(counts: Any) -> dict[str, Any]:
