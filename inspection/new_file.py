@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 from inspection.disk_errors import naming
 
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)  # as on the FAT of a memory stick
 _NO_SUCH_THING = (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL)
 
 
@@ -40,7 +41,7 @@ def new_file(out: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
                     file.flush()
                     os.fsync(file.fileno())
                     source = f"/proc/self/fd/{file.fileno()}" if beside is None else str(beside)
-                    os.link(source, out.name, dst_dir_fd=folder, follow_symlinks=True)
+                    _name(source, beside, out, folder)
             finally:
                 if beside is not None:
                     beside.unlink(missing_ok=True)
@@ -60,6 +61,18 @@ def _opened(out: Path, mode: int) -> tuple[int, Path | None]:
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     return descriptor, beside
+
+
+def _name(source: str, beside: Path | None, out: Path, folder: int) -> None:
+    """Give a file its name, which must not be taken. Raises OSError."""
+    try:
+        os.link(source, out.name, dst_dir_fd=folder, follow_symlinks=True)
+    except OSError as error:
+        if beside is None or error.errno not in _NO_LINKS:
+            raise
+        if out.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(out)) from None
+        beside.rename(out)
 
 
 def _remove_left(out: Path) -> None:

@@ -195,10 +195,8 @@ class _Check:
             return
         self.report.head = head.sequence
         if head.sequence > self._sequence:
-            self.report.add(
-                head.sequence,
-                f"{missing('record', 'records', self._sequence + 1, head.sequence)}: the head remembers more",
-            )
+            gap = missing("record", "records", self._sequence + 1, head.sequence)
+            self.report.add(head.sequence, f"{gap}: the head says that they were durable")
         elif head.sequence:
             query = select(RECORDS.c.hash).where(RECORDS.c.sequence == head.sequence)
             stored = self._connection.execute(query).one_or_none()

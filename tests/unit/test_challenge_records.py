@@ -113,7 +113,7 @@ UNLOCK = "DROP TRIGGER challenges_no_update; DROP TRIGGER challenges_no_delete; 
         ("UPDATE challenges SET record_sequence = 2 WHERE sequence = 1", "not the one that it names"),
         ("UPDATE challenges SET findings = replace(findings, 'CALLED_OK', 'EJECTED')", "record says CALLED_OK"),
         ("UPDATE challenges SET findings = '[1]' WHERE sequence = 2", "cannot be read"),
-        ("DELETE FROM challenges WHERE sequence = 4", "entries 4 to 4 .* missing"),
+        ("DELETE FROM challenges WHERE sequence = 4", "entry 4 .* missing"),
         ("DELETE FROM challenges WHERE sequence > 4", "entries 5 to 6 .* missing"),
         ("DELETE FROM challenges WHERE challenge = 'two'", "laid for challenge two, which the store does not know"),
         ("DROP TABLE challenges", "entries 1 to 6 .* missing"),

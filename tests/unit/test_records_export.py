@@ -216,6 +216,31 @@ def test_what_an_earlier_kill_left_beside_the_name_goes_and_what_is_being_writte
     assert {path.name for path in tmp_path.iterdir()} == {"a[1].csv", busy.name, other.name}
 
 
+def test_a_file_system_without_nameless_files_gets_whole_tables_too(
+    searched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the kernel's flag a folder cannot be opened to write, as where it is not known: the file is written
+    beside its place, nothing is left of it, and a name that is taken stays as it is.
+    """
+    monkeypatch.setattr(os, "O_TMPFILE", 0)
+    reader, out = RecordReader(searched), tmp_path / "out.csv"
+
+    def tell(_: int) -> None:
+        names.extend(path.name for path in tmp_path.iterdir())
+
+    names: list[str] = []
+    count = export(found(reader, Search(), []), out, tell)
+    assert sum(1 for _ in csv.reader(out.open(newline=""))) == count + 1
+    assert all(name.startswith(".out.csv.") and name.endswith(".part") for name in names)
+    late = tmp_path / "late.csv"
+    with pytest.raises(ExportError, match="overwritten"):
+        export(found(reader, Search(), []), late, lambda _: late.write_text("mine") and None)
+    reader.close()
+    assert names
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["late.csv", "out.csv"]
+    assert late.read_text() == "mine"
+
+
 def test_a_disk_that_is_full_is_told_with_the_file(searched: Path, tmp_path: Path) -> None:
     """The writes of a table that fail have no name of their own: its name is told, and nothing is left."""
     script = (
