@@ -44,7 +44,11 @@ def api(
     )
     if as_json:
         print(json.dumps(result))
-        return
+    else:
+        _print_tables(result)
+
+
+def _print_tables(result: dict[str, Any]) -> None:
     console = Console(highlight=False)
     for size, found in result.get("images", {}).items():
         console.print(_calls(size, found))

@@ -59,12 +59,7 @@ def set_features(
         nodes = nodes_of(opened, choice)
         wanted = _wanted(nodes, changes or (), choice)
         restored = () if kept is None else restore_features(nodes, kept, choice.name)
-        written = []
-        for name, value in wanted:
-            if value is None:
-                nodes.execute(name)
-            else:
-                written.append(_write(nodes, name, value))
+        written = _write_all(nodes, wanted)
         failed = [change for change in written if change.problem]
         if save and not failed:
             save_user_set(nodes, save, choice.name)
@@ -77,6 +72,17 @@ def set_features(
             print(f"{source}: {len(restored)} settings stand as they were saved")
         _print_changes(written, commands, save, failed)
     raise typer.Exit(1 if failed else 0)
+
+
+def _write_all(nodes: Nodes, wanted: Sequence[tuple[str, Value | None]]) -> list[Change]:
+    """Write the features and give the commands in their order; return what was written."""
+    written = []
+    for name, value in wanted:
+        if value is None:
+            nodes.execute(name)
+        else:
+            written.append(_write(nodes, name, value))
+    return written
 
 
 def _wanted(nodes: Nodes, changes: Sequence[str], choice: Choice) -> list[tuple[str, Value | None]]:
