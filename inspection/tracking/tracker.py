@@ -11,13 +11,13 @@ from inspection.ejector.interface import Ejector
 from inspection.identity.words import Reading
 from inspection.motion import Motion
 from inspection.part import Actuation, Decision, PartResult, Reason, Stages, Verdict
-from inspection.pipeline.decide import not_decidable, overruled
+from inspection.pipeline.decide import not_decidable
 from inspection.tracking.early import EarlyFrames
-from inspection.tracking.ending import end_part
 from inspection.tracking.fusion import Fusion
 from inspection.tracking.geometry import Geometry
 from inspection.tracking.identity import Identifies, Nameless
 from inspection.tracking.neighbours import Neighbours
+from inspection.tracking.outcome import decide_part, end_part
 from inspection.tracking.part import PartInFlight, TrackerCounters, View
 from inspection.tracking.result import part_result
 
@@ -245,22 +245,11 @@ class PartTracker:
             part = waiting.pop()
             if part.judged is None or part.decision is not None or part.ended:
                 continue
-            decision, taken_along = part.judged, False
-            if decision.verdict is Verdict.PASS and not part.held and self.may_pass():
-                known = self._neighbours.taken_along(part)
-                if known is None:
-                    continue
-                taken_along = known
-                if taken_along:
-                    decision = overruled(decision, Reason.SYSTEM)
-                    part.note = "so close to a rejected part that its pulse takes this one along"
-                    self.counters.taken_along += 1
-            elif decision.verdict is Verdict.PASS:
-                decision = overruled(decision, Reason.SYSTEM if part.held else self.why_held())
+            decision = decide_part(part, self.may_pass, self.why_held, self.now)
+            if decision is None:
+                continue
+            self.counters.taken_along += part.is_taken_along
             self.counters.system_rejects += decision.reason is Reason.SYSTEM
-            part.stages.decided_host_ns = self.now()
-            part.decision = decision
-            part.told = Verdict.PASS if taken_along else decision.verdict
             if part.is_armed:
                 told.append(part)
             waiting.extend(part.behind)
