@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from camera.frame import Frame
     from camera.interface import Camera
     from camera.samples import Samples
-    from inspection.camera_recorder import Outcome, Recorder
+    from inspection.offline.recorder import Outcome, Recorder
 
 _LOOK_S = 0.2
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
@@ -38,7 +38,7 @@ def snapshot(
 ) -> None:
     """Take one picture, lossless: 8 bits, or 16 with the sample in the upper ones where it has more than 8."""
     from camera.whole_file import write_whole
-    from inspection.asking import take_one
+    from inspection.offline.asking import take_one
 
     if file.suffix.lower() != ".png" or not file.absolute().parent.is_dir():
         raise typer.BadParameter(f"{file}: a name that ends in .png, in a folder that exists, is needed")
@@ -73,7 +73,7 @@ def record(
 
     What the camera lost is part of the recording; what the disk was too slow for is counted, and ends with exit 1.
     """
-    from inspection.camera_recorder import GOOD_ENDINGS, Recorder, Wanted
+    from inspection.offline.recorder import GOOD_ENDINGS, Recorder, Wanted
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise typer.BadParameter(f"{folder}: is there already, and is no empty folder; name a new one")
