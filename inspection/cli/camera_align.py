@@ -21,12 +21,12 @@ from inspection.cli.camera_files import (
     writable,
     write_png,
 )  # fmt: skip
+from inspection.cli.json_option import JsonOption
 
 if TYPE_CHECKING:
     from camera.geometry.pose import Pose
     from camera.geometry.straighten import Straightener
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 LensOption = Annotated[Path | None, typer.Option("--lens", help="The camera's calibration, where the station has one.")]
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from inspection.cli.camera_choice import CameraArgument, OptionOption, choose_camera
+from inspection.cli.json_option import JsonOption
 
 if TYPE_CHECKING:
     from camera.contract.connected import Outcome
@@ -21,7 +22,7 @@ def check(
     option: OptionOption = None,
     frames: Annotated[int, typer.Option(min=3, max=1000, help="Frames that a check looks at.")] = 12,
     timeout: Annotated[float, typer.Option(min=0.5, max=600, help="Seconds that a frame may take to come.")] = 10.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Run the contract that every driver is tested with against this camera; exit 1 if a promise does not hold.
 

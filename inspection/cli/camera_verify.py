@@ -12,6 +12,7 @@ import typer
 
 from inspection.cli.camera_choice import CameraArgument, Choice, OptionOption, choose_camera
 from inspection.cli.camera_files import writable
+from inspection.cli.json_option import JsonOption
 
 if TYPE_CHECKING:
     from camera.commissioning import Change
@@ -35,7 +36,7 @@ def verify(
     save_reference: Annotated[Path | None, typer.Option(help="Keep what it sees now as that.")] = None,
     frames: Annotated[int, typer.Option(min=2, max=256, help="Pictures of each brightness.")] = 16,
     timeout: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds without a picture until it ends.")] = 10.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Measure noise, gain, linearity and defects (EMVA 1288), and compare sharpness and light with a reference.
 

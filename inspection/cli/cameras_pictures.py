@@ -17,6 +17,7 @@ import typer
 
 from inspection.cli.camera_choice import CameraArgument, Choice, OptionOption, choose_camera
 from inspection.cli.feature_words import plain, read_or_none
+from inspection.cli.json_option import JsonOption
 
 if TYPE_CHECKING:
     from camera.frame import Frame
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from inspection.offline.recorder import Outcome, Recorder
 
 _LOOK_S = 0.2
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 
 
 def snapshot(
@@ -34,7 +34,7 @@ def snapshot(
     option: OptionOption = None,
     raw: Annotated[bool, typer.Option("--raw", help="The sensor's samples: no colour is made of a Bayer one.")] = False,
     timeout: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds to wait for the picture.")] = 10.0,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Take one picture, lossless: 8 bits, or 16 with the sample in the upper ones where it has more than 8."""
     from camera.whole_file import write_whole
@@ -67,7 +67,7 @@ def record(
         int, typer.Option(min=1, max=1_000_000, help="Memory for frames that wait to be written.")
     ] = 512,
     keep_free_gb: Annotated[float, typer.Option(min=0, help="The disk keeps at least so much room.")] = 1.0,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Record raw frames losslessly with their timing, for the backend `replay`.
 

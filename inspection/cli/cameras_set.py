@@ -16,11 +16,11 @@ from rich.markup import escape
 from camera.errors import CameraOptionsError, NodeError
 from inspection.cli.camera_choice import CameraArgument, Choice, OptionOption, choose_camera
 from inspection.cli.feature_words import allowed, nodes_of, plain, read_or_none
+from inspection.cli.json_option import JsonOption
 
 if TYPE_CHECKING:
     from camera.genicam.nodes import Node, Nodes, Value
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 _TRUE, _FALSE = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
 
 
@@ -45,7 +45,7 @@ def set_features(
         Path | None, typer.Option("--from", metavar="FILE.TOML", help="Settings that `show --save-to` wrote, first.")
     ] = None,
     save: Annotated[str, typer.Option(metavar="USERSET", help="The device keeps them: UserSet1, UserSet2 …")] = "",
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Write features and read them back; exit 1 when the device has another value than was wanted."""
     from camera.genicam.saved import read_saved, restore_features

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inspection.cli.json_option import JsonOption
 from inspection.cli.simulate_view import print_account
 from inspection.simulation.virtual.plan import EjectorKind, Plan, Wiring
 from inspection.tracking.fusion import FusionRule
@@ -32,7 +33,7 @@ def simulate(
     confirm: Annotated[bool, typer.Option("--confirm", help="A sensor sees each rejected part.")] = False,
     views_rule: Annotated[FusionRule, typer.Option(help="How several views become one verdict.")] = FusionRule.ANY,
     trace: Annotated[int | None, typer.Option(min=1, help="Print the life of this part.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Run the station's own code in a simulated line; exit 1 when a promise of the design was broken."""
     if trace is not None and (as_json or trace > parts):
