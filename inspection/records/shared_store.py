@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -20,24 +19,14 @@ _NEEDED = "a disk with room that may be written is needed — free space on it"
 
 
 class SharedStore:
-    """A store and the lock that all who use it take. Owned by the `RecordWriter`; from any thread but for `close`.
+    """A store and the lock that all who use it take. Owned by the `RecordWriter`; from any thread.
 
     Each call holds the lock for one durable step. lock: for what else works on the store, the budget of images.
     """
 
     def __init__(self, store: RecordStore, key: SigningKey | None) -> None:
-        self._store, self._key = store, key
+        self._store, self._key, self._directory = store, key, store.directory
         self.lock = threading.Lock()
-
-    @property
-    def directory(self) -> Path:
-        """The folder of the records."""
-        return self._store.directory
-
-    @property
-    def head_failures(self) -> int:
-        """How often the file that remembers the newest record could not be written."""
-        return self._store.head_failures
 
     def begin_run(self, run: Run) -> BegunRun:
         """Store a run's particulars. Raises RecordRunError (the name is taken, or the disk refuses)."""
@@ -46,7 +35,7 @@ class SharedStore:
                 return self._store.begin_run(run)
             except DBAPIError as error:
                 raise RecordRunError(
-                    f"run {run.run!r}: cannot be stored in {self.directory}: {error.orig} — {_NEEDED} and start again"
+                    f"run {run.run!r}: cannot be stored in {self._directory}: {error.orig} — {_NEEDED} and start again"
                 ) from error
 
     def append(self, rows: Sequence[Row]) -> list[StoredRecord]:
@@ -61,7 +50,7 @@ class SharedStore:
                 self._store.append_challenge(entry)
             except OperationalError as error:
                 raise RecordDiskError(
-                    f"challenge {entry.challenge}: {entry.kind} cannot be stored in {self.directory}: {error} — "
+                    f"challenge {entry.challenge}: {entry.kind} cannot be stored in {self._directory}: {error} — "
                     f"{_NEEDED}"
                 ) from error
 
@@ -72,7 +61,7 @@ class SharedStore:
                 return self._store.append_note(entry)
             except OperationalError as error:
                 raise RecordDiskError(
-                    f"{entry.kind} {entry.subject}: cannot be stored in {self.directory}: {error.orig} — {_NEEDED}, "
+                    f"{entry.kind} {entry.subject}: cannot be stored in {self._directory}: {error.orig} — {_NEEDED}, "
                     "then repeat the command"
                 ) from error
 
@@ -85,9 +74,5 @@ class SharedStore:
                 return self._store.sign(self._key, time.time_ns())
             except OperationalError as error:
                 raise RecordDiskError(
-                    f"{self.directory}: the records cannot be signed: {error.orig} — {_NEEDED}"
+                    f"{self._directory}: the records cannot be signed: {error.orig} — {_NEEDED}"
                 ) from error
-
-    def close(self) -> None:
-        """Close the store; nobody uses it any more."""
-        self._store.close()

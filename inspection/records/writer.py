@@ -42,7 +42,7 @@ class RecordWriter:
 
     def __init__(self, store: RecordStore, options: RecordsOptions, key: SigningKey | None = None) -> None:
         """Take over an open store (and close it in the end) and start both threads. key: what `sign` signs with."""
-        self._store, self._options = SharedStore(store, key), options
+        self._store, self._shared, self._options = store, SharedStore(store, key), options
         self._budget = ImageBudget(store, options)
         self._sample = ImageSample(options.ok_sample)
         self._runs: dict[str, BegunRun] = {}
@@ -93,24 +93,24 @@ class RecordWriter:
 
         Raises RecordRunError (the name is taken, or the disk refuses) and waits for a commit at most.
         """
-        begun = self._store.begin_run(run)
+        begun = self._shared.begin_run(run)
         with self._changed:
             self._runs[run.run] = begun
 
     def note_challenge(self, entry: ChallengeEntry) -> None:
         """Store one entry about a challenge, durably. Raises RecordDiskError when the disk refuses: try it again."""
-        self._store.note_challenge(entry)
+        self._shared.note_challenge(entry)
 
     def note(self, entry: Entry) -> StoredEntry:
         """Store one entry of the book, durably; from any thread. Raises RecordDiskError when the disk refuses."""
-        return self._store.note(entry)
+        return self._shared.note(entry)
 
     def sign(self) -> StoredEntry | None:
         """Sign the records as they are now, durably; None when all are signed, or there is no key.
 
         Raises RecordDiskError when the disk refuses.
         """
-        return self._store.sign()
+        return self._shared.sign()
 
     def submit(self, result: PartResult) -> bool:
         """Take one part; False when the queue is full, or the writer is closed or dead. Never waits for the disk.
@@ -234,7 +234,7 @@ class RecordWriter:
             is_troubled = True
             is_last_try = self._stop_retrying.wait(backoff_s)
             backoff_s = min(backoff_s * 2, _BACKOFF_LAST_S)
-        with self._store.lock:
+        with self._shared.lock:
             self._budget.add(records)
         for tell_durable in self._durable if records else ():
             tell_durable(records)
@@ -250,7 +250,7 @@ class RecordWriter:
 
     def _try_append(self, group: list[Row], is_troubled: bool) -> list[StoredRecord] | None:
         try:
-            return self._store.append(group)
+            return self._shared.append(group)
         except OperationalError as error:
             self._failures += 1
             if not is_troubled:
@@ -267,7 +267,7 @@ class RecordWriter:
             for _ in range(_REMOVALS_A_GROUP):
                 if not self._budget.is_due():
                     return
-                with self._store.lock:
+                with self._shared.lock:
                     if not self._budget.step():
                         return
         except (OperationalError, OSError):
