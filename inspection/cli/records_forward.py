@@ -19,7 +19,7 @@ from inspection.plant.by_hand import ImageReport, check_images, check_records, c
 from inspection.plant.errors import PlantAwayError
 from inspection.records.verify import VerifyReport
 
-FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The station's TOML file, with \\[plant].")]
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The station's TOML file, with [plant].")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 
 
