@@ -10,6 +10,7 @@ import grpc
 
 from inspection.api.errors import RefusedError
 from inspection.plant.errors import PlantAwayError
+from inspection.plant.whereabouts import whereabouts
 from inspection.records.reader import RecordReader
 from inspection.records.record import StoredRecord
 from inspection.records.search import Search
@@ -29,6 +30,9 @@ class ResultFeed(Protocol):
 
     def image(self, sequence: int) -> tuple[bytes, str] | None:
         """Return a record's image file and content type, None when none is kept. Raises RecordMissingError."""
+
+    def whereabouts(self, record: StoredRecord) -> str:
+        """Return why there is no image of a record, and where it was copied to."""
 
     def get(self, sequence: int) -> StoredRecord:
         """Return one record. Raises RecordMissingError."""
@@ -79,6 +83,10 @@ class RecordFeed:
         except PlantAwayError as error:
             text = f"record {sequence}: its image is at the plant alone, which does not give it now: {error}"
             raise RefusedError(grpc.StatusCode.UNAVAILABLE, "PLANT_AWAY", text, retry_after_s=_ASK_AGAIN_S) from error
+
+    def whereabouts(self, record: StoredRecord) -> str:
+        """Return why there is no image of a record, and where it was copied to."""
+        return whereabouts(self._reader.directory, record)
 
     def get(self, sequence: int) -> StoredRecord:
         """Return one record. Raises RecordMissingError."""

@@ -122,10 +122,7 @@ class ResultService(pb_grpc.ResultServiceServicer):
         self, request: pb.GetResultImageRequest, _context: Context
     ) -> AsyncIterator[pb.GetResultImageResponse]:
         """Stream the stored image of one record in pieces."""
-        record, found = await self._read(self._image, request.sequence)
-        if found is None:
-            raise _missing("IMAGE", f"record {request.sequence} has no image (any more); its has_image says so")
-        data, content_type = found
+        record, (data, content_type) = await self._read(self._image, request.sequence)
         first = pb.GetResultImageResponse(
             data=data[:CHUNK_BYTES], content_type=content_type, size_bytes=len(data), sha256=record.image_sha256
         )
@@ -177,8 +174,13 @@ class ResultService(pb_grpc.ResultServiceServicer):
         except RecordMissingError as error:
             raise _missing("RECORD", str(error)) from error
 
-    def _image(self, sequence: int) -> tuple[StoredRecord, tuple[bytes, str] | None]:
-        return self._record(sequence), self._feed.image(sequence)
+    def _image(self, sequence: int) -> tuple[StoredRecord, tuple[bytes, str]]:
+        record, found = self._record(sequence), self._feed.image(sequence)
+        if found is None:
+            raise _missing(
+                "IMAGE", f"record {sequence} has no image that can be given: {self._feed.whereabouts(record)}"
+            )
+        return record, found
 
     async def _read(self, function: Callable[[*_Args], _Answer], *arguments: *_Args) -> _Answer:
         return await asyncio.get_running_loop().run_in_executor(self._reads, function, *arguments)

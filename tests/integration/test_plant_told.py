@@ -8,17 +8,23 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import grpc
 import pytest
+from api_station import BenchLine, serving
 from plant_images import IMAGES, fill, remove_images
 from postgres import Postgres, postgres
 from s3_server import BUCKET, KEY, SECRET, S3Server, s3_server
 from typer.testing import CliRunner
 
+from inspection.api import v1 as pb
+from inspection.api.feed import RecordFeed
+from inspection.api.v1_grpc import ResultServiceStub
 from inspection.cli.main import app
 from inspection.config import StationConfig, load_config
 from inspection.plant.by_hand import copy_now, status
 from inspection.plant.errors import PlantError
 from inspection.plant.image_check import check_images
+from inspection.plant.image_source import ImageSource
 from inspection.plant.image_store import open_image_store
 from inspection.plant.never_copied import NEVER_COPIED_FILE
 from inspection.plant.progress import IMAGES_FILE, RECORDS_FILE
@@ -223,6 +229,35 @@ def test_nothing_counts_as_done_while_it_cannot_be_noted(config: StationConfig, 
     (config.records.dir / NEVER_COPIED_FILE).rmdir()
     assert work.step() is (IMAGES > IMAGES_AT_ONCE)
     work.close()
+
+
+def test_whoever_asks_for_an_image_that_is_gone_is_told_where_it_went(config: StationConfig) -> None:
+    """It comes from the plant while it is there; else the refusal names place and key, or that it was never copied."""
+    remove_images(config.records.dir, 10)
+    gone = sorted({*range(1, 2 * IMAGES, 2)} - {*left(config)})
+    copy_now(config, lambda *_: None)
+    kept = left(config)
+    remove_images(config.records.dir, IMAGES)
+    reader = RecordReader(config.records.dir)
+    feed = RecordFeed(reader)
+    opening = partial(open_image_store, config.plant)
+    feed.images = ImageSource(reader, opening).image
+    with serving(BenchLine(), feed) as address, grpc.insecure_channel(address) as channel:
+        results = ResultServiceStub(channel)
+        given = list(results.GetResultImage(pb.GetResultImageRequest(sequence=kept[0])))
+        key = f"line-3/images/r0/000000/{kept[0]:09d}.png"
+        assert given[0].data == opening().get(key)
+        opening().remove(key)
+        for sequence, words in ((kept[0], f"{config.plant.images} as {key}"), (gone[0], "before it was copied to s3")):
+            with pytest.raises(grpc.RpcError) as refused:
+                list(results.GetResultImage(pb.GetResultImageRequest(sequence=sequence)))
+            assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+            assert words in refused.value.details()
+        with pytest.raises(grpc.RpcError, match="none was kept of this part"):
+            list(results.GetResultImage(pb.GetResultImageRequest(sequence=2)))
+    (config.records.dir / IMAGES_FILE).unlink()
+    assert feed.whereabouts(reader.get(kept[0])).endswith("and images are copied nowhere")
+    reader.close()
 
 
 def drain(config: StationConfig, place: str) -> None:

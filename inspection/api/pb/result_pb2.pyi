@@ -93,7 +93,9 @@ class Result(_message.Message):
     bundle_digest: _builtins.str
     """The sha256 of the model bundle's card."""
     has_image: _builtins.bool
-    """True when the image was kept and GetResultImage can return it."""
+    """True while the image is on the station's disk. Where images are copied to the plant GetResultImage returns one that
+    the disk budget took, too: image_sha256 tells whether one was kept at all.
+    """
     record_hash: _builtins.str
     """The sha256 that chains this record to the one before it."""
     truth: _builtins.str

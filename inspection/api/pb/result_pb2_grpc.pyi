@@ -52,10 +52,11 @@ class ResultServiceStub:
     after it was written: reason RECORD), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
     """
     GetResultImage: _grpc.UnaryStreamMultiCallable[_result_pb2.GetResultImageRequest, _result_pb2.GetResultImageResponse]
-    """Streams the stored image of one record in pieces of 256 KiB.
-    Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE), DATA_LOSS (it was
-    changed after it was written: reason RECORD), UNAVAILABLE (the records cannot be read: reason RECORDS, with
-    RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
+    """Streams the stored image of one record in pieces of 256 KiB; from the plant's store when the station's disk budget
+    took it.
+    Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE, with the place and
+    key that it was copied to), DATA_LOSS (it was changed after it was written: reason RECORD), UNAVAILABLE (the records
+    cannot be read: reason RECORDS, with RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
     """
     ReviewResult: _grpc.UnaryUnaryMultiCallable[_result_pb2.ReviewResultRequest, _result_pb2.ReviewResultResponse]
     """Writes a human verdict beside the machine's, durably. The record itself never changes; a further review of the same
@@ -93,10 +94,11 @@ class ResultServiceAsyncStub(ResultServiceStub):
     after it was written: reason RECORD), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
     """
     GetResultImage: _aio.UnaryStreamMultiCallable[_result_pb2.GetResultImageRequest, _result_pb2.GetResultImageResponse]  # type: ignore[assignment]
-    """Streams the stored image of one record in pieces of 256 KiB.
-    Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE), DATA_LOSS (it was
-    changed after it was written: reason RECORD), UNAVAILABLE (the records cannot be read: reason RECORDS, with
-    RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
+    """Streams the stored image of one record in pieces of 256 KiB; from the plant's store when the station's disk budget
+    took it.
+    Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE, with the place and
+    key that it was copied to), DATA_LOSS (it was changed after it was written: reason RECORD), UNAVAILABLE (the records
+    cannot be read: reason RECORDS, with RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
     """
     ReviewResult: _aio.UnaryUnaryMultiCallable[_result_pb2.ReviewResultRequest, _result_pb2.ReviewResultResponse]  # type: ignore[assignment]
     """Writes a human verdict beside the machine's, durably. The record itself never changes; a further review of the same
@@ -155,10 +157,11 @@ class ResultServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _result_pb2.GetResultImageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_result_pb2.GetResultImageResponse], _abc.AsyncIterator[_result_pb2.GetResultImageResponse]]:
-        """Streams the stored image of one record in pieces of 256 KiB.
-        Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE), DATA_LOSS (it was
-        changed after it was written: reason RECORD), UNAVAILABLE (the records cannot be read: reason RECORDS, with
-        RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
+        """Streams the stored image of one record in pieces of 256 KiB; from the plant's store when the station's disk budget
+        took it.
+        Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE, with the place and
+        key that it was copied to), DATA_LOSS (it was changed after it was written: reason RECORD), UNAVAILABLE (the records
+        cannot be read: reason RECORDS, with RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
         """
 
     @_abc_1.abstractmethod
