@@ -11,7 +11,7 @@ import grpc
 from inspection.api.errors import RefusedError
 from inspection.plant.errors import PlantAwayError
 from inspection.plant.whereabouts import whereabouts
-from inspection.records.reader import RecordReader
+from inspection.records.reader import FoundPage, RecordReader
 from inspection.records.record import StoredRecord
 from inspection.records.search import Search
 from inspection.records.verify import VerifyReport, verify
@@ -37,10 +37,10 @@ class ResultFeed(Protocol):
     def get(self, sequence: int) -> StoredRecord:
         """Return one record. Raises RecordMissingError."""
 
-    def search(
-        self, search: Search, *, limit: int, newest_first: bool, before_sequence: int | None
-    ) -> list[StoredRecord]:
-        """Return records that fit, by the time of their triggers; before_sequence: the last of the page before."""
+    def search_for(
+        self, search: Search, *, within_s: float, limit: int, newest_first: bool, before_sequence: int | None
+    ) -> FoundPage:
+        """Return records that fit and were found in time; before_sequence: as the page before says."""
 
     def verify(self, progress: Callable[[int, int], None]) -> VerifyReport:
         """Check the whole store; progress: records checked, and in all. Takes minutes for millions of records."""
@@ -92,11 +92,13 @@ class RecordFeed:
         """Return one record. Raises RecordMissingError."""
         return self._reader.get(sequence)
 
-    def search(
-        self, search: Search, *, limit: int, newest_first: bool, before_sequence: int | None
-    ) -> list[StoredRecord]:
-        """Return records that fit, by the time of their triggers; before_sequence: the last of the page before."""
-        return self._reader.search(search, limit=limit, newest_first=newest_first, before_sequence=before_sequence)
+    def search_for(
+        self, search: Search, *, within_s: float, limit: int, newest_first: bool, before_sequence: int | None
+    ) -> FoundPage:
+        """Return records that fit and were found in time; before_sequence: as the page before says."""
+        return self._reader.search_for(
+            search, within_s=within_s, limit=limit, newest_first=newest_first, before_sequence=before_sequence
+        )
 
     def verify(self, progress: Callable[[int, int], None]) -> VerifyReport:
         """Check the whole store; progress: records checked, and in all. Takes minutes for millions of records."""

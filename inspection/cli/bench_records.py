@@ -44,7 +44,7 @@ def records(
     if as_json:
         print(json.dumps(lines))
         return
-    table = Table("search", "hits", "first ms", "again ms", box=None, pad_edge=False)
+    table = Table("search", "hits", "first ms", "again ms", "calls", "worst ms", box=None, pad_edge=False)
     for line in lines:
         table.add_row(*(str(value) for key, value in line.items() if key != "plan"))
     console = Console(highlight=False, markup=False)

@@ -486,9 +486,11 @@ class ListResultsResponse(_message.Message):
     RESULTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Empty on the last page."""
+    """Empty on the last page, and only there."""
     @_builtins.property
-    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___Result]: ...
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___Result]:
+        """May be empty on any page."""
+
     def __init__(
         self,
         *,

@@ -85,7 +85,8 @@ class ResultServiceServicer:
 
     def ListResults(self, request, context):
         """Returns records that fit a filter, by the time of their triggers, the newest first, page by page. A page does not
-        change when records come meanwhile.
+        change when records come meanwhile. A page whose filters find little among much may have less than was asked for, or
+        nothing, so that it comes soon: the list ends where next_page_token is empty, and nowhere else.
         Errors: INVALID_ARGUMENT (a filter that is none: reason FILTER, with the field; a size or token that is none, or a
         token of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
         """

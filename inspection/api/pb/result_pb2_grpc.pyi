@@ -43,7 +43,8 @@ class ResultServiceStub:
     """
     ListResults: _grpc.UnaryUnaryMultiCallable[_result_pb2.ListResultsRequest, _result_pb2.ListResultsResponse]
     """Returns records that fit a filter, by the time of their triggers, the newest first, page by page. A page does not
-    change when records come meanwhile.
+    change when records come meanwhile. A page whose filters find little among much may have less than was asked for, or
+    nothing, so that it comes soon: the list ends where next_page_token is empty, and nowhere else.
     Errors: INVALID_ARGUMENT (a filter that is none: reason FILTER, with the field; a size or token that is none, or a
     token of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
     """
@@ -85,7 +86,8 @@ class ResultServiceAsyncStub(ResultServiceStub):
     """
     ListResults: _aio.UnaryUnaryMultiCallable[_result_pb2.ListResultsRequest, _result_pb2.ListResultsResponse]  # type: ignore[assignment]
     """Returns records that fit a filter, by the time of their triggers, the newest first, page by page. A page does not
-    change when records come meanwhile.
+    change when records come meanwhile. A page whose filters find little among much may have less than was asked for, or
+    nothing, so that it comes soon: the list ends where next_page_token is empty, and nowhere else.
     Errors: INVALID_ARGUMENT (a filter that is none: reason FILTER, with the field; a size or token that is none, or a
     token of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
     """
@@ -136,7 +138,8 @@ class ResultServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_result_pb2.ListResultsResponse, _abc.Awaitable[_result_pb2.ListResultsResponse]]:
         """Returns records that fit a filter, by the time of their triggers, the newest first, page by page. A page does not
-        change when records come meanwhile.
+        change when records come meanwhile. A page whose filters find little among much may have less than was asked for, or
+        nothing, so that it comes soon: the list ends where next_page_token is empty, and nowhere else.
         Errors: INVALID_ARGUMENT (a filter that is none: reason FILTER, with the field; a size or token that is none, or a
         token of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
         """
