@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 import time
@@ -87,6 +88,7 @@ def _kinds(rows: int) -> dict[str, Search]:
 def _searches(folder: Path, rows: int) -> list[dict[str, Any]]:
     found = []
     for name, search in _kinds(rows).items():
+        gc.collect()  # what making the one before left is no part of this search
         _forget(folder / DATABASE_FILE)
         reader = RecordReader(folder)
         _, first_ms = _call(reader, search, _PAGE, None)
