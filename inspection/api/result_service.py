@@ -25,6 +25,7 @@ from inspection.api.token import Place, read_place, resume
 from inspection.api.watchers import Watchers
 from inspection.records.entries import EntryBook
 from inspection.records.errors import RecordMissingError
+from inspection.records.paced_search import PAGE_S
 from inspection.records.record import StoredRecord
 
 MAX_WATCHERS = 128
@@ -95,14 +96,14 @@ class ResultService(pb_grpc.ResultServiceServicer):
         last = page_begin_at(request.page_token, *of)
         try:
             found = await self._read(
-                lambda: self._feed.search(
-                    search, limit=size + 1, newest_first=not request.oldest_first, before_sequence=last
+                lambda: self._feed.search_for(
+                    search, within_s=PAGE_S, limit=size, newest_first=not request.oldest_first, before_sequence=last
                 )
             )
         except RecordMissingError as error:  # only the token names a record
             raise no_token(request.page_token) from error
-        token = page_token(str(found[size - 1].sequence), *of) if len(found) > size else ""
-        return pb.ListResultsResponse(results=[result_message(one) for one in found[:size]], next_page_token=token)
+        token = "" if found.behind is None else page_token(str(found.behind), *of)
+        return pb.ListResultsResponse(results=[result_message(one) for one in found.records], next_page_token=token)
 
     @unary
     async def GetResult(  # noqa: N802 - the name in the proto
@@ -122,10 +123,7 @@ class ResultService(pb_grpc.ResultServiceServicer):
         self, request: pb.GetResultImageRequest, _context: Context
     ) -> AsyncIterator[pb.GetResultImageResponse]:
         """Stream the stored image of one record in pieces."""
-        record, found = await self._read(self._image, request.sequence)
-        if found is None:
-            raise _missing("IMAGE", f"record {request.sequence} has no image (any more); its has_image says so")
-        data, content_type = found
+        record, (data, content_type) = await self._read(self._image, request.sequence)
         first = pb.GetResultImageResponse(
             data=data[:CHUNK_BYTES], content_type=content_type, size_bytes=len(data), sha256=record.image_sha256
         )
@@ -177,8 +175,13 @@ class ResultService(pb_grpc.ResultServiceServicer):
         except RecordMissingError as error:
             raise _missing("RECORD", str(error)) from error
 
-    def _image(self, sequence: int) -> tuple[StoredRecord, tuple[bytes, str] | None]:
-        return self._record(sequence), self._feed.image(sequence)
+    def _image(self, sequence: int) -> tuple[StoredRecord, tuple[bytes, str]]:
+        record, found = self._record(sequence), self._feed.image(sequence)
+        if found is None:
+            raise _missing(
+                "IMAGE", f"record {sequence} has no image that can be given: {self._feed.whereabouts(record)}"
+            )
+        return record, found
 
     async def _read(self, function: Callable[[*_Args], _Answer], *arguments: *_Args) -> _Answer:
         return await asyncio.get_running_loop().run_in_executor(self._reads, function, *arguments)

@@ -31,7 +31,7 @@ def api(
     from inspection.bench.api.run import PARTS, run
     from inspection.bench.frames import Setting
 
-    notes = Console(stderr=True, highlight=False)
+    notes = Console(stderr=True, highlight=False, markup=False)
     if unknown := set(part or ()) - set(PARTS):
         raise typer.BadParameter(f"--part {', '.join(sorted(unknown))}: one of {', '.join(PARTS)}")
     setting = Setting(bundle, min(4, os.cpu_count() or 1), max_batch=4, width=640, height=480)
@@ -46,12 +46,17 @@ def api(
     )
     if as_json:
         print(json.dumps(result))
+<<<<<<< HEAD
     else:
         _print_tables(result)
 
 
 def _print_tables(result: dict[str, Any]) -> None:
     console = Console(highlight=False)
+=======
+        return
+    console = Console(highlight=False, markup=False)
+>>>>>>> h-plant3
     for size, found in result.get("images", {}).items():
         console.print(_calls(size, found))
     for what in ("watchers", "line"):

@@ -152,7 +152,7 @@ def _table(records: list[StoredRecord]) -> Table:
             f"[{'green' if record.verdict is Verdict.PASS else 'red'}]{record.verdict}[/]",
             record.reason,
             "" if record.score is None else f"{record.score:.4f}",
-            record.defect_class,
+            escape(record.defect_class),
             record.ejector_action,
             "removed" if record.image_removed else "yes" if record.has_image else "",
             *(escape(getattr(record, name)) for name in known),

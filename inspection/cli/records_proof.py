@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from inspection.cli.records_folder import DEFAULT_DIR, Dir, Json, print_json
@@ -146,7 +147,7 @@ def print_report(report: VerifyReport, directory: Path, compared: Sequence[str] 
     for one in compared:
         console.print(f"held against {one}", markup=False, soft_wrap=True)
     for note in signed.notes:
-        console.print(f"  [yellow]note[/] {note}", soft_wrap=True)
+        console.print(f"  [yellow]note[/] {escape(note)}", soft_wrap=True)
     for problem in report.problems:
         console.print(f"  {problem.text}", markup=False)
     if report.problem_count > len(report.problems):

@@ -16,6 +16,7 @@ from inspection.records.entries import EntryKind, StoredEntry, read_entries
 from inspection.records.errors import HoldError, RecordLostError, RecordMissingError
 from inspection.records.holds import HeldNow, Hold
 from inspection.records.lot_counts import EndedParts, count_lot
+from inspection.records.paced_search import search_for
 from inspection.records.record import CONTENT_TYPES, Run, StoredRecord, stored_record
 from inspection.records.schema import open_for_reading
 from inspection.records.search import Page, Search, statement
@@ -35,6 +36,14 @@ class Counts:
     passed: int
     rejected_by_reason: dict[str, int]
     by_action: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPage:
+    """Records that fit, in order, perhaps none. behind: the record behind which the rest lies; None where none is."""
+
+    records: list[StoredRecord]
+    behind: int | None
 
 
 class RecordReader:
@@ -117,10 +126,36 @@ class RecordReader:
         self, search: Search, *, limit: int = 100, newest_first: bool = True, before_sequence: int | None = None
     ) -> list[StoredRecord]:
         """Return the records that fit a search; as `find`."""
-        behind = None if before_sequence is None else (self.get(before_sequence).trigger_wall_ns, before_sequence)
+        page = Page(limit, newest_first, self._place(search, before_sequence))
         with self._database.connect() as connection:
-            numbers = list(connection.execute(statement(search, Page(limit, newest_first, behind))).scalars())
+            numbers = list(connection.execute(statement(search, page)).scalars())
         return self._in_order(numbers)
+
+    def search_for(
+        self,
+        search: Search,
+        *,
+        within_s: float,
+        limit: int,
+        newest_first: bool = True,
+        before_sequence: int | None = None,
+    ) -> FoundPage:
+        """Return the first records that fit a search, as many as are found in time; at most `limit`.
+
+        Whatever the filters and the number of records, that takes little longer than `within_s`. Raises as `find`.
+        """
+        page = Page(limit + 1, newest_first, self._place(search, before_sequence))
+        with self._database.connect() as connection:
+            found = search_for(connection, search, page, within_s)
+        records = self._in_order(found.numbers[:limit])
+        if len(found.numbers) > limit:
+            return FoundPage(records, records[-1].sequence)
+        return FoundPage(records, None if found.behind is None else found.behind[1])
+
+    def _place(self, search: Search, sequence: int | None) -> tuple[int, int] | None:
+        if sequence is None:
+            return None
+        return (0 if search.reviewer is not None else self.get(sequence).trigger_wall_ns), sequence
 
     def used_serials(self, lot: str | None, limit: int) -> list[str]:
         """Return the serial numbers of the newest `limit` parts, if these may have gone on, oldest first, each once.
