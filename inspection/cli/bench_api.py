@@ -46,17 +46,12 @@ def api(
     )
     if as_json:
         print(json.dumps(result))
-<<<<<<< HEAD
     else:
         _print_tables(result)
 
 
 def _print_tables(result: dict[str, Any]) -> None:
-    console = Console(highlight=False)
-=======
-        return
     console = Console(highlight=False, markup=False)
->>>>>>> h-plant3
     for size, found in result.get("images", {}).items():
         console.print(_calls(size, found))
     for what in ("watchers", "line"):
