@@ -173,7 +173,8 @@ def _show(found: Found, written: Bundle | None, kept: Path | None, *, as_json: b
         markup=False,
     )
     where = f"written to {written.path}" if written is not None else "nothing was written"
-    console.print(f"fastest: {found.best.form} on {found.choice.engine}; {where}", style="bold", soft_wrap=True)
+    best = f"fastest: {found.best.form} on {found.choice.engine}; {where}"
+    console.print(best, style="bold", markup=False, soft_wrap=True)
 
 
 def _share(rate: Rate | None) -> str:

@@ -134,7 +134,7 @@ def _class_table(metrics: Metrics, classes: Sequence[str]) -> Table:
     for column in ("class", "judged rightly", "interval", "counted"):
         table.add_column(column)
     for name in classes:
-        table.add_row(name, *_rate_cells(metrics.per_class.get(name)))
+        table.add_row(Text(name), *_rate_cells(metrics.per_class.get(name)))
     return table
 
 
@@ -143,7 +143,7 @@ def _place_table(metrics: Metrics) -> Table:
     for column in ("place", "judged rightly", "interval", "counted"):
         table.add_column(column)
     for name, rate in metrics.per_place.items():
-        table.add_row(name, *_rate_cells(rate))
+        table.add_row(Text(name), *_rate_cells(rate))
     table.add_row("all places", *_rate_cells(all_places(metrics.per_place)))
     return table
 
@@ -153,7 +153,7 @@ def _confusion_table(metrics: Metrics, classes: Sequence[str]) -> Table:
     for column in ("", "class", *(str(number) for number in range(1, len(classes) + 1))):
         table.add_column(column)
     for number, (name, row) in enumerate(zip(classes, metrics.confusion or (), strict=False), start=1):
-        table.add_row(str(number), name, *(str(cell) for cell in row))
+        table.add_row(str(number), Text(name), *(str(cell) for cell in row))
     return table
 
 

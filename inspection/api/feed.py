@@ -10,8 +10,8 @@ import grpc
 
 from inspection.api.errors import RefusedError
 from inspection.plant.errors import PlantAwayError
-from inspection.records.errors import RecordLostError
-from inspection.records.reader import RecordReader
+from inspection.plant.whereabouts import whereabouts
+from inspection.records.reader import FoundPage, RecordReader
 from inspection.records.record import StoredRecord
 from inspection.records.search import Search
 from inspection.records.verify import VerifyReport, verify
@@ -31,16 +31,16 @@ class ResultFeed(Protocol):
     def image(self, sequence: int) -> tuple[bytes, str] | None:
         """Return a record's image file and content type, None when none is kept. Raises RecordMissingError."""
 
+    def whereabouts(self, record: StoredRecord) -> str:
+        """Return why there is no image of a record, and where it was copied to."""
+
     def get(self, sequence: int) -> StoredRecord:
         """Return one record. Raises RecordMissingError."""
 
-    def page(
-        self, search: Search, *, limit: int, newest_first: bool, before_sequence: int | None
-    ) -> list[StoredRecord | RecordLostError]:
-        """Return records that fit, by the time of their triggers; in the place of a damaged one what is wrong with it.
-
-        before_sequence: the last of the page before.
-        """
+    def search_for(
+        self, search: Search, *, within_s: float, limit: int, newest_first: bool, before_sequence: int | None
+    ) -> FoundPage:
+        """Return records that fit and were found in time; before_sequence: as the page before says."""
 
     def verify(self, progress: Callable[[int, int], None]) -> VerifyReport:
         """Check the whole store; progress: records checked, and in all. Takes minutes for millions of records."""
@@ -84,18 +84,21 @@ class RecordFeed:
             text = f"record {sequence}: its image is at the plant alone, which does not give it now: {error}"
             raise RefusedError(grpc.StatusCode.UNAVAILABLE, "PLANT_AWAY", text, retry_after_s=_ASK_AGAIN_S) from error
 
+    def whereabouts(self, record: StoredRecord) -> str:
+        """Return why there is no image of a record, and where it was copied to."""
+        return whereabouts(self._reader.directory, record)
+
     def get(self, sequence: int) -> StoredRecord:
         """Return one record. Raises RecordMissingError."""
         return self._reader.get(sequence)
 
-    def page(
-        self, search: Search, *, limit: int, newest_first: bool, before_sequence: int | None
-    ) -> list[StoredRecord | RecordLostError]:
-        """Return records that fit, by the time of their triggers; in the place of a damaged one what is wrong with it.
-
-        before_sequence: the last of the page before.
-        """
-        return self._reader.page(search, limit=limit, newest_first=newest_first, before_sequence=before_sequence)
+    def search_for(
+        self, search: Search, *, within_s: float, limit: int, newest_first: bool, before_sequence: int | None
+    ) -> FoundPage:
+        """Return records that fit and were found in time; before_sequence: as the page before says."""
+        return self._reader.search_for(
+            search, within_s=within_s, limit=limit, newest_first=newest_first, before_sequence=before_sequence
+        )
 
     def verify(self, progress: Callable[[int, int], None]) -> VerifyReport:
         """Check the whole store; progress: records checked, and in all. Takes minutes for millions of records."""

@@ -25,6 +25,7 @@ from inspection.api.token import Place, read_place, resume
 from inspection.api.watchers import Watchers
 from inspection.records.entries import EntryBook
 from inspection.records.errors import RecordLostError, RecordMissingError
+from inspection.records.paced_search import PAGE_S
 from inspection.records.record import StoredRecord
 
 MAX_WATCHERS = 128
@@ -95,20 +96,22 @@ class ResultService(pb_grpc.ResultServiceServicer):
         last = page_begin_at(request.page_token, *of)
         try:
             found = await self._read(
-                lambda: self._feed.page(
-                    search, limit=size + 1, newest_first=not request.oldest_first, before_sequence=last
+                lambda: self._feed.search_for(
+                    search, within_s=PAGE_S, limit=size, newest_first=not request.oldest_first, before_sequence=last
                 )
             )
         except RecordMissingError as error:  # only the token names a record
             raise no_token(request.page_token) from error
         sound: list[StoredRecord] = []
-        for one in found[:size]:  # a page ends before a damaged record, so that none is left out in silence
+        behind = found.behind
+        for one in found.records:  # a page ends before a damaged record, so that none is left out in silence
             if isinstance(one, RecordLostError):
                 if not sound:
                     raise _behind(one, page_token(str(one.row), *of))
+                behind = sound[-1].sequence
                 break
             sound.append(one)
-        token = page_token(str(sound[-1].sequence), *of) if len(found) > len(sound) else ""
+        token = "" if behind is None else page_token(str(behind), *of)
         return pb.ListResultsResponse(results=[result_message(one) for one in sound], next_page_token=token)
 
     @unary
@@ -129,10 +132,7 @@ class ResultService(pb_grpc.ResultServiceServicer):
         self, request: pb.GetResultImageRequest, _context: Context
     ) -> AsyncIterator[pb.GetResultImageResponse]:
         """Stream the stored image of one record in pieces."""
-        record, found = await self._read(self._image, request.sequence)
-        if found is None:
-            raise _missing("IMAGE", f"record {request.sequence} has no image (any more); its has_image says so")
-        data, content_type = found
+        record, (data, content_type) = await self._read(self._image, request.sequence)
         first = pb.GetResultImageResponse(
             data=data[:CHUNK_BYTES], content_type=content_type, size_bytes=len(data), sha256=record.image_sha256
         )
@@ -184,8 +184,13 @@ class ResultService(pb_grpc.ResultServiceServicer):
         except RecordMissingError as error:
             raise _missing("RECORD", str(error)) from error
 
-    def _image(self, sequence: int) -> tuple[StoredRecord, tuple[bytes, str] | None]:
-        return self._record(sequence), self._feed.image(sequence)
+    def _image(self, sequence: int) -> tuple[StoredRecord, tuple[bytes, str]]:
+        record, found = self._record(sequence), self._feed.image(sequence)
+        if found is None:
+            raise _missing(
+                "IMAGE", f"record {sequence} has no image that can be given: {self._feed.whereabouts(record)}"
+            )
+        return record, found
 
     async def _read(self, function: Callable[[*_Args], _Answer], *arguments: *_Args) -> _Answer:
         return await asyncio.get_running_loop().run_in_executor(self._reads, function, *arguments)

@@ -46,7 +46,7 @@ def pipeline(
     from inspection.bench.frames import Setting
     from inspection.bench.pipeline import run
 
-    notes = Console(stderr=True, highlight=False)
+    notes = Console(stderr=True, highlight=False, markup=False)
     places = [int(place) for place in region.split(",")] if region else []
     if len(places) not in (0, 4) or pixel_format not in ("Mono8", "RGB8", "BayerRG8"):
         raise typer.BadParameter("region is x,y,width,height; pixel_format is Mono8, RGB8 or BayerRG8")
@@ -76,7 +76,7 @@ def choices(
     """Measure what each choice around the model is worth here, beside the way that was not taken."""
     from inspection.bench.choices import run
 
-    notes = Console(stderr=True, highlight=False)
+    notes = Console(stderr=True, highlight=False, markup=False)
     with _bundle(bundle, notes) as path:
         lines = run(path, seconds=seconds, rounds=rounds, say=notes.print)
     if as_json:
@@ -85,7 +85,7 @@ def choices(
     table = Table("chosen", "instead of", "unit", "ours", "other", "times better", box=None, pad_edge=False)
     for line in lines:
         table.add_row(*[str(value) for value in line.values()])
-    Console(highlight=False).print(table)
+    Console(highlight=False, markup=False).print(table)
 
 
 @app.command()
@@ -110,7 +110,7 @@ def memory(
     from inspection.bench.frames import Setting
     from inspection.bench.memory import run
 
-    notes = Console(stderr=True, highlight=False)
+    notes = Console(stderr=True, highlight=False, markup=False)
     setting = Setting(bundle, min(4, os.cpu_count() or 1), max_batch=4, width=640, height=480)
     print_result(run(setting, parts=parts, say=notes.print), as_json)
 
@@ -128,7 +128,7 @@ def peers(
     from inspection.bench.beside import run
     from inspection.bench.frames import Setting
 
-    notes = Console(stderr=True, highlight=False)
+    notes = Console(stderr=True, highlight=False, markup=False)
     with _bundle(bundle, notes) as path:
         setting = Setting(path, min(4, os.cpu_count() or 1), 4, 1280, 960, pixel_format="RGB8", engine=engine)
         result = run(setting, python, seconds=seconds, rounds=rounds, say=notes.print)
@@ -150,7 +150,7 @@ def cameras(
     from inspection.bench.cameras import soak as long_run
     from inspection.bench.cameras.run import PARTS, run
 
-    notes = Console(stderr=True, highlight=False)
+    notes = Console(stderr=True, highlight=False, markup=False)
     if unknown := set(part or ()) - set(PARTS):
         raise typer.BadParameter(f"--part {', '.join(sorted(unknown))}: one of {', '.join(PARTS)}")
     if soak:
@@ -168,7 +168,7 @@ def cameras(
             table = Table(*lines[0], box=None, pad_edge=False)
             for line in lines:
                 table.add_row(*[str(value) for value in line.values()])
-            Console(highlight=False).print(table)
+            Console(highlight=False, markup=False).print(table)
 
 
 _MADE = {
@@ -206,7 +206,7 @@ def print_result(result: dict[str, Any], as_json: bool) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     for key, value in _flat(result):
         table.add_row(key, str(value))
-    Console(highlight=False).print(table)
+    Console(highlight=False, markup=False).print(table)
 
 
 def _flat(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

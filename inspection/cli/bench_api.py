@@ -31,7 +31,7 @@ def api(
     from inspection.bench.api.run import PARTS, run
     from inspection.bench.frames import Setting
 
-    notes = Console(stderr=True, highlight=False)
+    notes = Console(stderr=True, highlight=False, markup=False)
     if unknown := set(part or ()) - set(PARTS):
         raise typer.BadParameter(f"--part {', '.join(sorted(unknown))}: one of {', '.join(PARTS)}")
     setting = Setting(bundle, min(4, os.cpu_count() or 1), max_batch=4, width=640, height=480)
@@ -51,7 +51,7 @@ def api(
 
 
 def _print_tables(result: dict[str, Any]) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     for size, found in result.get("images", {}).items():
         console.print(_calls(size, found))
     for what in ("watchers", "line"):

@@ -33,7 +33,7 @@ def records(
 
     A million records to search take about 2 minutes to make and 0.4 GB; ten million 20 minutes and 4 GB.
     """
-    notes = Console(stderr=True, highlight=False)
+    notes = Console(stderr=True, highlight=False, markup=False)
     if not search:
         from inspection.bench.records import run
 
@@ -45,10 +45,10 @@ def records(
     if as_json:
         print(json.dumps(lines))
         return
-    table = Table("search", "hits", "first ms", "again ms", box=None, pad_edge=False)
+    table = Table("search", "hits", "first ms", "again ms", "calls", "worst ms", box=None, pad_edge=False)
     for line in lines:
         table.add_row(*(str(value) for key, value in line.items() if key != "plan"))
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     console.print(table)
     for line in lines:
-        console.print(f"{line['search']}: {line['plan']}", markup=False, soft_wrap=True)
+        console.print(f"{line['search']}: {line['plan']}", soft_wrap=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from inspection.cli.camera_files import (
@@ -110,5 +111,6 @@ def _tell_poses(rows: list[dict[str, object]], as_json: bool) -> None:
     columns = ("picture", "dx_px", "dy_px", "angle_deg", "score", "ms")
     table = Table(*columns, "judged")
     for row in rows:
-        table.add_row(*(str(row.get(column, "–")) for column in columns), "yes" if row["ok"] else str(row["why"]))
+        cells = [str(row.get(column, "–")) for column in columns]
+        table.add_row(*map(escape, [*cells, "yes" if row["ok"] else str(row["why"])]))
     Console().print(table)

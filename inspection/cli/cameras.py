@@ -64,7 +64,7 @@ def list_cameras(
 def _backends(found: list[Discovered]) -> Table:
     table = Table("backend", "what it is", "installed")
     for row in found:
-        table.add_row(row.backend, row.summary, "yes" if row.installed else escape(f"no: {row.hint}"))
+        table.add_row(row.backend, escape(row.summary), "yes" if row.installed else escape(f"no: {row.hint}"))
     return table
 
 

@@ -159,8 +159,9 @@ def _print_changes(written: list[Change], commands: list[str], save: str, failed
         before = "?" if one.before is None else plain(one.before)
         after = "?" if one.after is None else plain(one.after)
         problem = f"   [red]wanted {escape(plain(one.wanted))}: {escape(one.problem)}[/]" if one.problem else ""
-        console.print(f"{one.name}: {escape(before)} → {escape(after)}{problem}", soft_wrap=True)
+        console.print(f"{escape(one.name)}: {escape(before)} → {escape(after)}{problem}", soft_wrap=True)
     for name in commands:
-        console.print(f"{name}: executed")
+        console.print(f"{name}: executed", markup=False)
     if save:
-        console.print(f"not saved to {save}" if failed else f"saved to {save}: the device keeps it over a power cycle")
+        kept = f"not saved to {save}" if failed else f"saved to {save}: the device keeps it over a power cycle"
+        console.print(kept, markup=False)

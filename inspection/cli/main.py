@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from inspection.cli.entry import is_loaded
+from inspection.cli.plain_help import say_as_written
 
 _OWN = {
     "demo": "inspection.cli.demo:demo",
@@ -79,11 +80,12 @@ class LazyGroup(TyperGroup):
             group.name = cmd_name
             for name, inside in _INSIDE.get(cmd_name, {}).items():
                 group.add_command(_single(name, inside), name)
-            is_loaded()
-            return group
-        single = _single(cmd_name, reference)
+            found: Any = group
+        else:
+            found = _single(cmd_name, reference)
+        say_as_written(found)
         is_loaded()
-        return single
+        return found
 
 
 def _attribute(reference: str) -> Any:

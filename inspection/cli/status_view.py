@@ -27,7 +27,7 @@ class StatusView:
         self._as_json = as_json
         self._quiet = quiet
         self._console = Console()
-        self._notes = Console(stderr=True)
+        self._notes = Console(stderr=True, highlight=False)
         self._texts = load_catalogue("en")
         self._live: Live | None = None
         self._printed: tuple[State, tuple[str, ...]] | None = None
@@ -45,16 +45,16 @@ class StatusView:
 
     def note(self, sentence: str) -> None:
         """Print one remark."""
-        self._notes.print(f"[yellow]note:[/] {escape(sentence)}", highlight=False)
+        self._notes.print(f"[yellow]note:[/] {escape(sentence)}")
 
     def opened(self, service: Service) -> None:
         """Say where the page and the API are."""
         if service.page_url:
-            self._notes.print(f"page  {service.page_url}", highlight=False)
+            self._notes.print(f"page  {service.page_url}", markup=False)
         if service.api_address:
-            self._notes.print(f"API   {service.api_address} (gRPC, lineward.inspection.v1)", highlight=False)
+            self._notes.print(f"API   {service.api_address} (gRPC, lineward.inspection.v1)", markup=False)
         if service.metrics_url:
-            self._notes.print(f"metrics {service.metrics_url}", highlight=False)
+            self._notes.print(f"metrics {service.metrics_url}", markup=False)
 
     def show(self, status: StationStatus) -> None:
         """Show one status."""

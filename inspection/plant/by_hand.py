@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,50 +14,35 @@ from inspection.config import StationConfig
 from inspection.plant.books import Book, compare_books, is_begun
 from inspection.plant.copy import open_database
 from inspection.plant.database import PlantDatabase
-from inspection.plant.errors import PlantAwayError, PlantSettingsError
+from inspection.plant.errors import PlantAwayError, PlantError, PlantSettingsError
 from inspection.plant.forwarding import Forwarding
-from inspection.plant.image_store import ImageStore, open_image_store
+from inspection.plant.image_store import ask, open_image_store
 from inspection.plant.progress import IMAGES_FILE, RECORDS_FILE, read_progress
-from inspection.plant.uploading import Uploading, image_key
-from inspection.records.reader import RecordReader
-from inspection.records.record import ImageState, StoredRecord
+from inspection.plant.uploading import Uploading
+from inspection.records.errors import RecordsError
 from inspection.records.schema import open_for_reading
 from inspection.records.verify import VerifyReport, verify_copy
 
 _ATTEMPTS = 3
 _ROWS_AT_ONCE = 1000
-_READ_AT_ONCE = 500
 _VERIFYING_S = 86_400.0
-_PROBLEMS_NAMED = 1000
-_UNREAD_AT_MOST = 10
 
 
 @dataclass(frozen=True, slots=True)
 class CopyStatus:
-    """How far one copy is. last_wall_ns: when the last was copied; 0: never. gone: rows that the plant had and lost.
+    """How far one copy is. last_wall_ns: when something was last copied; 0: never, or (is_begun) nobody knows when.
 
-    trouble: why the plant could not be asked: the rest is as the station last knew it.
+    gone: rows that the plant had and lost. asked_wall_ns: when the plant was asked; trouble: what it said where it
+    could not be used then: the rest is as the station last knew it.
     """
 
     place: str
     waiting: int
     last_wall_ns: int
+    is_begun: bool
+    asked_wall_ns: int
     gone: int = 0
     trouble: str = ""
-
-
-@dataclass(slots=True)
-class ImageReport:
-    """What a look at every image at the plant found. nowhere: the disk budget took them before they were copied.
-
-    unread: could not be fetched, or were not tried any more when the plant did not answer.
-    """
-
-    images: int = 0
-    waiting: int = 0
-    nowhere: int = 0
-    unread: int = 0
-    problems: list[str] = field(default_factory=list)
 
 
 def require_plant(config: StationConfig) -> None:
@@ -69,40 +53,53 @@ def require_plant(config: StationConfig) -> None:
 
 
 def status(config: StationConfig) -> dict[str, CopyStatus]:
-    """Return how far each copy is; the plant's database is asked where it answers. Raises RecordStoreError."""
+    """Return how far each copy is; the plant's servers are asked where they answer. Raises RecordStoreError."""
     found = {}
     for name, work in _works(config).items():
-        kept = read_progress(config.records.dir / (RECORDS_FILE if name == "records" else IMAGES_FILE), work.place)
+        is_records = isinstance(work, Forwarding)
+        kept = read_progress(config.records.dir / (RECORDS_FILE if is_records else IMAGES_FILE), work.place)
         last_wall_ns = kept.wall_ns if kept and any(kept.numbers.values()) else 0
         waiting = work.waiting().rows if isinstance(work, Forwarding) else work.waiting()
-        found[name] = CopyStatus(work.place, waiting, last_wall_ns)
         work.close()
-        if name == "records":
-            found[name] = _asked(config, found[name])
+        known = CopyStatus(work.place, waiting, last_wall_ns, bool(last_wall_ns), time.time_ns())
+        try:
+            found[name] = _with_rows(config, known) if is_records else _with_images(config, known)
+        except PlantError as error:
+            found[name] = replace(known, trouble=str(error))
     return found
 
 
-def _asked(config: StationConfig, known: CopyStatus) -> CopyStatus:
-    try:
-        with _open_copy(config, config.plant.timeout_s) as database:
-            books = _books(config, database)
-    except PlantAwayError as error:
-        return replace(known, trouble=str(error))
-    return replace(known, waiting=sum(book.lacks for book in books), gone=sum(book.gone for book in books))
+def _with_rows(config: StationConfig, known: CopyStatus) -> CopyStatus:
+    with _open_copy(config, config.plant.timeout_s) as database:
+        books = _books(config, database)
+    lacks, gone = (sum(getattr(book, what) for book in books) for what in ("lacks", "gone"))
+    return replace(known, waiting=lacks, gone=gone, is_begun=known.is_begun or any(book.there for book in books))
+
+
+def _with_images(config: StationConfig, known: CopyStatus) -> CopyStatus:
+    ask(open_image_store(config.plant))
+    return known
 
 
 def copy_now(config: StationConfig, say: Callable[[str, int], None]) -> dict[str, int]:
     """Copy all that waits, beside a running station or without one, and return how much that was.
 
-    say: gets what is copied, and how much of it so far. Raises PlantAwayError when it cannot be done now.
+    say: gets what is copied, and how much of it so far. Each copy is tried, whatever became of the one before it; then
+    PlantError or RecordsError is raised when one cannot be done now.
     """
-    copied = {}
+    copied, troubles = dict[str, int](), list[PlantError | RecordsError]()
     for name, work in _works(config).items():
         try:
             _drain(work, partial(say, name))
+        except (PlantError, RecordsError) as error:
+            troubles.append(error)
         finally:
             work.close()
         copied[name] = work.copied
+    if len(troubles) > 1:
+        raise PlantAwayError("; ".join(map(str, troubles)))
+    if troubles:
+        raise troubles[0]
     return copied
 
 
@@ -150,52 +147,6 @@ def _away(place: str, error: Exception) -> PlantAwayError:
     return PlantAwayError(f"{place}: {reason} — a plant that answers is needed — mend it, then repeat the command")
 
 
-def check_images(config: StationConfig, progress: Callable[[int], None]) -> ImageReport:
-    """Fetch every image from the plant and hold it against its record; what cannot be fetched is named and counted.
-
-    Raises PlantAwayError when the store's key cannot be read, PlantSettingsError.
-    """
-    store, report, at = open_image_store(config.plant), ImageReport(), 0
-    kept = read_progress(config.records.dir / IMAGES_FILE, str(config.plant.images))
-    done_to = kept.numbers.get("records", 0) if kept else 0
-    reader = RecordReader(config.records.dir)
-    try:
-        while records := reader.after(at, _READ_AT_ONCE):
-            for record in records:
-                if record.image_state is ImageState.KEPT:
-                    _check_image(store, record, done_to, report)
-            at = records[-1].sequence
-            progress(at)
-    finally:
-        reader.close()
-    return report
-
-
-def _check_image(store: ImageStore, record: StoredRecord, done_to: int, report: ImageReport) -> None:
-    if report.unread >= _UNREAD_AT_MOST:
-        report.unread += 1
-        return
-    try:
-        data = store.get(image_key(record.station, record.image_file))
-    except PlantAwayError as error:
-        report.unread += 1
-        more = "; no further one is tried" if report.unread == _UNREAD_AT_MOST else ""
-        report.problems.append(
-            f"record {record.sequence}: its image {record.image_file} cannot be fetched: {error}{more} — mend "
-            "the store, or put the image back from its backup, then repeat the command"
-        )
-        return
-    if data is not None and hashlib.sha256(data).hexdigest() == record.image_sha256:
-        report.images += 1
-    elif data is None and record.sequence > done_to:
-        report.waiting += 1
-    elif data is None and record.image_removed:
-        report.nowhere += 1
-    elif len(report.problems) < _PROBLEMS_NAMED:
-        what = "is missing at the plant" if data is None else "was changed at the plant"
-        report.problems.append(f"record {record.sequence}: its image {record.image_file} {what}")
-
-
 def _works(config: StationConfig) -> dict[str, Forwarding | Uploading]:
     require_plant(config)
     options, folder = config.plant, config.records.dir
@@ -213,6 +164,7 @@ def _drain(work: Forwarding | Uploading, say: Callable[[int], None]) -> None:
         try:
             while work.step():
                 say(work.copied)
+            say(work.copied)
             return
         except SQLAlchemyError as error:
             work.let_go()

@@ -56,8 +56,8 @@ class Forwarding:
         self._file = directory / RECORDS_FILE
         kept = read_progress(self._file, database.place)
         self._there = {table.name: kept.numbers.get(table.name, 0) if kept else 0 for table in NUMBERED}
-        self._is_joined = False
-        self._last_wall_ns = kept.wall_ns if kept and any(kept.numbers.values()) else 0
+        self._is_joined = self._is_news = False
+        self._last_wall_ns = kept.wall_ns if kept and any(kept.numbers.values()) else 0  # 0: when is not known
         self._marks_at_host_s = self._save_at_host_s = self._look_at_host_s = 0.0
         self._marks = -1
         self.copied = 0
@@ -108,9 +108,7 @@ class Forwarding:
             there = Replica(engine)
             for table in NUMBERED:
                 self._there[table.name] = self._require_ours(there, table)
-        if not self._last_wall_ns and any(self._there.values()):
-            self._last_wall_ns = time.time_ns()  # what was known beside the store is lost
-        self._is_joined, self._marks = True, -1
+        self._is_joined, self._is_news, self._marks = True, True, -1
         self._look_at_host_s = time.monotonic() + _LOOK_S
 
     def _require_ours(self, there: Replica, table: Table) -> int:
@@ -164,7 +162,7 @@ class Forwarding:
         if rows:
             self.copied += there.append(table, rows)
             self._there[table.name] = int(rows[-1][0])
-            self._last_wall_ns = time.time_ns()
+            self._last_wall_ns, self._is_news = time.time_ns(), True
 
     def _copy_marks(self, there: Engine) -> None:
         began_s = time.monotonic()
@@ -180,6 +178,6 @@ class Forwarding:
     def _save(self) -> None:
         self._save_at_host_s = time.monotonic() + _SAVE_S
         numbers: dict[str, Any] = dict(self._there)
-        kept = read_progress(self._file, self._database.place)
-        if any(numbers.values()) and (kept is None or dict(kept.numbers) != numbers):
+        if self._is_news and any(numbers.values()):
             save_progress(self._file, self._database.place, numbers, self._last_wall_ns)
+            self._is_news = False

@@ -64,6 +64,11 @@ def try_writing(store: ImageStore) -> str:
     return ""
 
 
+def ask(store: ImageStore) -> None:
+    """Ask a store whether it answers, as for an image that is not there. Raises PlantAwayError."""
+    store.get(_TRIAL_FILE)
+
+
 def open_image_store(options: PlantOptions) -> ImageStore:
     """Return the store of a configuration that names one. Raises PlantSettingsError, PlantAwayError (its key)."""
     assert options.images is not None

@@ -13,6 +13,7 @@ from sqlalchemy import func, select, text
 from inspection.part import Verdict
 from inspection.plant.errors import PlantConflictError
 from inspection.plant.image_store import ImageStore
+from inspection.plant.never_copied import forget_never_copied, note_never_copied
 from inspection.plant.progress import IMAGES_FILE, read_progress, save_progress
 from inspection.records.replica import Replica
 from inspection.records.schema import open_for_reading
@@ -73,10 +74,9 @@ class Uploading:
         self.lost = 0  # the disk budget, or somebody, took them before they were copied, or they were changed
         newest = Replica(self._local).newest(RECORDS)
         self._had = 0 if kept else newest  # what was removed before anybody wanted copies is not lost
-        if self.done_to > newest:
-            self.done_to = (
-                0  # the store was put back from an older copy: what is there already is compared, not written
-            )
+        self._is_put_back = self.done_to > newest  # from an older copy: what is there is compared, not written
+        if self._is_put_back:
+            self.done_to = 0
 
     def waiting(self) -> int:
         """Return how many images are to be copied still. Raises SQLAlchemyError when the store cannot be read."""
@@ -90,20 +90,35 @@ class Uploading:
 
         Raises PlantAwayError when it cannot be done now, and PlantConflictError when another image has our name.
         """
+        if self._is_put_back:
+            forget_never_copied(self._directory)
+            self._is_put_back = False
         newest = Replica(self._local).newest(RECORDS)
         with self._local.connect() as connection:
             rows = connection.execute(_KEPT.where(_R.sequence > self.done_to).limit(IMAGES_AT_ONCE)).all()
-        before = self.done_to
+        before, gone = self.done_to, list[int]()
         try:
             for row in rows:
-                self._copy(KeptFile(*row))
-                self.done_to = row[0]
+                if not self._copy(image := KeptFile(*row)):
+                    gone.append(image.sequence)
+                self.done_to = image.sequence
             if len(rows) < IMAGES_AT_ONCE:
                 self.done_to = max(self.done_to, newest)
         finally:
-            if self.done_to != before and (rows or self.done_to > before + 1000):
-                save_progress(self._file, self.place, {RECORDS.name: self.done_to}, self._last_wall_ns)
+            self._keep(before, gone, is_worth_it=bool(rows))
         return len(rows) == IMAGES_AT_ONCE
+
+    def _keep(self, before: int, gone: list[int], *, is_worth_it: bool) -> None:
+        """Write down what went uncopied, and only then how far this is: no check may take it for copied."""
+        if gone:
+            try:
+                note_never_copied(self._directory, self.place, gone)
+            except OSError:
+                self.done_to = before
+                raise
+            self.lost += sum(sequence > self._had for sequence in gone)
+        if self.done_to != before and (is_worth_it or self.done_to > before + 1000):
+            save_progress(self._file, self.place, {RECORDS.name: self.done_to}, self._last_wall_ns)
 
     def hurry(self) -> None:
         """Leave nothing for later: nothing ever is."""
@@ -117,11 +132,11 @@ class Uploading:
         self.let_go()
         self._local.dispose()
 
-    def _copy(self, image: KeptFile) -> None:
+    def _copy(self, image: KeptFile) -> bool:
+        """Copy one; False when it is gone, or is not what its record names."""
         data = None if image.is_removed else self._read(image)
         if data is None:
-            self.lost += image.sequence > self._had
-            return
+            return False
         if self._store is None:
             self._store = self._open_store()
         there = self._store.size(image.key)
@@ -134,6 +149,7 @@ class Uploading:
             )
         self.copied += 1
         self._last_wall_ns = time.time_ns()
+        return True
 
     def _read(self, image: KeptFile) -> bytes | None:
         """Return a file as its record knows it; None when it is gone or was changed: `records verify` tells which."""

@@ -17,6 +17,7 @@ from inspection.records.entries import EntryKind, EntrySearch, StoredEntry, entr
 from inspection.records.errors import HoldError, RecordLostError, RecordMissingError
 from inspection.records.holds import HeldNow, Hold
 from inspection.records.lot_counts import EndedParts, count_lot
+from inspection.records.paced_search import search_for
 from inspection.records.record import CONTENT_TYPES, Run, StoredRecord, stored_record
 from inspection.records.schema import open_for_reading
 from inspection.records.search import Page, Search, statement
@@ -37,6 +38,17 @@ class Counts:
     passed: int
     rejected_by_reason: dict[str, int]
     by_action: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPage:
+    """Records that fit, in order, perhaps none; in the place of a damaged one what is wrong with it.
+
+    behind: the record behind which the rest lies; None where none is.
+    """
+
+    records: list[StoredRecord | RecordLostError]
+    behind: int | None
 
 
 class RecordReader:
@@ -128,17 +140,43 @@ class RecordReader:
         """Return the records that fit a search; as `find`. In the place of a damaged one stands what is wrong with it;
         its `row` is its number, so that a page may begin behind it, too.
         """
-        behind = None if before_sequence is None else (self._moment(before_sequence), before_sequence)
+        page = Page(limit, newest_first, self._place(search, before_sequence))
         with self._database.connect() as connection:
-            numbers = list(connection.execute(statement(search, Page(limit, newest_first, behind))).scalars())
+            numbers = list(connection.execute(statement(search, page)).scalars())
         return self._in_order(numbers)
 
-    def _moment(self, sequence: int) -> Any:
-        """Return the cell with a record's wall time, damaged or not. Raises RecordMissingError."""
+    def search_for(
+        self,
+        search: Search,
+        *,
+        within_s: float,
+        limit: int,
+        newest_first: bool = True,
+        before_sequence: int | None = None,
+    ) -> FoundPage:
+        """Return the first records that fit a search, as many as are found in time; at most `limit`.
+
+        Whatever the filters and the number of records, that takes little longer than `within_s`. Raises as `find`, and
+        a damaged record is as in `page`.
+        """
+        page = Page(limit + 1, newest_first, self._place(search, before_sequence))
+        with self._database.connect() as connection:
+            found = search_for(connection, search, page, within_s)
+        records = self._in_order(found.numbers[:limit])
+        if len(found.numbers) > limit:
+            return FoundPage(records, found.numbers[limit - 1])
+        return FoundPage(records, None if found.behind is None else found.behind[1])
+
+    def _place(self, search: Search, sequence: int | None) -> tuple[Any, int] | None:
+        """Return behind which trigger time and number a page begins; the cell with the time may be a damaged one."""
+        if sequence is None:
+            return None
+        if search.reviewer is not None:
+            return 0, sequence
         with self._database.connect() as connection:
             cell = connection.execute(select(RECORDS.c.trigger_wall_ns).where(RECORDS.c.sequence == sequence))
             found = cell.one_or_none()
-        return self.get(sequence).trigger_wall_ns if found is None else found[0]
+        return (self.get(sequence).trigger_wall_ns if found is None else found[0]), sequence
 
     def used_serials(self, lot: str | None, limit: int) -> list[str]:
         """Return the serial numbers of the newest `limit` parts, if these may have gone on, oldest first, each once.

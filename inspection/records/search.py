@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import floor
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, cast, func, or_, select, text, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    ScalarSelect,
+    Select,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    union_all,
+)
 
 from inspection.part import Evaluation, Reason, Verdict
 from inspection.records.tables import (
@@ -22,7 +34,8 @@ from inspection.records.tables import (
     SCORED,
 )
 
-_R, _place = RECORDS.c, SCORE_BUCKET
+_R, _bucket = RECORDS.c, SCORE_BUCKET
+_PLACE = (_R.trigger_wall_ns, _R.sequence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +62,15 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which piece of the answer. behind: trigger time and number of the last record of the page before."""
+    """Which piece of the answer. behind, upto: places between which it lies, the latter within it.
+
+    A place is trigger time and number of a record; of a search by reviewer only the number counts.
+    """
 
     limit: int
     newest_first: bool = True
     behind: tuple[int, int] | None = None
+    upto: tuple[int, int] | None = None
 
 
 def statement(search: Search, page: Page) -> Select[Any] | CompoundSelect[Any]:
@@ -62,23 +79,37 @@ def statement(search: Search, page: Page) -> Select[Any] | CompoundSelect[Any]:
     One filter, the narrowest as a rule, leads through its index; the others are held against what it finds. Within
     the same trigger time the number decides.
     """
-    if search.reviewer is not None:
-        return _reviewed(search, page)
     driver = _driver(search)
-    conditions = [*_filters(search, driver), *_window(search, page)]
-    if driver != "score":
-        return _ordered(select(_R.sequence).where(*conditions), page)
-    columns = (_R.sequence.label("sequence"), _R.trigger_wall_ns.label("trigger_wall_ns"))
-    arms = [select(*columns).where(_place == bucket, *conditions) for bucket in _buckets(search)]
-    if len(arms) == 1:
-        return _ordered(arms[0], page)
-    found = union_all(*arms)
-    order = [found.selected_columns.trigger_wall_ns, found.selected_columns.sequence]
-    return found.order_by(*(one.desc() if page.newest_first else one for one in order)).limit(page.limit)
+    if driver == "reviewer":
+        return _reviewed(search, page)
+    conditions = [*_leading(search, driver), *_others(search, driver), *_window(search, page, driver)]
+    return _ordered([_R.sequence], _arms(search, driver), conditions, page)
+
+
+def is_led_alone(search: Search) -> bool:
+    """Return whether all that the leading index gives fits: a page of it costs what it shows."""
+    driver = _driver(search)
+    window = (search.since_wall_ns, search.until_wall_ns)
+    return not any(True for _ in _others(search, driver)) and not (driver == "reviewer" and any(window))
+
+
+def place_ahead(search: Search, page: Page, rows: int) -> Select[Any] | CompoundSelect[Any]:
+    """Return the query for the place (by its names) so many rows ahead in the leading index; none near the end."""
+    driver = _driver(search)
+    if driver == "reviewer":
+        number = REVIEWED_RECORD
+        order = number.desc() if page.newest_first else number
+        columns: list[Any] = [literal(0).label("trigger_wall_ns"), number.label("sequence")]
+        found = select(*columns).where(*_by_reviewer(search), *_numbers(page))
+        return found.order_by(order).limit(1).offset(rows - 1)
+    conditions = [*_leading(search, driver), *_window(search, page, driver)]
+    return _ordered([*_PLACE], _arms(search, driver), conditions, page).limit(1).offset(rows - 1)
 
 
 def _driver(search: Search) -> str:
     """Return by which index the records are looked for; '' is the time of the trigger."""
+    if search.reviewer is not None:
+        return "reviewer"
     if search.part is not None and search.run is not None:
         return "part"
     for name in ("serial", "lot"):
@@ -105,11 +136,8 @@ _PARTIAL = {
 }
 
 
-def _filters(search: Search, driver: str) -> Iterator[ColumnElement[bool]]:
-    """Yield the conditions. A column that does not lead is hidden in an expression: no index of its own is tempting."""
-    if driver in _PARTIAL:
-        yield text(_PARTIAL[driver])  # type: ignore[misc]  # word for word that of the index, so that it applies
-    texts = {
+def _texts(search: Search) -> dict[str, tuple[Any, str | None]]:
+    return {
         "lot": (_R.lot, search.lot),
         "serial": (_R.serial, search.serial),
         "reason": (_R.reason, search.reason and search.reason.value),
@@ -117,20 +145,29 @@ def _filters(search: Search, driver: str) -> Iterator[ColumnElement[bool]]:
         "verdict": (_R.verdict, search.verdict and search.verdict.value),
         "evaluation": (_R.evaluation, search.evaluation and search.evaluation.value),
     }
-    for name, (column, value) in texts.items():
-        if value is not None and not name == driver == "verdict":
-            yield column == value if name == driver else column.concat("") == value
-    if search.run is not None:
-        run_id = select(RUNS.c.run_id).where(RUNS.c.run == search.run).scalar_subquery()
-        is_led = driver in ("run", "part")
-        yield (_R.run_id if is_led else _R.run_id + 0) == run_id
-        if not is_led:  # another index leads: to the time of the run, and not from today through all that came since
-            of_run = RECORDS.alias("of_run")
-            moments = of_run.c.trigger_wall_ns
-            for bound in (func.min(moments), func.max(moments)):
-                moment = select(bound).where(of_run.c.run_id == run_id).scalar_subquery()
-                yield _R.trigger_wall_ns >= moment if bound.name == "min" else _R.trigger_wall_ns <= moment
-    if search.part is not None:
+
+
+def _leading(search: Search, driver: str) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions that the leading index answers by itself, but for the window of time."""
+    if driver in _PARTIAL:
+        yield text(_PARTIAL[driver])  # type: ignore[misc]  # word for word that of the index, so that it applies
+    for name, (column, value) in _texts(search).items():
+        if name == driver != "verdict":
+            yield column == value
+    if driver in ("run", "part"):
+        yield _R.run_id == _run_id(search)
+    if driver == "part":
+        yield _R.part == search.part
+
+
+def _others(search: Search, driver: str) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions on the records found; each is hidden in an expression: no index of its own is tempting."""
+    for name, (column, value) in _texts(search).items():
+        if value is not None and name != driver:
+            yield column.concat("") == value
+    if search.run is not None and driver not in ("run", "part"):
+        yield _R.run_id + 0 == _run_id(search)
+    if search.part is not None and driver != "part":
         yield _R.part == search.part
     if search.min_score is not None:
         yield _R.score >= search.min_score
@@ -138,25 +175,57 @@ def _filters(search: Search, driver: str) -> Iterator[ColumnElement[bool]]:
         yield _R.score <= search.max_score
 
 
-def _window(search: Search, page: Page) -> Iterator[ColumnElement[bool]]:
-    at = _R.trigger_wall_ns
+def _run_id(search: Search) -> ScalarSelect[Any]:
+    return select(RUNS.c.run_id).where(RUNS.c.run == search.run).scalar_subquery()
+
+
+def _moment(search: Search, which: Callable[..., Any]) -> ScalarSelect[Any]:
+    """Return the first or the last trigger's time of the run."""
+    of_run = RECORDS.alias("of_run")
+    return select(which(of_run.c.trigger_wall_ns)).where(of_run.c.run_id == _run_id(search)).scalar_subquery()
+
+
+def _window(search: Search, page: Page, driver: str) -> Iterator[ColumnElement[bool]]:
+    """Yield the bounds of time, of which the index must take the nearest one: the page's where it has one."""
+    first, last = (page.upto, page.behind) if page.newest_first else (page.behind, page.upto)
+    at, number = _PLACE
+    from_at, to_at = (at if first is None else at + 0), (at if last is None else at + 0)
     if search.since_wall_ns is not None:
-        yield at >= search.since_wall_ns
+        yield from_at >= search.since_wall_ns
     if search.until_wall_ns is not None:
-        yield at < search.until_wall_ns
-    if page.behind is not None:
-        wall_ns, sequence = page.behind
-        if page.newest_first:
-            yield at <= wall_ns
-            yield or_(at < wall_ns, _R.sequence < sequence)
-        else:
-            yield at >= wall_ns
-            yield or_(at > wall_ns, _R.sequence > sequence)
+        yield to_at < search.until_wall_ns
+    if search.run is not None and driver not in ("run", "part"):
+        # another index leads: to the time of the run, and not from today through all that came since
+        yield from_at >= _moment(search, func.min)
+        yield to_at <= _moment(search, func.max)
+    if first is not None:
+        of_first = number >= first[1] if page.newest_first else number > first[1]
+        yield at >= first[0]
+        yield or_(at > first[0], of_first)
+    if last is not None:
+        of_last = number < last[1] if page.newest_first else number <= last[1]
+        yield at <= last[0]
+        yield or_(at < last[0], of_last)
 
 
-def _ordered(query: Select[Any], page: Page) -> Select[Any]:
-    order = (_R.trigger_wall_ns, _R.sequence)
-    return query.order_by(*(one.desc() if page.newest_first else one for one in order)).limit(page.limit)
+def _arms(search: Search, driver: str) -> list[list[ColumnElement[bool]]]:
+    """Return the conditions of each place of the index that is looked at; their finds are merged."""
+    return [[_bucket == number] for number in _buckets(search)] if driver == "score" else [[]]
+
+
+def _ordered(
+    columns: list[Any], arms: list[list[ColumnElement[bool]]], conditions: list[ColumnElement[bool]], page: Page
+) -> Select[Any] | CompoundSelect[Any]:
+    def turned(places: Sequence[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
+        return [one.desc() if page.newest_first else one for one in places]
+
+    if len(arms) == 1:
+        return select(*columns).where(*arms[0], *conditions).order_by(*turned(_PLACE)).limit(page.limit)
+    at, number = _PLACE
+    named = (number.label("sequence"), at.label("trigger_wall_ns"))
+    found = union_all(*(select(*named).where(*arm, *conditions) for arm in arms))
+    sequence, moment = found.selected_columns.sequence, found.selected_columns.trigger_wall_ns
+    return found.order_by(*turned((moment, sequence))).limit(page.limit)
 
 
 def _buckets(search: Search) -> range:
@@ -164,6 +233,21 @@ def _buckets(search: Search) -> range:
     lowest = min(max(search.min_score or 0.0, 0.0), 1.0)
     highest = 1.0 if search.max_score is None else min(max(search.max_score, 0.0), 1.0)
     return range(floor(lowest * SCORE_BUCKETS), max(floor(highest * SCORE_BUCKETS), floor(lowest * SCORE_BUCKETS)) + 2)
+
+
+def _by_reviewer(search: Search) -> Iterator[ColumnElement[bool]]:
+    yield text("entries.kind = 'REVIEW'")  # type: ignore[misc]  # as the index says it
+    yield ENTRIES_TABLE.c.who == search.reviewer
+
+
+def _numbers(page: Page) -> Iterator[ColumnElement[bool]]:
+    """Yield the bounds of the numbers of reviewed records."""
+    first, last = (page.upto, page.behind) if page.newest_first else (page.behind, page.upto)
+    number = REVIEWED_RECORD
+    if first is not None:
+        yield number >= first[1] if page.newest_first else number > first[1]
+    if last is not None:
+        yield number < last[1] if page.newest_first else number <= last[1]
 
 
 def _reviewed(search: Search, page: Page) -> Select[Any]:
@@ -175,14 +259,10 @@ def _reviewed(search: Search, page: Page) -> Select[Any]:
         .where(cast(later.c.subject, NUMBER) == REVIEWED_RECORD)
         .exists()
     )
+    of_record = [*_others(search, "reviewer"), *_window(search, Page(page.limit, page.newest_first), "reviewer")]
     query = (
         select(_R.sequence)
         .select_from(ENTRIES_TABLE.join(RECORDS, _R.sequence == REVIEWED_RECORD))
-        .where(text("entries.kind = 'REVIEW'"), review.who == search.reviewer, ~again, *_filters(search, ""))
+        .where(*_by_reviewer(search), *_numbers(page), ~again, *of_record)
     )
-    window = Page(page.limit, page.newest_first)
-    query = query.where(*_window(search, window))
-    if page.behind is not None:
-        number = page.behind[1]
-        query = query.where(number > REVIEWED_RECORD if page.newest_first else number < REVIEWED_RECORD)
     return query.order_by(REVIEWED_RECORD.desc() if page.newest_first else REVIEWED_RECORD).limit(page.limit)

@@ -15,7 +15,9 @@ from api_calls import Calls, belt_service, code_and_reason, new_id, refused
 from challenged import Belt
 from station_runs import wait_until
 
+from inspection.api import result_service
 from inspection.api import v1 as pb
+from inspection.records import paced_search
 from inspection.service import Service
 
 Running = tuple[Service, Calls]
@@ -279,3 +281,22 @@ def test_a_word_of_the_kind_belt(running: Running) -> None:
     service, calls = running
     assert isinstance(service.station.scene, Belt)
     assert {one.verdict for one in found(calls)} == {pb.VERDICT_PASS, pb.VERDICT_REJECT}
+
+
+def test_pages_may_be_short_or_empty_and_the_list_is_whole(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search that finds little is answered soon and goes on by its token: here each call looks at one record."""
+    _, calls = running
+    every = found(calls)
+    bad = [one for one in every if one.evaluation == pb.EVALUATION_NOT_OK]
+    monkeypatch.setattr(paced_search, "_FIRST_ROWS", 1)
+    monkeypatch.setattr(result_service, "PAGE_S", 0.0)
+    request = pb.ListResultsRequest(page_size=4, filter=pb.ResultFilter(evaluation=pb.EVALUATION_NOT_OK))
+    assert found(calls, filter=request.filter) == bad
+    assert found(calls, filter=request.filter, oldest_first=True) == bad[::-1]
+    sizes = []
+    while not sizes or request.page_token:
+        page = calls.results.ListResults(request)
+        sizes.append(len(page.results))
+        request.page_token = page.next_page_token
+    assert {0, 1} == set(sizes)
+    assert len(sizes) >= len(every)

@@ -26,12 +26,17 @@ def test_storing_and_copying_are_held_against_bare_loops() -> None:
     assert found["postgresql"]["beside_the_line"]["copied_meanwhile"] >= 1000
 
 
+RARE = ("reviewer's rejected", "a thin band of scores", "not decidable, which none is")
+RARE += ("passed, but not OK, which none is", "reviewer in an old run")
+
+
 def test_every_search_goes_by_an_index_and_finds_something(tmp_path: Path) -> None:
     """Also in a store that an earlier call made; the store is a sound one."""
     folder = tmp_path / "records"
     for _ in range(2):
         for line in run_searches(rows=6000, folder=folder, say=lambda _: None):
-            assert line["hits"] > 0, line
+            assert line["hits"] > 0 or line["search"] in RARE, line
+            assert line["calls"] > 0
             assert re.search(r"SCAN (?!records USING)", line["plan"]) is None, line
             assert "USE TEMP B-TREE" not in line["plan"], line
     assert verify(folder).problems == []
@@ -41,4 +46,6 @@ def test_the_command_prints_one_object() -> None:
     """For whoever plots it."""
     told = CliRunner().invoke(app, ["bench", "records", "--search", "2000", "--json"])
     assert told.exit_code == 0, told.output
-    assert {"search", "hits", "first_ms", "again_ms", "plan"} == set(json.loads(told.stdout.splitlines()[-1])[0])
+    assert {"search", "hits", "first_ms", "again_ms", "calls", "worst_ms", "plan"} == set(
+        json.loads(told.stdout.splitlines()[-1])[0]
+    )

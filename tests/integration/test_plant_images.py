@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import time
 from collections.abc import Iterator
@@ -12,30 +11,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from plant_images import IMAGES, fill, remove_images
 from s3_server import BUCKET, KEY, SECRET, S3Server, s3_server
-from searched_store import a_part
 
 from inspection.api.own_ca import OwnCa
 from inspection.config.load import parse_config
 from inspection.part import Verdict
-from inspection.plant.by_hand import check_images, copy_now
+from inspection.plant.by_hand import copy_now
 from inspection.plant.errors import PlantAwayError, PlantConflictError, PlantSettingsError
+from inspection.plant.image_check import check_images
 from inspection.plant.image_source import ImageSource
 from inspection.plant.image_store import open_image_store, try_writing
 from inspection.plant.options import PlantOptions
 from inspection.plant.progress import IMAGES_FILE, save_progress
 from inspection.plant.uploading import IMAGES_AT_ONCE, Uploading
-from inspection.records.budget import ImageBudget
 from inspection.records.errors import RecordLostError
-from inspection.records.images import keep_image
-from inspection.records.options import RecordsOptions
 from inspection.records.reader import RecordReader
-from inspection.records.record import Run
-from inspection.records.store import RecordStore, make_row
 
-IMAGES = 40
 STATION = """
 [camera]
 backend = "simulated"
@@ -67,18 +60,6 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
 def folder(tmp_path: Path) -> Path:
     """A store of 40 records with an image each, and as many without."""
     return fill(tmp_path / "records", "r0", range(1, 2 * IMAGES + 1))
-
-
-def fill(folder: Path, run: str, parts: range, grey: int = 0) -> Path:
-    store = RecordStore(folder)
-    begun = store.begin_run(Run(run, "line-3", "m", "", "", 1, 0))
-    chance = random.Random(run)
-    for part in parts:
-        pixels = np.full((8, 8), (part + grey) % 256, np.uint8)
-        image = keep_image(folder, run, part, pixels, "png") if part % 2 else None
-        store.append([make_row(a_part(0, part, chance), begun, image)])
-    store.close()
-    return folder
 
 
 def options(server: S3Server, prefix: str, **more: Any) -> PlantOptions:
@@ -199,7 +180,7 @@ def test_an_image_comes_from_the_plant_when_the_budget_took_it(folder: Path, ser
     drain(work)
     work.close()
     expected = of_records(folder, "read")
-    _remove_all(folder, lambda: None)
+    remove_images(folder)
     assert not list((folder / "images").rglob("*.png"))
     reader = RecordReader(folder)
     source = ImageSource(reader, partial(open_image_store, wanted))
@@ -222,7 +203,7 @@ def test_readers_of_images_are_not_held_up_by_a_plant_that_hangs(folder: Path, s
     work = uploading(folder, wanted)
     drain(work)
     work.close()
-    _remove_all(folder, lambda: None)
+    remove_images(folder)
     reader = RecordReader(folder)
     source = ImageSource(reader, partial(open_image_store, wanted))
     assert source.image(1) is not None
@@ -242,10 +223,10 @@ def test_readers_of_images_are_not_held_up_by_a_plant_that_hangs(folder: Path, s
 def test_the_budget_spares_what_waits_for_its_copy_and_wins_in_the_end(folder: Path) -> None:
     """Copied images go first, even rejected parts'; the others count as lost where copies were wanted before."""
     done_to = 20
-    kept = _remove_all(folder, lambda: done_to, files=10)
+    kept = remove_images(folder, 10, lambda: done_to)
     assert kept
     assert min(kept) > done_to
-    _remove_all(folder, lambda: done_to)
+    remove_images(folder, done_to=lambda: done_to)
     for wanted_before in (False, True):
         if wanted_before:
             save_progress(folder / IMAGES_FILE, "file:///nowhere", {"records": 0})
@@ -253,20 +234,6 @@ def test_the_budget_spares_what_waits_for_its_copy_and_wins_in_the_end(folder: P
         drain(work)
         assert (work.copied, work.lost, work.waiting()) == (0, IMAGES if wanted_before else 0, 0)
         work.close()
-
-
-def _remove_all(folder: Path, done_to: Any, files: int = IMAGES) -> list[int]:
-    """Have a budget without room take so many files; return the records that keep theirs."""
-    store = RecordStore(folder)
-    budget = ImageBudget(store, RecordsOptions(dir=folder, image_budget_mb=0, min_free_mb=0))
-    budget.done_to = done_to
-    while budget.removed < files and budget.step():
-        budget._limit_bytes = 0
-    store.close()
-    reader = RecordReader(folder)
-    kept = [record.sequence for record in reader.after(0, 10_000) if record.has_image]
-    reader.close()
-    return kept
 
 
 def test_a_folder_and_another_store_of_fsspec_serve_as_well(folder: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from inspection.records.postgresql import connect_postgresql, prepare_postgresql
 from inspection.records.reader import RecordReader
 from inspection.records.replica import NUMBERED, Replica, rows_after
 from inspection.records.schema import open_for_reading
+from inspection.records.search import Search
 from inspection.records.tables import METADATA, RECORDS, REMOVED_IMAGES, RUNS
 from inspection.records.verify import verify_copy
 
@@ -70,6 +71,8 @@ def test_the_copy_answers_every_search_as_the_store_does(folder: Path, database:
     for wanted in [*FILTERS, *TOGETHER]:
         for newest_first in (True, False):
             first = local.find(**wanted, limit=7, newest_first=newest_first)
+            asked = {"within_s": 0.0, "limit": 3, "newest_first": newest_first}
+            assert there.search_for(Search(**wanted), **asked) == local.search_for(Search(**wanted), **asked), wanted
             assert there.find(**wanted, limit=7, newest_first=newest_first) == first, wanted
             if first:
                 behind = first[-1].sequence

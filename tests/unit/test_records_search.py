@@ -14,11 +14,12 @@ import pytest
 from searched_store import FILTERS, SECOND_NS, TOGETHER, fill_searched
 
 from inspection.part import Reason
+from inspection.records import paced_search
 from inspection.records.entries import EntryKind
 from inspection.records.reader import RecordReader
 from inspection.records.record import StoredRecord
 from inspection.records.schema import DATABASE_FILE, open_for_reading
-from inspection.records.search import Page, Search, statement
+from inspection.records.search import Page, Search, place_ahead, statement
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +107,49 @@ def test_what_was_given_is_in_the_record(reader: RecordReader) -> None:
     assert (record.serial, record.recipe, record.batches) == ("S50", "recipe 1", ((4, 2),))
     assert (record.ejector_command, record.ejector_due_host_ns) == (record.verdict.value, 50)
     assert record.lot in ("", "L-1", "L-2")
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("within_s", [0.0, 60.0])
+def test_a_search_of_bounded_time_finds_the_same_in_the_same_order(
+    reader: RecordReader, newest_first: bool, within_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often it is broken off: here after each piece of seven rows, or of seven, fourteen, and so on."""
+    monkeypatch.setattr(paced_search, "_FIRST_ROWS", 7)
+    for wanted in [*FILTERS, *TOGETHER]:
+        search = Search(**wanted)
+        expected = [one.sequence for one in reader.find(**wanted, limit=10_000, newest_first=newest_first)]
+        found, behind, pages = list[int](), None, 0
+        while pages == 0 or behind is not None:
+            page = reader.search_for(
+                search, within_s=within_s, limit=5, newest_first=newest_first, before_sequence=behind
+            )
+            assert len(page.records) <= 5
+            found += [one.sequence for one in page.records]
+            behind, pages = page.behind, pages + 1
+        assert found == expected, wanted
+        if within_s and not len(expected) % 5:
+            assert pages <= max(len(expected) // 5, 1), wanted
+
+
+def test_a_piece_reads_no_more_than_its_rows(folder: Path) -> None:
+    """The index takes the nearest bounds, so that no piece goes over what lies before or behind it."""
+    database = open_for_reading(folder)
+    with database.connect() as connection, closing(sqlite3.connect(folder / DATABASE_FILE)) as plain:
+        for wanted, newest_first in itertools.product([*FILTERS, *TOGETHER], (True, False)):
+            search, behind = Search(**wanted), None
+            for _ in range(3):
+                page = Page(1000, newest_first, behind)
+                ahead = connection.execute(place_ahead(search, page, 20)).first()
+                if ahead is None:
+                    break
+                query = statement(search, Page(1000, newest_first, behind, (ahead.trigger_wall_ns, ahead.sequence)))
+                compiled = query.compile(connection, compile_kwargs={"render_postcompile": True})
+                values = [compiled.params[name] for name in compiled.positiontup or []]
+                steps = [0]
+                plain.set_progress_handler(lambda steps=steps: steps.__setitem__(0, steps[0] + 1), 10)
+                plain.execute(str(compiled), values).fetchall()
+                plain.set_progress_handler(None, 0)
+                assert 10 * steps[0] < 20 * 150, (wanted, steps)
+                behind = (ahead.trigger_wall_ns, ahead.sequence)
+    database.dispose()

@@ -93,7 +93,9 @@ class Result(_message.Message):
     bundle_digest: _builtins.str
     """The sha256 of the model bundle's card."""
     has_image: _builtins.bool
-    """True when the image was kept and GetResultImage can return it."""
+    """True while the image is on the station's disk. Where images are copied to the plant GetResultImage returns one that
+    the disk budget took, too: image_sha256 tells whether one was kept at all.
+    """
     record_hash: _builtins.str
     """The sha256 that chains this record to the one before it."""
     truth: _builtins.str
@@ -484,9 +486,11 @@ class ListResultsResponse(_message.Message):
     RESULTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Empty on the last page."""
+    """Empty on the last page, and only there."""
     @_builtins.property
-    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___Result]: ...
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___Result]:
+        """May be empty on any page."""
+
     def __init__(
         self,
         *,

@@ -85,7 +85,8 @@ class ResultServiceServicer:
 
     def ListResults(self, request, context):
         """Returns records that fit a filter, by the time of their triggers, the newest first, page by page. A page does not
-        change when records come meanwhile.
+        change when records come meanwhile. A page whose filters find little among much may have less than was asked for, or
+        nothing, so that it comes soon: the list ends where next_page_token is empty, and nowhere else.
         Errors: INVALID_ARGUMENT (a filter that is none: reason FILTER, with the field; a size or token that is none, or a
         token of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo),
         DATA_LOSS (the next record cannot be read any more: reason RECORD, with row, cell and the next_page_token behind it).
@@ -103,10 +104,11 @@ class ResultServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetResultImage(self, request, context):
-        """Streams the stored image of one record in pieces of 256 KiB.
-        Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE), DATA_LOSS (it was
-        changed after it was written: reason RECORD), UNAVAILABLE (the records cannot be read: reason RECORDS, with
-        RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
+        """Streams the stored image of one record in pieces of 256 KiB; from the plant's store when the station's disk budget
+        took it.
+        Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE, with the place and
+        key that it was copied to), DATA_LOSS (it was changed after it was written: reason RECORD), UNAVAILABLE (the records
+        cannot be read: reason RECORDS, with RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -43,7 +43,8 @@ class ResultServiceStub:
     """
     ListResults: _grpc.UnaryUnaryMultiCallable[_result_pb2.ListResultsRequest, _result_pb2.ListResultsResponse]
     """Returns records that fit a filter, by the time of their triggers, the newest first, page by page. A page does not
-    change when records come meanwhile.
+    change when records come meanwhile. A page whose filters find little among much may have less than was asked for, or
+    nothing, so that it comes soon: the list ends where next_page_token is empty, and nowhere else.
     Errors: INVALID_ARGUMENT (a filter that is none: reason FILTER, with the field; a size or token that is none, or a
     token of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo),
     DATA_LOSS (the next record cannot be read any more: reason RECORD, with row, cell and the next_page_token behind it).
@@ -53,10 +54,11 @@ class ResultServiceStub:
     after it was written: reason RECORD), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
     """
     GetResultImage: _grpc.UnaryStreamMultiCallable[_result_pb2.GetResultImageRequest, _result_pb2.GetResultImageResponse]
-    """Streams the stored image of one record in pieces of 256 KiB.
-    Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE), DATA_LOSS (it was
-    changed after it was written: reason RECORD), UNAVAILABLE (the records cannot be read: reason RECORDS, with
-    RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
+    """Streams the stored image of one record in pieces of 256 KiB; from the plant's store when the station's disk budget
+    took it.
+    Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE, with the place and
+    key that it was copied to), DATA_LOSS (it was changed after it was written: reason RECORD), UNAVAILABLE (the records
+    cannot be read: reason RECORDS, with RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
     """
     ReviewResult: _grpc.UnaryUnaryMultiCallable[_result_pb2.ReviewResultRequest, _result_pb2.ReviewResultResponse]
     """Writes a human verdict beside the machine's, durably. The record itself never changes; a further review of the same
@@ -85,7 +87,8 @@ class ResultServiceAsyncStub(ResultServiceStub):
     """
     ListResults: _aio.UnaryUnaryMultiCallable[_result_pb2.ListResultsRequest, _result_pb2.ListResultsResponse]  # type: ignore[assignment]
     """Returns records that fit a filter, by the time of their triggers, the newest first, page by page. A page does not
-    change when records come meanwhile.
+    change when records come meanwhile. A page whose filters find little among much may have less than was asked for, or
+    nothing, so that it comes soon: the list ends where next_page_token is empty, and nowhere else.
     Errors: INVALID_ARGUMENT (a filter that is none: reason FILTER, with the field; a size or token that is none, or a
     token of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo),
     DATA_LOSS (the next record cannot be read any more: reason RECORD, with row, cell and the next_page_token behind it).
@@ -95,10 +98,11 @@ class ResultServiceAsyncStub(ResultServiceStub):
     after it was written: reason RECORD), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo).
     """
     GetResultImage: _aio.UnaryStreamMultiCallable[_result_pb2.GetResultImageRequest, _result_pb2.GetResultImageResponse]  # type: ignore[assignment]
-    """Streams the stored image of one record in pieces of 256 KiB.
-    Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE), DATA_LOSS (it was
-    changed after it was written: reason RECORD), UNAVAILABLE (the records cannot be read: reason RECORDS, with
-    RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
+    """Streams the stored image of one record in pieces of 256 KiB; from the plant's store when the station's disk budget
+    took it.
+    Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE, with the place and
+    key that it was copied to), DATA_LOSS (it was changed after it was written: reason RECORD), UNAVAILABLE (the records
+    cannot be read: reason RECORDS, with RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
     """
     ReviewResult: _aio.UnaryUnaryMultiCallable[_result_pb2.ReviewResultRequest, _result_pb2.ReviewResultResponse]  # type: ignore[assignment]
     """Writes a human verdict beside the machine's, durably. The record itself never changes; a further review of the same
@@ -136,7 +140,8 @@ class ResultServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_result_pb2.ListResultsResponse, _abc.Awaitable[_result_pb2.ListResultsResponse]]:
         """Returns records that fit a filter, by the time of their triggers, the newest first, page by page. A page does not
-        change when records come meanwhile.
+        change when records come meanwhile. A page whose filters find little among much may have less than was asked for, or
+        nothing, so that it comes soon: the list ends where next_page_token is empty, and nowhere else.
         Errors: INVALID_ARGUMENT (a filter that is none: reason FILTER, with the field; a size or token that is none, or a
         token of another filter: reason PAGE), UNAVAILABLE (the records cannot be read: reason RECORDS, with RetryInfo),
         DATA_LOSS (the next record cannot be read any more: reason RECORD, with row, cell and the next_page_token behind it).
@@ -158,10 +163,11 @@ class ResultServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _result_pb2.GetResultImageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_result_pb2.GetResultImageResponse], _abc.AsyncIterator[_result_pb2.GetResultImageResponse]]:
-        """Streams the stored image of one record in pieces of 256 KiB.
-        Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE), DATA_LOSS (it was
-        changed after it was written: reason RECORD), UNAVAILABLE (the records cannot be read: reason RECORDS, with
-        RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
+        """Streams the stored image of one record in pieces of 256 KiB; from the plant's store when the station's disk budget
+        took it.
+        Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE, with the place and
+        key that it was copied to), DATA_LOSS (it was changed after it was written: reason RECORD), UNAVAILABLE (the records
+        cannot be read: reason RECORDS, with RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
         """
 
     @_abc_1.abstractmethod
