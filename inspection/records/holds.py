@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, false, or_
+from sqlalchemy import ColumnElement, Connection, and_, false, func, or_, select, text
 
 from inspection.plain_text import unprintable
 from inspection.records.entries import Entry, EntryBook, EntryKind, EntrySearch, StoredEntry, read_entries
 from inspection.records.errors import HoldError
-from inspection.records.tables import RECORDS
+from inspection.records.tables import RECORDS, REMOVED_IMAGES
 
 _PAGE = 500
 _NAME_LETTERS = 200
@@ -126,12 +126,29 @@ def release_hold(book: EntryBook, name: str, reason: str, who: str, wall_ns: int
 
 def _check_texts(name: str, **texts: str) -> None:
     """Raise HoldError for a text with a line break or a control character: the book keeps it, and tables show it."""
-    for what, text in (("name", name), *texts.items()):
-        if bad := unprintable(text):
+    for what, told in (("name", name), *texts.items()):
+        if bad := unprintable(told):
             raise HoldError(
                 f"hold {name!r}: its {what} has the character {bad} — printable ones on one line are allowed, since "
                 "the book keeps it — leave it out"
             )
+
+
+def held_now(connection: Connection, hold: Hold, last: int) -> HeldNow:
+    """Return what a hold holds of the records that are there; last: the newest one.
+
+    Raises HoldError for a record or a lot that is not there.
+    """
+    if beyond := [number for number in hold.records if number > last]:
+        raise HoldError(f"hold {hold.name!r}: record {beyond[0]} is not there — 1 to {last} are — name one of those")
+    removed = select(REMOVED_IMAGES.c.sequence).where(REMOVED_IMAGES.c.sequence == RECORDS.c.sequence).exists()
+    kept = and_(RECORDS.c.image_bytes > 0, ~removed)
+    counts = [func.count(), func.count().filter(kept), func.count().filter(removed)]
+    of_lot = select(RECORDS.c.sequence).where(RECORDS.c.lot == hold.lot, text("lot <> ''")).limit(1)
+    if hold.lot is not None and connection.execute(of_lot).first() is None:
+        raise HoldError(f"hold {hold.name!r}: no record has the lot {hold.lot!r} — name one that was inspected")
+    found = connection.execute(select(*counts).select_from(RECORDS).where(hold.holds())).one()
+    return HeldNow(found[0], found[1], found[2])
 
 
 def active_holds(book: EntryBook) -> dict[str, Hold]:

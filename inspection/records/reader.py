@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, and_, func, select, text
+from sqlalchemy import Connection, Engine, Select, func, select
 
 from inspection.part import Evaluation, Reason, Verdict
 from inspection.records.challenges import StoredChallenge, read_challenges
 from inspection.records.columns import CONTENT_NAMES
 from inspection.records.damage import damaged_row, entry_or_damage, no_text, wrong_cell, wrong_run
 from inspection.records.entries import EntryKind, EntrySearch, StoredEntry, entry_query
-from inspection.records.errors import HoldError, RecordLostError, RecordMissingError
-from inspection.records.holds import HeldNow, Hold
+from inspection.records.errors import RecordLostError, RecordMissingError
+from inspection.records.holds import HeldNow, Hold, held_now
 from inspection.records.lot_counts import EndedParts, count_lot
 from inspection.records.paced_search import search_for
 from inspection.records.record import CONTENT_TYPES, Run, StoredRecord, stored_record
@@ -256,18 +256,8 @@ class RecordReader:
     def held_now(self, hold: Hold) -> HeldNow:
         """Return what a hold holds of the records that are there. Raises HoldError for a record or lot that is not."""
         last = self.last_sequence()
-        if beyond := [number for number in hold.records if number > last]:
-            raise HoldError(
-                f"hold {hold.name!r}: record {beyond[0]} is not there — 1 to {last} are — name one of those"
-            )
-        kept = and_(RECORDS.c.image_bytes > 0, ~_IS_REMOVED)
-        counts = [func.count(), func.count().filter(kept), func.count().filter(_IS_REMOVED)]
         with self._database.connect() as connection:
-            of_lot = select(RECORDS.c.sequence).where(RECORDS.c.lot == hold.lot, text("lot <> ''")).limit(1)
-            if hold.lot is not None and connection.execute(of_lot).first() is None:
-                raise HoldError(f"hold {hold.name!r}: no record has the lot {hold.lot!r} — name one that was inspected")
-            found = connection.execute(select(*counts).select_from(RECORDS).where(hold.holds())).one()
-        return HeldNow(found[0], found[1], found[2])
+            return held_now(connection, hold, last)
 
     def marked(self, challenge: str, after_sequence: int) -> list[StoredRecord]:
         """Return the records of the parts that were laid for a challenge, by part; all lie after `after_sequence`."""
