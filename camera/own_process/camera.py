@@ -171,6 +171,13 @@ class IsolatedCamera(Camera):
         trigger: Trigger | None = self._call("trigger", "trigger", timeout_s=self._watchdog_s)
         return trigger
 
+    def _cease(self) -> bool:
+        """Ask the driver where it may be able to; one that tells of no triggers never is."""
+        if not self.reports_triggers or self.takes_software_trigger:
+            return False
+        ceased: bool = self._call("trigger", "cease", timeout_s=self._watchdog_s)
+        return ceased
+
     def _stop(self) -> None:
         driver, intake = self._driver, self._intake
         if driver is None or intake is None:

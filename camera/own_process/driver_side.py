@@ -47,7 +47,7 @@ class DriverSide:
                 "stop": self.stop,
                 "close": self.close,
             },
-            "trigger": {"trigger": self.trigger},
+            "trigger": {"trigger": self.trigger, "cease": lambda: self.camera.cease()},
             "events": {"wait_trigger": lambda timeout_s: self.camera.wait_trigger(timeout_s)},
             "look": {"read_clock": self.read_clock, "counters": self.counters},
             "nodes": {
