@@ -43,6 +43,7 @@ class PartInFlight:
     note: str = ""  # why it could not be judged, where that has a reason
     judged: Decision | None = None  # what all its views say, before it was held against its neighbours
     decision: Decision | None = None  # what becomes of it
+    is_armed: bool = False  # the ejector knows of it
     told: Verdict | None = None  # what the ejector was told: PASS, too, for a part that another's pulse takes along
     shown: int = 0  # the view that decided
     ended: bool = False

@@ -102,10 +102,18 @@ class PartTracker:
             early = self._take_early(part)
             lost_views = self._take_lost_early(part.number)
         self.born(part)
-        self.ejector.expect(part.number, part.due)
+        self._arm(part)
         for view in lost_views:
             self._miss(part.number, view)
         return part, early
+
+    def _arm(self, part: PartInFlight) -> None:
+        """Arm a part's reject, and tell at once what was decided on it while its birth was written down."""
+        self.ejector.expect(part.number, part.due)
+        with self._lock:
+            part.is_armed = True
+            told = [part] if part.told is not None and not part.ended else []
+        self._tell(told)
 
     def _take_early(self, part: PartInFlight) -> list[tuple[int, Frame]]:
         matched: list[tuple[int, Frame]] = []
@@ -249,7 +257,10 @@ class PartTracker:
         return self._settle([*part.behind, part])  # some may have waited only to hear what is said about this one
 
     def _settle(self, waiting: list[PartInFlight]) -> list[PartInFlight]:
-        """Decide the parts that can be, and those that waited for them; return the ones to tell the ejector of."""
+        """Decide the parts that can be, and those that waited for them; return the ones to tell the ejector of.
+
+        One that is not armed yet is told of when it is: the ejector takes no verdict on a part that it does not know.
+        """
         told = []
         while waiting:
             part = waiting.pop()
@@ -271,7 +282,8 @@ class PartTracker:
             part.stages.decided_host_ns = self.now()
             part.decision = decision
             part.told = Verdict.PASS if taken_along else decision.verdict
-            told.append(part)
+            if part.is_armed:
+                told.append(part)
             waiting.extend(part.behind)
         return told
 

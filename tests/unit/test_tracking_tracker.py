@@ -16,6 +16,7 @@ from inspection.part import Actuation, Decision, EjectorAction, Evaluation, Part
 from inspection.pipeline.decide import not_decidable
 from inspection.tracking.fusion import Fusion
 from inspection.tracking.geometry import Geometry
+from inspection.tracking.part import PartInFlight
 from inspection.tracking.tracker import PartTracker
 
 OK = Decision(Evaluation.OK, Verdict.PASS, Reason.NONE, 0.1, 0.5)
@@ -66,6 +67,20 @@ def test_a_good_part_is_released_and_passes() -> None:
     assert bench.result() == (Verdict.PASS, Reason.NONE, EjectorAction.RELEASED)
     assert bench.born == [1]
     assert bench.tracker.in_flight == 0
+
+
+def test_a_verdict_before_the_part_is_armed_is_told_after() -> None:
+    """A disk that is slow to note a birth costs no good part: its verdict waits until the ejector knows of it."""
+    bench = Bench()
+
+    def decided_meanwhile(part: PartInFlight) -> None:
+        assert bench.tracker.on_frame(1, bench.frame(1)) is part
+        bench.tracker.view_decided(part, 0, OK)
+
+    bench.tracker.born = decided_meanwhile
+    bench.trigger(1)
+    bench.ejector.due(1)
+    assert bench.result() == (Verdict.PASS, Reason.NONE, EjectorAction.RELEASED)
 
 
 def test_silence_rejects_as_late() -> None:
