@@ -43,6 +43,7 @@ def station_status(station: Station) -> StationStatus:
         cameras=station.camera_reports(),
         recipe=station.recipe,
         lot=station.admission.lot,
+        last_change=station.states.last_change,
     )
 
 
