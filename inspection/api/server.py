@@ -232,7 +232,7 @@ class ApiServer:
         if recipes is not None:
             pb_grpc.add_RecipeServiceServicer_to_server(RecipeService(control, recipes, calls), server)
         if lots is not None:
-            service = LotService(control, lots, calls, stops)
+            service = LotService(control, lots, recipes, calls, stops)
             pb_grpc.add_LotServiceServicer_to_server(service, server)
             watched.append(service)
         if model is not None:

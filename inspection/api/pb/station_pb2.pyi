@@ -390,7 +390,7 @@ class PrepareRecipeRequest(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """"station" is what the station's own file holds."""
+    """"station" is what the station's own file holds; it has no versions."""
     version: _builtins.int
     """0: the newest."""
     request_id: _builtins.str
