@@ -155,17 +155,19 @@ def test_a_station_in_error_is_not_ready(service: Service, stub: oip_grpc.GRPCIn
 
 def test_a_station_that_waits_for_a_command_promises_no_retry(tmp_path: Path) -> None:
     """Halted, and without a recipe, ModelInfer is FAILED_PRECONDITION and names the state; no time to wait is told."""
-    with served(tmp_path, write_tiny_bundle(tmp_path / "tiny")) as running:
-        with grpc.insecure_channel(running.api_address) as channel:
-            stub = oip_grpc.GRPCInferenceServiceStub(channel)
-            running.station.unprepare_recipe()
-            for state in ("INITIALIZED", "HALTED"):
-                with pytest.raises(grpc.RpcError, match=state) as failed:
-                    stub.ModelInfer(raw_request(), timeout=TIMEOUT_S)
-                error = call_error(failed.value, "")
-                assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "STATE")
-                assert (error.metadata["state"], error.retry_after_s) == (state, None)
-                running.station.halt("for this test")
+    with (
+        served(tmp_path, write_tiny_bundle(tmp_path / "tiny")) as running,
+        grpc.insecure_channel(running.api_address) as channel,
+    ):
+        stub = oip_grpc.GRPCInferenceServiceStub(channel)
+        commands = {"INITIALIZED": running.station.unprepare_recipe, "HALTED": lambda: running.station.halt("a test")}
+        for state, command in commands.items():
+            command()
+            with pytest.raises(grpc.RpcError, match=state) as failed:
+                stub.ModelInfer(raw_request(), timeout=TIMEOUT_S)
+            error = call_error(failed.value, "")
+            assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "STATE")
+            assert (error.metadata["state"], error.retry_after_s) == (state, None)
 
 
 def test_load_from_outside_costs_no_part(tmp_path: Path) -> None:

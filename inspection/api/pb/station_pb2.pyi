@@ -701,7 +701,7 @@ class HaltRequest(_message.Message):
     CAUSE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     cause: _builtins.str
-    """Why, for the log and those who watch the state; at most 200 characters."""
+    """Why, for the log, those who watch the state and the operator page; at most 200 characters."""
     request_id: _builtins.str
     """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
     an hour, and answered alike. Empty: every call counts.
