@@ -65,8 +65,6 @@ class FreeRunLine(CameraLoop):
 
     def take(self, frame: Frame) -> None:
         """Look for parts; have each that is found scored by its best picture."""
-        if self.ceasing:
-            return
         exposed_host_ns = frame.received_host_ns
         if frame.device_ns is not None:
             exposed_host_ns = self._clock.exposed(frame.device_ns, frame.received_host_ns) or exposed_host_ns
