@@ -105,6 +105,14 @@ class Camera(ABC):
         return self._cease() or self.takes_software_trigger if self._is_started else True
 
     @property
+    def frame_s(self) -> float:
+        """How long a frame may take from its trigger, after which none is under way in a device that has ceased.
+
+        0 where each exposure is told of before its frame.
+        """
+        return 0.0
+
+    @property
     def takes_software_trigger(self) -> bool:
         """True where each exposure is made at a call of `trigger`, and none without."""
         return False

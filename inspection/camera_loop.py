@@ -120,9 +120,13 @@ class CameraLoop(ABC):
 
     def cease(self) -> None:
         """Begin no further part; what has triggered is born by then, and its frames are taken until `stop`. Bounded."""
-        with suppress(CameraError):  # the grabbing thread finds that it has gone
-            self.camera.cease()
         self._ceasing.set()
+
+    def cease_exposing(self) -> bool:
+        """Let the device make no further exposure; True where it does not, and is there."""
+        with suppress(CameraError):  # the grabbing thread finds that it has gone
+            return self.camera.cease()
+        return False
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """Stop acquisition and the threads; bounded. Parts in flight go on.

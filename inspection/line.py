@@ -57,13 +57,21 @@ class Line(CameraLoop):
             return None if trigger is None else self.born(trigger)
 
     def cease(self) -> None:
-        """Begin no further part, once those that have triggered are born."""
-        if self.camera.takes_software_trigger:
+        """Begin no further part, once those that have triggered are born.
+
+        A trigger that nobody tells of is known when its frame is there; of several a part the device does not know
+        the last, so that it goes on, and what begins another part is dropped.
+        """
+        camera = self.camera
+        if camera.takes_software_trigger:
             with self._numbering:  # a picture may be made just now
-                super().cease()
-            return
+                self.cease_exposing()
+        elif camera.reports_triggers:
+            self.cease_exposing()
+        elif self._frames_per_part == 1 and self.cease_exposing():
+            self.wait_stopping(camera.frame_s)
         super().cease()
-        if self.camera.reports_triggers:
+        if camera.reports_triggers and not camera.takes_software_trigger:
             self.told_all.wait(self._TELL_S)
 
     def loops(self) -> dict[str, Callable[[], None]]:

@@ -27,6 +27,7 @@ class CameraFacts:
     picture_size: tuple[int, int] | None
     has_nodes: bool
     applied: tuple[Applied, ...] = ()
+    frame_s: float = 0.0
 
 
 class DriverSide:
@@ -138,4 +139,5 @@ class DriverSide:
             camera.picture_size,
             camera.nodes is not None,
             camera.applied,
+            camera.frame_s,
         )

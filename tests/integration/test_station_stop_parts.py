@@ -133,6 +133,26 @@ def test_no_picture_that_software_asked_for_is_lost(tmp_path: Path, bundle: Path
         assert blind(stopped_often(station, on_demand, stops=10)) == []
 
 
+def test_no_picture_of_a_wired_trigger_is_cut_off(tmp_path: Path, bundle: Path) -> None:
+    """Nobody tells of a trigger but its frame: the device ends with the picture that it makes, which is judged."""
+    require_aravis()
+    with network(), FakeProcess("STOP2") as fake:
+        camera = {"backend": "aravis", "device": "127.0.0.1", "trigger": "line", "exposure_us": 60_000.0}
+        station = station_of(tmp_path, bundle, camera, geometry={"travel_time_s": 1.0})
+        exposed: list[str] = []
+
+        def pass_by(_station: Station) -> None:
+            """Let one part be seen, and another one come to the eye just before the stop."""
+            wait_until(lambda: fake.say("trigger") == "exposed")
+            wait_until(lambda: not station.tracker.in_flight and station.triggers == len(exposed) + 1)
+            exposed.extend([fake.say("trigger")] * 2)
+
+        records = stopped_often(station, pass_by, stops=8)
+        assert set(exposed) == {"exposed"}
+        assert [record.frame_counter for record in records] == list(range(1, len(exposed) + 1))
+        assert blind(records) == []
+
+
 def test_a_frame_that_never_comes_still_rejects_its_part(tmp_path: Path, bundle: Path) -> None:
     """The stop waits for it until the part is at the ejector, not longer, and lets nothing pass that nobody saw."""
     station = station_of(tmp_path, bundle, {**SIMULATED, "lost_frame_rate": 1.0})
