@@ -15,6 +15,8 @@ from real_run import RealRun, crossings_missed, promises_broken, read_records, r
 from s3_server import S3Server, s3_server
 from test_plant_copy import ALARMS, RATE_HZ, copied_by_hand, drained, values_of, whole
 
+from inspection.part import Reason
+
 MINUTE_S = 60.0
 GROWTH_MB = 12.0
 SCORED_MS = 100.0  # of the 500 ms that a part has
@@ -63,7 +65,9 @@ def test_a_minute_away_under_load(tmp_path: Path) -> None:
         assert unjudged_passes(records) == []
         assert promises_broken(len(records), records, board) == []
         taken_ms = [(one.scored_host_ns - one.trigger_host_ns) * 1e-6 for one in records if one.scored_host_ns]
-        print(f"{len(records)} parts, {np.percentile(taken_ms, 99):.1f} ms from the trigger to the score (p99)")
-        assert np.percentile(taken_ms, 99) < SCORED_MS
+        late = sum(one.reason is Reason.LATE for one in records)
+        p99_ms = float(np.percentile(taken_ms, 99))
+        print(f"{len(records)} parts, {late} late, {p99_ms:.1f} ms from the trigger to the score (p99)")
+        assert p99_ms < SCORED_MS
         copied_by_hand(tmp_path)
         whole(tmp_path / "records", server, objects, "soak")
