@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from camera.errors import CameraError
 from camera.frame import Trigger
 from camera.scene import Scene
 from inspection.admission import Admission
@@ -35,6 +33,7 @@ from inspection.free_run_line import FreeRunEvents
 from inspection.identity.identification import Identification, Naming
 from inspection.identity.watch import IdentityWatch
 from inspection.lines import LineEvents, make_lines, misfit_of
+from inspection.lost_cameras import LostCameras
 from inspection.memory import Memory
 from inspection.plant.copy import PlantCopy
 from inspection.plc.commands import LineCommands
@@ -46,7 +45,6 @@ from inspection.recipe import flow_settings, matched_views
 from inspection.recipes.content import RecipeRef
 from inspection.records.record import StoredRecord
 from inspection.run_counters import RunCounters
-from inspection.texts.sentences import without_advice
 from inspection.tracking.geometry import Geometry
 from inspection.tracking.part import PartInFlight
 
@@ -80,8 +78,7 @@ class Assembly:
         self._config = config
         self._around = around
         self._alarms = around.alarms
-        self._camera_trouble: dict[str, CameraError] = {}
-        self._camera_trouble_lock = threading.Lock()
+        self._lost_cameras = LostCameras(self._alarms)
         self.motion = config.geometry.motion()
         self.rejects = RejectWatch(self._alarms, config.reactions.rejects_in_a_row_limit)
         self.ejector_watch = EjectorWatch(self._alarms, self.motion)
@@ -222,7 +219,7 @@ class Assembly:
 
     def _camera_events(self, camera: str) -> CameraEvents:
         return CameraEvents(
-            lost=partial(self._on_camera, camera),
+            lost=partial(self._lost_cameras.lost, camera),
             recovered=partial(self._on_camera_back, camera),
             failed=self._on_failure,
         )
@@ -267,22 +264,9 @@ class Assembly:
     def _on_failure(self, text: str) -> None:
         self._alarms.tell("STATION_FAILED", text)
 
-    def _on_camera(self, camera: str, trouble: CameraError | None) -> None:
-        """Nothing passes while any camera is lost."""
-        with self._camera_trouble_lock:
-            self._camera_trouble.pop(camera, None)
-            if trouble is not None:
-                self._camera_trouble[camera] = trouble
-            troubles = list(self._camera_trouble.values())
-            if troubles:
-                detail = "; ".join(without_advice(str(one)) for one in troubles)
-                self._alarms.raise_alarm("CAMERA_LOST", detail=detail, why=f"CAMERA_{troubles[-1].cause.name}")
-            else:
-                self._alarms.clear("CAMERA_LOST")
-
     def _on_camera_back(self, camera: str) -> None:
         self._note_settings()
-        self._on_camera(camera, None)
+        self._lost_cameras.back(camera)
 
     def _note_settings(self) -> None:
         self.settings.note(line.camera for line in self.lines)

@@ -60,13 +60,7 @@ class Engine:
         inference = config.inference
         cv2.setNumThreads(1)  # each worker prepares in its own thread; OpenCV's pool would only contend with them
         self.bundle: Bundle = load_bundle(resolve_bundle(config.model.bundle))
-        card = self.bundle.card
-        self.judge = Judge(
-            classes=tuple(card.classes),
-            good_index=card.classes.index(card.good_class),
-            threshold=card.threshold.value if config.model.threshold is None else config.model.threshold,
-            novelty_limit=_novelty_limit(config, self.bundle),
-        )
+        self.judge = _judge(config, self.bundle)
         self.codes = code_workers(config.identity, on_failure)
         sizes = [size for size in _MEASURED_SIZES if size <= inference.max_batch]
         self._remote: RemoteSession | None = None
@@ -75,31 +69,30 @@ class Engine:
         self.provider: str = session.provider
         self.times = ExecutionTimes(measure_batch_times(session, sizes, repeats=5), inference.max_batch)
         self.queue = BatchQueue(inference.queue_capacity, self.times, inference.workers)
-        regions = view_regions(config)
-        preparers = [*map(Preparer, regions, straighteners(config, regions)), Preparer()]
-        self._as_it_is = len(preparers) - 1  # a view that takes the model's own input
-        self._room_aside = threading.BoundedSemaphore(max(1, inference.workers - 1))
         self.quality = limits_of_views(config, self.bundle)
-        gates = [
-            None if limits is None else Gate(limits, None if region is None else region.rectangle)
-            for (_, limits), region in zip(self.quality, regions, strict=True)
-        ]
-        size = (card.input.height, card.input.width, card.input.channels)
-        self.workers = [
-            Worker(
-                f"infer-{i}",
-                self.queue,
-                session,
-                Slots(inference.max_batch, *size, preparers),
-                on_failure,
-                gates,
-            )
-            for i in range(inference.workers)
-        ]
+        self._room_aside = threading.BoundedSemaphore(max(1, inference.workers - 1))
+        self.workers = self._make_workers(config, session, on_failure)
         for worker in self.workers:
             worker.start()
         if self.codes is not None:
             self.codes.start()
+
+    def _make_workers(
+        self, config: StationConfig, session: EngineSession, on_failure: Callable[[str], None]
+    ) -> list[Worker]:
+        regions = view_regions(config)
+        preparers = [*map(Preparer, regions, straighteners(config, regions)), Preparer()]
+        self._as_it_is = len(preparers) - 1  # a view that takes the model's own input
+        gates = [
+            None if limits is None else Gate(limits, None if region is None else region.rectangle)
+            for (_, limits), region in zip(self.quality, regions, strict=True)
+        ]
+        wanted = self.bundle.card.input
+        size = (wanted.height, wanted.width, wanted.channels)
+        slots = [Slots(config.inference.max_batch, *size, preparers) for _ in range(config.inference.workers)]
+        return [
+            Worker(f"infer-{number}", self.queue, session, own, on_failure, gates) for number, own in enumerate(slots)
+        ]
 
     def thresholds(self) -> dict[str, Any]:
         """Return every limit that decides about a part, in plain JSON values."""
@@ -214,6 +207,16 @@ class Engine:
             self.codes.stop(timeout_s=2.0)
         if self._remote is not None:
             self._remote.close()
+
+
+def _judge(config: StationConfig, bundle: Bundle) -> Judge:
+    card = bundle.card
+    return Judge(
+        classes=tuple(card.classes),
+        good_index=card.classes.index(card.good_class),
+        threshold=card.threshold.value if config.model.threshold is None else config.model.threshold,
+        novelty_limit=_novelty_limit(config, bundle),
+    )
 
 
 def _novelty_limit(config: StationConfig, bundle: Bundle) -> float | None:

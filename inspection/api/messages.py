@@ -50,17 +50,7 @@ def result_message(record: StoredRecord) -> pb.Result:
         model=record.model,
         ejector_command=record.ejector_command,
         image_sha256=record.image_sha256,
-        stages=pb.StageTimes(
-            trigger_host_ns=record.trigger_host_ns,
-            frame_host_ns=record.frame_host_ns,
-            batch_host_ns=record.batch_host_ns,
-            scored_host_ns=record.scored_host_ns,
-            decided_host_ns=record.decided_host_ns,
-            due_host_ns=record.due_host_ns,
-            deadline_host_ns=record.deadline_host_ns,
-            written_host_ns=record.written_host_ns,
-            ejector_due_host_ns=record.ejector_due_host_ns,
-        ),
+        stages=_stages_message(record),
         frame_counter=record.frame_counter,
         device_ns=record.device_ns,
         lost_before=record.lost_before,
@@ -71,6 +61,20 @@ def result_message(record: StoredRecord) -> pb.Result:
 def recipe_ref_message(ref: RecipeRef) -> pb.RecipeRef:
     """Return which recipe."""
     return pb.RecipeRef(name=ref.name, version=ref.version, sha256=ref.sha256)
+
+
+def _stages_message(record: StoredRecord) -> pb.StageTimes:
+    return pb.StageTimes(
+        trigger_host_ns=record.trigger_host_ns,
+        frame_host_ns=record.frame_host_ns,
+        batch_host_ns=record.batch_host_ns,
+        scored_host_ns=record.scored_host_ns,
+        decided_host_ns=record.decided_host_ns,
+        due_host_ns=record.due_host_ns,
+        deadline_host_ns=record.deadline_host_ns,
+        written_host_ns=record.written_host_ns,
+        ejector_due_host_ns=record.ejector_due_host_ns,
+    )
 
 
 def _job_message(record: StoredRecord) -> pb.Job | None:

@@ -108,13 +108,8 @@ class ApiServer:
         self._tls = ServerTls(security) if security.has_tls else None
         self._guard: Guard | None = None
         self.local_address = ""
-        self._control = control
-        self._results = results
-        self._challenges = challenges
-        self._model = model
-        self._recipes = recipes
-        self._lots = lots
-        self._calls = calls
+        self._control, self._results, self._challenges = control, results, challenges
+        self._model, self._recipes, self._lots, self._calls = model, recipes, lots, calls
         self._address = address
         self._max_message_bytes = max_message_mb * 1_000_000
         self._started = threading.Event()

@@ -6,7 +6,7 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Queue, SimpleQueue
@@ -19,6 +19,7 @@ from camera.frame import Pixels
 from inspection.pipeline.interpreter import SWITCH_INTERVAL_S
 from inspection.pipeline.prepare import Region
 from models.bundle import load_bundle
+from models.card.graph import InputSpec
 from models.engines import Engine
 from models.references import resolve_bundle
 from models.resize import fit
@@ -68,9 +69,18 @@ def run(bundle: str, *, seconds: float, rounds: int, say: Say) -> list[dict[str,
 def _choices(bundle: str, seconds: float) -> Iterator[Choice]:
     """Give the choices in the order of a frame's way."""
     noise = np.random.default_rng(0)
-    frame = noise.integers(0, 256, _FRAME, np.uint8)
     loaded = load_bundle(resolve_bundle(bundle))
     size = loaded.card.input
+    yield from _of_preparing(noise.integers(0, 256, _FRAME, np.uint8), size)
+    one, wide = Session(loaded), Session(loaded, intra_op_threads=2)
+    batches = {
+        count: noise.integers(0, 256, (count, size.height, size.width, size.channels), np.uint8) for count in (1, 4)
+    }
+    yield from _of_inferring(one, wide, batches, seconds)
+    yield from _of_threads(one, batches[4], seconds)
+
+
+def _of_preparing(frame: Pixels, size: InputSpec) -> Iterator[Choice]:
     grey = fit(frame, size.height, size.width, 1)[:, :, 0]
     colour = np.empty((*grey.shape, 3), np.uint8)
 
@@ -94,10 +104,9 @@ def _choices(bundle: str, seconds: float) -> Iterator[Choice]:
         "grey to three channels by OpenCV", "by broadcasting", "ms",
         lambda: (_ms(lambda: cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB, dst=colour)), _ms(broadcast)),
     )  # fmt: skip
-    one, wide = Session(loaded), Session(loaded, intra_op_threads=2)
-    batches = {
-        count: noise.integers(0, 256, (count, size.height, size.width, size.channels), np.uint8) for count in (1, 4)
-    }
+
+
+def _of_inferring(one: Session, wide: Session, batches: Mapping[int, Pixels], seconds: float) -> Iterator[Choice]:
     yield Choice(
         "two callers of one thread", "one caller on two threads", "images/s",
         lambda: (_rate(one, batches[4], 2, seconds), _rate(wide, batches[4], 1, seconds)), more_is_better=True,
@@ -110,9 +119,12 @@ def _choices(bundle: str, seconds: float) -> Iterator[Choice]:
         "kept warm while the line idles", f"idle for {_PAUSE_S:g} s, then a part", "ms",
         lambda: (_after_pause_ms(one, batches[1], warm=True), _after_pause_ms(one, batches[1], warm=False)),
     )  # fmt: skip
+
+
+def _of_threads(one: Session, batch: Pixels, seconds: float) -> Iterator[Choice]:
     yield Choice(
         "hand-over by SimpleQueue while two infer", "by Queue, p99 to wake up", "ms",
-        lambda: (_wake_up_ms(SimpleQueue(), one, batches[4], seconds), _wake_up_ms(Queue(), one, batches[4], seconds)),
+        lambda: (_wake_up_ms(SimpleQueue(), one, batch, seconds), _wake_up_ms(Queue(), one, batch, seconds)),
     )  # fmt: skip
     yield Choice(
         "threads give way after 0.5 ms", "after 5 ms, beside busy Python, p99 to wake up", "ms",

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from camera.frame import Pixels
 from inspection.bench.bare import Rate, call_ms, load, model_alone, roofline
 from inspection.bench.frames import Setting, render, render_frames
 from inspection.bench.station_load import latency, throughput
@@ -36,16 +37,7 @@ def run(setting: Setting, *, seconds: float, rounds: int, say: Say, loads: Seque
     with tempfile.TemporaryDirectory(prefix="lineward-bench-") as folder:
         frames, setting = render_frames(Path(folder) / "frames", setting)
         engine, pictures = load(setting), render(setting)
-
-        references_of: list[tuple[str, Callable[[], Rate]]] = [
-            ("model", lambda: model_alone(setting, engine, seconds / 2)),
-            ("roofline", lambda: roofline(setting, engine, pictures, seconds / 2)),
-        ]
-        if setting.engine == OPENVINO:
-            from inspection.bench.openvino_queue import AsyncQueue
-
-            queue = AsyncQueue(setting)
-            references_of.append(("async_queue", lambda: queue.rate(pictures, seconds / 2)))
+        references_of = _references_of(setting, engine, pictures, seconds / 2)
 
         def reference() -> dict[str, Rate]:
             return {name: measure() for name, measure in references_of}
@@ -71,6 +63,22 @@ def run(setting: Setting, *, seconds: float, rounds: int, say: Say, loads: Seque
             low = result["latency"][f"{loads[0]:.0%}"]
             low["p99_to_batch_1"] = round(low["p99_ratio"] / single["p99_ratio"], 2)
         return result
+
+
+def _references_of(
+    setting: Setting, engine: Engine, pictures: Sequence[Pixels], seconds: float
+) -> list[tuple[str, Callable[[], Rate]]]:
+    """Return what the station is held against, by name."""
+    found: list[tuple[str, Callable[[], Rate]]] = [
+        ("model", lambda: model_alone(setting, engine, seconds)),
+        ("roofline", lambda: roofline(setting, engine, pictures, seconds)),
+    ]
+    if setting.engine == OPENVINO:
+        from inspection.bench.openvino_queue import AsyncQueue
+
+        queue = AsyncQueue(setting)
+        found.append(("async_queue", lambda: queue.rate(pictures, seconds)))
+    return found
 
 
 def _latency(

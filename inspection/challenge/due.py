@@ -12,8 +12,8 @@ from inspection.records.challenges import ChallengeEntry, Outcome
 
 _NS_PER_H = 3600e9
 _CLOCK_SLACK_NS = 60_000_000_000
-_NEVER_WALL_NS = 2**63 - 1
 """How far in the future a passed challenge may seem to lie (a clock that is kept in step is set back by less)."""
+_NEVER_WALL_NS = 2**63 - 1
 
 
 class Due(StrEnum):

@@ -8,15 +8,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from inspection.alarm_board import AlarmBoard
+from inspection.challenge.alarms import ChallengeAlarms
 from inspection.challenge.book import Challenge, ChallengeBook, Phase
 from inspection.challenge.control import ChallengeView, InterlockView
-from inspection.challenge.due import Due, Production
+from inspection.challenge.due import Production
 from inspection.challenge.errors import ChallengeMissingError, ChallengeStateError
-from inspection.challenge.findings import Proof
 from inspection.challenge.options import ChallengeOptions
 from inspection.challenge.past import Ledger, ended_entries, settle_unfinished
 from inspection.control import State
-from inspection.records.challenges import ChallengeEntry, Ending, EntryKind, Outcome, StoredChallenge
+from inspection.records.challenges import Ending, EntryKind, Outcome, StoredChallenge
 from inspection.records.errors import RecordsError
 from inspection.records.record import StoredRecord
 
@@ -26,8 +26,7 @@ class Interlock:
 
     Owned by the station: `open` before the line may start, `mark` at each part's birth, `on_durable` with each group of
     records, `close` before the records close. Alarms are its only hold on the line: CHALLENGE_DUE and CHALLENGE_RUNNING
-    block. A new one is raised before an old one is cleared, so that there is no moment between them. Its lock is never
-    held while the disk works; the thread "challenge" writes ends and looks at the clock.
+    block. Its lock is never held while the disk works; the thread "challenge" writes ends and looks at the clock.
     """
 
     _TICK_S = 0.25
@@ -50,7 +49,8 @@ class Interlock:
         settle_unfinished(ledger, options, wall_ns())
         ended = [stored.entry for stored in ended_entries(ledger.reader, ChallengeBook.HISTORY)]
         self._book = ChallengeBook(options, production, ended, wall_ns=wall_ns, host_ns=host_ns, drain_s=drain_s)
-        self._options, self._ledger, self._alarms, self._state = options, ledger, alarms, state
+        self._options, self._ledger, self._state = options, ledger, state
+        self._alarms = ChallengeAlarms(alarms, options)
         self._on_failure = on_failure
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
@@ -227,10 +227,11 @@ class Interlock:
 
     def _show(self) -> None:
         """Bring alarms and watchers up to date; under the lock."""
-        book, challenge = self._book, self._book.in_work
+        book = self._book
+        required, standing = book.required, book.standing
         seen = None if book.current is None else self._snapshot(book.current)
         failed = book.last_conclusive if self._has_failed() else None
-        shown = (seen, book.required, book.standing, failed)
+        shown = (seen, required, standing, failed)
         if shown == self._shown:
             return
         self._shown = shown
@@ -240,41 +241,9 @@ class Interlock:
             self._views.move_to_end(seen.name)
             while len(self._views) > self._VIEWS:
                 self._views.popitem(last=False)
-        if challenge is not None and seen is not None:
-            self._raise_running(seen)
-        elif book.required:
-            self._raise_due(book.standing.due)
-        if challenge is None:
-            self._alarms.clear("CHALLENGE_RUNNING")
-        if challenge is not None or not book.required:
-            self._alarms.clear("CHALLENGE_DUE")
-        self._show_the_past(failed)
+        running = None if book.in_work is None else seen
+        self._alarms.show(running, required=required, standing=standing, failed=failed)
         self._changed.notify_all()
-
-    def _raise_running(self, seen: ChallengeView) -> None:
-        ejected = sum(finding.proof is Proof.EJECTED for finding in seen.findings)
-        following = self._options.mark(seen.laid + 1) if seen.laid < seen.parts else "-"
-        self._alarms.raise_alarm(
-            "CHALLENGE_RUNNING",
-            ejected=ejected,
-            parts=seen.parts,
-            missed=len(seen.findings) - ejected,
-            next=following,
-        )
-
-    def _raise_due(self, due: Due) -> None:
-        self._alarms.raise_alarm("CHALLENGE_DUE", parts=self._options.parts, why=due.value)
-
-    def _show_the_past(self, failed: ChallengeEntry | None) -> None:
-        if failed is not None:
-            missed = sum(finding["proof"] != Proof.EJECTED for finding in failed.findings)
-            self._alarms.raise_alarm("CHALLENGE_FAILED", missed=missed, parts=failed.parts)
-        else:
-            self._alarms.clear("CHALLENGE_FAILED")
-        if self._options.required and self._book.standing.soon:
-            self._alarms.raise_alarm("CHALLENGE_SOON", hours=f"{self._options.every_hours:g}")
-        else:
-            self._alarms.clear("CHALLENGE_SOON")
 
     def _has_failed(self) -> bool:
         last = self._book.last_conclusive

@@ -18,11 +18,10 @@ from rich.console import Console
 from rich.table import Table
 
 from inspection.cli.bench_api import api
+from inspection.cli.json_option import JsonOption
 
 app = typer.Typer(help="Measure this machine, as ratios against a reference in the same run.", no_args_is_help=True)
 app.command()(api)
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 
 
 @app.command()

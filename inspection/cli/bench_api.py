@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from inspection.cli.json_option import JsonOption
+
 
 def api(
     part: Annotated[
@@ -23,7 +25,7 @@ def api(
     ] = None,
     rate_hz: Annotated[float, typer.Option(min=1, max=1000, help="Parts a second on the line.")] = 20.0,
     quick: Annotated[bool, typer.Option("--quick", help="Forty calls and two seconds: a first look.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Compare Inspect with the bare pipeline and a bare echo; count results to watchers, of whom one sleeps."""
     from inspection.bench.api.run import PARTS, run
@@ -44,7 +46,11 @@ def api(
     )
     if as_json:
         print(json.dumps(result))
-        return
+    else:
+        _print_tables(result)
+
+
+def _print_tables(result: dict[str, Any]) -> None:
     console = Console(highlight=False)
     for size, found in result.get("images", {}).items():
         console.print(_calls(size, found))

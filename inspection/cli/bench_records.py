@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from inspection.cli.bench import JsonOption, print_result
+from inspection.cli.bench import print_result
+from inspection.cli.json_option import JsonOption
 
 
 def records(

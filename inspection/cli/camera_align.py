@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -20,8 +21,12 @@ from inspection.cli.camera_files import (
     writable,
     write_png,
 )  # fmt: skip
+from inspection.cli.json_option import JsonOption
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
+if TYPE_CHECKING:
+    from camera.geometry.pose import Pose
+    from camera.geometry.straighten import Straightener
+
 LensOption = Annotated[Path | None, typer.Option("--lens", help="The camera's calibration, where the station has one.")]
 
 
@@ -60,9 +65,6 @@ def align_check(
     as_json: JsonOption = False,
 ) -> None:
     """Say for each picture how its part lies, and which the station would reject; exit 1 where it would reject any."""
-    import time
-
-    from camera.geometry.errors import NotLocatedError
     from camera.geometry.locate import Limits, Locator
     from camera.geometry.reference import load
     from camera.geometry.report import align_overlay
@@ -75,21 +77,30 @@ def align_check(
     straightener = Straightener(looked_at, calibration_of(lens), locator)
     rows: list[dict[str, object]] = []
     for file in pictures_in(folder):
-        image, why, pose = picture_of(file), "", None
-        began_ns = time.monotonic_ns()
-        try:
-            pose = straightener.straighten(image, "")[1]
-        except NotLocatedError as error:
-            why, pose = str(error), error.pose
-        took_ms = round((time.monotonic_ns() - began_ns) * 1e-6, 2)
-        rows.append({"picture": file.name, "ok": not why, **(pose.figures if pose else {}), "ms": took_ms, "why": why})
+        row, pose = _judged(straightener, file)
+        rows.append(row)
         if overlay is not None:
             overlay.mkdir(parents=True, exist_ok=True)
             seen = straight_picture_of(file, lens)[1]
-            drawn = align_overlay(seen, locator.reference, None if region is None else looked_at, pose, why)
+            drawn = align_overlay(seen, locator.reference, None if region is None else looked_at, pose, str(row["why"]))
             write_png(overlay / f"{file.stem}.png", drawn)
     _tell_poses(rows, as_json)
     raise typer.Exit(0 if all(row["ok"] for row in rows) else 1)
+
+
+def _judged(straightener: Straightener, file: Path) -> tuple[dict[str, object], Pose | None]:
+    """Return what is told of one picture, and how its part lies, where that was found."""
+    from camera.geometry.errors import NotLocatedError
+
+    image, why, pose = picture_of(file), "", None
+    began_ns = time.monotonic_ns()
+    try:
+        pose = straightener.straighten(image, "")[1]
+    except NotLocatedError as error:
+        why, pose = str(error), error.pose
+    took_ms = round((time.monotonic_ns() - began_ns) * 1e-6, 2)
+    figures = pose.figures if pose else {}
+    return {"picture": file.name, "ok": not why, **figures, "ms": took_ms, "why": why}, pose
 
 
 def _tell_poses(rows: list[dict[str, object]], as_json: bool) -> None:

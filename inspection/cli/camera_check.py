@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from inspection.cli.camera_choice import CameraArgument, OptionOption, choose_camera
+from inspection.cli.json_option import JsonOption
 
 if TYPE_CHECKING:
     from camera.contract.connected import Outcome
@@ -21,7 +22,7 @@ def check(
     option: OptionOption = None,
     frames: Annotated[int, typer.Option(min=3, max=1000, help="Frames that a check looks at.")] = 12,
     timeout: Annotated[float, typer.Option(min=0.5, max=600, help="Seconds that a frame may take to come.")] = 10.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Run the contract that every driver is tested with against this camera; exit 1 if a promise does not hold.
 
@@ -41,22 +42,26 @@ def check(
         if not as_json:
             _show(console, outcome)
     broken = sum(bool(outcome.problem) for outcome in outcomes)
-    not_tried = sum(bool(outcome.not_tried) for outcome in outcomes)
     losses = sum(len(outcome.lost) for outcome in outcomes)
     if as_json:
         found: dict[str, Any] = {"ok": not broken and not losses, "camera": choice.name, "backend": choice.backend}
         listed = [{"holds": outcome.holds, **asdict(outcome)} for outcome in outcomes]
         print(json.dumps({**found, "takes_software_trigger": row.commanded is not None, "checks": listed}))
     else:
-        tried = len(outcomes) - not_tried
-        told = f"; {not_tried} could not be tried" if not_tried else ""
-        print(f"{choice.name}: {tried - broken} of {tried} promises hold{told}")
-        if losses:
-            print(
-                f"{choice.name}: pictures were lost on their way {losses} times, and the driver told of each: that is "
-                "no broken promise, but no part of such a picture can pass; `lineward doctor cameras` says what to mend"
-            )
+        _sum_up(choice.name, outcomes, broken, losses)
     raise typer.Exit(1 if broken or losses else 0)
+
+
+def _sum_up(camera: str, outcomes: list[Outcome], broken: int, losses: int) -> None:
+    not_tried = sum(bool(outcome.not_tried) for outcome in outcomes)
+    tried = len(outcomes) - not_tried
+    told = f"; {not_tried} could not be tried" if not_tried else ""
+    print(f"{camera}: {tried - broken} of {tried} promises hold{told}")
+    if losses:
+        print(
+            f"{camera}: pictures were lost on their way {losses} times, and the driver told of each: that is "
+            "no broken promise, but no part of such a picture can pass; `lineward doctor cameras` says what to mend"
+        )
 
 
 def _show(console: Console, outcome: Outcome) -> None:

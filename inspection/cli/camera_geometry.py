@@ -12,13 +12,13 @@ import typer
 
 from inspection.cli.camera_align import align_check, align_learn
 from inspection.cli.camera_files import picture_of, pictures_in, writable, write_png
+from inspection.cli.json_option import JsonOption
 
 if TYPE_CHECKING:
     from camera.geometry.board import Board, Corners
     from camera.geometry.calibration import BeltPlane, Calibration
     from camera.geometry.lens import Lens
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 BoardOption = Annotated[str, typer.Option("--board", help="COLUMNSxROWS: inner corners (chess), squares (charuco).")]
 SquareOption = Annotated[float, typer.Option("--square-mm", help="Side of a square.")]
 KindOption = Annotated[Literal["chess", "charuco"], typer.Option("--kind", help="Which board it is.")]

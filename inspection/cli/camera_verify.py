@@ -12,11 +12,12 @@ import typer
 
 from inspection.cli.camera_choice import CameraArgument, Choice, OptionOption, choose_camera
 from inspection.cli.camera_files import writable
+from inspection.cli.json_option import JsonOption
 
 if TYPE_CHECKING:
     from camera.commissioning import Change
     from camera.frame import Frame
-    from inspection.camera_verification import Still, Verified
+    from inspection.offline.verification import Still, Verified
 
 _SHOWN = 10
 Source = Annotated[
@@ -35,7 +36,7 @@ def verify(
     save_reference: Annotated[Path | None, typer.Option(help="Keep what it sees now as that.")] = None,
     frames: Annotated[int, typer.Option(min=2, max=256, help="Pictures of each brightness.")] = 16,
     timeout: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds without a picture until it ends.")] = 10.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Measure noise, gain, linearity and defects (EMVA 1288), and compare sharpness and light with a reference.
 
@@ -63,7 +64,7 @@ def verify(
 
 
 def _sensor(choice: Choice, dark: Path | None, bright: list[str], frames: int, timeout: float) -> Verified:
-    from inspection.camera_verification import Still, verify_sensor
+    from inspection.offline.verification import Still, verify_sensor
 
     in_the_dark = (
         _recorded(dark, frames, timeout)
@@ -78,7 +79,7 @@ def _sensor(choice: Choice, dark: Path | None, bright: list[str], frames: int, t
 
 
 def _lit(text: str, frames: int, timeout: float) -> Still:
-    from inspection.camera_verification import Still
+    from inspection.offline.verification import Still
 
     path, at, exposure = text.rpartition("@")
     if not at:
@@ -93,7 +94,7 @@ def _target(
     choice: Choice, source: Path | None, reference: Path | None, save_to: Path | None, frames: int, timeout: float
 ) -> list[Change]:
     from camera.commissioning import changes, load, save
-    from inspection.camera_verification import reference_now
+    from inspection.offline.verification import reference_now
 
     before = load(reference) if reference else None
     now = reference_now(choice.name, _recorded(source, frames, timeout) if source else _live(choice, frames, timeout))
@@ -110,7 +111,7 @@ def _asked(choice: Choice, text: str, frames: int, timeout: float) -> list[Frame
 
 
 def _live(choice: Choice, frames: int, timeout: float) -> list[Frame]:
-    from inspection.camera_verification import take
+    from inspection.offline.verification import take
 
     with choice.make() as camera:
         return take(camera, frames, timeout)
@@ -118,7 +119,7 @@ def _live(choice: Choice, frames: int, timeout: float) -> list[Frame]:
 
 def _recorded(path: Path, frames: int, timeout: float) -> list[Frame]:
     from camera.backends import make_camera
-    from inspection.camera_verification import take
+    from inspection.offline.verification import take
 
     with make_camera("replay", path.name, {"path": str(path), "rate_hz": 0}) as camera:
         return take(camera, frames, timeout)

@@ -19,6 +19,7 @@ from inspection.cli.camera_verify import verify
 from inspection.cli.cameras_pictures import record, snapshot
 from inspection.cli.cameras_set import set_features
 from inspection.cli.cameras_show import show
+from inspection.cli.json_option import JsonOption
 
 if TYPE_CHECKING:
     from camera.device import Device
@@ -35,7 +36,7 @@ def _group() -> None:
 def list_cameras(
     backend: Annotated[list[str] | None, typer.Option(help="Only this backend; may be given several times.")] = None,
     timeout: Annotated[float, typer.Option(min=0.5, max=60, help="Seconds that looking for devices may take.")] = 5.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List the backends, whether what they stand on is installed, and the cameras that each of them finds."""
     from camera.discovery import find_devices

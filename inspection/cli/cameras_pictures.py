@@ -17,15 +17,15 @@ import typer
 
 from inspection.cli.camera_choice import CameraArgument, Choice, OptionOption, choose_camera
 from inspection.cli.feature_words import plain, read_or_none
+from inspection.cli.json_option import JsonOption
 
 if TYPE_CHECKING:
     from camera.frame import Frame
     from camera.interface import Camera
     from camera.samples import Samples
-    from inspection.camera_recorder import Outcome, Recorder
+    from inspection.offline.recorder import Outcome, Recorder
 
 _LOOK_S = 0.2
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 
 
 def snapshot(
@@ -34,11 +34,11 @@ def snapshot(
     option: OptionOption = None,
     raw: Annotated[bool, typer.Option("--raw", help="The sensor's samples: no colour is made of a Bayer one.")] = False,
     timeout: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds to wait for the picture.")] = 10.0,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Take one picture, lossless: 8 bits, or 16 with the sample in the upper ones where it has more than 8."""
     from camera.whole_file import write_whole
-    from inspection.asking import take_one
+    from inspection.offline.asking import take_one
 
     if file.suffix.lower() != ".png" or not file.absolute().parent.is_dir():
         raise typer.BadParameter(f"{file}: a name that ends in .png, in a folder that exists, is needed")
@@ -67,13 +67,13 @@ def record(
         int, typer.Option(min=1, max=1_000_000, help="Memory for frames that wait to be written.")
     ] = 512,
     keep_free_gb: Annotated[float, typer.Option(min=0, help="The disk keeps at least so much room.")] = 1.0,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Record raw frames losslessly with their timing, for the backend `replay`.
 
     What the camera lost is part of the recording; what the disk was too slow for is counted, and ends with exit 1.
     """
-    from inspection.camera_recorder import GOOD_ENDINGS, Recorder, Wanted
+    from inspection.offline.recorder import GOOD_ENDINGS, Recorder, Wanted
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise typer.BadParameter(f"{folder}: is there already, and is no empty folder; name a new one")

@@ -16,11 +16,11 @@ from rich.markup import escape
 from camera.errors import CameraOptionsError, NodeError
 from inspection.cli.camera_choice import CameraArgument, Choice, OptionOption, choose_camera
 from inspection.cli.feature_words import allowed, nodes_of, plain, read_or_none
+from inspection.cli.json_option import JsonOption
 
 if TYPE_CHECKING:
     from camera.genicam.nodes import Node, Nodes, Value
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 _TRUE, _FALSE = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
 
 
@@ -45,7 +45,7 @@ def set_features(
         Path | None, typer.Option("--from", metavar="FILE.TOML", help="Settings that `show --save-to` wrote, first.")
     ] = None,
     save: Annotated[str, typer.Option(metavar="USERSET", help="The device keeps them: UserSet1, UserSet2 …")] = "",
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Write features and read them back; exit 1 when the device has another value than was wanted."""
     from camera.genicam.saved import read_saved, restore_features
@@ -59,12 +59,7 @@ def set_features(
         nodes = nodes_of(opened, choice)
         wanted = _wanted(nodes, changes or (), choice)
         restored = () if kept is None else restore_features(nodes, kept, choice.name)
-        written = []
-        for name, value in wanted:
-            if value is None:
-                nodes.execute(name)
-            else:
-                written.append(_write(nodes, name, value))
+        written = _write_all(nodes, wanted)
         failed = [change for change in written if change.problem]
         if save and not failed:
             save_user_set(nodes, save, choice.name)
@@ -77,6 +72,17 @@ def set_features(
             print(f"{source}: {len(restored)} settings stand as they were saved")
         _print_changes(written, commands, save, failed)
     raise typer.Exit(1 if failed else 0)
+
+
+def _write_all(nodes: Nodes, wanted: Sequence[tuple[str, Value | None]]) -> list[Change]:
+    """Write the features and give the commands in their order; return what was written."""
+    written = []
+    for name, value in wanted:
+        if value is None:
+            nodes.execute(name)
+        else:
+            written.append(_write(nodes, name, value))
+    return written
 
 
 def _wanted(nodes: Nodes, changes: Sequence[str], choice: Choice) -> list[tuple[str, Value | None]]:

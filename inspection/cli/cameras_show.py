@@ -17,12 +17,12 @@ from camera.errors import NodeError
 from inspection.cli.camera_choice import CameraArgument, Choice, OptionOption, choose_camera
 from inspection.cli.camera_files import writable
 from inspection.cli.feature_words import nodes_of, plain, range_of, read_or_none
+from inspection.cli.json_option import JsonOption
 
 if TYPE_CHECKING:
     from camera.genicam.nodes import Node, Nodes, Value
     from camera.interface import Camera
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 _TEMPERATURES = ("DeviceTemperature", "DeviceTemperatureInCelsius", "TemperatureAbs")
 
 
@@ -35,7 +35,7 @@ def show(
         Path | None,
         typer.Option(metavar="FILE.TOML", help="Write all settings of the device to a file, for set --from."),
     ] = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show the features of a camera: value, range, unit, entries. Nobody else may hold it; it is left as it is."""
     from camera.genicam.saved import save_features, write_saved

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from inspection.api.own_ca import LEAF_DAYS, OwnCa, now_utc
+from inspection.cli.json_option import JsonOption
 
 app = typer.Typer(help="Certificates for the API, where the plant has no CA of its own.", no_args_is_help=True)
 
@@ -25,7 +26,7 @@ def make(
     clients: Annotated[
         str, typer.Option(metavar="NAME,NAME", help="Client certificates to make as well, by common name.")
     ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a private CA, the station's certificate and clients' ones; run it again to renew them with the same CA."""
     now = now_utc()

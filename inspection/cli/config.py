@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from inspection.cli.json_option import JsonOption
 from inspection.config import config_digest, load_config
 from inspection.config.advice import advice
 from inspection.config.example import EXAMPLE
@@ -19,7 +20,6 @@ from inspection.errors import ConfigError
 app = typer.Typer(help="Check a configuration file, or print an example.", no_args_is_help=True)
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The station's TOML file.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 
 
 @app.command()

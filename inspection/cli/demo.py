@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import signal
 import tempfile
-import threading
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -13,10 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inspection.cli.ending import told_to_end
 from inspection.errors import ConfigError
 
 if TYPE_CHECKING:
     from inspection.simulation.account import Account
+    from inspection.simulation.demo_line import MakeConfig
+    from inspection.simulation.far_ends import ControllerFarEnd, RelayFarEnd
 
 
 def demo(
@@ -38,21 +39,10 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
     """Run the simulated line; exit 1 when a promise of the design was broken."""
-    from inspection.cli.status_view import StatusView
-    from inspection.simulation.demo_line import DemoLine, demo_config
-    from inspection.simulation.far_ends import ControllerFarEnd, RelayFarEnd
-    from inspection.texts import LANGUAGES
+    from inspection.simulation.demo_line import demo_config
 
-    far_ends: dict[str, type[RelayFarEnd | ControllerFarEnd]] = {"relay": RelayFarEnd, "controller": ControllerFarEnd}
-    if ejector not in far_ends:
-        raise ConfigError(f"--ejector {ejector}: does not exist — there are: {', '.join(far_ends)} — choose one")
-    if language not in LANGUAGES:
-        raise ConfigError(f"--language {language}: does not exist — there are: {', '.join(LANGUAGES)} — choose one")
-
-    over = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: over.set())
-    view = StatusView(as_json=False, quiet=as_json)
+    far_end = _far_end(ejector)
+    _check_language(language)
     with ExitStack() as stack:
         place = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lineward-demo-")))
         make_config = partial(
@@ -68,13 +58,38 @@ def demo(
             api_port=api_port,
             language=language,
         )
-        with DemoLine(far_ends[ejector](), make_config) as line:
-            view.opened(line.service)
-            with view:
-                line.wait(over, view.show)
-            account = line.account()
+        account = _run(far_end, make_config, quiet=as_json)
     _report(account, as_json)
     raise typer.Exit(1 if account.promises_broken else 0)
+
+
+def _run(far_end: type[RelayFarEnd | ControllerFarEnd], make_config: MakeConfig, *, quiet: bool) -> Account:
+    from inspection.cli.status_view import StatusView
+    from inspection.simulation.demo_line import DemoLine
+
+    over = told_to_end()
+    view = StatusView(as_json=False, quiet=quiet)
+    with DemoLine(far_end(), make_config) as line:
+        view.opened(line.service)
+        with view:
+            line.wait(over, view.show)
+        return line.account()
+
+
+def _far_end(ejector: str) -> type[RelayFarEnd | ControllerFarEnd]:
+    from inspection.simulation.far_ends import ControllerFarEnd, RelayFarEnd
+
+    far_ends: dict[str, type[RelayFarEnd | ControllerFarEnd]] = {"relay": RelayFarEnd, "controller": ControllerFarEnd}
+    if ejector not in far_ends:
+        raise ConfigError(f"--ejector {ejector}: does not exist — there are: {', '.join(far_ends)} — choose one")
+    return far_ends[ejector]
+
+
+def _check_language(language: str) -> None:
+    from inspection.texts import LANGUAGES
+
+    if language not in LANGUAGES:
+        raise ConfigError(f"--language {language}: does not exist — there are: {', '.join(LANGUAGES)} — choose one")
 
 
 def _report(account: Account, as_json: bool) -> None:

@@ -12,6 +12,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from inspection.cli.json_option import JsonOption
+
 if TYPE_CHECKING:
     from inspection.doctor.finding import Finding
 
@@ -34,7 +36,7 @@ def doctor(
     ] = None,
     *,
     folder: Annotated[Path, typer.Option("--dir", help="Where the records will be: its disk is looked at.")] = Path(),
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Check what a station needs; exit 1 when something would keep it from working.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inspection.cli.camera_files import picture_of, rectangle_of, writable, write_png
+from inspection.cli.json_option import JsonOption
 
 if TYPE_CHECKING:
     from camera.frame import Pixels
@@ -34,7 +35,7 @@ def read(
     match: Annotated[str | None, typer.Option("--match", help="What the code must fit, instead of the file's.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Writes a PNG with a box around each code.")] = None,
     repeat: Annotated[int, typer.Option(min=1, max=10_000, help="Read so many times, for the time it takes.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Read the code in a picture as the station does; exit 1 where it would find no serial number."""
     from statistics import median

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inspection.cli.json_option import JsonOption
+
 if TYPE_CHECKING:
     from camera.figures import Figures
 
@@ -23,7 +25,6 @@ CameraOption = Annotated[str | None, typer.Option("--camera", help="Which camera
 CountOption = Annotated[int, typer.Option(min=1, max=100_000, help="Pictures at most.")]
 TimeoutOption = Annotated[float, typer.Option(min=0.1, max=86_400, help="Seconds without a picture until it ends.")]
 FormatOption = Annotated[str | None, typer.Option(help="What a recording's grey pictures really are: BayerRG8 …")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 
 
 @app.callback()

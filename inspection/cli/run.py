@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inspection.cli.ending import told_to_end
+
 if TYPE_CHECKING:
+    from inspection.cli.status_view import StatusView
     from inspection.station import Station
 
 
@@ -30,25 +31,15 @@ def run(
     from inspection.service import Service
 
     config = load_config(file)
-    over = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: over.set())
+    over = told_to_end()
     view = StatusView(as_json=as_json)
     for sentence in unkept_promises(config):
         view.note(sentence)
     with StationLog(config.log, Naming(config.station.name)) as log, Service(config, log) as service:
         view.opened(service)
         station = service.station
-        if station.recipe is not None and station.recipe.version:
-            view.note(f"Recipe {station.recipe} is prepared, as it was when the station ended.")
-        if start and station.recipe is None:
-            start = False
-            view.note("The line stands: the recipe that was prepared cannot be prepared again. Prepare one.")
-        if start and station.lots.interrupted:
-            start = False
-            names = ", ".join(station.lots.interrupted)
-            view.note(f"The line stands: lot {names} was interrupted. Resume, stop or abort it, or start the line.")
-        wants_start = start and not _started(station)
+        _tell_recipe(station, view)
+        wants_start = start and _may_start(station, view) and not _started(station)
         with view:
             while not over.wait(0.5) and not station.finished:
                 if wants_start and station.state is not State.ERROR:
@@ -57,6 +48,23 @@ def run(
                 service.tend()
         service.station.stop_line()
         view.show(service.station.status())
+
+
+def _tell_recipe(station: Station, view: StatusView) -> None:
+    if station.recipe is not None and station.recipe.version:
+        view.note(f"Recipe {station.recipe} is prepared, as it was when the station ended.")
+
+
+def _may_start(station: Station, view: StatusView) -> bool:
+    """Return whether the line may start by itself; say why it waits for somebody."""
+    if station.recipe is None:
+        view.note("The line stands: the recipe that was prepared cannot be prepared again. Prepare one.")
+        return False
+    if station.lots.interrupted:
+        names = ", ".join(station.lots.interrupted)
+        view.note(f"The line stands: lot {names} was interrupted. Resume, stop or abort it, or start the line.")
+        return False
+    return True
 
 
 def _started(station: Station) -> bool:

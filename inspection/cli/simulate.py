@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inspection.cli.json_option import JsonOption
 from inspection.cli.simulate_view import print_account
-from inspection.simulation.virtual.plan import EjectorKind, Wiring
+from inspection.simulation.virtual.plan import EjectorKind, Plan, Wiring
 from inspection.tracking.fusion import FusionRule
 
 if TYPE_CHECKING:
     from inspection.simulation.virtual.ledger import Account
     from inspection.simulation.virtual.meter import Figures
-    from inspection.simulation.virtual.plan import Plan
 
 
 def simulate(
@@ -33,23 +33,15 @@ def simulate(
     confirm: Annotated[bool, typer.Option("--confirm", help="A sensor sees each rejected part.")] = False,
     views_rule: Annotated[FusionRule, typer.Option(help="How several views become one verdict.")] = FusionRule.ANY,
     trace: Annotated[int | None, typer.Option(min=1, help="Print the life of this part.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Run the station's own code in a simulated line; exit 1 when a promise of the design was broken."""
-    from inspection.simulation.virtual.faults import FAULTS
-    from inspection.simulation.virtual.plan import Plan
-
     if trace is not None and (as_json or trace > parts):
         raise typer.BadParameter(f"--trace is for one of the {parts} parts, and prints text: leave --json out")
-    named = tuple(kind.strip() for kind in faults.split(","))
-    kinds = {"all": tuple(FAULTS), "none": ()}.get(faults, named)
-    unknown = [repr(kind) for kind in kinds if kind not in FAULTS]
-    if unknown:
-        raise typer.BadParameter(f"no fault is called {', '.join(unknown)}; there are all, none, {', '.join(FAULTS)}")
     plan = Plan(
         parts=parts,
         seed=seed,
-        faults=kinds,
+        faults=_kinds(faults),
         fault_rate=fault_rate,
         cameras=cameras,
         rate=rate,
@@ -61,32 +53,55 @@ def simulate(
         workers=max(2, round(cameras * rate * 0.012)),
         trace=trace,
     )
-    without = [kind for kind in kinds if not FAULTS[kind].needs(plan)]
-    if without and faults != "all":
+    _check(plan, are_all=faults == "all")
+    account, figures, history = _run(plan, quiet=as_json)
+    _tell(plan, account, figures, history, as_json)
+    raise typer.Exit(0 if account.kept else 1)
+
+
+def _kinds(faults: str) -> tuple[str, ...]:
+    """Return the kinds of faults that are asked for. Raises BadParameter."""
+    from inspection.simulation.virtual.faults import FAULTS
+
+    named = tuple(kind.strip() for kind in faults.split(","))
+    kinds = {"all": tuple(FAULTS), "none": ()}.get(faults, named)
+    unknown = [repr(kind) for kind in kinds if kind not in FAULTS]
+    if unknown:
+        raise typer.BadParameter(f"no fault is called {', '.join(unknown)}; there are all, none, {', '.join(FAULTS)}")
+    return kinds
+
+
+def _check(plan: Plan, *, are_all: bool) -> None:
+    """Raise BadParameter for a line that cannot have what is asked for. are_all: whatever does not fit is left out."""
+    from inspection.simulation.virtual.faults import FAULTS
+
+    without = [kind for kind in plan.faults if not FAULTS[kind].needs(plan)]
+    if without and not are_all:
         raise typer.BadParameter(
             f"this line has no {', '.join(without)}; choose another --wiring or --ejector, --confirm, --encoder or "
             "--time (docs/simulator.md)"
         )
-    if confirm and ejector is EjectorKind.RELAY and rate > Plan.HIGHEST_POLLED_RATE:
+    if plan.confirm and plan.ejector is EjectorKind.RELAY and plan.rate > plan.HIGHEST_POLLED_RATE:
         raise typer.BadParameter(
-            f"a relay board's inputs are polled too rarely to tell {rate:g} parts a second apart; with --confirm, "
-            f"--rate is at most {Plan.HIGHEST_POLLED_RATE:g}, or choose --ejector controller"
+            f"a relay board's inputs are polled too rarely to tell {plan.rate:g} parts a second apart; with --confirm, "
+            f"--rate is at most {plan.HIGHEST_POLLED_RATE:g}, or choose --ejector controller"
         )
-    if ejector is EjectorKind.CONTROLLER and rate > Plan.HIGHEST_FOLLOWED_RATE:
+    if plan.ejector is EjectorKind.CONTROLLER and plan.rate > plan.HIGHEST_FOLLOWED_RATE:
         raise typer.BadParameter(
-            f"a controller follows 128 parts at once, and here they are on their way for 2 s; {rate:g} a second are "
-            f"too many: with --ejector controller, --rate is at most {Plan.HIGHEST_FOLLOWED_RATE:g}"
+            f"a controller follows 128 parts at once, and here they are on their way for 2 s; {plan.rate:g} a second "
+            f"are too many: with --ejector controller, --rate is at most {plan.HIGHEST_FOLLOWED_RATE:g}"
         )
-    account, figures, history = _run(plan, quiet=as_json)
+
+
+def _tell(plan: Plan, account: Account, figures: Figures, history: list[str], as_json: bool) -> None:
     if as_json:
         print(json.dumps(account.as_json() | {"machine": figures.as_json()}))
     else:
         print_account(account, figures, plan)
-    if trace is not None:
+    if plan.trace is not None:
         print("\n".join(history))
     elif not account.kept and not as_json:
         _print_story(account, plan)
-    raise typer.Exit(0 if account.kept else 1)
 
 
 def _run(plan: Plan, *, quiet: bool) -> tuple[Account, Figures, list[str]]:

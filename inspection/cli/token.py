@@ -12,13 +12,13 @@ import typer
 
 from inspection.api.access_file import AccessEntry, add_certificate, add_token, read_access, revoke
 from inspection.api.roles import Role
+from inspection.cli.json_option import JsonOption
 
 app = typer.Typer(help="Who may call the API of a station, and as what.", no_args_is_help=True)
 
 _DEFAULT_FILE = Path("access.json")
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Whose it is; the audit log keeps it.")]
 FileOption = Annotated[Path, typer.Option("--file", help="The access file: [api] tokens of the station.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 
 
 @app.command()

@@ -6,7 +6,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-BAUD_RATES = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 Baud = Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200]
 
 

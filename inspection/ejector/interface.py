@@ -102,7 +102,6 @@ class Board(ABC):
     """A relay board on a serial port: one file per family. Owned by the scheduler's thread, holds no policy."""
 
     ends_pulses: ClassVar[bool] = False  # the board ends a pulse by its own timer
-    has_inputs: ClassVar[bool] = False
 
     @abstractmethod
     def open(self) -> None:
@@ -117,7 +116,7 @@ class Board(ABC):
         self.switch(channel, True)
 
     def read_inputs(self) -> None:
-        """Ask for the levels of the inputs, where `has_inputs`; the answer comes in with `receive`."""
+        """Ask for the levels of the inputs, on a board that has some; the answer comes in with `receive`."""
         raise NotImplementedError(f"{type(self).__name__} has no inputs")
 
     def take_inputs(self) -> int | None:

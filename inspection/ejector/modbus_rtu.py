@@ -73,8 +73,6 @@ class ModbusRtuBoard(AnsweringBoard):
     The board repeats each command that it has carried out, and answers a question with the levels.
     """
 
-    has_inputs: ClassVar[bool] = True
-
     def __init__(
         self,
         port: str,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from inspection.admission import Admission
+from inspection.lots.kept import KeptLots
 from inspection.lots.lot import Lot, LotCounters, LotOrder, TakenStep, counters_of, lots_of, step_entry, taken
 from inspection.lots.states import LOT_ROWS, UNFINISHED, LotMissingError, LotState, LotStateError, LotStep, require_step
 from inspection.recipes.content import RecipeRef
@@ -61,12 +61,10 @@ class Records(Protocol):
 class LotBook:
     """The lots of a station. Owned by the station; safe from any thread, one command at a time.
 
-    A command holds `_commanding` for as long as the line takes; `_lock` guards what the recorder's thread counts and is
-    never held while anything waits. Raises RecordDiskError when a step cannot be made durable: then it is not taken.
-    waiting: told which lots are INTERRUPTED, '' for none; called without `_lock`.
+    A command holds `_commanding` for as long as the line takes; the recorder's thread never waits for that. Raises
+    RecordDiskError when a step cannot be made durable: then it is not taken. waiting: told which lots are INTERRUPTED,
+    '' for none; called without a lock that the recorder's thread needs.
     """
-
-    FINISHED_KEPT = 500
 
     def __init__(
         self,
@@ -80,10 +78,7 @@ class LotBook:
         self._book, self._records, self._admission, self._line = book, records, admission, line
         self._wall_ns, self._waiting = wall_ns, waiting
         self._commanding = threading.RLock()
-        self._lock = threading.Lock()
-        self._lots: OrderedDict[str, Lot] = OrderedDict()
-        self._changed = threading.Condition(self._lock)
-        self._version = 0
+        self._lots = KeptLots()
 
     # ------------------------------------------------------------------ commands
 
@@ -158,12 +153,10 @@ class LotBook:
         """
         with self._commanding:
             lots = lots_of(self._all_entries())
-            unfinished = [name for name, lot in lots.items() if lot.state in UNFINISHED]
-            finished = [name for name in lots if name not in unfinished][-self.FINISHED_KEPT :]
-            counted = [replace(lots[name], counters=self._count(lots[name])) for name in lots if name in unfinished]
-            with self._lock:
-                self._lots = OrderedDict((lot, lots[lot]) for lot in finished)
-                self._lots.update((lot.order.lot, lot) for lot in counted)
+            finished = [lot for lot in lots.values() if lot.state not in UNFINISHED][-KeptLots.FINISHED_KEPT :]
+            unfinished = [lot for lot in lots.values() if lot.state in UNFINISHED]
+            counted = [replace(lot, counters=self._count(lot)) for lot in unfinished]
+            self._lots.begin_with([*finished, *counted])
             running = self.running
             if running is not None:
                 last = max(running.counters.last_wall_ns, running.steps[-1].wall_ns)
@@ -175,8 +168,7 @@ class LotBook:
     @property
     def running(self) -> Lot | None:
         """The running lot, if there is one."""
-        with self._lock:
-            return next((lot for lot in self._lots.values() if lot.state is LotState.RUNNING), None)
+        return self._lots.running
 
     @property
     def interrupted(self) -> list[str]:
@@ -185,29 +177,23 @@ class LotBook:
 
     def get(self, lot: str) -> Lot:
         """Return a lot with its counters, its response once it is finished. Raises LotMissingError, RecordsError."""
-        with self._lock:
-            kept = self._lots.get(lot)
+        kept = self._lots.find(lot)
         if kept is None:
             kept = lots_of(self._book.entries(kind=EntryKind.LOT, subject=lot, limit=_PAGE)).get(lot)
         if kept is None:
             raise LotMissingError(f"lot {lot!r}: is not there — a stored lot is needed — store it first")
         if kept.state not in UNFINISHED and not kept.counters.triggered:
             kept = replace(kept, counters=self._count(kept))
-            with self._lock:
-                if lot in self._lots:
-                    self._lots[lot] = kept
+            self._lots.replace(kept)
         return kept
 
     def list(self) -> list[Lot]:
         """Return the unfinished lots and the last finished ones, the oldest first."""
-        with self._lock:
-            return list(self._lots.values())
+        return self._lots.list()
 
     def wait(self, version: int, timeout_s: float) -> int:
         """Wait until any lot has changed since a version; return the present one."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._version > version, timeout_s)
-            return self._version
+        return self._lots.wait(version, timeout_s)
 
     def allow_recipe(self, name: str, version: int | None) -> None:
         """Raise LotStateError where a lot runs that is inspected with another recipe."""
@@ -230,14 +216,8 @@ class LotBook:
     def on_durable(self, records: Sequence[StoredRecord]) -> None:
         """Count records that have become durable; on the recorder's thread, microseconds."""
         of_lots = [record for record in records if record.lot]
-        if not of_lots:
-            return
-        with self._lock:
-            for name in {record.lot for record in of_lots}:
-                if (lot := self._lots.get(name)) is not None:
-                    counters = lot.counters.plus(record for record in of_lots if record.lot == name)
-                    self._lots[name] = replace(lot, counters=counters)
-            self._tell()
+        if of_lots:
+            self._lots.count(of_lots)
 
     # ---------------------------------------------------------------- the steps
 
@@ -288,9 +268,7 @@ class LotBook:
         """Make a step durable, then let it hold. Raises LotStateError, RecordDiskError."""
         require_step(step, lot.order.lot, lot.state)
         stored = taken(self._note(lot.order, step, who, detail, since_wall_ns))
-        with self._lock:
-            present = self._lots.get(lot.order.lot, lot)
-        return self._keep(present, stored)
+        return self._keep(lot, stored)
 
     def _note(self, order: LotOrder, step: LotStep, who: str, detail: str, since_wall_ns: int = 0) -> StoredEntry:
         now_wall_ns = self._wall_ns()
@@ -298,20 +276,9 @@ class LotBook:
         return self._book.note(step_entry(order, step, now_wall_ns, who, detail, since_wall_ns or now_wall_ns, recipe))
 
     def _keep(self, lot: Lot, step: TakenStep | None = None) -> Lot:
-        with self._lock:
-            present = self._lots.get(lot.order.lot, lot)
-            kept = present if step is None else present.after(step)
-            self._lots[lot.order.lot] = kept
-            finished = [name for name, one in self._lots.items() if one.state not in UNFINISHED]
-            for name in finished[: -self.FINISHED_KEPT]:
-                del self._lots[name]
-            self._tell()
+        kept = self._lots.keep(lot, step)
         self._waiting(", ".join(self.interrupted))
         return kept
-
-    def _tell(self) -> None:
-        self._version += 1
-        self._changed.notify_all()
 
     # -------------------------------------------------------------- from the store
 

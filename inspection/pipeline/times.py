@@ -49,7 +49,3 @@ class ExecutionTimes:
         Where every part is given up nothing is observed any more, and an expectation that is too high would stay.
         """
         self._expected_s[1] = max(self._measured_s[1], self._expected_s[1] * (1.0 - self._FALL))
-
-    def table_ms(self) -> dict[int, float]:
-        """Return the present expectations in milliseconds, for status pages and benchmarks."""
-        return {size: round(self._expected_s[size] * 1e3, 3) for size in range(1, self.max_size + 1)}

@@ -10,12 +10,12 @@ from camera.backends import make_camera
 from camera.errors import PixelFormatError
 from camera.figures import Figures, measure
 from camera.interface import Camera
-from inspection.asking import whole_frames
 from inspection.config import StationConfig
 from inspection.config.cameras import CameraSection
 from inspection.config.region import view_regions
 from inspection.errors import ConfigError
 from inspection.lines import scene_of
+from inspection.offline.asking import whole_frames
 
 
 def camera_named(config: StationConfig, name: str | None) -> tuple[int, CameraSection]:

@@ -56,7 +56,6 @@ class ImageBudget:
         self.removed = 0
         self.done_to: Callable[[], int | None] = lambda: None
         """The record up to which images have their copy: beyond the budget they go before those that wait for one."""
-        self.removed_orphans = 0
         self.is_full_of_held = False
         self.used_bytes = self._take_stock()
 
@@ -198,7 +197,7 @@ class ImageBudget:
                 for name, size in connection.execute(self._kept(verdict, RECORDS.c.image_file, RECORDS.c.image_bytes)):
                     named.add(name)
                     used += size
-        self.removed_orphans = remove_orphans(self._store.directory, named)
+        remove_orphans(self._store.directory, named)
         return used
 
 

@@ -84,18 +84,15 @@ def keep_image(
     return KeptImage(ImageState.KEPT, name, hashlib.sha256(data).hexdigest(), len(data))
 
 
-def remove_orphans(root: Path, named: set[str]) -> int:
-    """Remove image files that no record names (a crash between file and record leaves them); return how many.
+def remove_orphans(root: Path, named: set[str]) -> None:
+    """Remove image files that no record names: a crash between file and record leaves them.
 
     `named`: the files that records name, relative to `root`. Only files of our own naming are touched.
     """
-    removed = 0
     for folder in _part_folders(root):
         for path in folder.iterdir():
             if path.suffix in CONTENT_TYPES and path.stem.isdigit() and str(path.relative_to(root)) not in named:
                 path.unlink(missing_ok=True)
-                removed += 1
-    return removed
 
 
 def _part_folders(root: Path) -> list[Path]:

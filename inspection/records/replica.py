@@ -26,11 +26,6 @@ def rows_after(database: Engine, table: Table, number: int, limit: int) -> Rows:
         return [tuple(row) for row in connection.execute(select(table).where(key > number).order_by(key).limit(limit))]
 
 
-def marks_after(database: Engine, sequence: int, limit: int) -> Rows:
-    """Return the marks of removed images for records behind a number; they come in no order of time."""
-    return rows_after(database, REMOVED_IMAGES, sequence, limit)
-
-
 class Replica:
     """The copy; owned by whoever forwards, one thread. Each call is one transaction, durable on return.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +20,8 @@ from inspection.records.challenges import CHALLENGES, ChallengeEntry, entry_cell
 from inspection.records.columns import CONTENT_NAMES, hashed_content
 from inspection.records.durable import sync_directory
 from inspection.records.entries import ENTRIES, Entry, EntryKind, StoredEntry, cells, stored_entry
-from inspection.records.errors import RecordLostError, RecordRunError, RecordStoreError
+from inspection.records.errors import RecordLostError, RecordRunError
+from inspection.records.folder_lock import lock_folder
 from inspection.records.record import (
     Cell,
     ImageState,
@@ -36,7 +36,6 @@ from inspection.records.side_chain import SideBook
 from inspection.records.signing import SignedState, SigningKey, fingerprint, run_heads
 from inspection.records.tables import ENTRIES_TABLE, RECORDS, REMOVED_IMAGES, RUN_COLUMNS, RUNS
 
-LOCK_FILE = "records.lock"
 _INSERT_RECORD = (
     f"INSERT INTO records (sequence, run_id, {', '.join(CONTENT_NAMES)}, hash) "
     f"VALUES ({', '.join('?' * (len(CONTENT_NAMES) + 3))})"
@@ -90,7 +89,7 @@ class RecordStore:
         self.directory = directory
         self.head_failures = 0
         with contextlib.ExitStack() as undo:
-            self._lock_fd = _lock(directory)
+            self._lock_fd = lock_folder(directory)
             undo.callback(os.close, self._lock_fd)
             remembered = read_head(directory)
             if remembered is not None and remembered.sequence and not (directory / DATABASE_FILE).exists():
@@ -277,29 +276,6 @@ def _is_all_signed(number: int, content: Mapping[str, Any], state: SignedState) 
         and content.get("removed_images") == state.removed_images
         and content.get("runs") == state.cells()["runs"]
     )
-
-
-def _lock(directory: Path) -> int:
-    try:
-        is_new = not directory.exists()
-        directory.mkdir(parents=True, exist_ok=True)
-        if is_new:
-            sync_directory(directory.parent)
-        descriptor = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise RecordStoreError(
-            f"{directory}: cannot be used for records: {error.strerror} — a folder that this user may write to is "
-            "needed — mend its rights, or name another one"
-        ) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise RecordStoreError(
-            f"{directory}: another station writes its records here — one process a folder is allowed — stop the other "
-            "one, or name another folder"
-        ) from error
-    return descriptor
 
 
 def _lost(directory: Path, stored: int, remembered: int) -> str:

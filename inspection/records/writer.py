@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import OperationalError
 
 from inspection.part import PartResult
 from inspection.records.budget import ImageBudget
@@ -19,6 +19,7 @@ from inspection.records.images import ImageSample
 from inspection.records.keeper import GIVEN_UP, ImageKeeper, KeeperEvents
 from inspection.records.options import BYTES_PER_MB, RecordsOptions
 from inspection.records.record import ImageState, KeptImage, Run, StoredRecord
+from inspection.records.shared_store import SharedStore
 from inspection.records.signing import SigningKey
 from inspection.records.store import BegunRun, RecordStore, Row, make_row
 
@@ -41,11 +42,10 @@ class RecordWriter:
 
     def __init__(self, store: RecordStore, options: RecordsOptions, key: SigningKey | None = None) -> None:
         """Take over an open store (and close it in the end) and start both threads. key: what `sign` signs with."""
-        self._store, self._options, self._key = store, options, key
+        self._store, self._shared, self._options = store, SharedStore(store, key), options
         self._budget = ImageBudget(store, options)
         self._sample = ImageSample(options.ok_sample)
         self._runs: dict[str, BegunRun] = {}
-        self._store_lock = threading.Lock()
         self._changed = threading.Condition()
         self._ready: deque[Row] = deque()
         self._pending = self._peak = self._submitted = self._refused = self._duplicates = self._commits = 0
@@ -93,54 +93,24 @@ class RecordWriter:
 
         Raises RecordRunError (the name is taken, or the disk refuses) and waits for a commit at most.
         """
-        with self._store_lock:
-            try:
-                begun = self._store.begin_run(run)
-            except DBAPIError as error:
-                raise RecordRunError(
-                    f"run {run.run!r}: cannot be stored in {self._store.directory}: {error.orig} — a disk with room "
-                    "that may be written is needed — free space on it and start again"
-                ) from error
+        begun = self._shared.begin_run(run)
         with self._changed:
             self._runs[run.run] = begun
 
     def note_challenge(self, entry: ChallengeEntry) -> None:
         """Store one entry about a challenge, durably. Raises RecordDiskError when the disk refuses: try it again."""
-        with self._store_lock:
-            try:
-                self._store.append_challenge(entry)
-            except OperationalError as error:
-                raise RecordDiskError(
-                    f"challenge {entry.challenge}: {entry.kind} cannot be stored in {self._store.directory}: {error} — "
-                    "a disk with room that may be written is needed — free space on it"
-                ) from error
+        self._shared.note_challenge(entry)
 
     def note(self, entry: Entry) -> StoredEntry:
         """Store one entry of the book, durably; from any thread. Raises RecordDiskError when the disk refuses."""
-        with self._store_lock:
-            try:
-                return self._store.append_note(entry)
-            except OperationalError as error:
-                raise RecordDiskError(
-                    f"{entry.kind} {entry.subject}: cannot be stored in {self._store.directory}: {error.orig} — a disk "
-                    "with room that may be written is needed — free space on it, then repeat the command"
-                ) from error
+        return self._shared.note(entry)
 
     def sign(self) -> StoredEntry | None:
         """Sign the records as they are now, durably; None when all are signed, or there is no key.
 
         Raises RecordDiskError when the disk refuses.
         """
-        if self._key is None:
-            return None
-        with self._store_lock:
-            try:
-                return self._store.sign(self._key, time.time_ns())
-            except OperationalError as error:
-                raise RecordDiskError(
-                    f"{self._store.directory}: the records cannot be signed: {error.orig} — a disk with room that may "
-                    "be written is needed — free space on it"
-                ) from error
+        return self._shared.sign()
 
     def submit(self, result: PartResult) -> bool:
         """Take one part; False when the queue is full, or the writer is closed or dead. Never waits for the disk.
@@ -264,7 +234,7 @@ class RecordWriter:
             is_troubled = True
             is_last_try = self._stop_retrying.wait(backoff_s)
             backoff_s = min(backoff_s * 2, _BACKOFF_LAST_S)
-        with self._store_lock:
+        with self._shared.lock:
             self._budget.add(records)
         for tell_durable in self._durable if records else ():
             tell_durable(records)
@@ -280,8 +250,7 @@ class RecordWriter:
 
     def _try_append(self, group: list[Row], is_troubled: bool) -> list[StoredRecord] | None:
         try:
-            with self._store_lock:
-                return self._store.append(group)
+            return self._shared.append(group)
         except OperationalError as error:
             self._failures += 1
             if not is_troubled:
@@ -298,7 +267,7 @@ class RecordWriter:
             for _ in range(_REMOVALS_A_GROUP):
                 if not self._budget.is_due():
                     return
-                with self._store_lock:
+                with self._shared.lock:
                     if not self._budget.step():
                         return
         except (OperationalError, OSError):

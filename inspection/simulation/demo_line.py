@@ -42,19 +42,13 @@ def demo_config(
 
     folder: where the records go. ejector: how its far end is reached. parts: None for an endless belt.
     """
-    pitch_mm = SPEED_MM_S / rate_hz
     closest_ms = 0.7 * 1000.0 / rate_hz
     return StationConfig.model_validate(
         {
             "station": {"name": "demo"},
             "camera": {
-                "backend": "simulated",
-                "speed_mm_s": SPEED_MM_S,
-                "pitch_mm": pitch_mm,
-                "jitter_mm": 0.1 * pitch_mm,
-                "seed": seed,
+                **_belt(rate_hz, seed, parts),
                 "lost_frame_rate": lost_frame_rate,
-                **({} if parts is None else {"parts": parts}),
                 **(_matching(closest_ms) if ejector.get("driver") == "simulated_controller" else {}),
             },
             "simulation": {"seed": seed, "defect_rate": defect_rate},
@@ -73,6 +67,14 @@ def demo_config(
             "page": {"enabled": page, "port": page_port, "language": language},
         }
     )
+
+
+def _belt(rate_hz: float, seed: int, parts: int | None) -> dict[str, object]:
+    """Return what the simulated camera needs to know of the belt and of what lies on it."""
+    pitch_mm = SPEED_MM_S / rate_hz
+    belt: dict[str, object] = {"backend": "simulated", "speed_mm_s": SPEED_MM_S, "pitch_mm": pitch_mm}
+    belt |= {"jitter_mm": 0.1 * pitch_mm, "seed": seed}
+    return belt if parts is None else belt | {"parts": parts}
 
 
 def _matching(closest_ms: float) -> dict[str, float]:

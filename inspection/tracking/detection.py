@@ -56,7 +56,6 @@ class Detection:
     number: int
     trigger_host_ns: int
     best_frame: int
-    best_exposed_host_ns: int
     region: PartRegion
     length_px: float
     speed_px_s: float

@@ -198,7 +198,6 @@ class FreeRunTriggers:
             number=counters.detections,
             trigger_host_ns=self._when(self._settings.line * columns - edge),
             best_frame=best.frame,
-            best_exposed_host_ns=best.host_ns,
             region=self._region(front - one + best.way, front + best.way, rows, columns, pixels),
             length_px=one * self._settings.cell,
             speed_px_s=self.speed_px_s,

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from camera.frame import Frame, Trigger
 from inspection.ejector.interface import Ejector
 from inspection.identity.words import Reading
 from inspection.motion import Motion
-from inspection.part import Actuation, Decision, EjectorAction, PartResult, Reason, Stages, Verdict
-from inspection.pipeline.decide import not_decidable, overruled
+from inspection.part import Actuation, Decision, PartResult, Reason, Stages, Verdict
+from inspection.pipeline.decide import not_decidable
+from inspection.tracking.early import EarlyFrames
 from inspection.tracking.fusion import Fusion
 from inspection.tracking.geometry import Geometry
 from inspection.tracking.identity import Identifies, Nameless
 from inspection.tracking.neighbours import Neighbours
+from inspection.tracking.outcome import decide_part, end_part
 from inspection.tracking.part import PartInFlight, TrackerCounters, View
 from inspection.tracking.result import part_result
 
@@ -49,8 +50,7 @@ class PartTracker:
     identity: Identifies = field(default_factory=Nameless)
     counters: TrackerCounters = field(default_factory=TrackerCounters)
     _parts: dict[int, PartInFlight] = field(default_factory=dict)
-    _early: deque[tuple[int, int, Frame]] = field(init=False)
-    _lost_early: deque[tuple[int, int, int]] = field(init=False)  # view, first and last part; the oldest give way
+    _early: EarlyFrames = field(init=False)
     _last_number: int = 0
     _neighbours: Neighbours = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -58,8 +58,7 @@ class PartTracker:
 
     def __post_init__(self) -> None:
         self._emptied = threading.Condition(self._lock)
-        self._early = deque(maxlen=16 * len(self.views))
-        self._lost_early = deque(maxlen=16 * len(self.views))
+        self._early = EarlyFrames(len(self.views))
         self._neighbours = Neighbours(self.geometry)
 
     @property
@@ -100,7 +99,7 @@ class PartTracker:
             self._neighbours.join(part)
             self.counters.triggers += 1
             early = self._take_early(part)
-            lost_views = self._take_lost_early(part.number)
+            lost_views = self._early.take_lost(part.number)
         self.born(part)
         self._arm(part)
         for view in lost_views:
@@ -117,14 +116,7 @@ class PartTracker:
 
     def _take_early(self, part: PartInFlight) -> list[tuple[int, Frame]]:
         matched: list[tuple[int, Frame]] = []
-        if not self._early:
-            return matched
-        entries, self._early = self._early, deque(maxlen=self._early.maxlen)
-        for entry in entries:
-            if entry[1] > part.number:
-                self._early.append(entry)
-                continue
-            view, number, frame = entry
+        for view, number, frame in self._early.take(part.number):
             if number == part.number and part.views[view].frame is None:
                 self._attach(part, view, frame)
                 matched.append((view, frame))
@@ -132,20 +124,10 @@ class PartTracker:
                 self.counters.spurious_frames += 1
         return matched
 
-    def _take_lost_early(self, number: int) -> set[int]:
-        """Return the views of a new part whose frames were lost before it was born; forget what is done with."""
-        if not self._lost_early:
-            return set()
-        entries, self._lost_early = self._lost_early, deque(maxlen=self._lost_early.maxlen)
-        self._lost_early.extend(entry for entry in entries if entry[2] > number)
-        return {view for view, first, last in entries if first <= number <= last}
-
     def forget_early(self) -> None:
         """Forget the frames of parts that are not born: their camera counts anew from here on."""
         with self._lock:
-            self.counters.spurious_frames += len(self._early)
-            self._early.clear()
-            self._lost_early.clear()
+            self.counters.spurious_frames += self._early.forget()
 
     def deadline_host_ns(self, part: PartInFlight) -> int:
         """Return when the verdict must have arrived, as the belt moves now; an hour ahead while it stands."""
@@ -171,9 +153,8 @@ class PartTracker:
         if number <= self._last_number:
             self.counters.late_frames += 1
             return
-        if len(self._early) == self._early.maxlen:
+        if not self._early.keep(view, number, frame):
             self.counters.spurious_frames += 1
-        self._early.append((view, number, frame))
 
     def _attach(self, part: PartInFlight, view: int, frame: Frame) -> None:
         part.views[view].frame = frame
@@ -190,7 +171,7 @@ class PartTracker:
             with self._lock:
                 if number > self._last_number:
                     self.counters.lost_frames += last - number + 1
-                    self._lost_early.append((view, number, last))
+                    self._early.lose(view, number, last)
                     return
                 self.counters.lost_frames += 1
             self._miss(number, view)
@@ -266,22 +247,11 @@ class PartTracker:
             part = waiting.pop()
             if part.judged is None or part.decision is not None or part.ended:
                 continue
-            decision, taken_along = part.judged, False
-            if decision.verdict is Verdict.PASS and not part.held and self.may_pass():
-                known = self._neighbours.taken_along(part)
-                if known is None:
-                    continue
-                taken_along = known
-                if taken_along:
-                    decision = overruled(decision, Reason.SYSTEM)
-                    part.note = "so close to a rejected part that its pulse takes this one along"
-                    self.counters.taken_along += 1
-            elif decision.verdict is Verdict.PASS:
-                decision = overruled(decision, Reason.SYSTEM if part.held else self.why_held())
+            decision = decide_part(part, self.may_pass, self.why_held, self.now)
+            if decision is None:
+                continue
+            self.counters.taken_along += part.is_taken_along
             self.counters.system_rejects += decision.reason is Reason.SYSTEM
-            part.stages.decided_host_ns = self.now()
-            part.decision = decision
-            part.told = Verdict.PASS if taken_along else decision.verdict
             if part.is_armed:
                 told.append(part)
             waiting.extend(part.behind)
@@ -300,11 +270,7 @@ class PartTracker:
             if part is None or part.ended:
                 self.counters.unknown_actuations += 1
                 return
-            part.ended = True
-            if actuation.action is EjectorAction.RELEASED and part.is_taken_along:
-                actuation = replace(actuation, action=EjectorAction.TAKEN_ALONG)
-            part.action = actuation.action
-            part.decision = self._final(part, actuation)
+            actuation = end_part(part, actuation, self.fusion)
             self.identity.ended(part, actuation.action)
             told = self._settle(list(part.behind))
         self._tell(told)
@@ -315,23 +281,6 @@ class PartTracker:
             part.ahead.clear()
             part.behind.clear()
             self._emptied.notify_all()
-
-    def _final(self, part: PartInFlight, actuation: Actuation) -> Decision:
-        """Settle the decision with what the ejector did: only a part that was released in time has passed."""
-        decision = part.decision
-        if actuation.action is EjectorAction.REMOVED:
-            return overruled(decision or part.judged or not_decidable(Reason.OPERATOR), Reason.OPERATOR)
-        if actuation.by_default:
-            if decision is None and part.judged is None:
-                decision, part.shown = self.fusion.fuse(part.views)
-            decision = decision or part.judged
-            assert decision is not None
-            return decision if decision.verdict is Verdict.REJECT else overruled(decision, Reason.LATE)
-        if decision is None:
-            return not_decidable(Reason.SYSTEM)
-        if decision.verdict is Verdict.PASS and actuation.action is not EjectorAction.RELEASED:
-            return overruled(decision, Reason.SYSTEM)
-        return decision
 
     def wait_ended(self, number: int, timeout_s: float) -> bool:
         """Wait until a part is no longer in flight; False when it still is after `timeout_s`."""

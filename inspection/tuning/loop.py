@@ -17,9 +17,9 @@ from camera.frame import BrokenFrame, ClockReading, Frame
 from camera.genicam.nodes import Nodes
 from camera.genicam.settings import LIGHT
 from camera.interface import Camera
-from inspection.asking import Asking
 from inspection.camera_loop import CameraLoop
 from inspection.camera_presence import CameraEvents
+from inspection.offline.asking import Asking
 from inspection.tuning import settings
 from inspection.tuning.errors import TuningError
 

@@ -17,9 +17,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from inspection.records.errors import RecordLostError, RecordStoreError
 from inspection.records.postgresql import connect_postgresql, prepare_postgresql
 from inspection.records.reader import RecordReader
-from inspection.records.replica import NUMBERED, Replica, marks_after, rows_after
+from inspection.records.replica import NUMBERED, Replica, rows_after
 from inspection.records.schema import open_for_reading
-from inspection.records.tables import METADATA, RECORDS, RUNS
+from inspection.records.tables import METADATA, RECORDS, REMOVED_IMAGES, RUNS
 from inspection.records.verify import verify_copy
 
 TABLES = ("runs", "records", "removed_images", "challenges", "entries")
@@ -55,7 +55,7 @@ def copy(folder: Path, database: Engine, at_once: int = 100) -> int:
     for table in NUMBERED:
         while rows := rows_after(local, table, replica.newest(table), at_once):
             new += replica.append(table, rows)
-    replica.mark_removed(marks_after(local, 0, 1000))
+    replica.mark_removed(rows_after(local, REMOVED_IMAGES, 0, 1000))
     local.dispose()
     return new
 

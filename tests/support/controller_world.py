@@ -52,7 +52,6 @@ class World:
         self.passed: dict[int, int] = {}  # tag: when its first PASS was answered OK
         self.withdrawn: set[int] = set()  # tags with a REJECT that was answered OK
         self.edges: list[tuple[int, int, bool]] = []
-        self.last_beat_us = 0
         self.silences: list[int] = []
         self.born = 0
         for message in (hello(), (Type.CONFIG, config.payload())):
@@ -87,7 +86,6 @@ class World:
     def arm(self) -> None:
         """Arm it."""
         assert self.tell(arm(self.boot_id)) is Status.OK
-        self.last_beat_us = self.now_us
 
     def wait(self, us: int, beat: bool = True) -> None:
         """Let time and belt go on, with the station's heartbeats or in silence."""

@@ -91,7 +91,6 @@ class RealRun:
         with_pipe_camera: bool = False,
     ) -> None:
         self.folder = folder
-        self.records_folder = Path(values["records"]["dir"])
         file = folder / "station.toml"
         file.write_text(toml(values))
         program = [str(Path(__file__).with_name("run_with_pipe_camera.py"))] if with_pipe_camera else []

@@ -16,8 +16,8 @@ from camera.errors import RecordingError
 from camera.frame import BrokenFrame, Frame, Pixels
 from camera.raw_playback import RawRecording
 from camera.raw_recording import RawRecordingWriter
-from inspection.camera_recorder import COMPLETE, SOURCE_ENDED, STOPPED, Progress, Recorder, Wanted
-from inspection.waiting_exposures import Exposure, WaitingExposures
+from inspection.offline.recorder import COMPLETE, SOURCE_ENDED, STOPPED, Progress, Recorder, Wanted
+from inspection.offline.waiting_exposures import Exposure, WaitingExposures
 
 GRAB_S = 30.0
 

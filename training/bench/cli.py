@@ -8,8 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-_EXTRAS = ("throughput", "inference")
-
 
 def training(
     data: Annotated[Path, typer.Option(help="Folder of the development sets: x_sdd, magnetic_tile, deeppcb …")],

@@ -99,13 +99,6 @@ def measure_pairs(
     return Measured(boxes, repaired, rescanned, len(samples))
 
 
-def boxes_of(model: Comparing, pixels: NDArray[np.uint8]) -> tuple[Box, ...]:
-    """Return the boxes of one photo, uint8 (1, h, w, c), in its pixels; labels count the classes after the good one."""
-    with torch.inference_mode():
-        aligned = model.align(torch.from_numpy(np.array(pixels)))
-        return _boxes(aligned, model.cells(aligned))
-
-
 def repair(sample: Sample, photo: NDArray[np.uint8], golden: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the photo with its golden image painted over each mark and 4 px around it."""
     mended = photo.copy()

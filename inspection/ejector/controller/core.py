@@ -37,6 +37,37 @@ class _Edge(ctypes.Structure):
     )
 
 
+_HANDLE, _U64, _I64, _SIZE, _U8P = ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int64, ctypes.c_size_t, ctypes.c_char_p
+_FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "lw_abi_version": (ctypes.c_uint32, ()),
+    "lw_new": (_HANDLE, (ctypes.c_uint32, ctypes.c_uint16, ctypes.c_int, ctypes.c_int, _U64)),
+    "lw_free": (None, (_HANDLE,)),
+    "lw_advance": (None, (_HANDLE, _U64)),
+    "lw_step": (None, (_HANDLE, _U64)),
+    "lw_receive": (None, (_HANDLE, _U64, _U8P, _SIZE)),
+    "lw_transmit": (_SIZE, (_HANDLE, _U8P, _SIZE)),
+    "lw_trigger": (None, (_HANDLE, _U64)),
+    "lw_presence": (None, (_HANDLE, _U64)),
+    "lw_ejected": (None, (_HANDLE, _U64)),
+    "lw_bin": (None, (_HANDLE, _U64, ctypes.c_int)),
+    "lw_move": (None, (_HANDLE, _U64, _I64)),
+    "lw_encoder": (None, (_HANDLE, _U64, _I64)),
+    "lw_next_wake_us": (_U64, (_HANDLE,)),
+    "lw_next_count": (_I64, (_HANDLE,)),
+    "lw_state": (ctypes.c_int, (_HANDLE,)),
+    "lw_in_flight": (ctypes.c_uint, (_HANDLE,)),
+    "lw_flags": (ctypes.c_uint16, (_HANDLE,)),
+    "lw_edges": (_SIZE, (_HANDLE, ctypes.POINTER(_Edge), _SIZE)),
+    "lw_lost_edges": (_U64, (_HANDLE,)),
+    "lw_encode": (_SIZE, (ctypes.c_uint8, ctypes.c_uint8, _U8P, _SIZE, _U8P)),
+    "lw_reader_new": (_HANDLE, ()),
+    "lw_reader_free": (None, (_HANDLE,)),
+    "lw_reader_feed": (ctypes.c_int, (_HANDLE, ctypes.c_uint8, _U8P, ctypes.POINTER(_SIZE))),
+    "lw_reader_bad_frames": (ctypes.c_uint32, (_HANDLE,)),
+}
+"""What each function of the library returns and takes."""
+
+
 @cache
 def load() -> Any:
     """Return the loaded library with its functions described. Raises ControllerBuildError where it cannot be built."""
@@ -45,35 +76,7 @@ def load() -> Any:
         lib = ctypes.CDLL(str(path))
     except OSError as error:
         raise ControllerBuildError(f"{path} cannot be loaded ({error}) — remove it; it is built again") from error
-    handle, u64, i64, size, u8p = ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int64, ctypes.c_size_t, ctypes.c_char_p
-    described: dict[str, tuple[Any, tuple[Any, ...]]] = {
-        "lw_abi_version": (ctypes.c_uint32, ()),
-        "lw_new": (handle, (ctypes.c_uint32, ctypes.c_uint16, ctypes.c_int, ctypes.c_int, u64)),
-        "lw_free": (None, (handle,)),
-        "lw_advance": (None, (handle, u64)),
-        "lw_step": (None, (handle, u64)),
-        "lw_receive": (None, (handle, u64, u8p, size)),
-        "lw_transmit": (size, (handle, u8p, size)),
-        "lw_trigger": (None, (handle, u64)),
-        "lw_presence": (None, (handle, u64)),
-        "lw_ejected": (None, (handle, u64)),
-        "lw_bin": (None, (handle, u64, ctypes.c_int)),
-        "lw_move": (None, (handle, u64, i64)),
-        "lw_encoder": (None, (handle, u64, i64)),
-        "lw_next_wake_us": (u64, (handle,)),
-        "lw_next_count": (i64, (handle,)),
-        "lw_state": (ctypes.c_int, (handle,)),
-        "lw_in_flight": (ctypes.c_uint, (handle,)),
-        "lw_flags": (ctypes.c_uint16, (handle,)),
-        "lw_edges": (size, (handle, ctypes.POINTER(_Edge), size)),
-        "lw_lost_edges": (u64, (handle,)),
-        "lw_encode": (size, (ctypes.c_uint8, ctypes.c_uint8, u8p, size, u8p)),
-        "lw_reader_new": (handle, ()),
-        "lw_reader_free": (None, (handle,)),
-        "lw_reader_feed": (ctypes.c_int, (handle, ctypes.c_uint8, u8p, ctypes.POINTER(size))),
-        "lw_reader_bad_frames": (ctypes.c_uint32, (handle,)),
-    }
-    for name, (result, arguments) in described.items():
+    for name, (result, arguments) in _FUNCTIONS.items():
         function = getattr(lib, name)
         function.restype, function.argtypes = result, arguments
     if lib.lw_abi_version() != ABI_VERSION:

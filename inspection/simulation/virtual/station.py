@@ -73,9 +73,7 @@ class VirtualStation:
         self.wants_to_run = False
         self.winding_down = False
         self.wall_ahead_ns = 0  # of the virtual clock: somebody sets the wall clock
-        self._plan = plan
-        self._agenda = agenda
-        self._ledger = ledger
+        self._plan, self._agenda, self._ledger = plan, agenda, ledger
         self._backlog: deque[Callable[[], object]] = deque()
         self._frozen = False
         self._arriving: Piece | None = None

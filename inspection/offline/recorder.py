@@ -14,8 +14,8 @@ from camera.errors import CameraLostError, RecordingError
 from camera.frame import BrokenFrame
 from camera.interface import Camera
 from camera.raw_recording import RawRecordingWriter
-from inspection.asking import Asking
-from inspection.waiting_exposures import Exposure, WaitingExposures, size_of
+from inspection.offline.asking import Asking
+from inspection.offline.waiting_exposures import Exposure, WaitingExposures, size_of
 
 COMPLETE, STOPPED, SOURCE_ENDED = "complete", "stopped", "the source has ended"
 GOOD_ENDINGS = (COMPLETE, STOPPED, SOURCE_ENDED)

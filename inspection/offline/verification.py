@@ -16,7 +16,7 @@ from camera.figures import measure
 from camera.frame import Frame
 from camera.interface import Camera
 from camera.samples import bits_of, samples_of
-from inspection.asking import whole_frames
+from inspection.offline.asking import whole_frames
 
 
 @dataclass(frozen=True, slots=True)
