@@ -270,6 +270,7 @@ FAULT_CODES: Mapping[str, int] = MappingProxyType(
         "CERTIFICATE_EXPIRES": 70,
         "RECIPE_LOST": 71,
         "LOT_INTERRUPTED": 72,
+        "ACCESS_UNREADABLE": 74,
         "RECORDS_NOT_FORWARDED": 80,
         "IMAGES_NOT_FORWARDED": 81,
     }
