@@ -42,7 +42,8 @@ class Belt:
     The triggering thread takes crossings with `next_trigger`, the grabbing thread takes parts with `take_frame`;
     everything is guarded by one condition, and nothing here polls. `paced`: crossings follow `crossing_ns` on the
     host clock. Otherwise the belt moves by handshake: a part crosses when the grabbing thread comes for it.
-    A halted belt stands before the first part that nobody was told of, so a stop loses no part silently.
+    A halted belt stands before the first part that nobody was told of, so a stop loses no part silently. Before that
+    it may `cease`: then only what has crossed is still given.
     """
 
     def __init__(self, crossing_ns: Callable[[int], int], *, parts: int | None, paced: bool) -> None:
@@ -56,6 +57,7 @@ class Belt:
         self._belt_ns = 0  # belt time, while halted
         self._next_trigger = 1
         self._next_frame = 1
+        self._last: int | None = None  # the last part that crosses before the next halt, once that is settled
         self._crossed: Trigger | None = None  # handshake: the part before the camera, its frame not yet taken
         self._unread: deque[Trigger] = deque()
         self._listened = False
@@ -97,7 +99,21 @@ class Belt:
         with self._changed:
             self._origin_host_ns = time.monotonic_ns() - self._belt_ns if origin_host_ns is None else origin_host_ns
             self._running = True
+            self._last = None
             self._run += 1
+
+    def cease(self, last: int | None = None) -> int:
+        """Let no further part cross, or none after `last`; return the last that does. A halt follows."""
+        with self._changed:
+            if self._last is None:
+                self._last = self._last_crossed() if last is None else last
+                self._changed.notify_all()
+            return self._last
+
+    @property
+    def last(self) -> int | None:
+        """The last part that crosses before the next halt, once the belt has ceased; None before."""
+        return self._last
 
     def halt(self) -> None:
         """Stop the belt before the first part that nobody was told of; wake all who wait. Idempotent."""
@@ -118,11 +134,11 @@ class Belt:
             self._changed.notify_all()
 
     def next_trigger(self, until_host_ns: int) -> Trigger | None:
-        """Wait for the next crossing; None when the time is up, the belt halts, or everything was given."""
+        """Wait for the next crossing; None when the time is up, the belt halts, or everything was given (or ceased)."""
         with self._changed:
             self._listened = True
             run = self._run
-            while self._running and run == self._run and not self.finished:
+            while self._running and run == self._run and not self.finished and not self._all_told:
                 was_behind = self._listener_is_behind()
                 trigger = self._due_trigger()
                 if trigger is not None:
@@ -142,7 +158,7 @@ class Belt:
             run = self._run
             while self._running and run == self._run and part == self._next_frame:
                 crossed_host_ns = self._crossing_of(part)
-                if crossed_host_ns is None:  # frames wait until the listener has caught up
+                if crossed_host_ns is None:  # the listener has to catch up first, or it does not cross any more
                     wake_host_ns = until_host_ns
                 elif time.monotonic_ns() >= crossed_host_ns + delay_ns:
                     self._next_frame += 1
@@ -171,8 +187,25 @@ class Belt:
             return Trigger(self._next_trigger - 1, crossing_host_ns)
         return None
 
+    @property
+    def _all_told(self) -> bool:
+        return not self._unread and self._is_kept(self._next_trigger)
+
+    def _is_kept(self, part: int) -> bool:
+        """Tell whether a part is kept from crossing until the belt runs again."""
+        return self._last is not None and part > self._last
+
+    def _last_crossed(self) -> int:
+        following = max(self._next_trigger, self._next_frame)
+        if self._paced and self._running:
+            now_belt_ns = time.monotonic_ns() - self._origin_host_ns
+            while (self._parts is None or following <= self._parts) and self._crossing_ns(following) <= now_belt_ns:
+                following += 1
+        return following - 1
+
     def _next_crossing_host_ns(self) -> int:
-        if not self._paced or (self._parts is not None and self._next_trigger > self._parts):
+        given = self._parts is not None and self._next_trigger > self._parts
+        if not self._paced or given or self._is_kept(self._next_trigger):
             return 2**63 - 1
         return self._origin_host_ns + self._crossing_ns(self._next_trigger)
 
@@ -181,7 +214,7 @@ class Belt:
         return self._listened and self._next_frame - first_unread >= UNREAD_TRIGGERS
 
     def _crossing_of(self, part: int) -> int | None:
-        if self._listener_is_behind():
+        if self._listener_is_behind() or self._is_kept(part):
             return None
         if self._paced:
             return self._origin_host_ns + self._crossing_ns(part)

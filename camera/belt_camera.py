@@ -72,6 +72,11 @@ class BeltCamera(Camera):
     def _stop(self) -> None:
         self._opened_belt().halt()
 
+    def _cease(self) -> bool:
+        leader = None if self._leader is None else self._leader._belt
+        self._opened_belt().cease(None if leader is None else leader.last)
+        return True
+
     def _close(self) -> None:
         self._ready = None
         self._release()

@@ -30,7 +30,7 @@ class CommandedBelt(Belt):
         with self._changed:
             part = self._next_trigger
             given = self._parts is not None and part > self._parts
-            if not self._running or given or part - self._next_frame >= self.UNTAKEN:
+            if not self._running or given or self._is_kept(part) or part - self._next_frame >= self.UNTAKEN:
                 return None
             host_ns = time.monotonic_ns()
             self._commanded[part] = host_ns
@@ -50,6 +50,9 @@ class CommandedBelt(Belt):
 
     def _crossing_of(self, part: int) -> int | None:
         return self._commanded.get(part)
+
+    def _last_crossed(self) -> int:
+        return self._next_trigger - 1
 
     def _next_crossing_host_ns(self) -> int:
         return _NEVER_HOST_NS

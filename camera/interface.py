@@ -19,7 +19,8 @@ from camera.genicam.writing import Applied
 class Camera(ABC):
     """One camera, owned by one grabbing thread.
 
-    Life cycle: `open → start → grab … → stop → (start …) → close`; `close` is idempotent and may follow any state.
+    Life cycle: `open → start → grab … → (cease → grab … →) stop → (start …) → close`; `close` is idempotent and may
+    follow any state.
     Callers use the public methods, which check the life cycle once for all drivers; a driver fills in the methods
     with a leading underscore. `grab` and `wait_trigger` may be called from two different threads at once; `stop`
     and `close` make both return within their time-out.
@@ -35,6 +36,7 @@ class Camera(ABC):
         """The settings that the open device took, each with its read-back; empty where it has no features."""
         self._is_open = False
         self._is_started = False
+        self._has_ceased = False
 
     def open(self) -> None:
         """Claim the device; afterwards it is configured and silent. Raises CameraOpenError."""
@@ -46,6 +48,7 @@ class Camera(ABC):
         """Begin acquisition; afterwards each trigger makes a frame. Counters go on where they were."""
         self._require_open("start")
         if not self._is_started:
+            self._has_ceased = False
             self._start()
             self._is_started = True
 
@@ -89,7 +92,25 @@ class Camera(ABC):
                 f"camera '{self.name}': follows a trigger of its own and takes none from software; set trigger = "
                 '"software" where the backend knows it (simulated, replay)'
             )
-        return self._trigger() if self._is_started else None
+        return self._trigger() if self._is_started and not self._has_ceased else None
+
+    def cease(self) -> bool:
+        """Let no further exposure begin; those that have are still given, and told of, until `stop`.
+
+        False where the device cannot be kept from following its own trigger: it goes on until it is stopped. From any
+        thread. Raises CameraLostError when the device has gone.
+        """
+        self._require_open("cease")
+        self._has_ceased = True
+        return self._cease() or self.takes_software_trigger if self._is_started else True
+
+    @property
+    def frame_s(self) -> float:
+        """How long a frame may take from its trigger, after which none is under way in a device that has ceased.
+
+        0 where each exposure is told of before its frame.
+        """
+        return 0.0
 
     @property
     def takes_software_trigger(self) -> bool:
@@ -198,6 +219,9 @@ class Camera(ABC):
 
     def _trigger(self) -> Trigger | None:
         raise NotImplementedError
+
+    def _cease(self) -> bool:
+        return False
 
     @abstractmethod
     def _stop(self) -> None: ...

@@ -63,6 +63,7 @@ _ROWS = (
     Alarm("RECIPE_LOST", Severity.ERROR, blocks=False, values=("detail",)),
     Alarm("LOT_INTERRUPTED", Severity.WARNING, blocks=False, values=("lot",)),
     Alarm("CERTIFICATE_EXPIRES", Severity.WARNING, blocks=False, values=("detail",)),
+    Alarm("ACCESS_UNREADABLE", Severity.ERROR, blocks=False, values=("detail",)),
     # The interlock: nothing passes, but the line runs, so that a challenge can be passed.
     Alarm("CHALLENGE_DUE", Severity.ERROR, blocks=True, values=("parts", "why"), is_fault=False),
     Alarm(

@@ -6,6 +6,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 
@@ -37,6 +38,8 @@ class CameraLoop(ABC):
         self._events = events
         self._pool = FramePool(self._POOL_FRAMES)
         self._stopping = threading.Event()
+        self._ceasing = threading.Event()
+        self.told_all = threading.Event()  # of every trigger from before `cease`
         self._presence = CameraPresence(camera, self.history, events)
         self._threads: list[threading.Thread] = []
         self._wish: SimpleQueue[Frame] | None = None
@@ -99,7 +102,8 @@ class CameraLoop(ABC):
         """Start acquisition and the threads that follow it. Raises CameraError when it cannot: it is lost then."""
         if self._is_busy:
             raise self._presence.hung_error()
-        self._stopping.clear()
+        for flag in (self._stopping, self._ceasing, self.told_all):
+            flag.clear()
         try:
             self.camera.start()
             self.started()
@@ -113,6 +117,16 @@ class CameraLoop(ABC):
         ]
         for thread in self._threads:
             thread.start()
+
+    def cease(self) -> None:
+        """Begin no further part; what has triggered is born by then, and its frames are taken until `stop`. Bounded."""
+        self._ceasing.set()
+
+    def cease_exposing(self) -> bool:
+        """Let the device make no further exposure; True where it does not, and is there."""
+        with suppress(CameraError):  # the grabbing thread finds that it has gone
+            return self.camera.cease()
+        return False
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """Stop acquisition and the threads; bounded. Parts in flight go on.
@@ -192,6 +206,11 @@ class CameraLoop(ABC):
         """True from `stop` on."""
         return self._stopping.is_set()
 
+    @property
+    def ceasing(self) -> bool:
+        """True from `cease` on: the frames of parts that are born are still wanted, no others."""
+        return self._ceasing.is_set()
+
     def wait_stopping(self, timeout_s: float) -> bool:
         """Wait a while; True once the line is being stopped."""
         return self._stopping.wait(timeout_s)
@@ -221,6 +240,7 @@ class CameraLoop(ABC):
         while not self._stopping.is_set():
             if self.camera.waits_for_host and not self._wait_for_room(self.WAIT_S):
                 continue
+            is_rest = self.ceasing
             try:
                 self.prepare()
                 frame = self._grab()
@@ -230,6 +250,8 @@ class CameraLoop(ABC):
             self.history.alive()
             self.follow()
             if frame is None:
+                if is_rest:
+                    self.told_all.set()
                 continue
             self.history.exposed(frame.lost_before, broken=isinstance(frame, BrokenFrame))
             if isinstance(frame, BrokenFrame):
@@ -251,12 +273,14 @@ class CameraLoop(ABC):
         return frame
 
     def _recover(self, error: CameraError) -> None:
-        """Close and open the camera until it works again or the line is stopped."""
+        """Close and open the camera until it works again or the line is stopped; one that has ceased stays closed."""
         self._presence.lose(error)
         self.camera.close()
         attempt = 0
         while not self._stopping.wait(self._RETRY_S[min(attempt, len(self._RETRY_S) - 1)]):
             attempt += 1
+            if self.ceasing:
+                continue
             try:
                 self._presence.open()
                 self.reopening()

@@ -91,6 +91,7 @@ class StationStatus:
     cameras: tuple[CameraReport, ...] = ()
     recipe: RecipeRef | None = None  # the prepared one
     lot: str = ""  # the one that new parts belong to
+    last_change: StateChange | None = None  # how the state became what it is; None before the first change
 
 
 @dataclass(frozen=True, slots=True)

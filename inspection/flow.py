@@ -14,8 +14,9 @@ from inspection.challenge import INTERLOCK_ALARMS
 from inspection.ejector.interface import Ejector, EjectorHealth
 from inspection.identity.words import Reading
 from inspection.identity.workers import reading_of
+from inspection.judging import judged
 from inspection.motion import Motion
-from inspection.part import Actuation, Decision, EjectorAction, Evaluation, PartResult, Reason
+from inspection.part import Actuation, EjectorAction, PartResult, Reason
 from inspection.pipeline.batch_queue import Job
 from inspection.pipeline.decide import Judge, not_decidable
 from inspection.records.errors import JournalError
@@ -271,39 +272,16 @@ class PartFlow:
             self.tracker.code_read(job.token, reading_of(job))
 
     def _on_scored(self, jobs: Sequence[Job]) -> None:
-        scored_host_ns = self._now()
+        scored_host_ns, settings = self._now(), self._settings
         found = []
         for job in jobs:
             part, view = job.token
             part.stages.batch_host_ns = job.batch_host_ns
             part.stages.scored_host_ns = scored_host_ns
-            found.append((part, view, self._judged(job, part, view)))
+            found.append((part, view, judged(job, part, view, settings.judges[view], settings.keep_inputs)))
+            if job.raw is None and job.failure_reason is Reason.SYSTEM:
+                self._warn("FRAME_UNUSABLE", part=part.number, detail=job.failure)
         self.tracker.views_decided(found)
-
-    def _judged(self, job: Job, part: PartInFlight, view: int) -> Decision:
-        if job.quality is not None:
-            part.views[view].quality = job.quality
-        part.views[view].pose = job.pose
-        part.views[view].located = job.located
-        if job.batch_size:
-            part.views[view].batch = (job.batch_size, job.batch_place)
-        if job.raw is not None:
-            decision = self._settings.judges[view].decide(job.raw, job.novelty)
-            if job.input is not None and self._keeps_input(part, decision):
-                part.views[view].input = job.input.copy()
-            return decision
-        if job.failure_reason is Reason.SYSTEM:
-            part.note = job.failure
-            self._warn("FRAME_UNUSABLE", part=part.number, detail=job.failure)
-        elif job.failure_reason is Reason.IMAGE_QUALITY:
-            part.note = job.failure
-        return not_decidable(job.failure_reason)
-
-    def _keeps_input(self, part: PartInFlight, decision: Decision) -> bool:
-        """Return whether to keep what the model got: of a part with several views always, where rejects' are kept."""
-        choice = self._settings.keep_inputs
-        is_suspect = decision.evaluation is not Evaluation.OK or len(part.views) > 1
-        return choice == "all" or (choice == "rejected" and is_suspect)
 
     def _on_finished(self, result: PartResult) -> None:
         if result.actuation.action is EjectorAction.FAILED:  # told at once: the belt may have to be stopped for it

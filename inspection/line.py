@@ -28,6 +28,8 @@ class Line(CameraLoop):
     Of a camera that tells of no triggers, the first exposure after each start begins a part.
     """
 
+    _TELL_S = 0.5
+
     def __init__(
         self,
         camera: Camera,
@@ -53,6 +55,24 @@ class Line(CameraLoop):
         with self._numbering:
             trigger = self.camera.trigger()
             return None if trigger is None else self.born(trigger)
+
+    def cease(self) -> None:
+        """Begin no further part, once those that have triggered are born.
+
+        A trigger that nobody tells of is known when its frame is there; of several a part the device does not know
+        the last, so that it goes on, and what begins another part is dropped.
+        """
+        camera = self.camera
+        if camera.takes_software_trigger:
+            with self._numbering:  # a picture may be made just now
+                self.cease_exposing()
+        elif camera.reports_triggers:
+            self.cease_exposing()
+        elif self._frames_per_part == 1 and self.cease_exposing():
+            self.wait_stopping(camera.frame_s)
+        super().cease()
+        if camera.reports_triggers and not camera.takes_software_trigger:
+            self.told_all.wait(self._TELL_S)
 
     def loops(self) -> dict[str, Callable[[], None]]:
         """Grab, and follow the triggers where the camera tells of them and does not wait for us."""
@@ -80,15 +100,22 @@ class Line(CameraLoop):
     def _follow_triggers(self) -> None:
         while not self.stopping:
             if self.lost:  # whoever opens it needs the numbers
+                if self.ceasing:
+                    break
                 self.wait_while_lost()
                 continue
+            is_rest = self.ceasing
             try:
                 with self._numbering:
-                    trigger = self.camera.wait_trigger(self.WAIT_S)
+                    trigger = self.camera.wait_trigger(0.0 if is_rest else self.WAIT_S)
                     if trigger is not None:
                         self.born(trigger)
             except CameraError:
                 self.wait_while_lost()
+                continue
+            if is_rest and trigger is None:
+                break
+        self.told_all.set()
 
     def born(self, trigger: Trigger) -> int:
         """Give birth to the part of a trigger; return its number in this run."""
@@ -99,18 +126,23 @@ class Line(CameraLoop):
 
     def take(self, frame: Frame) -> None:
         """Have the frame scored as its part's; count what was lost before it."""
-        self._come_to(frame)
-        number, view = self._part_of(frame.counter)
-        self._flow.on_frame(number, frame, view)
+        if self._come_to(frame):
+            number, view = self._part_of(frame.counter)
+            self._flow.on_frame(number, frame, view)
 
     def miss(self, broken: BrokenFrame) -> None:
         """Reject the exposure's part at once: it is born, and no picture of it will come."""
-        self._come_to(broken)
-        self._lost_frames(broken.counter, broken.counter)
+        if self._come_to(broken):
+            self._lost_frames(broken.counter, broken.counter)
 
-    def _come_to(self, frame: Frame | BrokenFrame) -> None:
-        """Give birth to the parts up to an exposure, where nothing else does, and count those that were lost."""
+    def _come_to(self, frame: Frame | BrokenFrame) -> bool:
+        """Give birth to the parts up to an exposure, where nothing else does, and count those that were lost.
+
+        False where that is the exposure of a part which came after `cease`: it is none any more.
+        """
         if not (self.camera.reports_triggers or self.camera.takes_software_trigger):
+            if self.ceasing and (self._is_first or self._part_of(frame.counter)[0] > self._highest):
+                return False
             if self._is_first:
                 self._is_first = False
                 before = frame.counter - frame.lost_before - 1
@@ -118,6 +150,7 @@ class Line(CameraLoop):
             self._infer_triggers(frame)
         if frame.lost_before:
             self._lost_frames(frame.counter - frame.lost_before, frame.counter - 1)
+        return True
 
     def _lost_frames(self, first: int, last: int) -> None:
         if self._frames_per_part == 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -29,7 +30,9 @@ class Operation:
     """
 
     _READY_S = 3.0
+    _DRAIN_S = 5.0
     _FLUSH_S = 5.0
+    _TAG_S = 0.1  # how late a controller may tell of a trigger that its camera has followed
 
     def __init__(
         self,
@@ -143,7 +146,8 @@ class Operation:
         """Stop the belt, then triggering, and let the parts in flight end; nothing to do when nothing runs. Bounded.
 
         The heartbeat ends first: what still triggers while the belt runs out is inspected as ever, so nothing passes
-        that nobody followed. A second stop meanwhile waits for the first.
+        that nobody followed. The cameras stand when the frames of all that has triggered are there. A second stop
+        meanwhile waits for the first.
         """
         with self.lock:
             if self._states.executes:
@@ -152,29 +156,33 @@ class Operation:
     def abort(self, cause: Cause = Cause.ABORT, detail: str = "", *, stays_shut: bool = False) -> None:
         """Let no part get a pass from this moment on, and stop the line; then `cause` holds. Bounded.
 
-        stays_shut: nothing may pass afterwards, either.
+        No frame is waited for, as no part can pass. stays_shut: nothing may pass afterwards, either.
         """
         self._parts.flow.shut()
         with self.lock:
-            self._end(cause, detail)
+            self._end(cause, detail, waits_for_frames=False)
             self._parts.flow.shut(stays_shut)
 
-    def _end(self, cause: Cause, detail: str = "") -> None:
+    def _end(self, cause: Cause, detail: str = "", *, waits_for_frames: bool = True) -> None:
         """Take the line to a stand if it runs, and let what follows hold; under the lock."""
         if self._states.executes:
-            self._wind_down()
+            self._wind_down(waits_for_frames)
         self._states.apply(cause, detail)
         self.winding_down = False  # not before: no heartbeat may go out in between
 
-    def _wind_down(self) -> None:
+    def _wind_down(self, waits_for_frames: bool) -> None:
         lines = self._parts.lines
         self._no_time_left.clear()
         self.winding_down = True
         if self._config.belt_can_be_stopped and not lines[0].exhausted:
             self._no_time_left.wait(self._config.reactions.run_out_s)
+        tracker = self._parts.flow.tracker
+        until_s = time.monotonic() + self._config.geometry.travel_s + self._DRAIN_S
+        if waits_for_frames:
+            self._let_frames_come(until_s)
         for line in lines:
             line.stop()
-        self._parts.flow.tracker.wait_empty(self._config.geometry.travel_s + 5.0)
+        tracker.wait_empty(max(0.0, until_s - time.monotonic()))
         self._parts.memory.flush(self._FLUSH_S)
         gate, self._gate = self._gate, None
         if gate is not None:
@@ -182,6 +190,18 @@ class Operation:
         self._admission.begin_job({})
         self._parts.identification.end_job()
         line_stops()
+
+    def _let_frames_come(self, until_s: float) -> None:
+        """Begin no further part, and wait for the frames of those that have triggered, as long as they are in flight.
+
+        A frame that does not come costs its part, as ever: it is rejected when it reaches the ejector, or a camera that
+        knows better says so before.
+        """
+        for line in self._parts.lines:  # the first one gives the triggers
+            line.cease()
+        if self._config.ejector.is_controller:
+            self._no_time_left.wait(self._TAG_S)
+        self._parts.flow.tracker.wait_pictured(max(0.0, until_s - time.monotonic()))
 
     def hurry(self) -> None:
         """Let a stop that is under way no longer wait for the belt to stand: the process is about to end."""

@@ -79,9 +79,10 @@ class Service:
         self.page_url = self._page.url
 
     def tend(self) -> None:
-        """Watch the certificates, and start the page again when its process has ended; call it about once a second."""
+        """Watch certificates and access file, and begin a page anew that ended; call it about once a second."""
         if self._api is not None:
             self.station.alarms.tell("CERTIFICATE_EXPIRES", self._api.certificate_trouble())
+            self.station.alarms.tell("ACCESS_UNREADABLE", self._api.access_trouble())
         if self._page is None or not self._page.ended:
             return
         self._page.close()

@@ -137,6 +137,12 @@ class StationStates:
             return [change for change in self._changes if change.sequence > after]
 
     @property
+    def last_change(self) -> StateChange | None:
+        """How the state became what it is; None before the first change."""
+        with self._changed:
+            return self._changes[-1] if self._changes else None
+
+    @property
     def sequence(self) -> int:
         """The number of the last change."""
         return self._sequence

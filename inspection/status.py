@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from inspection.control import StationStatus
 
 if TYPE_CHECKING:
-    from inspection.station import Station
+    from inspection.station_view import StationView
 
 
-def station_status(station: Station) -> StationStatus:
+def station_status(station: StationView) -> StationStatus:
     """Return the status of an open station; its counters come from durable records alone."""
     counters, engine, health = station.counters, station.engine, station.ejector.health()
     median_ms, p99_ms = counters.latency_ms()
@@ -43,10 +43,11 @@ def station_status(station: Station) -> StationStatus:
         cameras=station.camera_reports(),
         recipe=station.recipe,
         lot=station.admission.lot,
+        last_change=station.states.last_change,
     )
 
 
-def _everything_counted(station: Station) -> Mapping[str, int]:
+def _everything_counted(station: StationView) -> Mapping[str, int]:
     seen, queue, health = station.tracker.counters, station.engine.queue, station.ejector.health()
     return {
         "in_flight": station.tracker.in_flight,

@@ -36,6 +36,12 @@ class ViewLine(CameraLoop):
         self._view = view
         self._photo_eye = photo_eye
 
+    def cease(self) -> None:
+        """Take frames as before: a device does not know which part it has to see last; a simulated belt does."""
+        if self.camera.reports_triggers:
+            self.cease_exposing()
+        super().cease()
+
     def loops(self) -> dict[str, Callable[[], None]]:
         """Grab, ask for the clock, and let the photo-eye see the parts of a simulated belt."""
         photo_eye = {} if self._photo_eye is None else {"photo-eye": self._watch_belt}

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 from models.errors import BundleFormatError, BundleIntegrityError, BundleNotFoundError
 
@@ -25,7 +25,7 @@ class Source:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if not path.exists():
+        if not _exists(path):
             raise BundleNotFoundError(
                 f"{path}: no such bundle — a bundle is a folder or a .zip with card.json — check the path"
             )
@@ -65,6 +65,8 @@ class Source:
                 yield member
 
     def _folder_sizes(self) -> dict[str, int]:
+        if not _exists(self.path / "card.json"):
+            self._refuse_as_other()
         try:
             entries = sorted(self.path.iterdir())
         except OSError as error:
@@ -87,6 +89,8 @@ class Source:
             ) from error
         names = [member.filename for member in members if not member.is_dir()]
         cards = [name for name in names if re.fullmatch(r"([A-Za-z0-9][A-Za-z0-9._-]*/)?card\.json", name)]
+        if not cards:
+            self._refuse_as_other()
         if len(cards) == 1:
             self._prefix = cards[0].removesuffix("card.json")
         strange = [name for name in names if not name.startswith(self._prefix)]
@@ -108,5 +112,20 @@ class Source:
             if size > MAX_FILE_BYTES:
                 self._refuse(f"{name} has {size} bytes, at most {MAX_FILE_BYTES} are read", "export a smaller model")
 
+    def _refuse_as_other(self) -> NoReturn:
+        """Say that there is no bundle, and not what is there instead: the path may come from a client of the API."""
+        raise BundleFormatError(
+            f"{self.path}: card.json missing — a bundle has card.json, card.sha256, model.onnx and golden.npz; give "
+            "the folder or zip that `lineward train` wrote"
+        )
+
     def _refuse(self, what: str, remedy: str) -> None:
         raise BundleFormatError(f"{self.path}: {what} — a bundle holds its listed files and nothing else — {remedy}")
+
+
+def _exists(path: Path) -> bool:
+    """Return whether something is there that this process may see."""
+    try:
+        return path.exists()
+    except OSError:
+        return False

@@ -25,6 +25,7 @@ CHECKS: dict[str, Check] = {
         life_cycle.nothing_is_left_behind,
         triggers.a_software_trigger_makes_the_frame_with_its_number,
         triggers.a_software_trigger_is_refused_before_frames_pile_up,
+        triggers.what_was_triggered_before_a_cease_still_comes,
     )
 }
 

@@ -120,3 +120,19 @@ def a_software_trigger_is_refused_before_frames_pile_up(row: CameraUnderTest) ->
         frame = expect_some(row.whole(camera.grab(None, row.patience_s)), "no frame came after the restart")
         expect_equal((trigger.number, frame.counter), (taken + 1, taken + 1), "trigger number and frame counter")
         expect_equal(frame.lost_before, taken, "lost_before, as nobody took the frames before")
+
+
+def what_was_triggered_before_a_cease_still_comes(row: CameraUnderTest) -> None:
+    """A stop asks for that first: the picture under way is given, no other is made until the next start."""
+    if row.commanded is None:
+        raise NotTriedError("it takes no trigger from software")
+    with row.commanded_camera(**row.endless) as camera:
+        for number in (1, 2):
+            camera.start()
+            trigger = expect_some(row.await_trigger(camera), f"trigger {number} is refused")
+            expect(camera.cease(), "cease() is False of a camera that is triggered by software alone")
+            expect(camera.trigger() is None, "a trigger is taken after cease()")
+            frame = expect_some(row.whole(camera.grab(None, row.patience_s)), "no frame came after cease()")
+            expect_equal((trigger.number, frame.counter), (number, number), "trigger number and frame counter")
+            expect(camera.grab(None, _IDLE_S) is None, "a frame came that was not triggered before cease()")
+            camera.stop()

@@ -21,7 +21,7 @@ from camera.genicam.options import StreamingOptions
 from camera.genicam.picture import picture_of
 from camera.genicam.settings import apply
 from camera.genicam.software_trigger import SoftwareTriggers
-from camera.genicam.timing import default_silence_s, least_answer_ns
+from camera.genicam.timing import default_silence_s, frame_s, least_answer_ns
 from camera.genicam.writing import Applied
 from camera.interface import Camera
 
@@ -47,6 +47,7 @@ class StreamingCamera(Camera):
         self._link: Link | None = None
         self._lock = threading.Lock()  # who waits in the link, starts or ends it
         self._pending: Received | None = None
+        self._frame_s = 0.0
 
     def offer_memory(self, memory: MemorySource) -> None:
         """Have the SDK fill this memory from the next `start` on; frames that can be are lent in it, not copied."""
@@ -129,9 +130,28 @@ class StreamingCamera(Camera):
             self._triggers.reached(number)
         return Trigger(number, now_host_ns)
 
+    def _cease(self) -> bool:
+        """Let the device end with the picture that it makes now: that is what AcquisitionStop means (SFNC)."""
+        link = self._link
+        if link is None or not self._streaming.is_triggered or self.takes_software_trigger:
+            return False
+        try:
+            link.nodes.execute("AcquisitionStop")
+        except NodeError:
+            return False
+        except CameraLostError:
+            link.give_up()
+            raise
+        return True
+
     def _device_now_ns(self) -> int | None:
         link = self._link
         return latch_clock(link.nodes) if link is not None and self._numbering.clock_runs else None
+
+    @property
+    def frame_s(self) -> float:
+        """As the device's exposure and rate say, no longer than a software trigger would be waited for."""
+        return self._frame_s
 
     @property
     def takes_software_trigger(self) -> bool:
@@ -169,6 +189,7 @@ class StreamingCamera(Camera):
         link = self._opened()
         try:
             self._picture = picture_of(link.nodes, self.name)
+            self._frame_s = min(frame_s(link.nodes), self._streaming.trigger_answer_s)
             if self._triggers is not None:
                 self._triggers.at_least(self._least_answer_ns(link.nodes))
             link.begin(self._memory)

@@ -64,6 +64,11 @@ class IsolatedCamera(Camera):
         return self._facts.takes_software_trigger
 
     @property
+    def frame_s(self) -> float:
+        """As the driver said at start."""
+        return self._facts.frame_s
+
+    @property
     def picture_size(self) -> tuple[int, int] | None:
         """As the driver said at open or start."""
         return self._facts.picture_size
@@ -170,6 +175,13 @@ class IsolatedCamera(Camera):
     def _trigger(self) -> Trigger | None:
         trigger: Trigger | None = self._call("trigger", "trigger", timeout_s=self._watchdog_s)
         return trigger
+
+    def _cease(self) -> bool:
+        """Ask the driver; one that waits for software knows without."""
+        if self.takes_software_trigger:
+            return True
+        ceased: bool = self._call("trigger", "cease", timeout_s=max(_STOP_S, self._watchdog_s + _AFTER_GRAB_S))
+        return ceased
 
     def _stop(self) -> None:
         driver, intake = self._driver, self._intake

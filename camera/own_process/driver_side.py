@@ -27,6 +27,7 @@ class CameraFacts:
     picture_size: tuple[int, int] | None
     has_nodes: bool
     applied: tuple[Applied, ...] = ()
+    frame_s: float = 0.0
 
 
 class DriverSide:
@@ -47,7 +48,7 @@ class DriverSide:
                 "stop": self.stop,
                 "close": self.close,
             },
-            "trigger": {"trigger": self.trigger},
+            "trigger": {"trigger": self.trigger, "cease": lambda: self.camera.cease()},
             "events": {"wait_trigger": lambda timeout_s: self.camera.wait_trigger(timeout_s)},
             "look": {"read_clock": self.read_clock, "counters": self.counters},
             "nodes": {
@@ -138,4 +139,5 @@ class DriverSide:
             camera.picture_size,
             camera.nodes is not None,
             camera.applied,
+            camera.frame_s,
         )

@@ -29,6 +29,10 @@ class Admission:
         self._commands = Buckets(options.commands_per_s, options.commands_per_s * _SECONDS_AT_ONCE, now_s)
         self._wrong_tokens = Buckets(_WRONG_TOKENS_PER_S, _WRONG_TOKENS_AT_ONCE, now_s)
 
+    def trouble(self) -> str:
+        """Return why nobody can be admitted with a token now, '' for nothing; from any thread."""
+        return self._callers.trouble()
+
     def gone(self, caller: Caller) -> RefusedError | None:
         """Return why a caller may not go on, None if he may."""
         return self._callers.gone(caller)
@@ -41,15 +45,16 @@ class Admission:
             return None
 
     def admit(self, method: str, row: Row | None, context: Context) -> Caller:
-        """Return who calls, when he may. Raises RefusedError with reason TOKEN_…, CERTIFICATE_…, ROLE or RATE."""
+        """Return who calls, when he may. Raises RefusedError: TOKEN_…, CERTIFICATE_…, ACCESS_FILE, ROLE or RATE."""
         peer = peer_host(context.peer())
         if row is not None and row.is_public:
             caller = Caller("", None, peer, f"peer {peer}")
         else:
             try:
                 caller = self._callers.identify(context)
-            except RefusedError:
-                if wait_s := self._wrong_tokens.wait_s(peer):
+            except RefusedError as refusal:
+                is_wrong = refusal.code is grpc.StatusCode.UNAUTHENTICATED
+                if is_wrong and (wait_s := self._wrong_tokens.wait_s(peer)):
                     raise _too_often("wrong or missing tokens", wait_s) from None
                 raise
             if row is None or caller.role not in row.roles:

@@ -12,7 +12,7 @@ import grpc
 from cryptography import x509
 
 from inspection.api.access import Access
-from inspection.api.access_file import AccessEntry
+from inspection.api.access_file import AccessEntry, AccessList
 from inspection.api.answers import Context
 from inspection.api.errors import RefusedError
 from inspection.api.roles import Role
@@ -59,7 +59,7 @@ class Callers:
         self._access = access
 
     def identify(self, context: Context) -> Caller:
-        """Return who calls. Raises RefusedError (UNAUTHENTICATED): TOKEN_… or CERTIFICATE_UNKNOWN."""
+        """Return who calls. Raises RefusedError: TOKEN_… or CERTIFICATE_UNKNOWN (UNAUTHENTICATED), or ACCESS_FILE."""
         peer = context.peer()
         host = peer_host(peer)
         if peer.startswith("unix:"):
@@ -69,7 +69,7 @@ class Callers:
         token = _token(context)
         if token is None:
             return self._by_certificate(context, host)
-        entry = self._access.now().of_token(token)
+        entry = self._known().of_token(token)
         if entry is None:
             raise _unauthenticated("TOKEN_UNKNOWN", f"this token is not known here (or was revoked); {_HOW_TO_GET_ONE}")
         return self._still(Caller(entry.name, entry.role, host, f"caller {entry.name}", entry))
@@ -78,15 +78,32 @@ class Callers:
         """Return why a caller may not go on: revoked, expired or another role than at the beginning; None if he may."""
         if self._access is None or caller.credential is None:
             return None
-        if caller.credential not in self._access.now().entries:
-            return _unauthenticated(
-                "TOKEN_UNKNOWN", f"{caller.name} was revoked or changed meanwhile; {_HOW_TO_GET_ONE}"
-            )
         try:
+            if caller.credential not in self._known().entries:
+                return _unauthenticated(
+                    "TOKEN_UNKNOWN", f"{caller.name} was revoked or changed meanwhile; {_HOW_TO_GET_ONE}"
+                )
             self._still(caller)
         except RefusedError as refusal:
             return refusal
         return None
+
+    def trouble(self) -> str:
+        """Return why the access file cannot be read now, '' where it can or none is configured; from any thread."""
+        return "" if self._access is None else self._access.trouble()
+
+    def _known(self) -> AccessList:
+        """Return who is known. Raises RefusedError while nobody can be: another token would not help."""
+        assert self._access is not None
+        known = self._access.now()
+        if self._access.trouble():
+            raise RefusedError(
+                grpc.StatusCode.UNAVAILABLE,
+                "ACCESS_FILE",
+                "the station cannot read its access file, so it admits nobody — its alarm ACCESS_UNREADABLE and its "
+                "log say why — have that mended; no token has to be changed",
+            )
+        return known
 
     def _by_certificate(self, context: Context, host: str) -> Caller:
         assert self._access is not None
@@ -96,7 +113,7 @@ class Callers:
                 "TOKEN_MISSING",
                 f"this call has no token — metadata `authorization: Bearer lineward_…` is needed — {_HOW_TO_GET_ONE}",
             )
-        entry = self._access.now().of_certificate(name)
+        entry = self._known().of_certificate(name)
         if entry is None:
             raise _unauthenticated(
                 "CERTIFICATE_UNKNOWN",

@@ -58,6 +58,10 @@ class Guard(grpc.aio.ServerInterceptor):
         self._wrapped: dict[str, tuple[Any, Any]] = {}
         self._running: set[asyncio.Task[Any]] = set()
 
+    def trouble(self) -> str:
+        """Return why nobody can be admitted with a token now, '' for nothing; from any thread."""
+        return self._admission.trouble()
+
     async def run(self) -> None:
         """Twice a second, end the streams of callers who may not go on; until cancelled."""
         while True:

@@ -16,12 +16,14 @@ from inspection.api.callers import caller_name
 from inspection.api.errors import RefusedError
 from inspection.api.lot_messages import LOT_STATES, lot_message, lot_order
 from inspection.api.paging import page_of
+from inspection.api.recipe_service import RecipePort, as_stored
 from inspection.api.refusals import carried_out
 from inspection.api.watchers import Watchers
 from inspection.control import LineControl
 from inspection.lots.book import LotBook
-from inspection.lots.lot import Lot
+from inspection.lots.lot import Lot, LotOrder
 from inspection.lots.states import UNFINISHED
+from inspection.recipes.errors import RecipeMissingError
 
 MAX_LOT_WATCHERS = 64  # more than one caller may have
 _LOOK_S = 0.1
@@ -34,8 +36,11 @@ class LotService(pb_grpc.LotServiceServicer):
     What brings the line to rest runs in `stops`, so that no command that takes long holds it up.
     """
 
-    def __init__(self, control: LineControl, lots: LotBook, calls: Executor, stops: Executor) -> None:
+    def __init__(
+        self, control: LineControl, lots: LotBook, recipes: RecipePort | None, calls: Executor, stops: Executor
+    ) -> None:
         self._control, self._lots, self._calls, self._stops = control, lots, calls, stops
+        self._recipes = recipes
         self._watchers = Watchers("lots", MAX_LOT_WATCHERS)
 
     def stop(self) -> None:
@@ -46,9 +51,10 @@ class LotService(pb_grpc.LotServiceServicer):
     async def StoreLot(  # noqa: N802 - the name in the proto
         self, request: pb.StoreLotRequest, _context: Context
     ) -> pb.StoreLotResponse:
-        """Store an order."""
+        """Store an order; say so where its recipe is not there yet."""
         who, order = caller_name(), lot_order(request.order)
-        return pb.StoreLotResponse(lot=lot_message(await self._call(lambda: self._lots.store(order, who))))
+        warning, lot = await self._call(lambda: (self._what_start_lacks(order.checked()), self._lots.store(order, who)))
+        return pb.StoreLotResponse(lot=lot_message(lot), warning=warning)
 
     @unary
     async def StoreAndStartLot(  # noqa: N802 - the name in the proto
@@ -135,6 +141,25 @@ class LotService(pb_grpc.LotServiceServicer):
                 seen = lot
                 yield pb.WatchLotResponse(lot=lot_message(lot))
             await asyncio.sleep(_LOOK_S)
+
+    def _what_start_lacks(self, order: LotOrder) -> str:
+        """Return why the order could not start if it were to now, '' where its recipe is there. Raises RecipeError.
+
+        That is no refusal: an ISA-95 job order may be stored, and even be allowed to start, before what it needs is
+        there. A name that no recipe can have is one.
+        """
+        if not order.recipe or self._recipes is None:
+            return ""
+        recipes = self._recipes
+        try:
+            found = as_stored(lambda: recipes.get(order.recipe, order.version))
+        except RecipeMissingError as error:
+            return f"{error}; until then StartLot is refused"
+        except RefusedError as error:
+            if error.reason != "RECIPE":
+                raise
+            return f"{error}; until then StartLot is refused"
+        return f"recipe {found.ref}: was removed — StartLot is refused — add it again" if found.is_removed else ""
 
     async def _step(self, step: Callable[[str, str], Lot], lot: str, pool: Executor | None = None) -> pb.Lot:
         who = caller_name()

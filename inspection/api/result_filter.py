@@ -28,6 +28,8 @@ def search_of(asked: pb.ResultFilter) -> Search:
             raise _refused(name, f"{name} is {getattr(asked, name)} — a value of its enum is needed")
     if asked.HasField("part") and not asked.run:
         raise _refused("part", f"part {asked.part} is named without a run — a restart counts anew — name it, too")
+    if asked.HasField("part") and asked.part < 1:
+        raise _refused("part", f"part is {asked.part} — parts count from 1")
     since, until = _given(asked, "since_wall_ns"), _given(asked, "until_wall_ns")
     if since is not None and until is not None and since >= until:
         raise _refused("until_wall_ns", f"until_wall_ns is {until}, since_wall_ns {since} — a later end is needed")
@@ -59,6 +61,8 @@ def _score(asked: pb.ResultFilter, name: Literal["min_score", "max_score"]) -> f
     value = float(getattr(asked, name)) if asked.HasField(name) else None
     if value is not None and not math.isfinite(value):
         raise _refused(name, f"{name} is {value} — a number is needed")
+    if value is not None and not 0.0 <= value <= 1.0:
+        raise _refused(name, f"{name} is {value:g} — scores are from 0 to 1")
     return value
 
 

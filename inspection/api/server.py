@@ -106,6 +106,7 @@ class ApiServer:
         self._security = security
         self._entries = entries
         self._tls = ServerTls(security) if security.has_tls else None
+        self._guard: Guard | None = None
         self.local_address = ""
         self._control, self._results, self._challenges = control, results, challenges
         self._model, self._recipes, self._lots, self._calls = model, recipes, lots, calls
@@ -169,7 +170,7 @@ class ApiServer:
     async def _serve(self) -> None:
         self._loop, self._stop_asked = asyncio.get_running_loop(), asyncio.Event()
         state = self._pool("state", 1)
-        guard = Guard(
+        self._guard = guard = Guard(
             self._security, self._entries, lambda: self._control.status().state.value, self._pool("audit", 2), state
         )
         server = self._listen(guard)
@@ -226,7 +227,7 @@ class ApiServer:
         if recipes is not None:
             pb_grpc.add_RecipeServiceServicer_to_server(RecipeService(control, recipes, calls), server)
         if lots is not None:
-            service = LotService(control, lots, calls, stops)
+            service = LotService(control, lots, recipes, calls, stops)
             pb_grpc.add_LotServiceServicer_to_server(service, server)
             watched.append(service)
         if model is not None:
@@ -261,6 +262,10 @@ class ApiServer:
     def certificate_trouble(self) -> str:
         """Return what somebody must do about the certificates, '' for nothing. Reads files when they were changed."""
         return "" if self._tls is None else self._tls.trouble()
+
+    def access_trouble(self) -> str:
+        """Return why nobody can log in now, '' for nothing. Reads the access file when it was changed."""
+        return "" if self._guard is None else self._guard.trouble()
 
     def _pool(self, name: str, threads: int) -> ThreadPoolExecutor:
         pool = ThreadPoolExecutor(threads, thread_name_prefix=f"api-{name}")

@@ -44,6 +44,7 @@ def status_message(status: StationStatus) -> pb.GetStatusResponse:
         cameras=[camera_message(camera) for camera in status.cameras],
         recipe=None if status.recipe is None else recipe_ref_message(status.recipe),
         lot=status.lot,
+        last_change=None if status.last_change is None else change_message(status.last_change),
     )
 
 

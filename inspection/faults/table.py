@@ -59,5 +59,6 @@ FAULTS: tuple[Fault, ...] = (
     process.PAGE_DIED,
     process.LOT_INTERRUPTED,
     process.CERTIFICATE_EXPIRES,
+    process.ACCESS_UNREADABLE,
 )
 """Each thing that can go wrong; the files in `rows` say what happens then."""

@@ -14,6 +14,7 @@ from inspection.page.notice import show_refusal
 from inspection.texts import Catalogue
 
 _QUESTION_OPEN_S = 15.0
+_ROOM = 80  # characters of a text that are sure to be seen wholly; the list behind the button has all of it
 
 
 class StateLine:
@@ -96,7 +97,7 @@ class StateLine:
         self._remedy.set_text(first.remedy if first else "")
         others = len(self._messages) - (first is not None)
         self._more.set_text(self._texts.text("alarms.open", count=len(self._messages)))
-        self._more.set_visibility(others > 0)
+        self._more.set_visibility(others > 0 or (first is not None and len(first.text) > _ROOM))
 
     def _open_messages(self) -> None:
         self._list.clear()

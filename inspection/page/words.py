@@ -88,7 +88,10 @@ def banner(status: pb.GetStatusResponse, texts: Catalogue) -> Banner:
 
 
 def messages(status: pb.GetStatusResponse, texts: Catalogue) -> list[Message]:
-    """Put the standing alarms in words: what stops the line first, then the gravest, then the oldest."""
+    """Put the standing alarms in words: what stops the line first, then the gravest, then the oldest.
+
+    Before all of them stands why somebody halted the station: nothing else happens until he has it reset.
+    """
     ordered = sorted(
         status.alarms,
         key=lambda alarm: (
@@ -98,6 +101,10 @@ def messages(status: pb.GetStatusResponse, texts: Catalogue) -> list[Message]:
         ),
     )
     found = []
+    if why := _why_halted(status):
+        icon = _ICONS["HALTED"]
+        remedy = texts.text("state_detail.HALTED")
+        found.append(Message(Severity.WARNING, icon, texts.text("halted.why", why=why), remedy))
     for alarm in ordered:
         severity = severity_of(alarm.name)
         text, remedy = texts.alarm(alarm.name, dict(alarm.values))
@@ -105,6 +112,12 @@ def messages(status: pb.GetStatusResponse, texts: Catalogue) -> list[Message]:
             remedy = f"{texts.text('alarms.is_over')} {remedy}"  # first: on a small screen the end may be cut off
         found.append(Message(severity, _SEVERITY_ICONS[severity], text, remedy))
     return found
+
+
+def _why_halted(status: pb.GetStatusResponse) -> str:
+    """Return what was said when the station was halted, on one line; '' where it is not, or nothing was."""
+    halted = status.state == status.last_change.after == pb.STATE_HALTED
+    return " ".join(status.last_change.detail.split()) if halted else ""
 
 
 def held(status: pb.GetStatusResponse) -> bool:

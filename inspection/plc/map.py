@@ -271,6 +271,7 @@ FAULT_CODES: Mapping[str, int] = MappingProxyType(
         "RECIPE_LOST": 71,
         "LOT_INTERRUPTED": 72,
         "RECORDS_UNSIGNED": 73,
+        "ACCESS_UNREADABLE": 74,
         "RECORDS_NOT_FORWARDED": 80,
         "IMAGES_NOT_FORWARDED": 81,
     }

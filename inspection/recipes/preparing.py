@@ -126,7 +126,7 @@ class Preparing:
 
     def get(self, name: str, version: int | None) -> Recipe:
         """Return a version, removed or not; the newest that is not when none is named. Raises RecipeError."""
-        return self.own if name == STATION_RECIPE else self.store.get(name, version)
+        return self._own(version) if name == STATION_RECIPE else self.store.get(name, version)
 
     def fits(self, name: str, version: int | None) -> bool:
         """Return whether the prepared recipe is this one; the newest version is meant where none is named."""
@@ -177,11 +177,19 @@ class Preparing:
 
     def _find(self, name: str, version: int | None) -> Recipe:
         if name == STATION_RECIPE:
-            return self.own
+            return self._own(version)
         recipe = self.store.get(name, version)
         if recipe.is_removed:
             raise RecipeMissingError(f"recipe {recipe.ref}: was removed — it is kept for old records — add it again")
         return recipe
+
+    def _own(self, version: int | None) -> Recipe:
+        if version:
+            raise RecipeMissingError(
+                f"recipe {STATION_RECIPE!r}: there is no version {version} — the station's own file has none — leave "
+                "the version out, or name a stored recipe"
+            )
+        return self.own
 
     def _take_over(self, recipe: Recipe, config: StationConfig, who: str, require: Callable[[], None]) -> None:
         """Load the model where it is not the one that is loaded, and go by the recipe."""

@@ -33,6 +33,11 @@ class RecipeStore:
         The text of the newest version once more changes nothing. Raises RecipeContentError, RecipeError, OSError.
         """
         _check_name(name)
+        if name.startswith("-"):  # one that was stored before this was refused stays readable
+            raise RecipeError(
+                f"recipe {name!r}: begins with a dash — a command line would take it for an option — begin the name "
+                "with a letter or a digit"
+            )
         content = parse_content(text, f"recipe {name}")
         digest = content_hash(content)
         versions = self.versions(name)

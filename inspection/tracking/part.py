@@ -61,6 +61,11 @@ class PartInFlight:
         """True while its code is still to be read; nothing is decided before."""
         return self.identity is not None and self.identity.is_awaited
 
+    @property
+    def awaits_frame(self) -> bool:
+        """True while a frame of it may still come."""
+        return not self.ended and any(view.frame is None and view.missing is None for view in self.views)
+
     def give_up_code(self, view: int, why: str) -> None:
         """Wait no longer for a code in the picture of a view that says nothing, nor go by what was read in it."""
         identity = self.identity

@@ -160,6 +160,7 @@ class PartTracker:
         part.views[view].frame = frame
         part.stages.frame_host_ns = max(part.stages.frame_host_ns, frame.received_host_ns)
         self.counters.frames += 1
+        self._emptied.notify_all()
 
     def on_frames_lost(self, first: int, last: int, view: int = 0) -> None:
         """Note that the frames of the parts first…last will never come; a part without any view left is rejected.
@@ -182,6 +183,7 @@ class PartTracker:
                 return
             part.views[view].missing = Reason.NO_IMAGE
             part.give_up_code(view, "no picture of it came")
+            self._emptied.notify_all()
             told = self._judge_if_complete(part)
         self._tell(told)
 
@@ -284,6 +286,12 @@ class PartTracker:
         """Wait until a part is no longer in flight; False when it still is after `timeout_s`."""
         with self._lock:
             return self._emptied.wait_for(lambda: number not in self._parts, timeout_s)
+
+    def wait_pictured(self, timeout_s: float) -> bool:
+        """Wait until no frame of a part that is in flight now can still come; False when one can after `timeout_s`."""
+        with self._lock:
+            parts = list(self._parts.values())
+            return self._emptied.wait_for(lambda: not any(part.awaits_frame for part in parts), timeout_s)
 
     def wait_empty(self, timeout_s: float) -> bool:
         """Wait until no part is in flight; False when some still are after `timeout_s`."""

@@ -164,6 +164,35 @@ def test_an_order_that_describes_no_lot(running: Running, order: dict[str, objec
     assert not calls.lots.ListLots(pb.ListLotsRequest()).lots
 
 
+def test_a_lot_may_be_stored_before_its_recipe_and_says_so(running: Running) -> None:
+    """The answer warns that it cannot start yet; once the recipe is stored it starts. A removed one is told, too."""
+    _, calls = running
+    order = pb.LotOrder(lot="L-early", recipe="later", recipe_version=1)
+    response = calls.lots.StoreLot(pb.StoreLotRequest(order=order))
+    assert response.lot.state == pb.LOT_STATE_NOT_ALLOWED_TO_START
+    assert "later" in response.warning
+    assert code_and_reason(calls.lots.StartLot, pb.StartLotRequest(lot="L-early")) == ("NOT_FOUND", "RECIPE")
+    calls.recipes.CreateRecipe(pb.CreateRecipeRequest(name="later", text="[model]\nthreshold = 0.4\n"))
+    order.lot = "L-in-time"
+    assert calls.lots.StoreLot(pb.StoreLotRequest(order=order)).warning == ""
+    assert step(calls, LotStep.RUN, "L-early").state == pb.LOT_STATE_RUNNING
+    step(calls, LotStep.STOP, "L-early")
+    calls.station.PrepareRecipe(pb.PrepareRecipeRequest(name="station"))
+    calls.recipes.DeleteRecipe(pb.DeleteRecipeRequest(name="later", version=1))
+    order.lot = "L-removed"
+    assert "removed" in calls.lots.StoreLot(pb.StoreLotRequest(order=order)).warning
+    assert calls.lots.StoreLot(pb.StoreLotRequest(order=pb.LotOrder(lot="L-whatever"))).warning == ""
+
+
+@pytest.mark.parametrize("recipe", ["a/b", "..", ".hidden"])
+def test_a_recipe_that_can_never_be_is_refused_with_the_order(running: Running, recipe: str) -> None:
+    """Nothing is stored, and the id stays free."""
+    _, calls = running
+    request = pb.StoreLotRequest(order=pb.LotOrder(lot="L-1", recipe=recipe))
+    assert code_and_reason(calls.lots.StoreLot, request) == ("INVALID_ARGUMENT", "RECIPE")
+    assert store(calls, "L-1").order.lot == "L-1"
+
+
 def test_a_lot_that_is_not_there(running: Running) -> None:
     """NOT_FOUND, reason LOT, for every step, for reading and for watching."""
     _, calls = running

@@ -149,12 +149,36 @@ def test_a_text_that_is_too_long(running: Running) -> None:
         assert code_and_reason(call, request) == ("INVALID_ARGUMENT", "RECIPE")
 
 
-@pytest.mark.parametrize("name", ["", "station", ".hidden", "../../etc", "a/b", "x" * 65, "a b", "a\n", "a\u0000"])
+NO_NAMES = ["", "station", ".hidden", "../../etc", "a/b", "x" * 65, "a b", "a\n", "a\u0000", "-x", "--help"]
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
 def test_a_name_that_is_none(running: Running, name: str) -> None:
     """It never reaches the disk."""
     _, calls = running
     request = pb.CreateRecipeRequest(name=name, text=STRICT)
     assert code_and_reason(calls.recipes.CreateRecipe, request) == ("INVALID_ARGUMENT", "RECIPE")
+
+
+def test_the_stations_own_recipe_has_no_versions(running: Running) -> None:
+    """Version 0 is what its file holds; another one is not there, to be read or prepared."""
+    _, calls = running
+    assert calls.recipes.GetRecipe(pb.GetRecipeRequest(name="station", version=0)).recipe.ref.version == 0
+    for call, request in (
+        (calls.recipes.GetRecipe, pb.GetRecipeRequest(name="station", version=1)),
+        (calls.station.PrepareRecipe, pb.PrepareRecipeRequest(name="station", version=1)),
+    ):
+        assert code_and_reason(call, request) == ("NOT_FOUND", "RECIPE")
+
+
+def test_a_folder_that_is_no_bundle_is_not_listed_to_a_client(running: Running, tmp_path: Path) -> None:
+    """Whoever may store recipes hears that there is no bundle, and no name of what is there."""
+    _, calls = running
+    (tmp_path / "id_ed25519.private").mkdir()
+    calls.recipes.CreateRecipe(pb.CreateRecipeRequest(name="curious", text=f"[model]\nbundle = '{tmp_path}'\n"))
+    error = refused(calls.station.PrepareRecipe, pb.PrepareRecipeRequest(name="curious"))
+    assert "card.json missing" in str(error)
+    assert "id_ed25519" not in str(error)
 
 
 def test_versions_that_are_not_there(running: Running) -> None:

@@ -119,6 +119,10 @@ def test_every_filter_alone_and_together(running: Running) -> None:
         ("max_score", {"min_score": 0.6, "max_score": 0.5}),
         ("min_score", {"min_score": float("nan")}),
         ("max_score", {"max_score": float("inf")}),
+        ("min_score", {"min_score": -1.0}),
+        ("max_score", {"max_score": 1.5}),
+        ("part", {"part": -3, "run": "20260101T000000.000000Z"}),
+        ("part", {"part": 0, "run": "20260101T000000.000000Z"}),
     ],
 )
 def test_a_filter_that_is_none(running: Running, field: str, told: dict[str, Any]) -> None:

@@ -67,7 +67,7 @@ def test_status_is_the_lines_own(line: BenchLine, client: StationClient) -> None
     assert (status.alarms[0].name, dict(status.alarms[0].values)) == ("EJECTOR_LOST", {"port": "/dev/ttyUSB0"})
     assert dict(status.rejected_by_reason) == told.rejected_by_reason
     assert dict(status.counters) == told.counters
-    special = {"state", "alarms", "rejected_by_reason", "counters", "version", "cameras", "recipe"}
+    special = {"state", "alarms", "rejected_by_reason", "counters", "version", "cameras", "recipe", "last_change"}
     for field in status.DESCRIPTOR.fields:
         if field.name not in special:
             assert getattr(status, field.name) == getattr(told, field.name), field.name

@@ -121,6 +121,7 @@ def test_the_stream_of_changes_has_each_with_its_cause(running: Running) -> None
     assert [change.sequence for change in seen] == list(range(seen[0].sequence, seen[0].sequence + 3))
     assert [change.before for change in seen[1:]] == [change.after for change in seen[:-1]]
     assert seen[-1].detail == "guard open"
+    assert calls.station.GetStatus(pb.GetStatusRequest()).last_change == seen[-1]
     assert seen[-1].wall_ns >= seen[0].wall_ns > 0
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from inspection.api.server import ApiServer
 from inspection.api.tls import WARN_DAYS, read_pair
 from inspection.config import StationConfig
 from inspection.config.reality import missing_here
+from inspection.control import State
 from inspection.page.feed import StationFeed
 from inspection.service import Service
 
@@ -189,6 +191,46 @@ def test_a_certificate_that_ends_soon_is_an_alarm(tmp_path: Path, pki: Pki, toke
         pki.ca.server(["127.0.0.1"], now_utc())
         service.tend()
         assert "CERTIFICATE_EXPIRES" not in [one.name for one in service.station.alarms.active()]
+
+
+@pytest.mark.parametrize("what", ["deleted", "spoilt", "open to others"])
+def test_an_access_file_that_is_lost_is_an_alarm_and_admits_nobody(tmp_path: Path, tokens: Path, what: str) -> None:
+    """The line runs on; who was admitted hears why he is not, on an open stream, too, until it is mended."""
+    token = add_token(tokens, "mes", Role.VIEWER)
+    whole = tokens.read_bytes()
+    with (
+        Service(station(tmp_path, {"tokens": tokens})) as service,
+        StationClient(service.api_address, token=token, timeout_s=30.0) as mes,
+        ThreadPoolExecutor(1) as pool,
+    ):
+
+        def alarms() -> dict[str, Any]:
+            service.tend()
+            return {one.name: one for one in service.station.alarms.active()}
+
+        service.station.start_line()
+        assert "ACCESS_UNREADABLE" not in alarms()
+        results = mes.watch_results(reconnect=False)
+        next(results)
+        ended = pool.submit(lambda: refused(lambda: list(results)))
+        if what == "deleted":
+            tokens.unlink()
+        elif what == "spoilt":
+            tokens.write_bytes(b"\0garbage")
+        else:
+            tokens.chmod(0o644)
+        until(lambda: "ACCESS_UNREADABLE" in alarms())
+        alarm = alarms()["ACCESS_UNREADABLE"]
+        assert str(tokens) in str(alarm.values["detail"])
+        assert not alarm.blocks
+        assert service.station.state is State.CONTINUOUS_EXECUTION
+        for error in (refused(mes.status), ended.result(30.0)):
+            assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "ACCESS_FILE")
+            assert str(tokens) not in str(error)
+        tokens.write_bytes(whole)
+        tokens.chmod(0o600)
+        until(lambda: "ACCESS_UNREADABLE" not in alarms())
+        assert mes.status().station
 
 
 def test_an_ended_certificate_stops_no_line(tmp_path: Path, pki: Pki, tokens: Path) -> None:

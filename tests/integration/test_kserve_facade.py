@@ -18,6 +18,7 @@ from mapped_bundle import write_mapped_bundle
 from served_station import served
 from tiny_bundle import tiny_golden, tiny_weights, write_tiny_bundle
 
+from inspection.api.call_error import call_error
 from inspection.api.pb import open_inference_pb2 as oip
 from inspection.api.pb import open_inference_pb2_grpc as oip_grpc
 from inspection.service import Service
@@ -144,10 +145,29 @@ def test_a_station_in_error_is_not_ready(service: Service, stub: oip_grpc.GRPCIn
         assert stub.ModelMetadata(oip.ModelMetadataRequest(name="tiny")).versions
         with pytest.raises(grpc.RpcError, match="RECORDS_TROUBLE") as failed:
             stub.ModelInfer(raw_request(), timeout=TIMEOUT_S)
-        assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
+        error = call_error(failed.value, "")
+        assert (error.code, error.reason, error.retry_after_s) == (grpc.StatusCode.UNAVAILABLE, "STATE", None)
+        assert error.metadata["state"] == "ERROR"
     finally:
         service.station.alarms.clear("RECORDS_TROUBLE")
     assert stub.ModelReady(oip.ModelReadyRequest(name="tiny")).ready
+
+
+def test_a_station_that_waits_for_a_command_promises_no_retry(tmp_path: Path) -> None:
+    """Halted, and without a recipe, ModelInfer is FAILED_PRECONDITION and names the state; no time to wait is told."""
+    with (
+        served(tmp_path, write_tiny_bundle(tmp_path / "tiny")) as running,
+        grpc.insecure_channel(running.api_address) as channel,
+    ):
+        stub = oip_grpc.GRPCInferenceServiceStub(channel)
+        commands = {"INITIALIZED": running.station.unprepare_recipe, "HALTED": lambda: running.station.halt("a test")}
+        for state, command in commands.items():
+            command()
+            with pytest.raises(grpc.RpcError, match=state) as failed:
+                stub.ModelInfer(raw_request(), timeout=TIMEOUT_S)
+            error = call_error(failed.value, "")
+            assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "STATE")
+            assert (error.metadata["state"], error.retry_after_s) == (state, None)
 
 
 def test_load_from_outside_costs_no_part(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,10 +17,11 @@ from hand_line import HandLine
 from playwright.sync_api import Browser, Page, Route, TimeoutError, expect
 
 from inspection.camera_history import CameraReport, CameraState
-from inspection.control import State
+from inspection.control import State, StateChange
 from inspection.page import challenge_words, words
 from inspection.part import Reason
 from inspection.recipes.content import RecipeRef
+from inspection.state_machine import Cause
 
 pytestmark = pytest.mark.browser
 
@@ -395,6 +397,28 @@ def test_the_detail_of_each_state_is_read_to_its_end(
         for width, height in ((1024, 768), (1280, 900), (1920, 1080)):
             page.set_viewport_size({"width": width, "height": height})
             assert page.evaluate(CUT_OFF, names) == [], f"{state} {width}×{height}"
+    page.close()
+
+
+@pytest.mark.parametrize(
+    "why", ["guard door 3 is open", "The guard of infeed 3 was found open, so maintenance has the key. " * 3]
+)
+def test_why_the_station_was_halted_is_read(line: HandLine, served: PageProcess, browser: Browser, why: str) -> None:
+    """It stands in the state line before every alarm; one that is cut off there is read wholly behind its button."""
+    why = why[:200].strip()
+    line.alarms.raise_alarm("DISK_LOW", free_mb=900, limit_mb=1000)
+    line.stands = State.HALTED
+    line.last_change = StateChange(4, State.READY, State.HALTED, Cause.HALT, why, time.time_ns(), time.monotonic_ns())
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(served.url)
+    expect(page.locator(".lw-state")).to_have_attribute("data-kind", "halted")
+    expect(page.locator(".lw-state .lw-message-text")).to_have_text(f"Halted: {why}")
+    for width, height in ((1024, 600), (1280, 800), (1920, 1080), (480, 800)):
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.evaluate(WIDER_THAN_THE_WINDOW) == [], f"{width}×{height}"
+    page.locator(".lw-more").click()
+    expect(page.locator(".lw-message-list .lw-message-text")).to_have_count(2)
+    expect(page.locator(".lw-message-list .lw-message-text").first).to_have_text(f"Halted: {why}")
     page.close()
 
 

@@ -31,6 +31,7 @@ Fault = Literal[
     "raises_when_idle",
     "frame_without_trigger",
     "takes_every_trigger",
+    "drops_at_cease",
 ]
 _EVERY_S = 0.002
 _LEFT: list[object] = []
@@ -76,6 +77,11 @@ class FaultyCamera(Camera):
             threading.Thread(target=self._forever.wait, args=(60,), daemon=True).start()
         if self._fault == "leaves_a_file":
             _LEFT.append(open("/dev/null"))  # noqa: SIM115, PTH123 - the fault
+
+    def _cease(self) -> bool:
+        if self._fault == "drops_at_cease":
+            self._waiting.clear()
+        return False
 
     def _grab(self, into: Pixels | None, timeout_s: float) -> Frame | None:
         number = self._next(timeout_s)

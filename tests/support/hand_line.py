@@ -19,6 +19,7 @@ from inspection.control import (
     JobRequest,
     Preview,
     State,
+    StateChange,
     StateError,
     StationStatus,
     TriggerMissedError,
@@ -60,6 +61,7 @@ class HandLine:
         self.stands: State | None = None
         self.recipe: RecipeRef | None = None
         self.lot = ""
+        self.last_change: StateChange | None = None
         self._counters = RunCounters()
         self._counters.reset(RUN)
         self._previews = PreviewSlot(min_interval_s=0.0)
@@ -166,6 +168,7 @@ class HandLine:
             cameras=self.cameras,
             recipe=self.recipe,
             lot=self.lot,
+            last_change=self.last_change,
         )
 
     def start_line(self) -> None:

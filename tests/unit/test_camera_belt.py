@@ -180,3 +180,54 @@ def test_a_part_that_nobody_was_told_of_crosses_after_the_restart() -> None:
     assert trigger is not None
     assert trigger.number == 1
     assert trigger.host_ns >= restart_host_ns
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    paced=st.booleans(),
+    listens=st.booleans(),
+    stops=st.lists(st.floats(0.0, 0.004), min_size=1, max_size=4),
+)
+@settings(max_examples=30, deadline=None)
+def test_what_crossed_before_the_belt_ceased_still_comes_and_nothing_else(
+    seed: int, paced: bool, listens: bool, stops: list[float]
+) -> None:
+    """At any moment: each part up to the last one triggers and has its frame, and the next run goes on behind it."""
+    options = Options(
+        speed_mm_s=20_000, pitch_mm=10, jitter_mm=2, seed=seed, paced=paced, readout_ms=1, exposure_us=0,
+    )  # fmt: skip
+    triggers: list[int] = []
+    frames: list[int] = []
+    with SimulatedCamera("top", options, Plain()) as camera:
+        for run_s in stops:
+            camera.start()
+            ceased = threading.Event()
+
+            def listen(ceased: threading.Event = ceased) -> None:
+                is_rest = False
+                while not is_rest:
+                    is_rest = ceased.is_set()
+                    while (trigger := camera.wait_trigger(0.002)) is not None:
+                        triggers.append(trigger.number)
+
+            if listens:
+                listener = threading.Thread(target=listen, daemon=True)
+                listener.start()
+            until_s = time.monotonic() + run_s
+            while time.monotonic() < until_s:
+                if (frame := camera.grab(None, 0.001)) is not None:
+                    frames.append(frame.counter)
+            assert camera.cease()
+            assert camera._belt is not None
+            last = camera._belt.last
+            ceased.set()
+            while frames[-1:] != [last] and last:
+                frame = camera.grab(None, BOUND_S)
+                assert frame is not None
+                frames.append(frame.counter)
+            assert camera.grab(None, 0.01) is None
+            if listens:
+                listener.join(BOUND_S)
+                assert triggers == frames
+            camera.stop()
+            assert frames == list(range(1, len(frames) + 1))

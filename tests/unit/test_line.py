@@ -243,6 +243,30 @@ def test_a_lost_camera_is_opened_again_and_no_number_comes_twice() -> None:
     camera.close()
 
 
+def test_what_comes_after_the_line_ceased_is_no_part_and_the_rest_of_one_is() -> None:
+    """Of a camera that tells of no triggers: the second view of the last part is taken, the next exposure is nobody's.
+
+    The part that begins at the next start has all its views.
+    """
+    camera, log = ScriptedCamera(), Log()
+    line = _line(camera, log, frames=2)
+    line.start()
+    camera.deliver(1)
+    assert [log.next() for _ in range(2)] == [("trigger", 1), ("frame", 1)]
+    line.cease()
+    for counter in (2, 3, 4, 5):
+        camera.deliver(counter)
+    while not camera.exposures.empty():
+        time.sleep(0.001)
+    line.stop()
+    assert log.next() == ("frame", (1, 1))
+    assert log.events.empty()
+    line.start()
+    camera.deliver(6)
+    assert [kind for kind, _ in (log.next(), log.next())] == ["trigger", "frame"]
+    line.stop()
+
+
 def test_a_failure_of_a_thread_is_told() -> None:
     """Whatever a driver raises that it must not raise reaches the station instead of dying in a thread."""
     camera, log = ScriptedCamera(), Log()

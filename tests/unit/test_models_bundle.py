@@ -289,6 +289,22 @@ def test_sub_folder_is_refused_by_name(folder: Path) -> None:
         load_bundle(folder)
 
 
+@pytest.mark.parametrize("form", ["folder", "zip"])
+def test_a_place_that_is_no_bundle_is_not_listed(tmp_path: Path, form: str) -> None:
+    """The path may come from a client of the API: it hears that there is no bundle, and nothing of what is there."""
+    other = tmp_path / "other"
+    (other / "private keys").mkdir(parents=True)
+    (other / "secret plan.txt").touch()
+    if form == "zip":
+        with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+            archive.write(other / "secret plan.txt", "secret plan.txt")
+        other = tmp_path / "other.zip"
+    with pytest.raises(BundleFormatError, match=r"card\.json missing") as refused:
+        load_bundle(other)
+    assert "secret" not in str(refused.value)
+    assert "private" not in str(refused.value)
+
+
 def test_wrong_paths_are_told_apart(tmp_path: Path, folder: Path) -> None:
     """A path that is not there is the user's error (2); a thing that is no bundle is a failure (1)."""
     with pytest.raises(BundleNotFoundError) as missing:

@@ -43,6 +43,19 @@ def test_a_state_of_a_newer_station_counts_as_an_error() -> None:
     assert words.banner(newer, TEXTS).kind == "error"
 
 
+def test_why_it_was_halted_is_said_while_it_is() -> None:
+    """With the words that came with the command, on one line; not of a halt that was reset since, nor of a shutdown."""
+    said = status(pb.STATE_HALTED, pb.Alarm(name="DISK_LOW"))
+    said.last_change.after, said.last_change.detail = pb.STATE_HALTED, "guard door\n3 is  open"
+    first, second = words.messages(said, TEXTS)
+    assert first.text == "Halted: guard door 3 is open"
+    assert "resets" in first.remedy
+    assert "disk" in second.text.lower()
+    said.state = pb.STATE_READY
+    assert len(words.messages(said, TEXTS)) == 1
+    assert words.messages(status(pb.STATE_HALTED), TEXTS) == []
+
+
 def test_an_ok_is_shown_while_it_is_fresh_only() -> None:
     """A fresh PASS is OK; one that is older than two seconds is not."""
     assert words.verdict(status(), seen(0.0), TEXTS).kind == "ok"

@@ -29,7 +29,7 @@ from inspection.api.kserve.tensors import (
 )
 from inspection.api.pb import open_inference_pb2 as oip
 from inspection.api.pb import open_inference_pb2_grpc as oip_grpc
-from inspection.control import BusyError, StateError
+from inspection.control import BusyError, State, StateError
 
 MAX_WAITING = 16
 _SHORTEST_VERSION = 12
@@ -111,7 +111,7 @@ class KServeService(oip_grpc.GRPCInferenceServiceServicer):
         allowance = Allowance(_timeout_s(request, context.time_remaining()))
         with self._lock:
             if self._waiting >= MAX_WAITING:
-                raise _unavailable(f"{self._waiting} calls wait for the model — {MAX_WAITING} may — try again")
+                raise _busy(f"{self._waiting} calls wait for the model — {MAX_WAITING} may — try again")
             self._waiting += 1
         work = self._workers.submit(self._infer, request, allowance)
         work.add_done_callback(self._done)
@@ -128,10 +128,10 @@ class KServeService(oip_grpc.GRPCInferenceServiceServicer):
         try:
             given = self._model.infer(batch, allowance.left_s())
         except StateError as error:
-            raise _unavailable(str(error)) from error
+            raise self._not_ready(error) from error
         except BusyError as error:
             allowance.left_s()  # an answer that came too late is DEADLINE_EXCEEDED, whatever kept it
-            raise _unavailable(str(error)) from error
+            raise _busy(str(error)) from error
         response = oip.ModelInferResponse(model_name=loaded.card.name, model_version=loaded.digest, id=request.id)
         response_tensors(response, names, given, raw=len(request.raw_input_contents) > 0)
         return response
@@ -140,11 +140,22 @@ class KServeService(oip_grpc.GRPCInferenceServiceServicer):
         try:
             loaded = self._model.loaded_model()
         except StateError as error:
-            raise _unavailable(str(error)) from error
+            raise self._not_ready(error) from error
         other = _is_other(loaded, name, version)
         if other:
             raise RefusedError(grpc.StatusCode.NOT_FOUND, "MODEL", other)
         return loaded
+
+    def _not_ready(self, error: StateError) -> RefusedError:
+        """Return the refusal of a call in a state in which no model is at hand, with that state and no time to wait.
+
+        A fault may be mended meanwhile: clients of such servers know UNAVAILABLE. A halted station and one without a
+        recipe wait for a command.
+        """
+        state = self._model.state
+        waits = state in (State.HALTED, State.INITIALIZED)
+        code = grpc.StatusCode.FAILED_PRECONDITION if waits else grpc.StatusCode.UNAVAILABLE
+        return RefusedError(code, "STATE", str(error), metadata={"state": state.value})
 
     async def _call(self, function: Callable[[], _Answer]) -> _Answer:
         return await asyncio.get_running_loop().run_in_executor(self._calls, function)
@@ -179,5 +190,5 @@ def _timeout_s(request: oip.ModelInferRequest, remaining_s: float | None) -> flo
     return min(allowed_s, timeout_us * 1e-6) if timeout_us else allowed_s
 
 
-def _unavailable(text: str) -> RefusedError:
+def _busy(text: str) -> RefusedError:
     return RefusedError(grpc.StatusCode.UNAVAILABLE, "MODEL_BUSY", text, retry_after_s=_RETRY_S)

@@ -14,7 +14,8 @@ INVALID_ARGUMENT (the request is no such message: reason REQUEST; the request id
 request: reason REQUEST_ID), ABORTED (its request id was begun before a restart and nobody knows what came of it:
 reason REQUEST_ID, metadata entry), ALREADY_EXISTS (a command that answers with a stream came again: reason
 REQUEST_ID), UNAVAILABLE (the command cannot be written down, though Stop, Abort and Halt are carried out all the
-same: reason AUDIT, with RetryInfo), DATA_LOSS (what was to be read was changed after it was written: reason RECORD),
+same: reason AUDIT, with RetryInfo; the station cannot read its access file, so nobody is admitted with a token or a
+client certificate: reason ACCESS_FILE), DATA_LOSS (what was to be read was changed after it was written: reason RECORD),
 INTERNAL (the station failed on this call, and its log says where: reason
 INTERNAL).
 """

@@ -281,16 +281,20 @@ class StoreLotResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     LOT_FIELD_NUMBER: _builtins.int
+    WARNING_FIELD_NUMBER: _builtins.int
+    warning: _builtins.str
+    """Why the lot could not start if it were to now: its recipe is not there, or was removed. Empty where it could."""
     @_builtins.property
     def lot(self) -> Global___Lot: ...
     def __init__(
         self,
         *,
         lot: Global___Lot | None = ...,
+        warning: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["lot", b"lot"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lot", b"lot"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lot", b"lot", "warning", b"warning"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -105,8 +105,11 @@ class LotServiceServicer:
     """
 
     def StoreLot(self, request, context):
-        """Stores an order. Errors: INVALID_ARGUMENT (it describes no lot: reason LOT), FAILED_PRECONDITION (its id was used
-        before: reason LOT, metadata state), UNAVAILABLE (it cannot be made durable: reason RECORDS, with RetryInfo).
+        """Stores an order. Its recipe need not be there yet: an ISA-95 job order may be stored before what it needs; the
+        answer then carries a warning, and StartLot is refused until the recipe is stored.
+        Errors: INVALID_ARGUMENT (it describes no lot: reason LOT; its recipe's name is none: reason RECIPE),
+        FAILED_PRECONDITION (its id was used before: reason LOT, metadata state), UNAVAILABLE (it cannot be made durable:
+        reason RECORDS, with RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,8 +39,11 @@ class LotServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> LotServiceAsyncStub: ...
     StoreLot: _grpc.UnaryUnaryMultiCallable[_lot_pb2.StoreLotRequest, _lot_pb2.StoreLotResponse]
-    """Stores an order. Errors: INVALID_ARGUMENT (it describes no lot: reason LOT), FAILED_PRECONDITION (its id was used
-    before: reason LOT, metadata state), UNAVAILABLE (it cannot be made durable: reason RECORDS, with RetryInfo).
+    """Stores an order. Its recipe need not be there yet: an ISA-95 job order may be stored before what it needs; the
+    answer then carries a warning, and StartLot is refused until the recipe is stored.
+    Errors: INVALID_ARGUMENT (it describes no lot: reason LOT; its recipe's name is none: reason RECIPE),
+    FAILED_PRECONDITION (its id was used before: reason LOT, metadata state), UNAVAILABLE (it cannot be made durable:
+    reason RECORDS, with RetryInfo).
     """
     StoreAndStartLot: _grpc.UnaryUnaryMultiCallable[_lot_pb2.StoreAndStartLotRequest, _lot_pb2.StoreAndStartLotResponse]
     """Stores an order and starts it; a start that fails leaves it stored. Errors: those of StoreLot and StartLot."""
@@ -84,8 +87,11 @@ class LotServiceAsyncStub(LotServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     StoreLot: _aio.UnaryUnaryMultiCallable[_lot_pb2.StoreLotRequest, _lot_pb2.StoreLotResponse]  # type: ignore[assignment]
-    """Stores an order. Errors: INVALID_ARGUMENT (it describes no lot: reason LOT), FAILED_PRECONDITION (its id was used
-    before: reason LOT, metadata state), UNAVAILABLE (it cannot be made durable: reason RECORDS, with RetryInfo).
+    """Stores an order. Its recipe need not be there yet: an ISA-95 job order may be stored before what it needs; the
+    answer then carries a warning, and StartLot is refused until the recipe is stored.
+    Errors: INVALID_ARGUMENT (it describes no lot: reason LOT; its recipe's name is none: reason RECIPE),
+    FAILED_PRECONDITION (its id was used before: reason LOT, metadata state), UNAVAILABLE (it cannot be made durable:
+    reason RECORDS, with RetryInfo).
     """
     StoreAndStartLot: _aio.UnaryUnaryMultiCallable[_lot_pb2.StoreAndStartLotRequest, _lot_pb2.StoreAndStartLotResponse]  # type: ignore[assignment]
     """Stores an order and starts it; a start that fails leaves it stored. Errors: those of StoreLot and StartLot."""
@@ -132,8 +138,11 @@ class LotServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _lot_pb2.StoreLotRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_lot_pb2.StoreLotResponse, _abc.Awaitable[_lot_pb2.StoreLotResponse]]:
-        """Stores an order. Errors: INVALID_ARGUMENT (it describes no lot: reason LOT), FAILED_PRECONDITION (its id was used
-        before: reason LOT, metadata state), UNAVAILABLE (it cannot be made durable: reason RECORDS, with RetryInfo).
+        """Stores an order. Its recipe need not be there yet: an ISA-95 job order may be stored before what it needs; the
+        answer then carries a warning, and StartLot is refused until the recipe is stored.
+        Errors: INVALID_ARGUMENT (it describes no lot: reason LOT; its recipe's name is none: reason RECIPE),
+        FAILED_PRECONDITION (its id was used before: reason LOT, metadata state), UNAVAILABLE (it cannot be made durable:
+        reason RECORDS, with RetryInfo).
         """
 
     @_abc_1.abstractmethod

@@ -76,7 +76,8 @@ class RecipeServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetRecipe(self, request, context):
-        """Returns one version with its text. Errors: NOT_FOUND (no such name or version: reason RECIPE), DATA_LOSS (its file
+        """Returns one version with its text; "station" has version 0 alone. Errors: NOT_FOUND (no such name or version: reason
+        RECIPE), DATA_LOSS (its file
         is not what was stored: reason RECIPE), INVALID_ARGUMENT (a name that is none: reason RECIPE), UNAVAILABLE (the
         disk refuses: reason RECORDS, with RetryInfo).
         """

@@ -39,7 +39,8 @@ class RecipeServiceStub:
     reason RECIPE), UNAVAILABLE (the disk refuses: reason RECORDS, with RetryInfo).
     """
     GetRecipe: _grpc.UnaryUnaryMultiCallable[_recipe_pb2.GetRecipeRequest, _recipe_pb2.GetRecipeResponse]
-    """Returns one version with its text. Errors: NOT_FOUND (no such name or version: reason RECIPE), DATA_LOSS (its file
+    """Returns one version with its text; "station" has version 0 alone. Errors: NOT_FOUND (no such name or version: reason
+    RECIPE), DATA_LOSS (its file
     is not what was stored: reason RECIPE), INVALID_ARGUMENT (a name that is none: reason RECIPE), UNAVAILABLE (the
     disk refuses: reason RECORDS, with RetryInfo).
     """
@@ -70,7 +71,8 @@ class RecipeServiceAsyncStub(RecipeServiceStub):
     reason RECIPE), UNAVAILABLE (the disk refuses: reason RECORDS, with RetryInfo).
     """
     GetRecipe: _aio.UnaryUnaryMultiCallable[_recipe_pb2.GetRecipeRequest, _recipe_pb2.GetRecipeResponse]  # type: ignore[assignment]
-    """Returns one version with its text. Errors: NOT_FOUND (no such name or version: reason RECIPE), DATA_LOSS (its file
+    """Returns one version with its text; "station" has version 0 alone. Errors: NOT_FOUND (no such name or version: reason
+    RECIPE), DATA_LOSS (its file
     is not what was stored: reason RECIPE), INVALID_ARGUMENT (a name that is none: reason RECIPE), UNAVAILABLE (the
     disk refuses: reason RECORDS, with RetryInfo).
     """
@@ -110,7 +112,8 @@ class RecipeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _recipe_pb2.GetRecipeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_recipe_pb2.GetRecipeResponse, _abc.Awaitable[_recipe_pb2.GetRecipeResponse]]:
-        """Returns one version with its text. Errors: NOT_FOUND (no such name or version: reason RECIPE), DATA_LOSS (its file
+        """Returns one version with its text; "station" has version 0 alone. Errors: NOT_FOUND (no such name or version: reason
+        RECIPE), DATA_LOSS (its file
         is not what was stored: reason RECIPE), INVALID_ARGUMENT (a name that is none: reason RECIPE), UNAVAILABLE (the
         disk refuses: reason RECORDS, with RetryInfo).
         """

@@ -337,7 +337,7 @@ class ResultFilter(_message.Message):
     UNTIL_WALL_NS_FIELD_NUMBER: _builtins.int
     run: _builtins.str
     part: _builtins.int
-    """Only together with `run`."""
+    """From 1, and only together with `run`."""
     lot: _builtins.str
     serial: _builtins.str
     reviewer: _builtins.str

@@ -215,6 +215,7 @@ class GetStatusResponse(_message.Message):
     CAMERAS_FIELD_NUMBER: _builtins.int
     RECIPE_FIELD_NUMBER: _builtins.int
     LOT_FIELD_NUMBER: _builtins.int
+    LAST_CHANGE_FIELD_NUMBER: _builtins.int
     station: _builtins.str
     state: Global___State.ValueType
     run: _builtins.str
@@ -256,6 +257,10 @@ class GetStatusResponse(_message.Message):
     def recipe(self) -> _recipe_pb2.RecipeRef:
         """The prepared recipe; absent while none is."""
 
+    @_builtins.property
+    def last_change(self) -> Global___StateChange:
+        """How the state became what it is, for example that and why the station was halted; absent before the first change."""
+
     def __init__(
         self,
         *,
@@ -286,10 +291,11 @@ class GetStatusResponse(_message.Message):
         cameras: _abc.Iterable[_camera_pb2.CameraStatus] | None = ...,
         recipe: _recipe_pb2.RecipeRef | None = ...,
         lot: _builtins.str = ...,
+        last_change: Global___StateChange | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["recipe", b"recipe"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_change", b"last_change", "recipe", b"recipe"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarms", b"alarms", "bundle_digest", b"bundle_digest", "camera", b"camera", "cameras", b"cameras", "counters", b"counters", "ejector", b"ejector", "ejector_connected", b"ejector_connected", "heartbeat_running", b"heartbeat_running", "late", b"late", "latency_p50_ms", b"latency_p50_ms", "latency_p99_ms", b"latency_p99_ms", "lot", b"lot", "model", b"model", "parts_per_minute", b"parts_per_minute", "passed", b"passed", "provider", b"provider", "recipe", b"recipe", "records", b"records", "rejected_by_reason", b"rejected_by_reason", "run", b"run", "state", b"state", "station", b"station", "threshold", b"threshold", "triggers", b"triggers", "uptime_s", b"uptime_s", "version", b"version", "wrong_pulses", b"wrong_pulses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarms", b"alarms", "bundle_digest", b"bundle_digest", "camera", b"camera", "cameras", b"cameras", "counters", b"counters", "ejector", b"ejector", "ejector_connected", b"ejector_connected", "heartbeat_running", b"heartbeat_running", "last_change", b"last_change", "late", b"late", "latency_p50_ms", b"latency_p50_ms", "latency_p99_ms", b"latency_p99_ms", "lot", b"lot", "model", b"model", "parts_per_minute", b"parts_per_minute", "passed", b"passed", "provider", b"provider", "recipe", b"recipe", "records", b"records", "rejected_by_reason", b"rejected_by_reason", "run", b"run", "state", b"state", "station", b"station", "threshold", b"threshold", "triggers", b"triggers", "uptime_s", b"uptime_s", "version", b"version", "wrong_pulses", b"wrong_pulses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -384,7 +390,7 @@ class PrepareRecipeRequest(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """"station" is what the station's own file holds."""
+    """"station" is what the station's own file holds; it has no versions."""
     version: _builtins.int
     """0: the newest."""
     request_id: _builtins.str
@@ -695,7 +701,7 @@ class HaltRequest(_message.Message):
     CAUSE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     cause: _builtins.str
-    """Why, for the log and those who watch the state; at most 200 characters."""
+    """Why, for the log, those who watch the state and the operator page; at most 200 characters."""
     request_id: _builtins.str
     """A UUID4 of the client's own: the same request with the same id is carried out once, however often it is sent within
     an hour, and answered alike. Empty: every call counts.

@@ -196,8 +196,9 @@ class StationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Stop(self, request, context):
-        """Stops the line after the parts in flight, to READY; nothing to do while the line stands. It is carried out even
-        where it cannot be written down. Errors: none of its own.
+        """Stops the line after the parts in flight, to READY; nothing to do while the line stands. The frames of parts that
+        have triggered are waited for, so that no part is lost to it. It is carried out even where it cannot be written
+        down. Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

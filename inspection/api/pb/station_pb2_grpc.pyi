@@ -79,8 +79,9 @@ class StationServiceStub:
     its part: reason SERIAL).
     """
     Stop: _grpc.UnaryUnaryMultiCallable[_station_pb2.StopRequest, _station_pb2.StopResponse]
-    """Stops the line after the parts in flight, to READY; nothing to do while the line stands. It is carried out even
-    where it cannot be written down. Errors: none of its own.
+    """Stops the line after the parts in flight, to READY; nothing to do while the line stands. The frames of parts that
+    have triggered are waited for, so that no part is lost to it. It is carried out even where it cannot be written
+    down. Errors: none of its own.
     """
     Abort: _grpc.UnaryUnaryMultiCallable[_station_pb2.AbortRequest, _station_pb2.AbortResponse]
     """Lets no part get a pass from now on and stops the line, to READY. A pass that the ejector was told already stands.
@@ -160,8 +161,9 @@ class StationServiceAsyncStub(StationServiceStub):
     its part: reason SERIAL).
     """
     Stop: _aio.UnaryUnaryMultiCallable[_station_pb2.StopRequest, _station_pb2.StopResponse]  # type: ignore[assignment]
-    """Stops the line after the parts in flight, to READY; nothing to do while the line stands. It is carried out even
-    where it cannot be written down. Errors: none of its own.
+    """Stops the line after the parts in flight, to READY; nothing to do while the line stands. The frames of parts that
+    have triggered are waited for, so that no part is lost to it. It is carried out even where it cannot be written
+    down. Errors: none of its own.
     """
     Abort: _aio.UnaryUnaryMultiCallable[_station_pb2.AbortRequest, _station_pb2.AbortResponse]  # type: ignore[assignment]
     """Lets no part get a pass from now on and stops the line, to READY. A pass that the ejector was told already stands.
@@ -292,8 +294,9 @@ class StationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _station_pb2.StopRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_station_pb2.StopResponse, _abc.Awaitable[_station_pb2.StopResponse]]:
-        """Stops the line after the parts in flight, to READY; nothing to do while the line stands. It is carried out even
-        where it cannot be written down. Errors: none of its own.
+        """Stops the line after the parts in flight, to READY; nothing to do while the line stands. The frames of parts that
+        have triggered are waited for, so that no part is lost to it. It is carried out even where it cannot be written
+        down. Errors: none of its own.
         """
 
     @_abc_1.abstractmethod

@@ -87,3 +87,14 @@ CERTIFICATE_EXPIRES = Fault(
     recovers="by itself when the renewed files are in place; no restart",
     test="tests/integration/test_api_tls.py::test_a_certificate_that_ends_soon_is_an_alarm",
 )
+
+ACCESS_UNREADABLE = Fault(
+    name="access_unreadable",
+    what="the access file of the API is deleted, spoilt or open to others while the station runs",
+    alarm="ACCESS_UNREADABLE",
+    station="goes on, and so does the page; nobody is admitted with a token or a client certificate, not even who was "
+    "in the file before: the change may have revoked him",
+    ejector=says.NOTHING,
+    recovers="by itself half a second after the file can be read again; no restart",
+    test="tests/integration/test_api_tls.py::test_an_access_file_that_is_lost_is_an_alarm_and_admits_nobody",
+)
