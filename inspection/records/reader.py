@@ -19,25 +19,16 @@ from inspection.records.holds import HeldNow, Hold, held_now
 from inspection.records.lot_counts import EndedParts, count_lot
 from inspection.records.paced_search import search_for
 from inspection.records.record import CONTENT_TYPES, Run, StoredRecord, stored_record
+from inspection.records.run_counts import Counts, count_run
 from inspection.records.schema import open_for_reading
 from inspection.records.search import Page, Search, statement
-from inspection.records.serials import counted_serials_statement, used_serials_statement
+from inspection.records.serials import highest_counted, used_serials_statement
 from inspection.records.tables import CONTENT, RECORDS, REMOVED_IMAGES, RUN_COLUMNS, RUNS
 
 _IS_REMOVED = select(REMOVED_IMAGES.c.sequence).where(REMOVED_IMAGES.c.sequence == RECORDS.c.sequence).exists()
 _NUMBERS_AT_ONCE = 500
 _Row = TypeVar("_Row", StoredRecord, StoredEntry)
 _SELECT = select(RECORDS.c.sequence, RECORDS.c.run_id, *CONTENT, RECORDS.c.hash, _IS_REMOVED.label("is_removed"))
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How many parts of a run ended how; from durable records only."""
-
-    records: int
-    passed: int
-    rejected_by_reason: dict[str, int]
-    by_action: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,27 +181,12 @@ class RecordReader:
     def highest_counted(self, lot: str | None, prefix: str, digits: int) -> int:
         """Return the highest number of so many digits behind a prefix; 0 for none. lot: as `used_serials`."""
         with self._database.connect() as connection:
-            for serial in connection.execute(counted_serials_statement(lot, prefix, digits)).yield_per(100).scalars():
-                number = str(serial).removeprefix(prefix)
-                if number.isascii() and number.isdigit():
-                    return int(number)
-        return 0
+            return highest_counted(connection, lot, prefix, digits)
 
     def counts(self, run: str) -> Counts:
         """Return how the run's parts ended; all zero for a run without records."""
-        cells = (RECORDS.c.verdict, RECORDS.c.reason, RECORDS.c.ejector_action)
-        run_id = select(RUNS.c.run_id).where(RUNS.c.run == run).scalar_subquery()
-        query = select(*cells, func.count()).where(RECORDS.c.run_id == run_id).group_by(*cells)
         with self._database.connect() as connection:
-            rows = connection.execute(query).all()
-        passed, by_reason, by_action = 0, dict[str, int](), dict[str, int]()
-        for verdict, reason, action, count in rows:
-            by_action[action] = by_action.get(action, 0) + count
-            if verdict == Verdict.PASS:
-                passed += count
-            else:
-                by_reason[reason] = by_reason.get(reason, 0) + count
-        return Counts(sum(row[-1] for row in rows), passed, by_reason, by_action)
+            return count_run(connection, run)
 
     def count_lot(self, lot: str) -> list[EndedParts]:
         """Return how the parts of a lot ended; nothing for a lot without records."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, text
 
 from inspection.identity.scope import OFF_THE_BELT
 from inspection.part import Verdict
@@ -39,6 +39,15 @@ def counted_serials_statement(lot: str | None, prefix: str, digits: int) -> Sele
     of_length = func.length(_R.serial) == len(lowest)
     query = select(_R.serial).where(_HAS_ONE, _R.serial >= lowest, _R.serial <= highest, of_length, *_of(lot))
     return query.order_by(_R.serial.desc())
+
+
+def highest_counted(connection: Connection, lot: str | None, prefix: str, digits: int) -> int:
+    """Return the highest number of so many digits behind a prefix; 0 for none. lot: None for all."""
+    for serial in connection.execute(counted_serials_statement(lot, prefix, digits)).yield_per(100).scalars():
+        number = str(serial).removeprefix(prefix)
+        if number.isascii() and number.isdigit():
+            return int(number)
+    return 0
 
 
 def _of(lot: str | None) -> list[ColumnElement[bool]]:
