@@ -107,11 +107,11 @@ class PartTracker:
         return part, early
 
     def _arm(self, part: PartInFlight) -> None:
-        """Arm a part's reject, and tell at once what was decided on it while its birth was written down."""
+        """Arm a part's reject, and decide on what was found while its birth was written down."""
         self.ejector.expect(part.number, part.due)
         with self._lock:
             part.is_armed = True
-            told = [part] if part.told is not None and not part.ended else []
+            told = self._settle([part])
         self._tell(told)
 
     def _take_early(self, part: PartInFlight) -> list[tuple[int, Frame]]:
@@ -240,20 +240,19 @@ class PartTracker:
     def _settle(self, waiting: list[PartInFlight]) -> list[PartInFlight]:
         """Decide the parts that can be, and those that waited for them; return the ones to tell the ejector of.
 
-        One that is not armed yet is told of when it is: the ejector takes no verdict on a part that it does not know.
+        One that is not armed yet is decided when it is: the ejector takes no verdict on a part that it does not know.
         """
         told = []
         while waiting:
             part = waiting.pop()
-            if part.judged is None or part.decision is not None or part.ended:
+            if part.judged is None or part.decision is not None or part.ended or not part.is_armed:
                 continue
             decision = decide_part(part, self.may_pass, self.why_held, self.now)
             if decision is None:
                 continue
             self.counters.taken_along += part.is_taken_along
             self.counters.system_rejects += decision.reason is Reason.SYSTEM
-            if part.is_armed:
-                told.append(part)
+            told.append(part)
             waiting.extend(part.behind)
         return told
 
