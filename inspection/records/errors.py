@@ -2,7 +2,8 @@
 
 RecordsError                anything below
 ├── RecordStoreError        the folder holds no record store of ours, or another station holds it: mend the path
-│   └── RecordStoreHeldError  a station runs in it and alone writes there: ask the station, or stop it
+│   ├── RecordStoreHeldError  a station runs in it and alone writes there: ask the station, or stop it
+│   └── RecordStoreDamagedError  its database cannot be opened any more: restore the folder from a copy
 ├── RecordDiskError         the disk does not take records: the text says which file, why, and what to do
 ├── RecordLostError         the store ends before its own head, or a row cannot be read: run `records verify`
 ├── SigningKeyError         the key that signs the records cannot be used: put it back, or move it away
@@ -31,6 +32,14 @@ class RecordStoreError(RecordsError):
 
 class RecordStoreHeldError(RecordStoreError):
     """Another process writes into this store now."""
+
+
+class RecordStoreDamagedError(RecordStoreError):
+    """The database of a store cannot be opened any more. problem: what is wrong, without file and remedy."""
+
+    def __init__(self, text: str, problem: str) -> None:
+        super().__init__(text)
+        self.problem = problem
 
 
 class SigningKeyError(RecordsError):

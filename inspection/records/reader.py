@@ -20,7 +20,7 @@ from inspection.records.lot_counts import EndedParts, count_lot
 from inspection.records.paced_search import search_for
 from inspection.records.record import CONTENT_TYPES, Run, StoredRecord, stored_record
 from inspection.records.run_counts import Counts, count_run
-from inspection.records.schema import open_for_reading
+from inspection.records.schema import open_whole
 from inspection.records.search import Page, Search, statement
 from inspection.records.serials import highest_counted, used_serials_statement
 from inspection.records.tables import CONTENT, RECORDS, REMOVED_IMAGES, RUN_COLUMNS, RUNS
@@ -53,7 +53,7 @@ class RecordReader:
         images lie in that folder. Raises RecordStoreError when there is none of ours.
         """
         self.directory = directory
-        self._database = database or open_for_reading(directory)
+        self._database = database or open_whole(directory)
         self._runs: dict[int, Run | tuple[str, str]] = {}  # what is stored of a run never changes
 
     def last_sequence(self) -> int:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from inspection.records.append_only import make_append_only
-from inspection.records.errors import RecordDiskError, RecordStoreError
+from inspection.records.errors import RecordDiskError, RecordStoreDamagedError, RecordStoreError
 from inspection.records.first_version import show_as_newest
 from inspection.records.tables import METADATA
 from inspection.records.upgrade import SCHEMA_VERSION, upgrade
@@ -21,6 +23,11 @@ DATABASE_FILE = "records.sqlite"
 APPLICATION_ID = 0x4C575244  # "LWRD"
 _BUSY_TIMEOUT_S = 5.0
 _IDLE_CONNECTIONS = 8
+_UNREADABLE = (
+    SQLAlchemyError,
+    sqlite3.Error,
+    UnicodeDecodeError,
+)  # the last: a message of SQLite names what is no text
 
 
 def open_for_writing(directory: Path) -> Connection:
@@ -38,14 +45,14 @@ def open_for_writing(directory: Path) -> Connection:
     connection = _opened(engine, path)
     try:
         _prepare(connection, path)
-    except (SQLAlchemyError, sqlite3.Error) as error:
+    except _UNREADABLE as error:
         connection.close()
-        if getattr(_reason(error), "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
+        if getattr(reason(error), "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
             raise RecordDiskError(
                 f"{path}: the disk is full, no record can be stored — about 10 MB are needed to begin — free some "
                 "space, or name another folder in records.dir"
             ) from error
-        raise RecordStoreError(_unusable(path, error)) from error
+        raise _refusal(path, error) from error
     except RecordStoreError:
         connection.close()
         raise
@@ -80,16 +87,61 @@ def open_for_reading(directory: Path) -> Engine:
         raise
 
 
-def _unusable(path: Path, error: Exception) -> str:
-    return (
-        f"{path}: cannot be used as a record store: {_reason(error)} — an SQLite file written by Lineward, in a "
-        "folder that this user may write to, is needed — name another folder, or move this file away"
+@contextlib.contextmanager
+def refusing_damage(directory: Path) -> Iterator[None]:
+    """Raise RecordStoreDamagedError for what the database says inside the block when it cannot be read."""
+    path = directory / DATABASE_FILE
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise _damaged(path, f"the database is damaged: {reason(error)}") from error
+
+
+def open_whole(directory: Path) -> Engine:
+    """Open as `open_for_reading` a database whose every table and column is there. Raises RecordStoreError."""
+    database = open_for_reading(directory)
+    try:
+        with database.connect() as connection:
+            for table in METADATA.tables.values():
+                connection.execute(select(table).limit(0))
+    except _UNREADABLE as error:
+        database.dispose()
+        raise _schema_damaged(directory / DATABASE_FILE, error) from error
+    return database
+
+
+def reason(error: BaseException) -> BaseException:
+    """Return what the driver itself said."""
+    return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+
+
+def is_damage(error: Exception) -> bool:
+    """Return whether an error of the database says that its file is damaged."""
+    code = getattr(reason(error), "sqlite_errorcode", None) or 0
+    return isinstance(error, UnicodeDecodeError) or code & 0xFF == sqlite3.SQLITE_CORRUPT
+
+
+def _refusal(path: Path, error: Exception) -> RecordStoreError:
+    """Return the error for a database that cannot be opened: it reads no more than its schema then."""
+    return _schema_damaged(path, error) if is_damage(error) else RecordStoreError(_unusable(path, error))
+
+
+def _schema_damaged(path: Path, error: Exception) -> RecordStoreDamagedError:
+    why = "a name in it is no text" if isinstance(error, UnicodeDecodeError) else str(reason(error))
+    return _damaged(path, f"the schema of the database is damaged: {why}")
+
+
+def _damaged(path: Path, problem: str) -> RecordStoreDamagedError:
+    return RecordStoreDamagedError(
+        f"{path}: {problem} — an intact SQLite file is needed — restore the folder from a copy", problem
     )
 
 
-def _reason(error: BaseException) -> BaseException:
-    """Return what the driver itself said."""
-    return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+def _unusable(path: Path, error: Exception) -> str:
+    return (
+        f"{path}: cannot be used as a record store: {reason(error)} — an SQLite file written by Lineward, in a "
+        "folder that this user may write to, is needed — name another folder, or move this file away"
+    )
 
 
 def _prepare(connection: Connection, path: Path) -> None:
@@ -160,8 +212,8 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
 def _opened(engine: Engine, path: Path) -> Connection:
     try:
         return engine.connect()
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        raise RecordStoreError(_unusable(path, error)) from error
+    except _UNREADABLE as error:
+        raise _refusal(path, error) from error
 
 
 def _begin_immediate(connection: Connection) -> None:

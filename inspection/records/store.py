@@ -31,7 +31,7 @@ from inspection.records.record import (
     result_values,
     stored_record,
 )
-from inspection.records.schema import DATABASE_FILE, open_for_writing
+from inspection.records.schema import DATABASE_FILE, open_for_writing, refusing_damage
 from inspection.records.side_chain import SideBook
 from inspection.records.signing import SignedState, SigningKey, fingerprint, run_heads
 from inspection.records.tables import ENTRIES_TABLE, RECORDS, REMOVED_IMAGES, RUN_COLUMNS, RUNS
@@ -96,7 +96,8 @@ class RecordStore:
                 raise RecordLostError(_lost(directory, 0, remembered.sequence))
             self.connection = open_for_writing(directory)
             undo.callback(self.connection.close)
-            self._head = self._stored_head()
+            with refusing_damage(directory):
+                self._head = self._stored_head()
             if remembered is not None and remembered.sequence > self._head.sequence:
                 raise RecordLostError(_lost(directory, self._head.sequence, remembered.sequence))
             if remembered is None and self._head.sequence:
@@ -104,11 +105,12 @@ class RecordStore:
             self._head_file = HeadFile(directory)
             undo.callback(self._head_file.close)
             self._write_head()
-            self._challenges = SideBook(CHALLENGES, self.connection, directory)
-            undo.callback(self._challenges.close)
-            self._entries = SideBook(ENTRIES, self.connection, directory)
-            self.hold_entries = 0
-            self.removed_images = self._count_removed()
+            with refusing_damage(directory):
+                self._challenges = SideBook(CHALLENGES, self.connection, directory)
+                undo.callback(self._challenges.close)
+                self._entries = SideBook(ENTRIES, self.connection, directory)
+                self.hold_entries = 0
+                self.removed_images = self._count_removed()
             undo.pop_all()
         sync_directory(directory)
 

@@ -17,13 +17,13 @@ from inspection.records.chain import GENESIS, ChainHead, lost_heads, read_head, 
 from inspection.records.challenges import CHALLENGES
 from inspection.records.columns import ADDED_COLUMNS, FORMAT, RESULT_COLUMNS, hashed_content
 from inspection.records.entries import ENTRIES
-from inspection.records.errors import RecordStoreError
+from inspection.records.errors import RecordStoreDamagedError, RecordStoreError
 from inspection.records.record import ImageState, Run
-from inspection.records.schema import DATABASE_FILE, open_for_reading
+from inspection.records.schema import DATABASE_FILE, is_damage, open_for_reading, reason
 from inspection.records.tables import CONTENT, RECORDS, REMOVED_IMAGES, RUN_COLUMNS, RUNS
 from inspection.records.verify_challenges import ChallengeCheck
 from inspection.records.verify_removals import RemovalCheck
-from inspection.records.verify_schema import check_indexes, check_schema
+from inspection.records.verify_schema import check_indexes, check_schema, check_version
 from inspection.records.verify_side import check_side, missing, side_head
 from inspection.records.verify_signatures import SignatureCheck, Signed
 
@@ -81,16 +81,23 @@ def verify(directory: Path, progress: Callable[[int, int], None] | None = None, 
     `progress` gets (records checked, records in all). Takes bounded memory, however many there are. Raises
     RecordStoreError when the folder is no store of ours.
     """
-    database = open_for_reading(directory)
+    report = VerifyReport()
     try:
-        return _verified(directory, database, progress, trust)
-    except DBAPIError as error:
-        raise RecordStoreError(
-            f"{directory / DATABASE_FILE}: is damaged: {error.orig} — an intact SQLite file is needed — restore the "
-            "folder from a copy"
-        ) from error
-    finally:
-        database.dispose()
+        database = open_for_reading(directory)
+        try:
+            _look(report, directory, database, progress, trust)
+        finally:
+            database.dispose()
+    except RecordStoreDamagedError as error:
+        report.add(None, error.problem)
+    except (DBAPIError, UnicodeDecodeError) as error:
+        if report.ok and not is_damage(error):
+            raise RecordStoreError(
+                f"{directory / DATABASE_FILE}: cannot be read: {reason(error)} — an intact SQLite file is needed — try "
+                "it again, or restore the folder from a copy"
+            ) from error
+        report.add(None, f"the database cannot be read any further: {reason(error)}")
+    return report
 
 
 def verify_copy(directory: Path, database: Engine, trust: Trust = Trust()) -> VerifyReport:
@@ -102,8 +109,7 @@ def verify_copy(directory: Path, database: Engine, trust: Trust = Trust()) -> Ve
     report = VerifyReport()
     try:
         with _marks_of(directory) as marks, database.connect() as connection:
-            check = _Check(directory, connection, marks)
-            report = check.report
+            check = _Check(report, directory, connection, marks)
             check.walk(None)
             add = partial(report.add, None)
             report.challenges = ChallengeCheck(directory, connection, add, ChainHead(), database).run()
@@ -128,24 +134,24 @@ def _marks_of(directory: Path) -> Iterator[Engine | None]:
         database.dispose()
 
 
-def _verified(
-    directory: Path, database: Engine, progress: Callable[[int, int], None] | None, trust: Trust
-) -> VerifyReport:
+def _look(
+    report: VerifyReport, directory: Path, database: Engine, progress: Callable[[int, int], None] | None, trust: Trust
+) -> None:
     # heads first: the store may move on while it is read, and must never be behind its head
     head = read_head(directory)
     last_challenge, last_entry = side_head(directory, CHALLENGES), side_head(directory, ENTRIES)
     with database.connect() as connection:
-        check = _Check(directory, connection)
-        add = partial(check.report.add, None)
+        add = partial(report.add, None)
         check_schema(connection, add)
         check_indexes(connection, add)
+        check = _Check(report, directory, connection)
         check.walk(progress)
         check.compare_head(head)
-        check.report.challenges = ChallengeCheck(directory, connection, add, last_challenge).run()
-        _check_book(check.report, connection, last_entry, trust, RemovalCheck(connection, check.report.add).look)
+        report.challenges = ChallengeCheck(directory, connection, add, last_challenge).run()
+        _check_book(report, connection, last_entry, trust, RemovalCheck(connection, report.add).look)
         for note in lost_heads(directory):
-            check.report.add(None, f"{note}: records after it may have been removed")
-    return check.report
+            report.add(None, f"{note}: records after it may have been removed")
+        check_version(connection, add)
 
 
 def _check_book(
@@ -170,9 +176,11 @@ def _check_book(
 class _Check:
     """One walk along the chain; lives for one call of `verify`."""
 
-    def __init__(self, directory: Path, connection: Connection, marks: Engine | None = None) -> None:
+    def __init__(
+        self, report: VerifyReport, directory: Path, connection: Connection, marks: Engine | None = None
+    ) -> None:
         """marks: the database whose marks of removed images are the newest; absent: the one that is checked."""
-        self.report = VerifyReport()
+        self.report = report
         self._directory, self._connection = directory, connection
         self._marks = marks
         self._sequence = 0

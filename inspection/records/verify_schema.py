@@ -7,12 +7,12 @@ from functools import cache
 
 from sqlalchemy import Connection, create_engine
 
-from inspection.records.tables import METADATA
 from inspection.records.upgrade import REVISIONS, SCHEMA_VERSION, VERSION_TABLE, upgrade
 
 Schema = dict[str, tuple[str, str]]
 """Of each object its kind, and its SQL without blanks and quotes, or its columns."""
 
+_ROWS_SHOWN = 5
 _SIDE_TABLES = ("challenges", "entries")  # a store of the first version may have them already
 _OBJECTS = "SELECT type, name, tbl_name, sql FROM main.sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
 
@@ -36,12 +36,28 @@ def check_schema(connection: Connection, add: Callable[[str], None]) -> None:
 
 def check_indexes(connection: Connection, add: Callable[[str], None]) -> None:
     """Let SQLite hold every table against its indexes, one table at a time, and name what it says."""
-    present = {row[0] for row in connection.exec_driver_sql("SELECT name FROM main.sqlite_master WHERE type = 'table'")}
-    for table in METADATA.tables:
-        if table in present:
-            for (said,) in connection.exec_driver_sql(f"PRAGMA main.integrity_check({table})").all():
-                if said != "ok":
-                    add(f"the table {table} of the database is damaged: {said}")
+    present = connection.exec_driver_sql("SELECT name FROM main.sqlite_master WHERE type = 'table'").scalars().all()
+    for table in ("sqlite_schema", *present):
+        quoted = str(table).replace('"', '""')
+        for (said,) in connection.exec_driver_sql(f'PRAGMA main.integrity_check("{quoted}")').all():
+            if said != "ok":
+                add(f"the table {table} of the database is damaged: {said}")
+
+
+def check_version(connection: Connection, add: Callable[[str], None]) -> None:
+    """Hold the version that Alembic noted against the database's own; the first version had no such table."""
+    (version,) = connection.exec_driver_sql("PRAGMA user_version").one()
+    is_there = "SELECT count(*) FROM main.sqlite_master WHERE type = 'table' AND name = ?"
+    if not connection.exec_driver_sql(is_there, (VERSION_TABLE,)).scalar_one():
+        if version > 1:
+            add(f"the table {VERSION_TABLE} of the database is missing")
+        return
+    found = (
+        connection.exec_driver_sql(f"SELECT version_num FROM main.{VERSION_TABLE} LIMIT {_ROWS_SHOWN}").scalars().all()
+    )
+    if found != [REVISIONS[version - 1]]:
+        told = ", ".join(map(ascii, found)) or "nothing"
+        add(f"the table {VERSION_TABLE} of the database holds {told}: {REVISIONS[version - 1]!r} alone is right")
 
 
 def _schema(connection: Connection, tables: tuple[str, ...] = ()) -> Schema:
