@@ -15,6 +15,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from inspection.cli.records_folder import DEFAULT_DIR, Dir, Json, counted, print_json
+from inspection.disk_errors import remedy
+from inspection.new_file import new_file
 from inspection.plain_text import printable
 from inspection.records.entries import EntryKind
 from inspection.records.errors import SigningKeyError
@@ -98,14 +100,12 @@ def show_key(
 
 def _write_new(file: Path, text: str) -> None:
     try:
-        with file.open("x", encoding="ascii") as new:
-            new.write(text)
+        with new_file(file) as new:
+            new.write(text.encode("ascii"))
     except FileExistsError:
         raise SigningKeyError(f"{file}: is there already — nothing is ever overwritten — name a new file") from None
     except OSError as error:
-        raise SigningKeyError(
-            f"{file}: cannot be written: {error.strerror} — name a new file in a folder that is there"
-        ) from error
+        raise SigningKeyError(f"{file}: cannot be written: {error.strerror} — {remedy(error)}") from error
 
 
 def list_signatures(directory: Dir = DEFAULT_DIR) -> None:
