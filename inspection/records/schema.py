@@ -103,7 +103,7 @@ def open_whole(directory: Path) -> Engine:
     try:
         with database.connect() as connection:
             for table in METADATA.tables.values():
-                connection.execute(select(table).limit(0))
+                connection.execute(select(table).limit(0)).all()
     except _UNREADABLE as error:
         database.dispose()
         raise _schema_damaged(directory / DATABASE_FILE, error) from error
