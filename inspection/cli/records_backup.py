@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from inspection.background import give_way
 from inspection.cli.records_folder import DEFAULT_DIR, Dir, Json, counted, print_json
-from inspection.cli.records_proof import print_report, report_fields
+from inspection.cli.records_proof import held_against, print_report, report_fields
 from inspection.disk_errors import naming
 from inspection.records.backup import Progress as Tell
 from inspection.records.backup import back_up
@@ -65,10 +65,11 @@ def restore_records(
     trust = Trust(None if public_key is None else read_public_keys(public_key))
     with _telling(as_json) as tell, naming(directory):
         report = restore(source, directory, tell, trust)
+    compared = held_against(trust, public_key)
     if as_json:
-        print_json({"dir": str(directory), **report_fields(report)})
+        print_json({"dir": str(directory), **report_fields(report), "compared": compared})
     else:
-        print_report(report, directory)
+        print_report(report, directory, compared)
 
 
 @contextmanager

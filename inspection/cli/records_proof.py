@@ -61,7 +61,7 @@ def verify_records(
             progress.update(task, description="records", completed=done, total=total)
 
         report = verify(directory, tell, trust)
-    compared = _compared(trust, public_key)
+    compared = held_against(trust, public_key)
     if as_json:
         print_json({"dir": str(directory), **report_fields(report), "compared": compared})
     else:
@@ -70,7 +70,7 @@ def verify_records(
         raise typer.Exit(1)
 
 
-def _compared(trust: Trust, public_key: Path | None) -> list[str]:
+def held_against(trust: Trust, public_key: Path | None) -> list[str]:
     """Return in words what from outside the station the store was held against."""
     told = [f"public key {fingerprint(one)} of {public_key}" for one in trust.keys or ()]
     if trust.source:

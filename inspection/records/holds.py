@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -97,10 +98,20 @@ def hold_of(name: str, cells: Mapping[str, Any]) -> Hold:
         )
     since, until = hold.since_wall_ns, hold.until_wall_ns
     if since is not None and until is not None and since >= until:
-        raise HoldError(f"hold {name!r}: from {since} to {until} is no time at all — a later end is needed")
+        told = f"from {_moment(since)} to {_moment(until)} is no time at all"
+        raise HoldError(f"hold {name!r}: {told} — the end must be later than the beginning — mend one of them")
     if not hold.cells().keys() - {"reason"}:
         raise HoldError(f"hold {name!r}: names no records — a lot, a serial number, times or numbers do — add one")
     return hold
+
+
+def _moment(wall_ns: int) -> str:
+    """Return a wall time for people, in UTC to the nanosecond; the number itself where no calendar has it."""
+    seconds, rest_ns = divmod(wall_ns, 10**9)
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}.{rest_ns:09d} UTC"
+    except (OverflowError, ValueError, OSError):
+        return f"{wall_ns} ns"
 
 
 def add_hold(book: EntryBook, hold: Hold, who: str, wall_ns: int) -> StoredEntry:

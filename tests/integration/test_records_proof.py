@@ -152,6 +152,7 @@ def test_a_backup_of_a_running_station_is_restored_whole(tmp_path: Path, values:
     code, told = said("restore", str(place), "--dir", str(restored), "--public-key", key)
     assert (code, told.get("problems")) == (0, []), told
     assert (told["records"], told["images"] > 0) == (taken[1], True)
+    assert told["compared"] == [f"public key {one} of {key}" for one in told["signed"]["keys"]]
     assert said("restore", str(place), "--dir", str(restored))[0] == 1
     RecordStore(restored).close()
     assert verify(restored).ok

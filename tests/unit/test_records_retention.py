@@ -307,6 +307,12 @@ def test_the_commands_on_a_store_without_a_station(tmp_path: Path) -> None:
     backwards = ("--from", "2026-02-01", "--to", "2026-01-01")
     for nothing in (("--record", "2"), ("--record", "0"), ("--lot", "L-2"), backwards):
         assert said("add", "case 9", "--reason", "complaint", *nothing)[0] == 1
+    wrong = CliRunner().invoke(
+        app, ["records", "hold", "add", "case 9", "--reason", "complaint", *backwards, "--dir", str(tmp_path)]
+    )
+    assert "from 2026-02-01 00:00:00.000000000 UTC to 2026-01-01 00:00:00.000000000 UTC is no time" in str(
+        wrong.exception
+    )
     found = json.loads(said("add", "case 9", "--reason", "complaint", "--record", "1", "--json")[1])
     assert found["now"]["records"] == 1
     assert said("release", "case 9", "--reason", "settled")[0] == 0
