@@ -110,7 +110,13 @@ class AuditService(pb_grpc.AuditServiceServicer):
     ) -> pb.PlaceHoldResponse:
         """Keep the images of the records that fit from every removal."""
         who = caller_name()
-        stored = await self._held(lambda: add_hold(self._entries, asked_hold(request.hold), who, time.time_ns()))
+
+        def place() -> StoredEntry:
+            hold = asked_hold(request.hold)
+            self._feed.require_there(hold)
+            return add_hold(self._entries, hold, who, time.time_ns())
+
+        stored = await self._held(place)
         placed = hold_of(stored.entry.subject, stored.entry.content)
         return pb.PlaceHoldResponse(hold=hold_message(placed), entry=stored.sequence)
 

@@ -11,6 +11,7 @@ import grpc
 from inspection.api.errors import RefusedError
 from inspection.plant.errors import PlantAwayError
 from inspection.plant.whereabouts import whereabouts
+from inspection.records.holds import Hold
 from inspection.records.reader import FoundPage, RecordReader
 from inspection.records.record import StoredRecord
 from inspection.records.search import Search
@@ -41,6 +42,9 @@ class ResultFeed(Protocol):
         self, search: Search, *, within_s: float, limit: int, newest_first: bool, before_sequence: int | None
     ) -> FoundPage:
         """Return records that fit and were found in time; before_sequence: as the page before says."""
+
+    def require_there(self, hold: Hold) -> None:
+        """Raise HoldError for a hold that names a record or a lot that is not there."""
 
     def verify(self, progress: Callable[[int, int], None]) -> VerifyReport:
         """Check the whole store; progress: records checked, and in all. Takes minutes for millions of records."""
@@ -99,6 +103,10 @@ class RecordFeed:
         return self._reader.search_for(
             search, within_s=within_s, limit=limit, newest_first=newest_first, before_sequence=before_sequence
         )
+
+    def require_there(self, hold: Hold) -> None:
+        """Raise HoldError for a hold that names a record or a lot that is not there."""
+        self._reader.require_there(hold)
 
     def verify(self, progress: Callable[[int, int], None]) -> VerifyReport:
         """Check the whole store; progress: records checked, and in all. Takes minutes for millions of records."""

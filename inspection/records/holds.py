@@ -145,19 +145,22 @@ def _check_texts(name: str, **texts: str) -> None:
             )
 
 
-def held_now(connection: Connection, hold: Hold, last: int) -> HeldNow:
-    """Return what a hold holds of the records that are there; last: the newest one.
-
-    Raises HoldError for a record or a lot that is not there.
-    """
+def require_there(connection: Connection, hold: Hold) -> None:
+    """Raise HoldError for a hold that names a record or a lot that is not there; as quick in a large store."""
+    last = connection.execute(select(func.coalesce(func.max(RECORDS.c.sequence), 0))).scalar_one()
     if beyond := [number for number in hold.records if number > last]:
         raise HoldError(f"hold {hold.name!r}: record {beyond[0]} is not there — 1 to {last} are — name one of those")
-    removed = select(REMOVED_IMAGES.c.sequence).where(REMOVED_IMAGES.c.sequence == RECORDS.c.sequence).exists()
-    kept = and_(RECORDS.c.image_bytes > 0, ~removed)
-    counts = [func.count(), func.count().filter(kept), func.count().filter(removed)]
     of_lot = select(RECORDS.c.sequence).where(RECORDS.c.lot == hold.lot, text("lot <> ''")).limit(1)
     if hold.lot is not None and connection.execute(of_lot).first() is None:
         raise HoldError(f"hold {hold.name!r}: no record has the lot {hold.lot!r} — name one that was inspected")
+
+
+def held_now(connection: Connection, hold: Hold) -> HeldNow:
+    """Return what a hold holds of the records that are there. Raises HoldError as `require_there`."""
+    require_there(connection, hold)
+    removed = select(REMOVED_IMAGES.c.sequence).where(REMOVED_IMAGES.c.sequence == RECORDS.c.sequence).exists()
+    kept = and_(RECORDS.c.image_bytes > 0, ~removed)
+    counts = [func.count(), func.count().filter(kept), func.count().filter(removed)]
     found = connection.execute(select(*counts).select_from(RECORDS).where(hold.holds())).one()
     return HeldNow(found[0], found[1], found[2])
 

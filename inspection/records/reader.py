@@ -15,7 +15,7 @@ from inspection.records.columns import CONTENT_NAMES
 from inspection.records.damage import damaged_row, entry_or_damage, no_text, wrong_cell, wrong_run
 from inspection.records.entries import EntryKind, EntrySearch, StoredEntry, entry_query
 from inspection.records.errors import RecordLostError, RecordMissingError
-from inspection.records.holds import HeldNow, Hold, held_now
+from inspection.records.holds import HeldNow, Hold, held_now, require_there
 from inspection.records.lot_counts import EndedParts, count_lot
 from inspection.records.paced_search import search_for
 from inspection.records.record import CONTENT_TYPES, Run, StoredRecord, stored_record
@@ -153,10 +153,9 @@ class RecordReader:
         page = Page(limit + 1, newest_first, self._place(search, before_sequence))
         with self._database.connect() as connection:
             found = search_for(connection, search, page, within_s)
-        records = self._in_order(found.numbers[:limit])
-        if len(found.numbers) > limit:
-            return FoundPage(records, found.numbers[limit - 1])
-        return FoundPage(records, None if found.behind is None else found.behind[1])
+        behind = None if found.behind is None else found.behind[1]
+        last = found.numbers[limit - 1] if len(found.numbers) > limit else behind
+        return FoundPage(self._in_order(found.numbers[:limit]), last)
 
     def _place(self, search: Search, sequence: int | None) -> tuple[Any, int] | None:
         """Return behind which trigger time and number a page begins; the cell with the time may be a damaged one."""
@@ -165,8 +164,8 @@ class RecordReader:
         if search.reviewer is not None:
             return 0, sequence
         with self._database.connect() as connection:
-            cell = connection.execute(select(RECORDS.c.trigger_wall_ns).where(RECORDS.c.sequence == sequence))
-            found = cell.one_or_none()
+            query = select(RECORDS.c.trigger_wall_ns).where(RECORDS.c.sequence == sequence)
+            found = connection.execute(query).one_or_none()
         return (self.get(sequence).trigger_wall_ns if found is None else found[0]), sequence
 
     def used_serials(self, lot: str | None, limit: int) -> list[str]:
@@ -231,9 +230,13 @@ class RecordReader:
 
     def held_now(self, hold: Hold) -> HeldNow:
         """Return what a hold holds of the records that are there. Raises HoldError for a record or lot that is not."""
-        last = self.last_sequence()
         with self._database.connect() as connection:
-            return held_now(connection, hold, last)
+            return held_now(connection, hold)
+
+    def require_there(self, hold: Hold) -> None:
+        """Raise HoldError for a hold that names a record or a lot that is not there."""
+        with self._database.connect() as connection:
+            require_there(connection, hold)
 
     def marked(self, challenge: str, after_sequence: int) -> list[StoredRecord]:
         """Return the records of the parts that were laid for a challenge, by part; all lie after `after_sequence`."""
@@ -262,8 +265,7 @@ class RecordReader:
     def _in_order(self, numbers: Sequence[int]) -> list[StoredRecord | RecordLostError]:
         found: dict[int, StoredRecord | RecordLostError] = {}
         for start in range(0, len(numbers), _NUMBERS_AT_ONCE):
-            some = numbers[start : start + _NUMBERS_AT_ONCE]
-            found |= self._read(_SELECT.where(RECORDS.c.sequence.in_(some)))
+            found |= self._read(_SELECT.where(RECORDS.c.sequence.in_(numbers[start : start + _NUMBERS_AT_ONCE])))
         return [found[number] for number in numbers]
 
     def _records(self, query: Select[Any]) -> list[StoredRecord]:

@@ -211,9 +211,12 @@ def _may_check(calls: Calls) -> bool:
 
 
 def test_a_hold_is_placed_listed_and_released(running: Running) -> None:
-    """Each step is an entry with who did it; a hold that names nothing, or one that is not there, is refused."""
+    """Each step is an entry with who did it; a hold that names nothing, or what is not there, is refused."""
     service, calls = running
-    hold = pb.Hold(name="claim-17", reason="customer claim", lot="L-1", sequences=[1, 2])
+    calls.station.StartContinuous(pb.StartContinuousRequest())
+    wait_until(lambda: service.station.counters.records > 5)
+    calls.station.Stop(pb.StopRequest())
+    hold = pb.Hold(name="claim-17", reason="customer claim", sequences=[1, 2])
     placed = calls.audit.PlaceHold(pb.PlaceHoldRequest(hold=hold))
     assert placed.hold == hold
     assert list(calls.audit.ListHolds(pb.ListHoldsRequest()).holds) == [hold]
@@ -226,6 +229,8 @@ def test_a_hold_is_placed_listed_and_released(running: Running) -> None:
         pb.Hold(name="claim-18", reason="why"),
         pb.Hold(name="claim-18", lot="L-1"),
         pb.Hold(name="claim-18", reason="why", sequences=[-1]),
+        pb.Hold(name="claim-18", reason="why", sequences=[1, 1 << 40]),
+        pb.Hold(name="claim-18", reason="why", lot="never-was"),
         pb.Hold(name="claim-18", reason="why", **never),
     ):
         told = code_and_reason(calls.audit.PlaceHold, pb.PlaceHoldRequest(hold=wrong))

@@ -95,8 +95,8 @@ class AuditServiceServicer:
 
     def PlaceHold(self, request, context):
         """Keeps the images of the records that fit from every removal, by rule or by disk budget, from now on.
-        Errors: INVALID_ARGUMENT (it names nothing, has no reason, or its name holds already: reason HOLD), UNAVAILABLE (it
-        cannot be stored: reason RECORDS, with RetryInfo).
+        Errors: INVALID_ARGUMENT (it names nothing, or a record or a lot that is not there; it has no reason, or its name holds
+        already: reason HOLD), UNAVAILABLE (it cannot be stored: reason RECORDS, with RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
