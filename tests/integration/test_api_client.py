@@ -185,7 +185,10 @@ def test_an_image_that_is_not_what_was_recorded_is_no_image(records: Records, tm
         for ask in (lambda: client.image(1), lambda: from_aio(address, lambda aio: aio.image(1))):
             with pytest.raises(CallError, match="records verify") as failed:
                 ask()
-            assert failed.value.code is grpc.StatusCode.DATA_LOSS
+            assert (failed.value.code, failed.value.reason) == (grpc.StatusCode.DATA_LOSS, "IMAGE")
+        sent = list(client.results.GetResultImage(pb.GetResultImageRequest(sequence=1)))
+        assert b"".join(piece.data for piece in sent) == b"another picture"
+        assert sent[0].sha256 == client.results.GetResult(pb.GetResultRequest(sequence=1)).result.image_sha256
 
 
 def test_pictures_are_judged_by_both(records: Records, tmp_path: Path) -> None:

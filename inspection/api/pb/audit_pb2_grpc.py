@@ -95,7 +95,7 @@ class AuditServiceServicer:
 
     def PlaceHold(self, request, context):
         """Keeps the images of the records that fit from every removal, by rule or by disk budget, from now on.
-        Errors: INVALID_ARGUMENT (it names nothing, or a record or a lot that is not there; it has no reason, or its name holds
+        Errors: INVALID_ARGUMENT (it names nothing, names a record or a lot that is not there, has no reason, or its name holds
         already: reason HOLD), UNAVAILABLE (it cannot be stored: reason RECORDS, with RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

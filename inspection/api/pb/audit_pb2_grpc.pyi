@@ -50,7 +50,7 @@ class AuditServiceStub:
     """
     PlaceHold: _grpc.UnaryUnaryMultiCallable[_audit_pb2.PlaceHoldRequest, _audit_pb2.PlaceHoldResponse]
     """Keeps the images of the records that fit from every removal, by rule or by disk budget, from now on.
-    Errors: INVALID_ARGUMENT (it names nothing, or a record or a lot that is not there; it has no reason, or its name holds
+    Errors: INVALID_ARGUMENT (it names nothing, names a record or a lot that is not there, has no reason, or its name holds
     already: reason HOLD), UNAVAILABLE (it cannot be stored: reason RECORDS, with RetryInfo).
     """
     ReleaseHold: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ReleaseHoldRequest, _audit_pb2.ReleaseHoldResponse]
@@ -80,7 +80,7 @@ class AuditServiceAsyncStub(AuditServiceStub):
     """
     PlaceHold: _aio.UnaryUnaryMultiCallable[_audit_pb2.PlaceHoldRequest, _audit_pb2.PlaceHoldResponse]  # type: ignore[assignment]
     """Keeps the images of the records that fit from every removal, by rule or by disk budget, from now on.
-    Errors: INVALID_ARGUMENT (it names nothing, or a record or a lot that is not there; it has no reason, or its name holds
+    Errors: INVALID_ARGUMENT (it names nothing, names a record or a lot that is not there, has no reason, or its name holds
     already: reason HOLD), UNAVAILABLE (it cannot be stored: reason RECORDS, with RetryInfo).
     """
     ReleaseHold: _aio.UnaryUnaryMultiCallable[_audit_pb2.ReleaseHoldRequest, _audit_pb2.ReleaseHoldResponse]  # type: ignore[assignment]
@@ -131,7 +131,7 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.PlaceHoldResponse, _abc.Awaitable[_audit_pb2.PlaceHoldResponse]]:
         """Keeps the images of the records that fit from every removal, by rule or by disk budget, from now on.
-        Errors: INVALID_ARGUMENT (it names nothing, or a record or a lot that is not there; it has no reason, or its name holds
+        Errors: INVALID_ARGUMENT (it names nothing, names a record or a lot that is not there, has no reason, or its name holds
         already: reason HOLD), UNAVAILABLE (it cannot be stored: reason RECORDS, with RetryInfo).
         """
 

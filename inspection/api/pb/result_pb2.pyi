@@ -584,7 +584,7 @@ class GetResultImageResponse(_message.Message):
     size_bytes: _builtins.int
     """Of the whole file."""
     sha256: _builtins.str
-    """Of the whole file, as the record has it."""
+    """Of the whole file, as the record has it. The station sends the file as it lies on its disk: hold it against this."""
     def __init__(
         self,
         *,

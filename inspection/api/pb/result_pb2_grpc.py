@@ -107,8 +107,9 @@ class ResultServiceServicer:
         """Streams the stored image of one record in pieces of 256 KiB; from the plant's store when the station's disk budget
         took it.
         Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE, with the place and
-        key that it was copied to), DATA_LOSS (it was changed after it was written: reason RECORD), UNAVAILABLE (the records
-        cannot be read: reason RECORDS, with RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
+        key that it was copied to), DATA_LOSS (the record was changed after it was written: reason RECORD; the image was
+        changed, which the Python clients find by its sha256: reason IMAGE), UNAVAILABLE (the records cannot be read: reason
+        RECORDS, with RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -57,8 +57,9 @@ class ResultServiceStub:
     """Streams the stored image of one record in pieces of 256 KiB; from the plant's store when the station's disk budget
     took it.
     Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE, with the place and
-    key that it was copied to), DATA_LOSS (it was changed after it was written: reason RECORD), UNAVAILABLE (the records
-    cannot be read: reason RECORDS, with RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
+    key that it was copied to), DATA_LOSS (the record was changed after it was written: reason RECORD; the image was
+    changed, which the Python clients find by its sha256: reason IMAGE), UNAVAILABLE (the records cannot be read: reason
+    RECORDS, with RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
     """
     ReviewResult: _grpc.UnaryUnaryMultiCallable[_result_pb2.ReviewResultRequest, _result_pb2.ReviewResultResponse]
     """Writes a human verdict beside the machine's, durably. The record itself never changes; a further review of the same
@@ -101,8 +102,9 @@ class ResultServiceAsyncStub(ResultServiceStub):
     """Streams the stored image of one record in pieces of 256 KiB; from the plant's store when the station's disk budget
     took it.
     Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE, with the place and
-    key that it was copied to), DATA_LOSS (it was changed after it was written: reason RECORD), UNAVAILABLE (the records
-    cannot be read: reason RECORDS, with RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
+    key that it was copied to), DATA_LOSS (the record was changed after it was written: reason RECORD; the image was
+    changed, which the Python clients find by its sha256: reason IMAGE), UNAVAILABLE (the records cannot be read: reason
+    RECORDS, with RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
     """
     ReviewResult: _aio.UnaryUnaryMultiCallable[_result_pb2.ReviewResultRequest, _result_pb2.ReviewResultResponse]  # type: ignore[assignment]
     """Writes a human verdict beside the machine's, durably. The record itself never changes; a further review of the same
@@ -166,8 +168,9 @@ class ResultServiceServicer(metaclass=_abc_1.ABCMeta):
         """Streams the stored image of one record in pieces of 256 KiB; from the plant's store when the station's disk budget
         took it.
         Errors: NOT_FOUND (no such record: reason RECORD; its image was not kept, or is gone: reason IMAGE, with the place and
-        key that it was copied to), DATA_LOSS (it was changed after it was written: reason RECORD), UNAVAILABLE (the records
-        cannot be read: reason RECORDS, with RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
+        key that it was copied to), DATA_LOSS (the record was changed after it was written: reason RECORD; the image was
+        changed, which the Python clients find by its sha256: reason IMAGE), UNAVAILABLE (the records cannot be read: reason
+        RECORDS, with RetryInfo; only the plant's store has it, which is away: reason PLANT_AWAY).
         """
 
     @_abc_1.abstractmethod
