@@ -12,7 +12,8 @@ _FULL = "free some space on that disk, or name a place on another one"
 _RIGHTS = "mend the rights of the file and its folder, or name a place that this user may write to"
 _READ_ONLY = "that disk is mounted read-only: mend it, or mount it so that it can be written"
 _BROKEN = "the disk may be failing: look at the system's log, and have it checked"
-_GONE = "its folder or disk is gone: make the folder, or plug the disk in"
+_GONE = "its folder or disk is not there: make the folder, plug the disk in, or name another place"
+_NO_PLACE = "no file can have this place: name another one"
 REMEDIES = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
@@ -24,6 +25,10 @@ REMEDIES = {
     errno.ENODEV: _GONE,
     errno.ENXIO: _GONE,
     errno.ENOENT: _GONE,
+    errno.ENOTDIR: _NO_PLACE,
+    errno.EISDIR: _NO_PLACE,
+    errno.ENAMETOOLONG: _NO_PLACE,
+    errno.ELOOP: _NO_PLACE,
     errno.ESTALE: _GONE,
     errno.EMFILE: "too many files are open: end other programs, or raise the limit (ulimit -n)",
     errno.ENFILE: "too many files are open: end other programs",

@@ -32,7 +32,7 @@ class Operation:
     _READY_S = 3.0
     _DRAIN_S = 5.0
     _FLUSH_S = 5.0
-    _TAG_S = 0.1  # how late a controller may tell of a trigger that its camera has followed
+    _TAG_S = 0.25  # how late a controller may tell of a trigger that its camera has followed
 
     def __init__(
         self,

@@ -16,10 +16,11 @@ class PageProcess:
 
     _START_S = 60.0
 
-    def __init__(self, api_address: str, port: int, language: str) -> None:
+    def __init__(self, api_address: str, port: int, language: str | None) -> None:
         """Start the page and wait until it listens. Raises StationStartError with what the page said instead."""
         command = [sys.executable, "-m", "inspection.page", "--api", api_address]
-        command += ["--port", str(port), "--language", language, "--until-stdin-closes"]
+        command += ["--port", str(port), "--until-stdin-closes"]
+        command += [] if language is None else ["--language", language]
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the page
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, start_new_session=True

@@ -18,7 +18,7 @@ from inspection.api import v1 as pb
 from inspection.api import v1_grpc as pb_grpc
 from inspection.api.address import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_MB
 from inspection.api.aio_calls import AioCalls
-from inspection.api.calls import Repeats, is_repeatable, passes, turn
+from inspection.api.calls import Repeats, is_repeatable, passes, sendable_token, turn
 from inspection.api.channel import Credentials, open_aio_channel
 from inspection.api.errors import CallError
 from inspection.api.pictures import inspect_request, whole_image
@@ -46,7 +46,7 @@ class AsyncStationClient:
         key: Path | None = None,
     ) -> None:
         """Connect when first used, and again by itself whenever the station was away; as in StationClient."""
-        self.address = address
+        self.address, token = address, sendable_token(token)
         self._max_message_bytes = max_message_mb * 1_000_000
         self._calls = AioCalls(address, token, timeout_s, away_s)
         credentials = Credentials(token, ca, certificate, key)

@@ -18,6 +18,7 @@ from inspection.api.errors import RefusedError
 from inspection.api.outcome import Outcome
 from inspection.api.written_ids import WrittenIds
 from inspection.records.entries import Entry, EntryBook, EntryKind, StoredEntry
+from inspection.records.errors import RecordDiskError
 
 _log = logging.getLogger(__name__)
 
@@ -93,6 +94,9 @@ class Audit:
             return True
         try:
             await asyncio.get_running_loop().run_in_executor(self._writes, self._book.note, entry)
+        except (RecordDiskError, OSError) as error:  # its sentence says all: a traceback at each call fills the log
+            _log.error("%s %s by %s is not written down: %s", entry.subject, entry.content["phase"], entry.who, error)
+            return False
         except Exception:  # noqa: BLE001 - the edge to the records: the caller decides, and a stop must go on
             _log.exception("%s %s by %s could not be written down", entry.subject, entry.content["phase"], entry.who)
             return False

@@ -11,7 +11,7 @@ from uuid import uuid4
 import grpc
 from google.protobuf.message import Message
 
-from inspection.api.errors import CallError, ClosedError, UntrustedError
+from inspection.api.errors import ApiError, CallError, ClosedError, UntrustedError
 
 _ID = "request_id"  # the field that makes a message a command
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.1, 5.0
@@ -32,6 +32,18 @@ def identified(request: _Request) -> _Request:
     named.CopyFrom(request)
     setattr(named, _ID, str(uuid4()))
     return named
+
+
+def sendable_token(token: str) -> str:
+    """Return a token as it is sent: without the line break that its file ends with. Raises ApiError, without it."""
+    bare = token.strip()
+    wrong = next((place for place, one in enumerate(bare, 1) if not "!" <= one <= "~"), 0)
+    if wrong:
+        raise ApiError(
+            f"the token has {bare[wrong - 1]!a} as character {wrong} of {len(bare)} — letters, digits, - and _ alone "
+            "are in one — hand over what `lineward token add` printed, and nothing else"
+        )
+    return bare
 
 
 def with_token(metadata: Iterable[tuple[str, str | bytes]] | None, token: str) -> list[tuple[str, str | bytes]]:

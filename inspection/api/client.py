@@ -17,7 +17,7 @@ from inspection.api import v1 as pb
 from inspection.api import v1_grpc as pb_grpc
 from inspection.api.address import DEFAULT_ADDRESS, DEFAULT_MAX_MESSAGE_MB
 from inspection.api.blocking_calls import BlockingCalls
-from inspection.api.calls import Repeats, is_repeatable, passes, turn
+from inspection.api.calls import Repeats, is_repeatable, passes, sendable_token, turn
 from inspection.api.channel import Credentials, open_channel
 from inspection.api.errors import CallError, ClosedError
 from inspection.api.pictures import inspect_request, whole_image
@@ -52,8 +52,9 @@ class StationClient:
 
         away_s: how long a call that finds the station away is made again, with the same request id; 0: not at all.
         token, ca, certificate, key: where the station asks for a login (`inspection.api.channel.Credentials`).
+        Raises ApiError for a token that cannot be sent, and what `open_channel` raises.
         """
-        self.address = address
+        self.address, token = address, sendable_token(token)
         self._timeout_s = timeout_s
         self._away_s = away_s
         self._max_message_bytes = max_message_mb * 1_000_000

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import socket
+
 import grpc
 
 from inspection.api.address import check_address
@@ -42,18 +45,41 @@ def connection_options(options: SecurityOptions, max_message_bytes: int) -> list
 def listen(server: grpc.aio.Server, address: str, options: SecurityOptions, tls: ServerTls | None) -> tuple[str, str]:
     """Open the address, and the private socket where a login is needed; return both, '' for no socket.
 
-    Raises ApiError when the port is taken.
+    Raises ApiError with the reason when that address cannot be had.
     """
-    host, _ = check_address(address, is_guarded=options.is_guarded)
+    host, asked_port = check_address(address, is_guarded=options.is_guarded)
     try:
         port = server.add_insecure_port(address) if tls is None else server.add_secure_port(address, tls.credentials)
     except RuntimeError as error:
         raise ApiError(
-            f"the API cannot listen on {address}: the port is taken — a free port is needed — stop the "
-            "program that uses it (another station?), or set api.address to another port; port 0 takes any free one"
+            f"the API cannot listen on {address}: {_why_not(host.removeprefix('[').removesuffix(']'), asked_port)}"
         ) from error
     local = ""
     if options.has_tls or options.tokens is not None:
         local = f"unix:{make_socket_place(port)}"
         server.add_insecure_port(local)
     return f"{host}:{port}", local
+
+
+def _why_not(host: str, port: int) -> str:
+    """Return why nothing can listen there, as the system tells it, and what to do: gRPC gives no reason."""
+    try:
+        family, kind, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no host name"
+        return (
+            f"the host {host!r} cannot be resolved ({reason}) — an address of this machine is needed — write its IP "
+            "address, or 0.0.0.0 for all that it has"
+        )
+    try:
+        with socket.socket(family, kind) as tried:
+            tried.bind(place)
+    except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            return f"{host} is no address of this machine — one that it has is needed — `ip address` lists them"
+        if error.errno != errno.EADDRINUSE:
+            return f"{error.strerror} — a port that this user may open is needed — choose one from 1024 on"
+    return (
+        "the port is taken — a free port is needed — stop the program that uses it (another station?), or set "
+        "api.address to another port; port 0 takes any free one"
+    )

@@ -129,6 +129,11 @@ def _reached_by(name: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         pass
+    if re.fullmatch(r"\d+(\.\d+)+", name):
+        raise CertificateError(
+            f"the host {name[:70]!r} is no IP address — four numbers from 0 to 255 are needed — give what clients "
+            "connect to"
+        )
     if not re.fullmatch(r"[A-Za-z0-9_*]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", name):
         raise CertificateError(f"the host {name[:70]!r} is no name and no IP address — give what clients connect to")
     return x509.DNSName(name)

@@ -128,10 +128,10 @@ def main() -> None:
     try:
         app()
     except OSError as error:
-        if error.errno not in _OF_THE_DISK:
-            raise
-        from inspection.disk_errors import trouble
+        from inspection.disk_errors import REMEDIES, trouble
 
+        if error.errno not in (_OF_THE_DISK if error.filename is None else REMEDIES):
+            raise
         _fail(trouble(error), 1)
     except Exception as error:
         exit_code = getattr(error, "exit_code", None)

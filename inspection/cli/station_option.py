@@ -22,7 +22,7 @@ def client_of(address: str) -> StationClient:
     from inspection.api.client import StationClient
     from inspection.api.local_socket import local_address
 
-    token = os.environ.get(TOKEN_VARIABLE, "")
+    token = os.environ.get(TOKEN_VARIABLE, "").strip()
     ca, certificate, key = (_file(name) for name in (CA_VARIABLE, CERTIFICATE_VARIABLE, KEY_VARIABLE))
     if not token and ca is None and (local := local_address(address)):
         return StationClient(local)

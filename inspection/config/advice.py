@@ -41,7 +41,9 @@ def _certificates(config: StationConfig) -> list[str]:
     if not config.api.enabled or not config.api.has_tls:
         return []
     try:
-        trouble = read_pair(config.api).trouble(time.time())
+        pair = read_pair(config.api)
     except CertificateError:
         return []
-    return [f"{trouble}: renew it before, no restart is needed (docs/security.md)"] if trouble else []
+    now_wall_s = time.time()
+    trouble, when = pair.trouble(now_wall_s), "now" if pair.has_expired(now_wall_s) else "before"
+    return [f"{trouble}: renew it {when}, no restart is needed (docs/security.md)"] if trouble else []

@@ -221,7 +221,7 @@ address = "127.0.0.1:50051"     # another than loopback needs TLS and tokens: do
 
 [page]
 port = 8080
-language = "en"                 # or "ko"
+# language = "ko"               # or "en": in which it begins; absent: what the browser asks for
 
 [metrics]                       # for Prometheus: docs/observability.md
 enabled = false

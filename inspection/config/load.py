@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 from camera.backends import options_model
 from camera.errors import CameraOptionsError
 from inspection.config.cameras import CameraSection
+from inspection.config.fitness import unfit_values
 from inspection.config.sections import StationConfig
 from inspection.config.straightening import named_files
 from inspection.config.together import TOGETHER
@@ -48,12 +49,15 @@ def parse_config(text: str, source: str) -> StationConfig:
 
 def config_of(values: Mapping[str, Any], source: str) -> StationConfig:
     """Return the configuration of a file's tables. Raises ConfigError with all problems together."""
+    unfit = unfit_values(StationConfig, values)
     problems = _camera_problems(values)
     try:
         config = StationConfig.model_validate(values, by_alias=True, by_name=False)  # [camera], never [cameras]
     except ValidationError as error:
         for detail in error.errors():
             problems += _problems(StationConfig, _as_written(values, detail))
+    other = [problem for problem in problems if problem.partition(":")[0] not in unfit]
+    problems = [f"{where}: {told}" for where, told in unfit.items()] + other
     if not problems:
         return config
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo, field_validator
 
@@ -28,16 +28,23 @@ class Section(BaseModel):
     @classmethod
     def _numbers_are_numbers(cls, value: Any, info: ValidationInfo) -> Any:
         """Refuse `true` and `"0.4"` where a number is meant: a threshold of true would be 1.0, and reject nothing."""
-        if not isinstance(value, bool | str) or info.field_name is None:
-            return value
-        kinds = _kinds(cls.model_fields[info.field_name].annotation)
-        if kinds & {int, float} and type(value) not in kinds and kinds <= {int, float, bool, type(None)}:
-            number = "a number" if float in kinds else "a whole number"
-            raise ValueError(f"is {value!r} — {number} is needed — write it without quotes")
+        kinds = set() if info.field_name is None else kinds_of(cls.model_fields[info.field_name].annotation)
+        if problem := unfit_number(value, kinds):
+            raise ValueError(problem)
         return value
 
 
-def _kinds(annotation: Any) -> set[Any]:
+def unfit_number(value: Any, kinds: set[Any]) -> str:
+    """Return what is wrong with `true` or a text where a number is meant; '' where nothing is."""
+    if not isinstance(value, bool | str) or not kinds & {int, float} or type(value) in kinds:
+        return ""
+    if not kinds <= {int, float, bool, type(None)}:
+        return ""
+    number = "a number" if float in kinds else "a whole number"
+    return f"is {value!r} — {number} is needed — write it without quotes"
+
+
+def kinds_of(annotation: Any) -> set[Any]:
     """Return the types that an annotation is made of."""
-    inner = get_args(annotation)
-    return {annotation} if not inner else set().union(*map(_kinds, inner))
+    inner = get_args(annotation)[:1] if get_origin(annotation) is Annotated else get_args(annotation)
+    return {annotation} if not inner else set().union(*map(kinds_of, inner))

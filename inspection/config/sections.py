@@ -80,7 +80,9 @@ class PageSection(Section):
 
     enabled: bool = True
     port: int = Field(8080, ge=0, le=65_535, description="0: any free port")
-    language: Literal["en", "ko"] = "en"
+    language: Literal["en", "ko"] | None = Field(
+        None, description="in which the page begins; absent: what the browser asks for, else English"
+    )
 
 
 class SimulationSection(Section):

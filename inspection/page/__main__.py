@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument("--api", default="127.0.0.1:50051", help="address of the station's API (default: %(default)s)")
     parser.add_argument("--host", default="127.0.0.1", help="address to serve on; this PC only, for now")
     parser.add_argument("--port", type=int, default=8080, help="port to serve on, 0 for any (default: %(default)s)")
-    parser.add_argument("--language", default="en", help=f"{', '.join(LANGUAGES)} (default: %(default)s)")
+    parser.add_argument("--language", help=f"{', '.join(LANGUAGES)} (default: what the browser asks for)")
     parser.add_argument(
         "--until-stdin-closes", action="store_true", help="end together with the program that holds standard input"
     )

@@ -15,6 +15,7 @@ from nicegui import ui
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 
+from inspection.page.browser_language import browser_language
 from inspection.page.errors import PageUsageError, PortTakenError
 from inspection.page.feed import StationFeed
 from inspection.page.pictures import Pictures
@@ -24,15 +25,17 @@ from inspection.texts import LANGUAGES, Catalogue, load_catalogue
 LOOK = Path(__file__).resolve().parent / "look"
 LANGUAGE_COOKIE = "lineward_language"
 _QUASAR_LANGUAGES = {"en": "en-US", "ko": "ko-KR"}
+_FIRST_LANGUAGE = "en"  # where nobody says anything
 _YEAR_S = 365 * 24 * 3600
 
 
-async def serve(api: str, host: str, port: int, language: str, port_is: str = "--port") -> None:
-    """Serve the page until a signal ends it; port_is: where its port is written.
+async def serve(api: str, host: str, port: int, language: str | None, port_is: str = "--port") -> None:
+    """Serve the page until a signal ends it; language: None for the browser's; port_is: where its port is written.
 
     Raises PageUsageError or PortTakenError before anything is started.
     """
-    check_language(language)
+    if language is not None:
+        check_language(language)
     station_host, colon, station_port = api.rpartition(":")
     is_port = station_host and colon and station_port.isdecimal() and 0 < int(station_port) < 65536
     if not is_port and not api.startswith("unix:/"):
@@ -41,7 +44,7 @@ async def serve(api: str, host: str, port: int, language: str, port_is: str = "-
     feed = StationFeed(api)
     server = server_of(make_app(feed, language))
     url = f"http://{host}:{listener.getsockname()[1]}"
-    print(load_catalogue(language).text("serving.address", url=url, api=api), flush=True)
+    print(load_catalogue(language or _FIRST_LANGUAGE).text("serving.address", url=url, api=api), flush=True)
     async with asyncio.TaskGroup() as tasks:
         following = tasks.create_task(feed.run())
         await server.serve(sockets=[listener])
@@ -106,13 +109,16 @@ def listen(host: str, port: int, port_is: str = "--port") -> socket.socket:
     return listener
 
 
-def make_app(feed: StationFeed, language: str) -> FastAPI:
+def make_app(feed: StationFeed, language: str | None) -> FastAPI:
     """Put the page, its pictures and its look together."""
     return app_with(Pictures(feed).router, lambda texts: show_page(feed, texts), language)
 
 
-def app_with(pictures: APIRouter, show: Callable[[Catalogue], None], language: str) -> FastAPI:
-    """Return an app of one page in the browser's language, with its pictures, its look and nothing from outside."""
+def app_with(pictures: APIRouter, show: Callable[[Catalogue], None], language: str | None) -> FastAPI:
+    """Return an app of one page, with its pictures, its look and nothing from outside.
+
+    language: in which it begins, None for what the browser asks for; what was chosen in a browser counts there.
+    """
     app = FastAPI(title="Lineward", docs_url=None, redoc_url=None, openapi_url=None)
     # A web site that the panel's browser visits must not reach the page under a name of its own (DNS rebinding).
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
@@ -128,8 +134,10 @@ def app_with(pictures: APIRouter, show: Callable[[Catalogue], None], language: s
 
     @ui.page("/")
     def index(request: Request) -> None:
-        chosen = request.cookies.get(LANGUAGE_COOKIE, language)
-        show(load_catalogue(chosen if chosen in LANGUAGES else language))
+        chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+        asked = request.headers.get("accept-language", "")
+        first = language or browser_language(asked, LANGUAGES, _FIRST_LANGUAGE)
+        show(load_catalogue(chosen if chosen in LANGUAGES else first))
 
     ui.run_with(
         app,
@@ -138,7 +146,7 @@ def app_with(pictures: APIRouter, show: Callable[[Catalogue], None], language: s
         dark=True,
         tailwind=False,
         binding_refresh_interval=None,
-        language=_QUASAR_LANGUAGES[language],  # type: ignore[arg-type]
+        language=_QUASAR_LANGUAGES[language or _FIRST_LANGUAGE],  # type: ignore[arg-type]
         show_welcome_message=False,
     )
     return app

@@ -102,7 +102,7 @@ def store_until_refused(channel: grpc.Channel) -> tuple[list[str], CallError]:
 
 def test_on_a_full_disk_commands_are_refused_stop_works_and_watchers_go_on(tmp_path: Path, small_disk: Path) -> None:
     """A command that cannot be written down is not carried out, and says so; what was answered is durable. The stream
-    of results stays open and goes on with room again, without a gap.
+    of results stays open and goes on with room again, without a gap. The log has a sentence for each, no traceback.
     """
     values = station_values(tmp_path, write_tiny_bundle(tmp_path / "tiny"))
     values["records"] = {"dir": small_disk, "min_free_mb": 0}
@@ -131,6 +131,8 @@ def test_on_a_full_disk_commands_are_refused_stop_works_and_watchers_go_on(tmp_p
             client.start_line()
             assert events.wait(last + 5)
         assert run.end() == 0, run.said
+    assert "is not written down: AUDIT" in run.said
+    assert "Traceback" not in run.said, run.said
     seen = {record.sequence: record.record_hash for record in read_records(small_disk)}
     assert watching.seen.items() <= seen.items()
 

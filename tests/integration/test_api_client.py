@@ -265,6 +265,31 @@ def test_a_token_that_expires_ends_the_watch(watch: Callable[..., None], records
             assert (failed.value.code, failed.value.reason) == (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_EXPIRED")
 
 
+def test_a_token_as_its_file_has_it_is_taken(records: Records, tmp_path: Path) -> None:
+    """The line break at the end of a file is no part of the token; the blocking client and its twin leave it out."""
+    token = add_token(tmp_path / "access.json", "mes", Role.VIEWER)
+    (tmp_path / "token").write_text(f"  {token}\r\n")
+    as_read = (tmp_path / "token").read_text()
+
+    async def name(client: AsyncStationClient) -> Any:
+        return (await client.station.GetStatus(pb.GetStatusRequest())).station
+
+    with station(records, tmp_path, tokens=tmp_path / "access.json") as address:
+        assert from_aio(address, name, token=as_read) == "bench"
+        client = StationClient(address, token=as_read)
+        assert client.status().station == "bench"
+        client.close()
+
+
+@pytest.mark.parametrize("token", ["lineward_a\nb", "lineward_é", "lineward_a\x00", "lineward_a b", "\ufefflineward_a"])
+def test_a_token_that_cannot_be_sent_is_one_sentence(token: str) -> None:
+    """It says which character is wrong and what to do, and does not hold the token."""
+    for client in (StationClient, AsyncStationClient):
+        with pytest.raises(ApiError, match=r"as character \d+ of \d+ — .* — hand over what `lineward token") as refused:
+            client("127.0.0.1:1", token=token)
+        assert "lineward_a" not in str(refused.value)
+
+
 def test_a_closed_client_says_so_and_its_watch_ends(records: Records, tmp_path: Path) -> None:
     """Closing ends a watch without an error, and what comes later is told to open another client."""
     records.add(1)

@@ -32,6 +32,7 @@ from inspection.api.roles import Role
 from inspection.api.server import ApiServer
 from inspection.api.tls import WARN_DAYS, read_pair
 from inspection.config import StationConfig
+from inspection.config.advice import advice
 from inspection.config.reality import missing_here
 from inspection.control import State
 from inspection.page.feed import StationFeed
@@ -239,6 +240,7 @@ def test_an_ended_certificate_stops_no_line(tmp_path: Path, pki: Pki, tokens: Pa
     pki.ca.server(["127.0.0.1"], now_utc() - timedelta(days=LEAF_DAYS + 3))
     config = station(tmp_path, {"tokens": tokens, **pki.options})
     assert any("has expired 3 days ago" in text for text in missing_here(config))
+    assert any("has expired 3 days ago: renew it now, no restart" in text for text in advice(config))
     with Service(config) as service:
         service.station.start_line()
         service.tend()
@@ -378,6 +380,31 @@ def test_a_day_in_the_past_and_an_unknown_role_are_refused(tmp_path: Path) -> No
     command(tmp_path, "token", "add", "kim", "--role", "operator", "--expires", "2020-01-01", code=2)
     command(tmp_path, "token", "add", "kim", "--role", "king", code=2)
     assert not (tmp_path / "access.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        (("token", "add", "z", "--role", "viewer", "--file", "gone/access.json"), "gone"),
+        (("certificate", "make", "--host", "localhost", "--dir", "/proc/x"), "/proc/x"),
+        (("certificate", "make", "--host", "localhost", "--dir", "a-file/tls"), "a-file/tls"),
+    ],
+)
+def test_a_place_that_cannot_be_is_one_sentence(tmp_path: Path, words: tuple[str, ...], place: str) -> None:
+    """It names the place, why, and what to do."""
+    (tmp_path / "a-file").touch()
+    told = command(tmp_path, *words, code=1)
+    assert (told[:10], told.count("\n")) == ("lineward: ", 1)
+    assert f"{place}: No such file or directory — " in told or f"{place}: Not a directory — " in told
+    assert "another" in told
+
+
+@pytest.mark.parametrize("host", ["300.0.0.1", "1.2.3", "10.0.0.1.5"])
+def test_numbers_with_dots_that_are_no_address_are_refused(tmp_path: Path, host: str) -> None:
+    """A certificate for a name that no client can reach would be found out at the line."""
+    told = command(tmp_path, "certificate", "make", "--host", host, "--dir", "tls", code=2)
+    assert f"the host '{host}' is no IP address — four numbers from 0 to 255 are needed" in told
+    assert not (tmp_path / "tls" / "server.pem").exists()
 
 
 def test_half_a_client_certificate_is_refused(pki: Pki) -> None:

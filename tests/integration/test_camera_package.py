@@ -80,8 +80,8 @@ def test_the_packages_own_tests_pass(installed: Installed) -> None:
     done = installed.run("pytest", "-q", "-p", "no:cacheprovider", "-rA")
     assert done.returncode == 0, done.stdout[-5000:]
     kept = {line.partition("::")[2] for line in done.stdout.splitlines() if line.startswith("PASSED")}
-    assert sum("test_camera_keeps[own-process-" in name for name in kept) == 13 - NOT_TRIED
-    assert sum("test_camera_keeps[here-" in name for name in kept) == 13 - NOT_TRIED
+    assert sum("test_camera_keeps[own-process-" in name for name in kept) == 14 - NOT_TRIED
+    assert sum("test_camera_keeps[here-" in name for name in kept) == 14 - NOT_TRIED
 
 
 def test_the_command_checks_the_connected_camera(installed: Installed) -> None:
@@ -91,7 +91,7 @@ def test_the_command_checks_the_connected_camera(installed: Installed) -> None:
     done = installed.run("inspection.cli.main", "cameras", "check", camera, *options, "--json")
     found = json.loads(done.stdout)
     assert [one for one in found["checks"] if one["problem"]] == []
-    assert (done.returncode, found["ok"], len(found["checks"])) == (0, True, 13)
+    assert (done.returncode, found["ok"], len(found["checks"])) == (0, True, 14)
 
 
 def test_the_page_shows_the_files_that_are_tested() -> None:

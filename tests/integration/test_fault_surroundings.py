@@ -225,7 +225,8 @@ def test_fault_ejector_port_gone(story: Story) -> None:
 
 def test_fault_records_trouble(story: Story) -> None:
     """No room: nothing passes and the rejects still fire. Little room: records go on, images are given up. Room again:
-    every part has its record, and images are kept."""
+    every part has its record, and images are kept. The log has sentences alone."""
+    assert "Traceback" not in story.said, story.said
     began, ended = story.full
     assert ImageState.GIVEN_UP in {record.image_state for record in story.records}
     meanwhile = [r for r in story.records if began < r.decided_host_ns < ended]

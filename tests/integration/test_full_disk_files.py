@@ -40,6 +40,6 @@ def test_a_full_disk_leaves_the_older_file(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     for name in ("a.png", "board.png", "new.png"):
-        assert f"lineward: {small}/{name}: No space left on device; free some space" in done.stderr
+        assert f"lineward: {small}/{name}: No space left on device — free some space" in done.stderr
     found = {file.name: file.read_text() for file in kept.iterdir()}
     assert found == dict.fromkeys(("a.png", "board.png"), OLDER)

@@ -87,6 +87,30 @@ def test_what_keeps_the_example_out_is_said(plant: Plant, language: str) -> None
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_a_word_that_it_does_not_know_starts_no_lot(plant: Plant, language: str) -> None:
+    """A slip of `stop` is a usage, and not the opposite."""
+    with plant.client() as client:
+        before = len(client.lots.ListLots(pb.ListLotsRequest()).lots)
+        for words in (("Stop",), ("stop", "lot", "now")):
+            assert plant.said(language, *words, code=1).startswith("usage: ")
+        assert len(client.lots.ListLots(pb.ListLotsRequest()).lots) == before
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_place_in_other_records_leaves_a_line_that_is_told_of(plant: Plant, language: str) -> None:
+    """Whoever cannot book says that the lot runs on, and how it is ended."""
+    place = plant.folder / f"place-{language}"
+    kept = place.read_text() if place.exists() else ""
+    place.write_text("not-a-place\n")
+    try:
+        told = plant.said(language, code=1)
+    finally:
+        place.write_text(kept)
+    lot = _found(r"runs on: this ends it with `stop (\S+)`", told)
+    assert plant.said(language, "stop", lot).strip() == "LOT_STATE_ENDED"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_without_an_address_it_says_how_it_is_called(plant: Plant, language: str) -> None:
     """One line of usage, and no traceback."""
     command, more = plant.program(language)

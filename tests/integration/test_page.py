@@ -294,6 +294,17 @@ def test_the_language_is_switched_on_the_page_and_remembered(line: HandLine, sho
     expect(shown.locator(".lw-state-word")).to_have_text("RUNNING")
 
 
+def test_the_page_begins_in_the_browsers_language(line: HandLine, served: PageProcess, browser: Browser) -> None:
+    """A Korean browser has it in Korean from the first moment, and what is chosen on the page counts before that."""
+    context = browser.new_context(locale="ko-KR")
+    page = context.new_page()
+    page.goto(served.url)
+    expect(page.locator(".lw-state-word")).to_have_text("검사 중")
+    page.get_by_text("English").click()
+    expect(page.locator(".lw-state-word")).to_have_text("RUNNING")
+    context.close()
+
+
 def test_a_station_that_is_gone_is_no_contact_until_it_is_back(
     line: HandLine, served: PageProcess, shown: Page
 ) -> None:

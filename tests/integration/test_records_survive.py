@@ -147,7 +147,8 @@ def test_a_full_disk_holds_records_up_and_loses_none(small_disk: Path) -> None:
     directory = small_disk / "data"
     writer = RecordWriter(RecordStore(directory), RecordsOptions(dir=directory, min_free_mb=0, queue_capacity=5000))
     journal = Journal(directory)
-    is_troubled, is_recovered, troubles, image_troubles = threading.Event(), threading.Event(), list[str](), list[str]()
+    is_troubled, is_recovered, is_image_troubled = threading.Event(), threading.Event(), threading.Event()
+    troubles = list[str]()
 
     def trouble(text: str) -> None:
         troubles.append(text)
@@ -156,7 +157,7 @@ def test_a_full_disk_holds_records_up_and_loses_none(small_disk: Path) -> None:
     writer.on_durable(journal.recorded)
     writer.on_trouble(trouble)
     writer.on_recovered(is_recovered.set)
-    writer.on_image_trouble(image_troubles.append)
+    writer.on_image_trouble(lambda _text: is_image_troubled.set())
     writer.begin_run(a_run("r1"))
     journal.born("r1", 1, 0, 0, 0)
     assert writer.submit(a_part("r1", 1, PIXELS))
@@ -166,6 +167,7 @@ def test_a_full_disk_holds_records_up_and_loses_none(small_disk: Path) -> None:
         journal.born("r1", part, 0, 0, 0)
         assert writer.submit(a_part("r1", part, PIXELS if part % 100 == 0 else None))
     assert is_troubled.wait(TIMEOUT_S)
+    assert is_image_troubled.wait(TIMEOUT_S)
     assert "full" in troubles[0]
     assert not is_recovered.is_set()
     ballast.unlink()
@@ -173,7 +175,6 @@ def test_a_full_disk_holds_records_up_and_loses_none(small_disk: Path) -> None:
     assert writer.flush(TIMEOUT_S)
     assert journal.in_flight == 0
     assert len(troubles) == 1
-    assert image_troubles
     assert writer.close(TIMEOUT_S)
     reader = RecordReader(directory)
     records = reader.after(0, 2000)

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from camera.backends import BACKENDS
+from camera.backends import BACKENDS, options_model
 from inspection.config import config_digest, load_config, parse_config
 from inspection.config.advice import advice
 from inspection.config.example import EXAMPLE
 from inspection.config.promises import unkept_promises
 from inspection.config.reality import missing_here
+from inspection.config.section import kinds_of
 from inspection.config.sections import ModelSection
 from inspection.config.spacing import part_spacing_ms, spacing_advice
 from inspection.errors import ConfigError
@@ -442,3 +443,49 @@ def test_a_number_is_a_number(value: object) -> None:
     """`threshold = true` would be 1.0, and reject nothing; a number in quotes is none either."""
     with pytest.raises(ValidationError, match="a number is needed"):
         ModelSection.model_validate({"bundle": "zoo:parts", "threshold": value})
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[records]\ndir = "a\\u0000b"', "records.dir: is 'a\\x00b' — it holds '\\x00', and only what prints"),
+        ('[records]\ndir = "a\\nb"', "records.dir: is 'a\\nb' — it holds '\\n', and only what prints on one line"),
+        ('[records]\ndir = ""', "records.dir: is '' — a path is needed — write one"),
+        ('[log]\nfile = " "', "log.file: is ' ' — a path is needed — write one"),
+        ('[plant]\npassword_file = ""', "plant.password_file: is '' — a path is needed"),
+        ('[model]\nbundle = "a\\tb"', "model.bundle: is 'a\\tb' — it holds '\\t'"),
+        ("[records]\nmin_free_mb = true", "records.min_free_mb: is True — a whole number is needed — write it without"),
+        ('[records]\ncommit_linger_ms = "10"', "records.commit_linger_ms: is '10' — a number is needed"),
+        ("[records]\ncommit_linger_ms = nan", "records.commit_linger_ms: is nan — a finite number is needed"),
+        ("[inference]\nmax_batch = inf", "inference.max_batch: is inf — a finite number is needed"),
+        ("[model]\nthreshold = true", "model.threshold: is True — a number is needed"),
+    ],
+)
+def test_each_value_is_fit_for_its_key(text: str, told: str) -> None:
+    """A path can be written to, and a number counts something, in whichever table; each is one problem."""
+    with pytest.raises(ConfigError) as caught:
+        parse_config(f"{MINIMAL}{text}\n", "line.toml")
+    assert told in str(caught.value)
+    assert str(caught.value).startswith("line.toml: 1 problem:")
+
+
+@pytest.mark.parametrize("backend", sorted(BACKENDS))
+@pytest.mark.parametrize("is_listed", [False, True])
+def test_numbers_of_every_camera_backend_are_numbers(backend: str, is_listed: bool) -> None:
+    """`speed_mm_s = true` would be 1 mm/s; the same holds for every number of every backend."""
+    fields = options_model(backend).model_fields
+    numbers = [name for name, field in fields.items() if kinds_of(field.annotation) <= {int, float, type(None)}]
+    assert numbers
+    table, place = ("[[camera]]", "camera.0") if is_listed else ("[camera]", "camera")
+    for value, shown in (("true", "True"), ('"300"', "'300'"), ("nan", "nan"), ("-inf", "-inf")):
+        lines = "".join(f"{name} = {value}\n" for name in numbers)
+        with pytest.raises(ConfigError) as caught:
+            parse_config(f'{table}\nbackend = "{backend}"\n{lines}[geometry]\ntravel_time_s = 1\n[ejector]\n', "a")
+        for name in numbers:
+            assert str(caught.value).count(f"{place}.{name}: is {shown} — ") == 1, (name, str(caught.value))
+
+
+def test_a_replayed_path_is_one() -> None:
+    """An empty path would be the folder in which the station was begun."""
+    with pytest.raises(ConfigError, match=r"camera\.path: is '' — a path is needed"):
+        parse_config(MINIMAL.replace('"simulated"\n[geom', '"replay"\npath = ""\n[geom'), "a")

@@ -1,6 +1,6 @@
 // One lot from an MES: recipe, order, results as they come, a picture and its review, the response, log and proof.
 //
-// usage: node mes.js HOST:PORT [stop]      with LINEWARD_TOKEN, LINEWARD_CA and LINEWARD_PROTO (the folder `proto` of
+// usage: node mes.js HOST:PORT [stop [LOT]]  with LINEWARD_TOKEN, LINEWARD_CA and LINEWARD_PROTO (the folder `proto` of
 // Lineward; absent: the one of this repository) in the environment
 'use strict';
 
@@ -11,7 +11,7 @@ const { setTimeout: pause } = require('node:timers/promises');
 const grpc = require('@grpc/grpc-js');
 const protoLoader = require('@grpc/proto-loader');
 
-const USAGE = 'usage: node mes.js HOST:PORT [stop]      with LINEWARD_TOKEN and LINEWARD_CA in the environment';
+const USAGE = 'usage: node mes.js HOST:PORT [stop [LOT]]  with LINEWARD_TOKEN and LINEWARD_CA in the environment';
 const RECIPE = '[model]\nthreshold = 0.4\n';
 const PLANNED = 20;
 const AWAY_MS = 30_000; // how long a call is repeated while the station is away
@@ -139,7 +139,10 @@ async function runLot({ station, recipes, lots, results, audit }, lot) {
   console.log(`lot     ${lot} is running`);
 
   const looking = tellWhenInterrupted(lots, lot);
-  const reject = await watch(results, lot);
+  const reject = await watch(results, lot).catch((error) => {
+    console.error(`lot     ${lot} runs on: this ends it with \`stop ${lot}\``);
+    throw error;
+  });
   clearInterval(looking);
   fs.writeFileSync('reject-js.jpg', await image(results, reject.sequence));
   const seen = { sequence: reject.sequence, verdict: 'VERDICT_REJECT', reviewer: 'kim', comment: 'chipped at the edge' };
@@ -167,10 +170,13 @@ async function runLot({ station, recipes, lots, results, audit }, lot) {
 }
 
 async function main() {
-  const [address, what] = process.argv.slice(2);
-  if (!address || !process.env.LINEWARD_TOKEN) throw new Error(USAGE);
+  const [address, word, lot, ...others] = process.argv.slice(2);
+  if (!address || ![undefined, 'stop'].includes(word) || others.length || !process.env.LINEWARD_TOKEN) {
+    throw new Error(USAGE);
+  }
   const services = connect(address);
-  if (what === 'stop') console.log((await command(services.station, 'Stop', {})).state);
+  if (lot) console.log((await command(services.lots, 'StopLot', { lot })).lot.state);
+  else if (word) console.log((await command(services.station, 'Stop', {})).state);
   else await runLot(services, `lot-${randomUUID().slice(0, 8)}`);
 }
 

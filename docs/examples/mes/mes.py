@@ -1,6 +1,6 @@
 """One lot from an MES: recipe, order, results as they come, a picture and its review, the response, log and proof.
 
-usage: python mes.py HOST:PORT [stop]          with LINEWARD_TOKEN and LINEWARD_CA in the environment
+usage: python mes.py HOST:PORT [stop [LOT]]    with LINEWARD_TOKEN and LINEWARD_CA in the environment
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from inspection.client import ApiError, StationClient, TokenFile, pb
 
 RECIPE = "[model]\nthreshold = 0.4\n"
 PLANNED = 20
-USAGE = "usage: python mes.py HOST:PORT [stop]          with LINEWARD_TOKEN and LINEWARD_CA in the environment"
+USAGE = "usage: python mes.py HOST:PORT [stop [LOT]]    with LINEWARD_TOKEN and LINEWARD_CA in the environment"
 LONG_S = 60.0  # loading a model, waiting for the parts in flight
 
 
@@ -32,7 +32,11 @@ def run_lot(station: StationClient, lot: str) -> None:
     print(f"lot     {lot} is running")
 
     Thread(target=tell_when_interrupted, args=(station, lot), daemon=True).start()
-    reject = watch(station, lot)
+    try:
+        reject = watch(station, lot)
+    except BaseException:
+        print(f"lot     {lot} runs on: this ends it with `stop {lot}`", file=sys.stderr)
+        raise
     picture, content_type = station.image(reject.sequence)
     Path("reject-py.jpg").write_bytes(picture)
     digest = hashlib.sha256(picture).hexdigest()
@@ -93,13 +97,17 @@ def show_log(station: StationClient, who: str) -> None:
 
 
 def main() -> None:
-    """Run one lot, or stop the line."""
-    if len(sys.argv) < 2 or "LINEWARD_TOKEN" not in os.environ:
+    """Run one lot, or stop the line or a lot."""
+    address, *words = sys.argv[1:] or [""]
+    if not address or words[:1] not in ([], ["stop"]) or len(words) > 2 or "LINEWARD_TOKEN" not in os.environ:
         sys.exit(USAGE)
     ca = Path(os.environ.get("LINEWARD_CA", "tls/ca.pem"))
     try:
-        with StationClient(sys.argv[1], token=os.environ["LINEWARD_TOKEN"], ca=ca, away_s=30.0) as station:
-            if sys.argv[2:] == ["stop"]:
+        with StationClient(address, token=os.environ["LINEWARD_TOKEN"], ca=ca, away_s=30.0) as station:
+            if len(words) == 2:
+                ended = station.lots.StopLot(pb.StopLotRequest(lot=words[1]), timeout=LONG_S).lot
+                print(pb.LotState.Name(ended.state))
+            elif words:
                 print(pb.State.Name(station.stop_line()))
             else:
                 run_lot(station, f"lot-{uuid4().hex[:8]}")
