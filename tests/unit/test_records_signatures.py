@@ -20,6 +20,7 @@ from inspection.records.chain import run_hash
 from inspection.records.columns import RESULT_COLUMNS
 from inspection.records.entries import Entry, EntryKind, StoredEntry
 from inspection.records.errors import RecordDiskError, SigningKeyError
+from inspection.records.reader import RecordReader
 from inspection.records.record import Run
 from inspection.records.signing import (
     KEY_FILE,
@@ -395,7 +396,9 @@ def test_showing_the_key_makes_and_changes_nothing(original: Path, tmp_path: Pat
     is never overwritten, and each refusal is a sentence.
     """
     folder = copy(original, tmp_path)
+    SigningKey.in_folder(folder)  # both halves are there, whichever test ran before
     (folder / KEY_FILE).unlink()
+    RecordReader(folder).close()  # SQLite tidies up its own files
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     code, text = said("key", "--dir", str(folder))
     assert (code, before[PUBLIC_KEY_FILE].decode() in text) == (0, True)
