@@ -32,7 +32,6 @@ class Operation:
     _READY_S = 3.0
     _DRAIN_S = 5.0
     _FLUSH_S = 5.0
-    _TAG_S = 0.25  # how late a controller may tell of a trigger that its camera has followed
 
     def __init__(
         self,
@@ -178,7 +177,7 @@ class Operation:
             self._no_time_left.wait(self._config.reactions.run_out_s)
         tracker = self._parts.flow.tracker
         until_s = time.monotonic() + self._config.geometry.travel_s + self._DRAIN_S
-        if waits_for_frames:
+        if waits_for_frames and not self._config.ejector.is_controller:
             self._let_frames_come(until_s)
         for line in lines:
             line.stop()
@@ -195,12 +194,10 @@ class Operation:
         """Begin no further part, and wait for the frames of those that have triggered, as long as they are in flight.
 
         A frame that does not come costs its part, as ever: it is rejected when it reaches the ejector, or a camera that
-        knows better says so before.
+        knows better says so before. Not where a controller tells of the triggers: it would tell of further ones.
         """
         for line in self._parts.lines:  # the first one gives the triggers
             line.cease()
-        if self._config.ejector.is_controller:
-            self._no_time_left.wait(self._TAG_S)
         self._parts.flow.tracker.wait_pictured(max(0.0, until_s - time.monotonic()))
 
     def hurry(self) -> None:

@@ -66,7 +66,8 @@ def test_the_first_parts_have_their_pictures(tmp_path: Path) -> None:
         station.close()
     records = RecordReader(tmp_path).find(run=run, limit=100, newest_first=False)
     assert [record.part for record in records] == list(range(1, 13))
-    assert [record.part for record in records if record.frame_counter != record.part] == []
+    without_image = {record.part for record in records if record.frame_counter != record.part}
+    assert without_image <= {halted_behind}  # which may have crossed just as the belt was halted
 
 
 def test_the_sensors_of_a_controller_reach_the_operator(tmp_path: Path) -> None:
